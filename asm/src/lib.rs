@@ -1,1 +1,132 @@
-//! Placeholder: being written.
+//! The context switch of `goroutines`: one file per CPU, nothing else.
+//!
+//! # What a switch is
+//!
+//! A thread has one stack pointer. To *switch* is to write down where the code that runs now must go on, to put another
+//! stack pointer in place, and to jump to where the code on that other stack had stopped. Nothing is copied, the kernel
+//! is not asked, and to both sides it looks like a function call that took a while:
+//!
+//! ```text
+//!      A                                                      B
+//!      switch(&mut a, b, 7) ──────── a := Context of A ────►  (B's own switch returns 7)
+//!                                                             ...
+//!      (A's switch returns 9) ◄───── b := Context of B ─────  switch(&mut b, a, 9)
+//! ```
+//!
+//! A suspended computation is a [`Context`]: the address of its saved [`Frame`](Port::Frame), which lies at the lower end
+//! of its live stack. From that address up to the top of the stack everything is live, registers included.
+//!
+//! # Why so little is saved by hand
+//!
+//! A library function that switches has to save every callee-saved register, needed or not. [`switch`] is inline
+//! assembly that declares *every* register overwritten instead. The compiler then keeps exactly the values that are
+//! still needed, in the stack slots they often have already. Two registers cannot be declared, because the compiler
+//! reserves them (frame pointer and base pointer); these and the address to go on at are the whole `Frame`.
+//!
+//! The switch ends in an indirect jump. A `ret` would pop an address that the CPU's return predictor never saw pushed:
+//! wrong this time, and the return predictions of all callers are shifted after it.
+//!
+//! # What is not saved
+//!
+//! Rounding modes, exception masks and the like (MXCSR and the x87 control word on x86_64, FPCR on aarch64) belong to
+//! the thread. Code that changes one must change it back before it switches. Signal masks, and everything else the
+//! kernel keeps, belong to the thread as well.
+//!
+//! # The thread word
+//!
+//! [`thread_word`] is eight bytes of thread-local storage that are read anew each time they are asked for. A
+//! `thread_local!` cannot serve code that switches: the compiler takes for granted that a function stays on one thread
+//! and may reuse the old thread's address after the computation has moved to another.
+//!
+//! # Where to read on
+//!
+//! [`Port`] is the contract between this crate and a CPU, and the guide to writing the next port.
+//! `tests/conformance.rs` holds every port to it.
+//!
+//! # Example
+//!
+//! ```
+//! use goroutines_asm::{Context, prepare, switch};
+//! use std::cell::Cell;
+//!
+//! thread_local! {
+//!     static MAIN: Cell<Context> = const { Cell::new(Context::NULL) };
+//! }
+//!
+//! unsafe extern "C" fn double(mut n: usize) -> ! {
+//!     let mut own = Context::NULL;
+//!     loop {
+//!         // SAFETY: main is suspended in its switch to us, and `own` outlives the suspension.
+//!         n = unsafe { switch(&raw mut own, MAIN.get(), n * 2) };
+//!     }
+//! }
+//!
+//! let mut stack = vec![0_u128; 4096];
+//! let mut main = Context::NULL;
+//! // SAFETY: the stack is 64 KiB, aligned, and alive until the last switch; `main` is read once it has been written,
+//! // because `MAIN` only hands out the address under which the first switch saves it.
+//! unsafe {
+//!     let fiber = prepare(stack.as_mut_ptr_range().end.cast(), trampoline);
+//!     let saved = &raw mut main;
+//!     assert_eq!(switch(saved, fiber, saved as usize), 42);
+//! }
+//!
+//! unsafe extern "C" fn trampoline(saved: usize) -> ! {
+//!     // SAFETY: the argument is the address of `main`, which the switch to us has just written.
+//!     MAIN.set(unsafe { *(saved as *const Context) });
+//!     // SAFETY: `double` never returns and has the signature of an entry.
+//!     unsafe { double(21) }
+//! }
+//! ```
+#![no_std]
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!(
+    "goroutines-asm is written for 64-bit Linux: the thread word relies on ELF thread-local storage"
+);
+
+mod arch;
+mod port;
+
+pub use arch::Native;
+pub use port::{Context, Entry, Port};
+
+/// Makes a fresh stack into a context whose first resumption calls `entry`: see [`Port::prepare`].
+///
+/// # Safety
+///
+/// As for [`Port::prepare`].
+#[inline(always)]
+pub unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
+    // SAFETY: the caller keeps the identical contract of `Port::prepare`.
+    unsafe { Native::prepare(top, entry) }
+}
+
+/// Suspends the running computation into `*save` and resumes `load`, handing it `arg`: see [`Port::switch`].
+///
+/// # Safety
+///
+/// As for [`Port::switch`].
+#[inline(always)]
+pub unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+    // SAFETY: the caller keeps the identical contract of `Port::switch`.
+    unsafe { Native::switch(save, load, arg) }
+}
+
+/// This thread's word, null until it is set: see [`Port::thread_word`].
+#[inline(always)]
+pub fn thread_word() -> *mut () {
+    Native::thread_word()
+}
+
+/// Sets this thread's word: see [`Port::set_thread_word`].
+#[inline(always)]
+pub fn set_thread_word(word: *mut ()) {
+    Native::set_thread_word(word);
+}
+
+/// Asks for the cache line at `addr`, to be written soon: see [`Port::prefetch`].
+#[inline(always)]
+pub fn prefetch(addr: *const u8) {
+    Native::prefetch(addr);
+}

@@ -1,0 +1,228 @@
+//! x86_64, System V ABI.
+//!
+//! ```text
+//!   suspended                   running                        fresh (prepared)
+//!
+//!   higher addresses
+//!   |  frames of     |          |  frames of     |     top ──► +----------------+ 16-aligned
+//!   |  the code      |          |  the code      |             | rbp  = 0       | ends the frame-pointer chain
+//!   +----------------+   rsp ─► +----------------+             | rbx  = entry   |
+//!   | rbp            |          :  red zone, 128 :             | resume = root  |
+//!   | rbx            |          :                :  Context ─► +----------------+
+//!   | resume         |                                         |     unused     |
+//!   +----------------+ ◄─ Context
+//! ```
+//!
+//! A switch away pushes the three words of [`Frame`], a switch back pops them and jumps to `resume`: behind the jump in
+//! the inlined code, or at [`root`] for a fresh context, which then finds `entry` in rbx, its argument in rax, rbp zero
+//! and rsp at `top`. Registers on the way: rax carries the argument, rdi is `save`, rsi is `load`, r8 the jump's target.
+//!
+//! Not saved: MXCSR and the x87 control word. The sixteen additional registers of APX are not known to the compiler's
+//! list of clobbers; a program built with `-C target-feature=+egpr` is not supported.
+
+use crate::{Context, Entry, Port};
+use core::arch::{asm, global_asm, naked_asm};
+use core::mem::offset_of;
+
+/// The port to x86_64.
+#[derive(Debug)]
+pub enum Native {}
+
+/// What a suspended context keeps at [`Context::sp`], lowest address first.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Frame {
+    resume: unsafe extern "C" fn(),
+    rbx: usize,
+    rbp: usize,
+}
+
+// The pushes and pops of `switch` are in this order, and leave the stack pointer where it was.
+const _: () = assert!(offset_of!(Frame, resume) == 0 && offset_of!(Frame, rbx) == 8);
+const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
+
+// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance.rs runs all promises.
+unsafe impl Port for Native {
+    type Frame = Frame;
+    const NAME: &'static str = "x86_64";
+    const RED_ZONE: usize = 128;
+    const STACK_ALIGN: usize = 16;
+    const CALLEE_SAVED: &'static [&'static str] = &["rbx", "rbp", "r12", "r13", "r14", "r15"];
+
+    #[inline(always)]
+    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so the words
+        // of a frame that ends there are in bounds and aligned.
+        unsafe {
+            let frame = top.cast::<Frame>().sub(1);
+            frame.write(Frame {
+                resume: root,
+                rbx: entry as usize,
+                rbp: 0,
+            });
+            Context::at(frame)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+        let received;
+        // SAFETY: pushing is allowed as `nostack` is not given. Every register is an operand, a clobber, or restored
+        // from our frame before the code at 2 runs. The caller answers for `load` being a frame that nobody else uses.
+        unsafe {
+            asm!(
+                "lea r8, [rip + 2f]",
+                "push rbp",
+                "push rbx",
+                "push r8",
+                "mov [rdi], rsp",
+                "mov rsp, rsi",
+                "pop r8",
+                "pop rbx",
+                "pop rbp",
+                "jmp r8",
+                "2:",
+                inlateout("rax") arg => received,
+                in("rdi") save,
+                in("rsi") load.sp(),
+                // What a call may overwrite: rax, rcx, rdx, rsi, rdi, r8-r11, all vector, mask, x87 and MMX registers.
+                clobber_abi("sysv64"),
+                // What a call may not overwrite, except rbx and rbp, which the compiler reserves.
+                out("r12") _,
+                out("r13") _,
+                out("r14") _,
+                out("r15") _,
+            );
+        }
+        received
+    }
+
+    fn root() -> *const u8 {
+        root as *const u8
+    }
+
+    #[inline(always)]
+    fn thread_word() -> *mut () {
+        let word;
+        // SAFETY: reads the eight bytes below, which no Rust reference can reach (hence `nomem`); not `pure`, because
+        // two reads differ when a switch between them moved us to another thread.
+        unsafe {
+            asm!(
+                "mov {word}, qword ptr [rip + goroutines_asm_thread_word@gottpoff]",
+                "mov {word}, qword ptr fs:[{word}]",
+                word = out(reg) word,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        word
+    }
+
+    #[inline(always)]
+    fn set_thread_word(word: *mut ()) {
+        // SAFETY: writes the eight bytes below, which belong to this thread and to no Rust reference. Not `nomem`:
+        // what `word` points at is reached through a later read.
+        unsafe {
+            asm!(
+                "mov {offset}, qword ptr [rip + goroutines_asm_thread_word@gottpoff]",
+                "mov qword ptr fs:[{offset}], {word}",
+                offset = out(reg) _,
+                word = in(reg) word,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(addr: *const u8) {
+        // SAFETY: a prefetch changes nothing a program can observe and ignores bad addresses.
+        unsafe {
+            asm!("prefetchw [{}]", in(reg) addr.addr(), options(nomem, nostack, preserves_flags))
+        };
+    }
+
+    #[inline(always)]
+    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
+        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
+        unsafe { probe(save, load, arg, registers) }
+    }
+}
+
+/// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
+///
+/// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
+#[unsafe(naked)]
+unsafe extern "C" fn root() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "mov rdi, rax",
+        "call rbx",
+        "ud2", // an entry does not return
+        ".cfi_endproc",
+    )
+}
+
+// The thread word: hidden, so that it is found by a fixed offset from the thread pointer and belongs to the executable or
+// library it is linked into. The initial-exec model, because the address must not be the result of a call.
+global_asm!(
+    ".pushsection .tbss.goroutines_asm_thread_word, \"awT\", @nobits",
+    ".globl goroutines_asm_thread_word",
+    ".hidden goroutines_asm_thread_word",
+    ".type goroutines_asm_thread_word, @object",
+    ".size goroutines_asm_thread_word, 8",
+    ".p2align 3",
+    "goroutines_asm_thread_word:",
+    ".zero 8",
+    ".popsection",
+);
+
+/// The compiled function that [`probe`] calls: its prologue shows which clobbers `switch` declares.
+#[inline(never)]
+unsafe extern "C" fn compiled_switch(save: *mut Context, load: Context, arg: usize) -> usize {
+    // SAFETY: the caller keeps the contract of `switch`.
+    unsafe { Native::switch(save, load, arg) }
+}
+
+/// [`Port::probe`]. The callee-saved registers of the caller are kept on the stack meanwhile.
+#[unsafe(naked)]
+unsafe extern "C" fn probe(
+    save: *mut Context,
+    load: Context,
+    arg: usize,
+    registers: *mut u64,
+) -> usize {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rcx", // `registers`; with the return address 64 bytes, so the call below is aligned
+        ".cfi_adjust_cfa_offset 56",
+        "mov rbx, [rcx]",
+        "mov rbp, [rcx + 8]",
+        "mov r12, [rcx + 16]",
+        "mov r13, [rcx + 24]",
+        "mov r14, [rcx + 32]",
+        "mov r15, [rcx + 40]",
+        "call {switch}",
+        "pop rcx",
+        "mov [rcx], rbx",
+        "mov [rcx + 8], rbp",
+        "mov [rcx + 16], r12",
+        "mov [rcx + 24], r13",
+        "mov [rcx + 32], r14",
+        "mov [rcx + 40], r15",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+        ".cfi_endproc",
+        switch = sym compiled_switch,
+    )
+}

@@ -1,0 +1,155 @@
+//! The contract between the switch and a CPU: what a port provides, and how to write one.
+//!
+//! # Writing a port
+//!
+//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, `root`, the
+//!    thread word and `probe`, in that order. Take the shape from a port that exists; what differs is which registers
+//!    the compiler refuses as clobbers, and how thread-local storage is addressed.
+//! 2. One line in `arch/mod.rs`.
+//! 3. One row in `scripts/conformance.sh`, so that the ten promises below are tested on the CPU or its emulator.
+//!
+//! # The ten promises
+//!
+//! `tests/conformance.rs` has a test for each, under the name given here. Nothing else is known about a port.
+//!
+//! | promise | test |
+//! |---|---|
+//! | an argument travels in both directions | `argument_is_carried_both_ways` |
+//! | no register that a caller relies on is lost | `every_callee_saved_register_survives` |
+//! | `entry` starts on an aligned stack | `entry_starts_with_an_aligned_stack` |
+//! | panics unwind on the new stack and are caught there | `panic_is_caught_on_the_new_stack` |
+//! | a backtrace ends at `root` | `backtrace_ends_at_root` |
+//! | the chain of frame pointers ends in zero | `frame_pointer_chain_ends_in_zero` |
+//! | a suspended context uses at most a `Frame` below its stack pointer | `suspension_uses_at_most_a_frame_below_sp` |
+//! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |
+//! | a context resumes on another thread, and sees that thread's word | `resumes_on_another_thread` |
+//! | a hit of the guard below the stack reports the right address | `guard_hit_reports_the_right_address` |
+//!
+//! # How the promises catch a port that forgets a register
+//!
+//! There are two ways to forget one. A register the compiler reserves can be missing from the words that are saved by
+//! hand; any other can be missing from the list of clobbers. Compiled code hides both most of the time, because nothing
+//! of value happens to be in that register. [`Port::probe`] therefore loads all of them with known values and *calls* a
+//! compiled function around `switch`: its prologue must save what the clobbers name, the assembly the rest.
+
+use core::ptr;
+
+/// A suspended computation: the address of its saved [`Frame`](Port::Frame).
+///
+/// A plain address. It is good for one resumption: the resumed code uses the memory again at once.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Context(*mut u8);
+
+// SAFETY: a `Context` is an address and dereferences nothing by itself; only `switch` does, whose caller answers for it.
+unsafe impl Send for Context {}
+// SAFETY: as for `Send`; nothing can be changed through a shared `Context`.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// No computation. Must not be resumed.
+    pub const NULL: Self = Self(ptr::null_mut());
+
+    /// Whether this is [`Context::NULL`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    /// The stack pointer of the suspended computation.
+    ///
+    /// All that lives on its stack is found from here upwards: first the saved registers, then the frames.
+    #[inline(always)]
+    #[must_use]
+    pub const fn sp(self) -> *mut u8 {
+        self.0
+    }
+
+    /// The context whose frame lies at `frame`.
+    #[inline(always)]
+    pub(crate) const fn at<F>(frame: *mut F) -> Self {
+        Self(frame.cast())
+    }
+}
+
+/// Where a fresh context begins; `arg` is what the first switch to it carried.
+///
+/// It never returns, there is nothing to return to. A panic must not leave it either: the process would abort.
+pub type Entry = unsafe extern "C" fn(arg: usize) -> !;
+
+/// What a CPU has to provide. Module `port.rs` opens with the guide to writing one.
+///
+/// # Safety
+///
+/// The implementor promises what the conformance test checks, the ten promises at the top of `port.rs`, for every program
+/// and not just for those in the test.
+pub unsafe trait Port {
+    /// What a suspended context has saved by hand, as it lies in memory at [`Context::sp`]: the address to go on at and
+    /// the callee-saved registers that the compiler does not accept as clobbers. `repr(C)`, a multiple of the word size.
+    type Frame;
+
+    /// The CPU, as `target_arch` names it.
+    const NAME: &'static str;
+
+    /// The bytes below the stack pointer that the platform's ABI leaves to leaf functions and signals skip; 0 if none.
+    const RED_ZONE: usize;
+
+    /// The alignment of the stack pointer at every call.
+    const STACK_ALIGN: usize;
+
+    /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them.
+    const CALLEE_SAVED: &'static [&'static str];
+
+    /// Makes a fresh stack into a context whose first resumption calls `entry` with the argument of that switch.
+    ///
+    /// `top` is the exclusive end of the stack. Only the topmost `Frame` below it is written.
+    ///
+    /// # Safety
+    ///
+    /// `top` must be a multiple of [`STACK_ALIGN`](Port::STACK_ALIGN), with memory below it that is writable, used by
+    /// nobody else, deep enough for what `entry` does, and there for as long as the context may run.
+    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context;
+
+    /// Suspends the running computation into `*save` and resumes `load`.
+    ///
+    /// Returns when somebody resumes `*save`, on whatever thread that happens, with the argument of that switch.
+    ///
+    /// # Safety
+    ///
+    /// - `load` was made by [`prepare`](Port::prepare) or saved by a switch, has not been resumed since, and the stack
+    ///   it lies on is intact.
+    /// - `save` is valid for a write. It is written before `load` goes on, so another thread may resume it as soon as
+    ///   it has learned of it from the code that runs next.
+    /// - If the computation comes back on another thread, it holds nothing that belongs to the old one: no reference
+    ///   into thread-local storage, no lock guard that must be released by its owner.
+    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize;
+
+    /// The code of the first frame of every context: it calls `entry`, and backtraces end in it.
+    #[must_use]
+    fn root() -> *const u8;
+
+    /// This thread's word: null on a new thread, then what [`set_thread_word`](Port::set_thread_word) stored.
+    ///
+    /// Every call reads it anew, through the thread pointer of the thread that runs at that moment: unlike a
+    /// `thread_local!` it is right after a switch that came back elsewhere.
+    #[must_use]
+    fn thread_word() -> *mut ();
+
+    /// Sets this thread's word.
+    fn set_thread_word(word: *mut ());
+
+    /// Asks for the cache line at `addr`, to be written soon. A hint: any address will do, none faults.
+    fn prefetch(addr: *const u8);
+
+    /// Calls a compiled function around [`switch`](Port::switch) with known values in all callee-saved registers.
+    ///
+    /// Loads the registers of [`CALLEE_SAVED`](Port::CALLEE_SAVED) from `registers`, makes the call, and after the
+    /// resumption stores what the registers hold then to `registers`. For the conformance test.
+    ///
+    /// # Safety
+    ///
+    /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of as many words as
+    /// [`CALLEE_SAVED`](Port::CALLEE_SAVED) has names.
+    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize;
+}
