@@ -87,6 +87,7 @@ compile_error!(
 
 mod arch;
 mod port;
+mod word;
 
 pub use arch::Native;
 pub use port::{Context, Entry, Port};

@@ -2,8 +2,8 @@
 //!
 //! # Writing a port
 //!
-//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, `root`, the
-//!    thread word and `probe`, in that order. Take the shape from a port that exists; what differs is which registers
+//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, `root`,
+//!    access to the thread word, and `probe`, in that order. Take the shape from a port that exists; what differs is which registers
 //!    the compiler refuses as clobbers, and how thread-local storage is addressed.
 //! 2. One line in `arch/mod.rs`.
 //! 3. One row in `scripts/conformance.sh`, so that the ten promises below are tested on the CPU or its emulator.
@@ -32,6 +32,7 @@
 //! of value happens to be in that register. [`Port::probe`] therefore loads all of them with known values and *calls* a
 //! compiled function around `switch`: its prologue must save what the clobbers name, the assembly the rest.
 
+use crate::switch;
 use core::ptr;
 
 /// A suspended computation: the address of its saved [`Frame`](Port::Frame).
@@ -129,6 +130,15 @@ pub unsafe trait Port {
     #[must_use]
     fn root() -> *const u8;
 
+    /// The stack pointer, as it is where this is inlined.
+    #[must_use]
+    fn stack_pointer() -> *const u8;
+
+    /// The frame pointer, as it is where this is inlined: the address of the innermost frame record, {previous record,
+    /// return address}. Only meaningful in code that is built with frame pointers, and at the start of an entry.
+    #[must_use]
+    fn frame_pointer() -> *const u8;
+
     /// This thread's word: null on a new thread, then what [`set_thread_word`](Port::set_thread_word) stored.
     ///
     /// Every call reads it anew, through the thread pointer of the thread that runs at that moment: unlike a
@@ -152,4 +162,15 @@ pub unsafe trait Port {
     /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of as many words as
     /// [`CALLEE_SAVED`](Port::CALLEE_SAVED) has names.
     unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize;
+}
+
+/// What [`Port::probe`] calls: an ordinary function around a switch, so that its prologue shows what the clobbers name.
+#[inline(never)]
+pub(crate) unsafe extern "C" fn compiled_switch(
+    save: *mut Context,
+    load: Context,
+    arg: usize,
+) -> usize {
+    // SAFETY: the caller keeps the contract of `switch`.
+    unsafe { switch(save, load, arg) }
 }

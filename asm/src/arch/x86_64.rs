@@ -20,8 +20,9 @@
 //! Not saved: MXCSR and the x87 control word. The sixteen additional registers of APX are not known to the compiler's
 //! list of clobbers; a program built with `-C target-feature=+egpr` is not supported.
 
+use crate::port::compiled_switch;
 use crate::{Context, Entry, Port};
-use core::arch::{asm, global_asm, naked_asm};
+use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 
 /// The port to x86_64.
@@ -102,9 +103,25 @@ unsafe impl Port for Native {
     }
 
     #[inline(always)]
+    fn stack_pointer() -> *const u8 {
+        let address;
+        // SAFETY: copies a register.
+        unsafe { asm!("mov {}, rsp", out(reg) address, options(nomem, nostack, preserves_flags)) };
+        address
+    }
+
+    #[inline(always)]
+    fn frame_pointer() -> *const u8 {
+        let address;
+        // SAFETY: copies a register.
+        unsafe { asm!("mov {}, rbp", out(reg) address, options(nomem, nostack, preserves_flags)) };
+        address
+    }
+
+    #[inline(always)]
     fn thread_word() -> *mut () {
         let word;
-        // SAFETY: reads the eight bytes below, which no Rust reference can reach (hence `nomem`); not `pure`, because
+        // SAFETY: reads the eight bytes of word.rs, which no Rust reference can reach (hence `nomem`); not `pure`, because
         // two reads differ when a switch between them moved us to another thread.
         unsafe {
             asm!(
@@ -119,7 +136,7 @@ unsafe impl Port for Native {
 
     #[inline(always)]
     fn set_thread_word(word: *mut ()) {
-        // SAFETY: writes the eight bytes below, which belong to this thread and to no Rust reference. Not `nomem`:
+        // SAFETY: writes the eight bytes of word.rs, which belong to this thread and to no Rust reference. Not `nomem`:
         // what `word` points at is reached through a later read.
         unsafe {
             asm!(
@@ -160,27 +177,6 @@ unsafe extern "C" fn root() {
         "ud2", // an entry does not return
         ".cfi_endproc",
     )
-}
-
-// The thread word: hidden, so that it is found by a fixed offset from the thread pointer and belongs to the executable or
-// library it is linked into. The initial-exec model, because the address must not be the result of a call.
-global_asm!(
-    ".pushsection .tbss.goroutines_asm_thread_word, \"awT\", @nobits",
-    ".globl goroutines_asm_thread_word",
-    ".hidden goroutines_asm_thread_word",
-    ".type goroutines_asm_thread_word, @object",
-    ".size goroutines_asm_thread_word, 8",
-    ".p2align 3",
-    "goroutines_asm_thread_word:",
-    ".zero 8",
-    ".popsection",
-);
-
-/// The compiled function that [`probe`] calls: its prologue shows which clobbers `switch` declares.
-#[inline(never)]
-unsafe extern "C" fn compiled_switch(save: *mut Context, load: Context, arg: usize) -> usize {
-    // SAFETY: the caller keeps the contract of `switch`.
-    unsafe { Native::switch(save, load, arg) }
 }
 
 /// [`Port::probe`]. The callee-saved registers of the caller are kept on the stack meanwhile.

@@ -1,0 +1,256 @@
+//! aarch64, AAPCS64.
+//!
+//! ```text
+//!   suspended                   running                        fresh (prepared)
+//!
+//!   higher addresses
+//!   |  frames of     |          |  frames of     |     top ──► +----------------+ 16-aligned
+//!   |  the code      |          |  the code      |             | unused         | keeps sp a multiple of 16
+//!   +----------------+    sp ─► +----------------+             | resume = root  |
+//!   | unused         |          :  no red zone   :             | x29    = 0     | ends the frame-pointer chain
+//!   | resume         |          :                :             | x19    = entry |
+//!   | x29            |                              Context ─► +----------------+
+//!   | x19            |                                         |                |
+//!   +----------------+ ◄─ Context
+//! ```
+//!
+//! A switch away stores [`Frame`] below the stack pointer, a switch back loads it and jumps to `resume`: behind the jump
+//! in the inlined code, or at [`root`] for a fresh context, which then finds `entry` in x19, its argument in x0, x29 zero
+//! and sp at `top`. Registers on the way: x0 carries the argument, x1 is `save`, x2 is `load`, x3 the jump's target.
+//!
+//! Linux delivers signals right below sp, so sp moves before the frame is written and after it has been read.
+//!
+//! Not saved: FPCR. The code has no landing pads for branch target identification (BTI).
+
+use crate::port::compiled_switch;
+use crate::{Context, Entry, Port};
+use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
+
+/// The port to aarch64.
+#[derive(Debug)]
+pub enum Native {}
+
+/// What a suspended context keeps at [`Context::sp`], lowest address first.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Frame {
+    x19: usize,
+    x29: usize,
+    resume: unsafe extern "C" fn(),
+}
+
+// The pairs that `switch` stores and loads are in this order.
+const _: () = assert!(offset_of!(Frame, x19) == 0 && offset_of!(Frame, x29) == 8);
+const _: () = assert!(offset_of!(Frame, resume) == 16 && size_of::<Frame>() == 32);
+
+// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance.rs runs all promises.
+unsafe impl Port for Native {
+    type Frame = Frame;
+    const NAME: &'static str = "aarch64";
+    const RED_ZONE: usize = 0;
+    const STACK_ALIGN: usize = 16;
+    const CALLEE_SAVED: &'static [&'static str] = &[
+        "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "d8", "d9",
+        "d10", "d11", "d12", "d13", "d14", "d15",
+    ];
+
+    #[inline(always)]
+    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so a frame
+        // that ends there is in bounds and aligned.
+        unsafe {
+            let frame = top.cast::<Frame>().sub(1);
+            frame.write(Frame {
+                x19: entry as usize,
+                x29: 0,
+                resume: root,
+            });
+            Context::at(frame)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+        let received;
+        // SAFETY: moving sp is allowed as `nostack` is not given. Every register is an operand, a clobber, or restored
+        // from our frame before the code at 2 runs. The caller answers for `load` being a frame that nobody else uses.
+        unsafe {
+            asm!(
+                "adr x3, 2f",
+                "stp x19, x29, [sp, #-32]!",
+                "str x3, [sp, #16]",
+                "mov x4, sp",
+                "str x4, [x1]",
+                "ldr x3, [x2, #16]",
+                "ldp x19, x29, [x2]",
+                "add sp, x2, #32",
+                "br x3",
+                "2:",
+                inlateout("x0") arg => received,
+                in("x1") save,
+                in("x2") load.sp(),
+                // What a call may overwrite: x0-x18, x30, and v0-v31 (of v8-v15 the upper halves; all counts as lost).
+                clobber_abi("C"),
+                // What a call may not overwrite, except x19 and x29, which the compiler reserves.
+                out("x20") _,
+                out("x21") _,
+                out("x22") _,
+                out("x23") _,
+                out("x24") _,
+                out("x25") _,
+                out("x26") _,
+                out("x27") _,
+                out("x28") _,
+            );
+        }
+        received
+    }
+
+    fn root() -> *const u8 {
+        root as *const u8
+    }
+
+    #[inline(always)]
+    fn stack_pointer() -> *const u8 {
+        let address;
+        // SAFETY: copies a register.
+        unsafe { asm!("mov {}, sp", out(reg) address, options(nomem, nostack, preserves_flags)) };
+        address
+    }
+
+    #[inline(always)]
+    fn frame_pointer() -> *const u8 {
+        let address;
+        // SAFETY: copies a register.
+        unsafe { asm!("mov {}, x29", out(reg) address, options(nomem, nostack, preserves_flags)) };
+        address
+    }
+
+    #[inline(always)]
+    fn thread_word() -> *mut () {
+        let word;
+        // SAFETY: reads the eight bytes of word.rs, which no Rust reference can reach (hence `nomem`); not `pure`, because
+        // two reads differ when a switch between them moved us to another thread.
+        unsafe {
+            asm!(
+                "adrp {offset}, :gottprel:goroutines_asm_thread_word",
+                "ldr {offset}, [{offset}, :gottprel_lo12:goroutines_asm_thread_word]",
+                "mrs {word}, tpidr_el0",
+                "ldr {word}, [{word}, {offset}]",
+                offset = out(reg) _,
+                word = out(reg) word,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        word
+    }
+
+    #[inline(always)]
+    fn set_thread_word(word: *mut ()) {
+        // SAFETY: writes the eight bytes of word.rs, which belong to this thread and to no Rust reference. Not `nomem`:
+        // what `word` points at is reached through a later read.
+        unsafe {
+            asm!(
+                "adrp {offset}, :gottprel:goroutines_asm_thread_word",
+                "ldr {offset}, [{offset}, :gottprel_lo12:goroutines_asm_thread_word]",
+                "mrs {thread}, tpidr_el0",
+                "str {word}, [{thread}, {offset}]",
+                offset = out(reg) _,
+                thread = out(reg) _,
+                word = in(reg) word,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(addr: *const u8) {
+        // SAFETY: a prefetch changes nothing a program can observe and ignores bad addresses.
+        unsafe {
+            asm!("prfm pstl1keep, [{}]", in(reg) addr.addr(), options(nomem, nostack, preserves_flags))
+        };
+    }
+
+    #[inline(always)]
+    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
+        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
+        unsafe { probe(save, load, arg, registers) }
+    }
+}
+
+/// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
+///
+/// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
+#[unsafe(naked)]
+unsafe extern "C" fn root() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "blr x19",
+        "brk #1", // an entry does not return
+        ".cfi_endproc",
+    )
+}
+
+/// [`Port::probe`]. The callee-saved registers of the caller are kept on the stack meanwhile.
+#[unsafe(naked)]
+unsafe extern "C" fn probe(
+    save: *mut Context,
+    load: Context,
+    arg: usize,
+    registers: *mut u64,
+) -> usize {
+    naked_asm!(
+        ".cfi_startproc",
+        "stp x29, x30, [sp, #-176]!",
+        ".cfi_adjust_cfa_offset 176",
+        ".cfi_offset x29, -176",
+        ".cfi_offset x30, -168",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "str x3, [sp, #160]", // `registers`
+        "ldp x19, x20, [x3]",
+        "ldp x21, x22, [x3, #16]",
+        "ldp x23, x24, [x3, #32]",
+        "ldp x25, x26, [x3, #48]",
+        "ldp x27, x28, [x3, #64]",
+        "ldr x29, [x3, #80]",
+        "ldp d8, d9, [x3, #88]",
+        "ldp d10, d11, [x3, #104]",
+        "ldp d12, d13, [x3, #120]",
+        "ldp d14, d15, [x3, #136]",
+        "bl {switch}",
+        "ldr x3, [sp, #160]",
+        "stp x19, x20, [x3]",
+        "stp x21, x22, [x3, #16]",
+        "stp x23, x24, [x3, #32]",
+        "stp x25, x26, [x3, #48]",
+        "stp x27, x28, [x3, #64]",
+        "str x29, [x3, #80]",
+        "stp d8, d9, [x3, #88]",
+        "stp d10, d11, [x3, #104]",
+        "stp d12, d13, [x3, #120]",
+        "stp d14, d15, [x3, #136]",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "ldp x29, x30, [sp], #176",
+        "ret",
+        ".cfi_endproc",
+        switch = sym compiled_switch,
+    )
+}
