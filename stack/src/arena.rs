@@ -1,0 +1,353 @@
+//! Arenas: the address space that windows are carved from, one arena a class.
+//!
+//! An arena is a few *chunks*, each one reservation that is never given back, aligned to the window's size. A window goes
+//! through these hands:
+//!
+//! ```text
+//! chunk ──claim──> fresh range ──carve──> Stack in use ──release──> shared LIFO list ──acquire──> Stack in use
+//!                  (no guards yet)        (has its guards for good)
+//! ```
+//!
+//! The caches in front of the shared list (`cache.rs`) move windows in batches, so the lock is taken about once in
+//! sixteen releases, and no system call is made under it except to reserve a chunk.
+//!
+//! **Admission.** Whoever promises stacks before it takes them (a goroutine gets its stack at its first run) calls
+//! [`reserve`] first. `capacity >= admitted` holds at all times. Every window outside the list is in use, which was
+//! admitted, or lies in a cache, which was admitted by the cache: so an admitted acquire finds a window.
+//!
+//! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has. Where that much is refused (RLIMIT_AS, strict
+//! overcommit) sizes are halved; what then remains belongs to the rest of the process too, so a quarter of the size that
+//! was granted is taken, and never less than what was asked for.
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::class::{CLASSES, Class};
+use crate::guard;
+use crate::map;
+use crate::window::{HARD_GUARD, Stack};
+
+/// The size of the first chunk where address space is plentiful.
+const CHUNK: usize = 64 << 30;
+
+/// Chunks an arena can have. Each doubles the arena or takes a quarter of what there is, so the table outlasts both.
+const CHUNKS: usize = 64;
+
+static ARENAS: [Arena; CLASSES] = [const { Arena::new() }; CLASSES];
+
+struct Arena {
+    state: Mutex<State>,
+    /// Chunks in `chunks`, for readers without the lock: the fault handler.
+    len: AtomicUsize,
+    chunks: [Chunk; CHUNKS],
+}
+
+/// Where a chunk lies. Written once, before `Arena::len` says that it exists.
+struct Chunk {
+    start: AtomicUsize,
+    end: AtomicUsize,
+}
+
+struct State {
+    /// Windows released, last in, first out. Its capacity covers every window that was ever claimed.
+    free: Vec<Stack>,
+    /// Windows never carved, or claimed by a cache that was drained.
+    fresh: Vec<Range>,
+    /// Windows in all chunks.
+    capacity: usize,
+    /// Windows that may be asked for at once.
+    admitted: usize,
+    /// Windows outside `fresh`.
+    claimed: usize,
+}
+
+/// Windows that follow each other and have no guards yet.
+pub(crate) struct Range {
+    base: NonNull<u8>,
+    windows: usize,
+}
+
+// SAFETY: a `Range` owns its windows, which are memory bound to no thread.
+unsafe impl Send for Range {}
+
+impl Range {
+    pub(crate) const EMPTY: Range = Range {
+        base: NonNull::dangling(),
+        windows: 0,
+    };
+
+    pub(crate) fn len(&self) -> usize {
+        self.windows
+    }
+
+    /// Splits up to `n` windows off the start.
+    fn split(&mut self, n: usize, class: Class) -> Range {
+        let n = n.min(self.windows);
+        let front = Range {
+            base: self.base,
+            windows: n,
+        };
+        // SAFETY: `n` windows lie in this range, so the result is at most the end of the reservation they are part of.
+        self.base = unsafe { self.base.add(n * class.window()) };
+        self.windows -= n;
+        front
+    }
+
+    /// Makes a stack of the first window. On failure the window stays in the range.
+    pub(crate) fn carve(&mut self, class: Class) -> io::Result<Stack> {
+        assert!(self.windows > 0, "carve: the range is empty");
+        // SAFETY: the window belongs to this range alone, and is taken out of it below if it becomes a stack.
+        let stack = unsafe { Stack::carve(self.base, class)? };
+        self.split(1, class);
+        Ok(stack)
+    }
+}
+
+impl Arena {
+    const fn new() -> Arena {
+        Arena {
+            state: Mutex::new(State {
+                free: Vec::new(),
+                fresh: Vec::new(),
+                capacity: 0,
+                admitted: 0,
+                claimed: 0,
+            }),
+            len: AtomicUsize::new(0),
+            chunks: [const {
+                Chunk {
+                    start: AtomicUsize::new(0),
+                    end: AtomicUsize::new(0),
+                }
+            }; CHUNKS],
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics between two changes that belong together, so the state behind a poisoned lock is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves a chunk of at least `need` windows.
+    fn extend(&self, state: &mut State, class: Class, need: usize) -> io::Result<()> {
+        let index = self.len.load(Ordering::Relaxed); // Relaxed: written under the lock, which we hold.
+        if index == CHUNKS {
+            return Err(no_space(class, need, "the table of reservations is full"));
+        }
+        guard::decide()?;
+        check_page_size()?;
+        state
+            .fresh
+            .try_reserve(1)
+            .map_err(|error| no_space(class, need, error))?;
+        let wish = need.max(state.capacity).max(CHUNK / class.window());
+        let (base, windows) = reserve_chunk(class, need, wish)?;
+        let start = base.as_ptr() as usize;
+        // Relaxed: published by the Release store of `len` below.
+        self.chunks[index].start.store(start, Ordering::Relaxed);
+        let end = start + windows * class.window();
+        self.chunks[index].end.store(end, Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `holds`: who sees the new length sees the chunk's bounds.
+        self.len.store(index + 1, Ordering::Release);
+        state.fresh.push(Range { base, windows });
+        state.capacity += windows;
+        Ok(())
+    }
+
+    /// Takes up to `n` fresh windows, at least one.
+    fn claim(&self, state: &mut State, class: Class, n: usize) -> io::Result<Range> {
+        if state.fresh.is_empty() {
+            self.extend(state, class, 1)?;
+        }
+        // A released window must find a place without allocating: release cannot fail.
+        let places = state.claimed + n - state.free.len();
+        state
+            .free
+            .try_reserve(places)
+            .map_err(|error| no_space(class, n, error))?;
+        let Some(last) = state.fresh.last_mut() else {
+            return Err(no_space(class, n, "no fresh windows"));
+        };
+        let range = last.split(n, class);
+        if last.windows == 0 {
+            state.fresh.pop();
+        }
+        state.claimed += range.windows;
+        Ok(range)
+    }
+
+    /// Takes back what a claim left over.
+    fn unclaim(&self, state: &mut State, range: Range) {
+        if range.windows > 0 {
+            state.claimed -= range.windows;
+            state.fresh.push(range);
+        }
+    }
+
+    /// Async-signal-safe.
+    fn holds(&self, addr: usize) -> bool {
+        // Acquire: pairs with the Release store in `extend`.
+        let len = self.len.load(Ordering::Acquire);
+        self.chunks[..len].iter().any(|chunk| {
+            // Relaxed: the bounds were written before `len`, whose Acquire load orders them.
+            let start = chunk.start.load(Ordering::Relaxed);
+            (start..chunk.end.load(Ordering::Relaxed)).contains(&addr)
+        })
+    }
+}
+
+/// Whether an address lies in some window of some class. Async-signal-safe.
+pub(crate) fn holds(addr: usize) -> bool {
+    ARENAS.iter().any(|arena| arena.holds(addr))
+}
+
+/// Admits `windows` more stacks of `class`: from here until [`unreserve`], address space for them exists.
+///
+/// A caller that admits every stack before it acquires it never has an acquire fail for address space.
+///
+/// # Errors
+///
+/// When the address space cannot be had; nothing is admitted then, and what exists stays usable.
+pub fn reserve(class: Class, windows: usize) -> io::Result<()> {
+    let arena = &ARENAS[class.index()];
+    let mut state = arena.lock();
+    let admitted = state.admitted.saturating_add(windows);
+    if admitted > state.capacity {
+        let need = admitted - state.capacity;
+        arena.extend(&mut state, class, need)?;
+    }
+    state.admitted = admitted;
+    Ok(())
+}
+
+/// Gives back admissions that [`reserve`] granted.
+///
+/// # Panics
+///
+/// When more are given back than were granted.
+pub fn unreserve(class: Class, windows: usize) {
+    let left = {
+        let mut state = ARENAS[class.index()].lock();
+        let left = state.admitted.checked_sub(windows);
+        state.admitted = left.unwrap_or(state.admitted);
+        left
+    };
+    assert!(
+        left.is_some(),
+        "unreserve: {windows} stacks of {} bytes are more than reserve admitted",
+        class.window()
+    );
+}
+
+/// A stack of `class`: the one released last, or a fresh window.
+///
+/// # Errors
+///
+/// When there is no address space (not if the stack was admitted with [`reserve`]), or when its guards cannot be placed.
+pub fn acquire(class: Class) -> io::Result<Stack> {
+    let arena = &ARENAS[class.index()];
+    let mut range = {
+        let mut state = arena.lock();
+        if let Some(stack) = state.free.pop() {
+            return Ok(stack);
+        }
+        arena.claim(&mut state, class, 1)?
+    };
+    let stack = range.carve(class);
+    if stack.is_err() {
+        arena.unclaim(&mut arena.lock(), range);
+    }
+    stack
+}
+
+/// Gives a stack back. A stack that has grown is brought back to its first step: the memory below it goes to the kernel.
+pub fn release(stack: Stack) {
+    drop(stack); // `Drop` is where it happens, so that a stack nobody releases is not lost either.
+}
+
+/// Puts a stack nobody uses on the shared list.
+pub(crate) fn put_back(mut stack: Stack) {
+    if stack.has_grown() {
+        stack.reset();
+    }
+    let mut state = ARENAS[stack.class().index()].lock();
+    // Never reallocates: `claim` made the room when the window was claimed.
+    state.free.push(stack);
+}
+
+/// Fills `free` with up to `n` stacks from the shared list, or claims up to `n` fresh windows when the list is empty.
+pub(crate) fn refill(class: Class, n: usize, free: &mut Vec<Stack>) -> io::Result<Range> {
+    let arena = &ARENAS[class.index()];
+    let mut state = arena.lock();
+    if state.free.is_empty() {
+        return arena.claim(&mut state, class, n);
+    }
+    let kept = state.free.len().saturating_sub(n);
+    free.extend(state.free.drain(kept..));
+    Ok(Range::EMPTY)
+}
+
+/// Moves stacks that are at their first step, and what is left of a claim, to the shared list.
+pub(crate) fn give_back(class: Class, stacks: impl Iterator<Item = Stack>, range: Range) {
+    let arena = &ARENAS[class.index()];
+    let mut state = arena.lock();
+    state.free.extend(stacks);
+    arena.unclaim(&mut state, range);
+}
+
+/// Reserves a chunk: `wish` windows if possible, `need` at least.
+fn reserve_chunk(class: Class, need: usize, wish: usize) -> io::Result<(NonNull<u8>, usize)> {
+    let map = |windows: usize| {
+        let bytes = windows
+            .checked_mul(class.window())
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        map::reserve(bytes, class.window(), false)
+    };
+    if let Ok(base) = map(wish) {
+        return Ok((base, wish));
+    }
+    let mut windows = wish;
+    while windows > need {
+        windows = (windows / 2).max(need);
+        // Only tried: dropping the mapping gives the address space back before the quarter is taken.
+        if class
+            .window()
+            .checked_mul(windows)
+            .map(map::anonymous)
+            .is_some_and(|map| map.is_ok())
+        {
+            windows = (windows / 4).max(need);
+            break;
+        }
+    }
+    match map(windows) {
+        Ok(base) => Ok((base, windows)),
+        Err(cause) => Err(no_space(class, need, cause)),
+    }
+}
+
+fn no_space(class: Class, need: usize, cause: impl std::fmt::Display) -> io::Error {
+    let window = class.window();
+    io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "no address space for {need} more goroutine stacks of {window} bytes: {cause}: raise RLIMIT_AS (`ulimit -v`), \
+             allow overcommit (sysctl vm.overcommit_memory=0), or use a smaller stack size"
+        ),
+    )
+}
+
+fn check_page_size() -> io::Result<()> {
+    let page = map::page_size();
+    if HARD_GUARD.is_multiple_of(page) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "goroutine stacks need pages of at most {HARD_GUARD} bytes, this kernel has {page}: use a kernel with smaller ones"
+        ),
+    ))
+}

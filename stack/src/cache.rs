@@ -1,0 +1,157 @@
+//! The stack cache of a P: a small LIFO list for each class, in front of the shared ones.
+//!
+//! The stack released last is the warmest, so it is the next one used: goroutines that never park all run on one hot
+//! stack. A list holds up to [`BOUND`] windows; beyond that the coldest [`BATCH`] move to the shared list, and an empty
+//! list fetches [`BATCH`]. A fresh window gets its guards when it is used and not when it is fetched.
+//!
+//! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
+//! [`reserve`] before it keeps any; where that is refused it keeps none and passes everything on.
+
+use std::io;
+
+use crate::arena::{self, Range};
+use crate::class::{CLASSES, Class};
+use crate::window::Stack;
+
+/// Windows a cache keeps for each class.
+const BOUND: usize = 64;
+
+/// Windows that move at once between a cache and the shared list.
+const BATCH: usize = 16;
+
+/// Stacks at hand for one P. Needs no lock: it has one owner.
+///
+/// ```
+/// use goroutines_stack::{Cache, Class};
+/// let mut cache = Cache::new();
+/// let stack = cache.acquire(Class::DEFAULT)?;
+/// let top = stack.top();
+/// cache.release(stack);
+/// assert_eq!(cache.acquire(Class::DEFAULT)?.top(), top);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Cache {
+    lists: [List; CLASSES],
+}
+
+struct List {
+    /// At their first step; the warmest is last.
+    free: Vec<Stack>,
+    /// Claimed and not carved yet.
+    fresh: Range,
+    /// Windows this list may hold: [`BOUND`] once admitted, 0 before and where that is refused.
+    room: usize,
+}
+
+impl List {
+    const fn new() -> List {
+        List {
+            free: Vec::new(),
+            fresh: Range::EMPTY,
+            room: 0,
+        }
+    }
+
+    #[cold]
+    fn acquire_slow(&mut self, class: Class) -> io::Result<Stack> {
+        if self.fresh.len() > 0 {
+            return self.fresh.carve(class);
+        }
+        if !self.admit(class) {
+            return arena::acquire(class);
+        }
+        self.fresh = arena::refill(class, BATCH, &mut self.free)?;
+        match self.free.pop() {
+            Some(stack) => Ok(stack),
+            None => self.fresh.carve(class),
+        }
+    }
+
+    #[cold]
+    fn release_slow(&mut self, mut stack: Stack) {
+        if stack.has_grown() {
+            stack.reset();
+        }
+        let class = stack.class();
+        if !self.admit(class) {
+            return arena::release(stack);
+        }
+        if self.free.len() + self.fresh.len() >= self.room {
+            let coldest = self.free.drain(..BATCH.min(self.free.len()));
+            arena::give_back(class, coldest, Range::EMPTY);
+        }
+        self.free.push(stack);
+    }
+
+    /// Whether windows may be kept here.
+    fn admit(&mut self, class: Class) -> bool {
+        if self.room == 0
+            && self.free.try_reserve(BOUND).is_ok()
+            && arena::reserve(class, BOUND).is_ok()
+        {
+            self.room = BOUND;
+        }
+        self.room > 0
+    }
+
+    fn drain(&mut self, class: Class) {
+        if self.room == 0 {
+            return;
+        }
+        let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
+        arena::give_back(class, self.free.drain(..), fresh);
+        arena::unreserve(class, std::mem::take(&mut self.room));
+    }
+}
+
+impl Cache {
+    /// An empty cache. Allocates nothing until it is used.
+    pub const fn new() -> Cache {
+        Cache {
+            lists: [const { List::new() }; CLASSES],
+        }
+    }
+
+    /// A stack of `class`: the one released here last, else one from the shared list, else a fresh window.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](crate::acquire).
+    #[inline]
+    pub fn acquire(&mut self, class: Class) -> io::Result<Stack> {
+        let list = &mut self.lists[class.index()];
+        match list.free.pop() {
+            Some(stack) => Ok(stack),
+            None => list.acquire_slow(class),
+        }
+    }
+
+    /// Takes a stack back, at its first step.
+    #[inline]
+    pub fn release(&mut self, stack: Stack) {
+        let list = &mut self.lists[stack.class().index()];
+        if stack.has_grown() || list.free.len() + list.fresh.len() >= list.room {
+            return list.release_slow(stack);
+        }
+        list.free.push(stack);
+    }
+
+    /// Gives everything back to the shared lists, for a P that is no longer used.
+    pub fn drain(&mut self) {
+        for class in Class::ALL {
+            self.lists[class.index()].drain(*class);
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Cache {
+        Cache::new()
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.drain();
+    }
+}

@@ -1,0 +1,144 @@
+//! Classes: the sizes a stack's window can have.
+//!
+//! A class is a row of [`WINDOWS`]; a further size is a further row (ascending, a power of two, a multiple of the first
+//! step's 64 KiB). Everything else about a class follows from its window: the arena it is carved from, where its guards
+//! stand and in which steps it grows (`window.rs`).
+
+use std::fmt;
+use std::io;
+
+/// The window sizes in bytes, smallest first. 8 MiB, 64 MiB and 1 GiB become rows here.
+const WINDOWS: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = WINDOWS.len();
+
+/// The row of the default class.
+const DEFAULT_ROW: usize = 1;
+
+/// Every class in ascending order of its window.
+const ROWS: [Class; CLASSES] = {
+    let mut rows = [Class(0); CLASSES];
+    let mut i = 0;
+    while i < CLASSES {
+        assert!(WINDOWS[i].is_power_of_two() && WINDOWS[i] >= 64 << 10);
+        assert!(i == 0 || WINDOWS[i - 1] < WINDOWS[i]);
+        rows[i] = Class(i as u8);
+        i += 1;
+    }
+    rows
+};
+
+/// A size of stack: how much address space, its *window*, a stack of this class can grow into.
+///
+/// ```
+/// use goroutines_stack::Class;
+/// assert_eq!(Class::for_size(100_000)?.window(), 256 * 1024);
+/// assert_eq!(Class::for_size(256 * 1024)?, Class::DEFAULT);
+/// # Ok::<(), goroutines_stack::SizeError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Class(u8);
+
+impl Class {
+    /// The class of a stack nobody asked a size for: a window of 256 KiB.
+    pub const DEFAULT: Class = ROWS[DEFAULT_ROW];
+
+    /// The class with the largest window.
+    pub const LARGEST: Class = ROWS[CLASSES - 1];
+
+    /// Every class, smallest window first.
+    pub const ALL: &'static [Class] = &ROWS;
+
+    /// The smallest class whose window holds `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// When `bytes` is 0 or more than the largest window.
+    pub fn for_size(bytes: usize) -> Result<Class, SizeError> {
+        if bytes == 0 {
+            return Err(SizeError { bytes });
+        }
+        let fits = ROWS.into_iter().find(|class| class.window() >= bytes);
+        fits.ok_or(SizeError { bytes })
+    }
+
+    /// The size of the window in bytes. The hard guard at its bottom and the colour at its top are part of it.
+    #[inline]
+    pub const fn window(self) -> usize {
+        WINDOWS[self.0 as usize]
+    }
+
+    /// The place of this class in [`Class::ALL`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The next larger class, which is the remedy when a stack of this one overflows.
+    pub fn next_larger(self) -> Option<Class> {
+        ROWS.get(self.index() + 1).copied()
+    }
+}
+
+/// A stack size that no class can serve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SizeError {
+    bytes: usize,
+}
+
+impl fmt::Display for SizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let largest = Class::LARGEST.window();
+        if self.bytes == 0 {
+            write!(f, "stack size 0 is too small: ask for 1 to {largest} bytes")
+        } else {
+            write!(
+                f,
+                "stack size {} is above the largest stack: ask for at most {largest} bytes",
+                self.bytes
+            )
+        }
+    }
+}
+
+impl std::error::Error for SizeError {}
+
+impl From<SizeError> for io::Error {
+    fn from(error: SizeError) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_gets_the_smallest_window_that_holds_it() {
+        assert_eq!(Class::for_size(1).unwrap().window(), 64 << 10);
+        assert_eq!(Class::for_size(64 << 10).unwrap().window(), 64 << 10);
+        assert_eq!(Class::for_size((64 << 10) + 1).unwrap().window(), 256 << 10);
+        assert_eq!(Class::for_size(1 << 20).unwrap(), Class::LARGEST);
+        assert_eq!(Class::DEFAULT.window(), 256 << 10);
+    }
+
+    #[test]
+    fn a_size_no_class_can_serve_is_named_with_the_remedy() {
+        let zero = Class::for_size(0).unwrap_err().to_string();
+        assert!(zero.contains("stack size 0 ") && zero.contains("1048576"));
+        let huge = Class::for_size((1 << 20) + 1).unwrap_err();
+        assert!(huge.to_string().contains("stack size 1048577 "));
+        assert!(huge.to_string().contains("at most 1048576 bytes"));
+        assert_eq!(io::Error::from(huge).kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn index_and_next_larger_follow_the_table() {
+        for (i, class) in Class::ALL.iter().enumerate() {
+            assert_eq!(class.index(), i);
+            assert_eq!(class.next_larger(), Class::ALL.get(i + 1).copied());
+        }
+        assert_eq!(Class::LARGEST.next_larger(), None);
+    }
+}

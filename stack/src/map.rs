@@ -1,0 +1,74 @@
+//! Address space: anonymous memory that is reserved but costs nothing until it is touched.
+
+use std::io;
+use std::ptr::NonNull;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+/// The kernel's page size in bytes.
+#[inline]
+pub(crate) fn page_size() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static SIZE: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: the value is the same whoever computes it, and nothing else is published with it.
+    match SIZE.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: sysconf reads a number and has no preconditions.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            let size = usize::try_from(size).expect("sysconf(_SC_PAGESIZE) is positive");
+            // Relaxed: pairs with the Relaxed load above, see there.
+            SIZE.store(size, Ordering::Relaxed);
+            size
+        }
+        size => size,
+    }
+}
+
+/// Reserves `len` readable and writable zero bytes, aligned to `align`, for the rest of the process's life.
+///
+/// # Errors
+///
+/// The kernel's, when there is no address space left (or, under strict overcommit, no memory to promise).
+pub(crate) fn reserve(len: usize, align: usize, huge_pages: bool) -> io::Result<NonNull<u8>> {
+    let slack = if align > page_size() { align } else { 0 };
+    let total = len
+        .checked_add(slack)
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    let map = anonymous(total)?;
+    if !huge_pages {
+        // A kernel without huge pages refuses the advice; then it also is not needed.
+        let _ = map.advise(Advice::NoHugePage);
+    }
+    // Forgotten, so never unmapped: stacks and descriptors in it stay valid memory for good.
+    let mut map = std::mem::ManuallyDrop::new(map);
+    let start = map.as_mut_ptr();
+    let aligned = start.wrapping_add(start.align_offset(align));
+    Ok(NonNull::new(aligned).expect("a mapping is never at address 0"))
+}
+
+/// One anonymous, private, not reserved mapping, unmapped on drop.
+pub(crate) fn anonymous(len: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(len).no_reserve_swap().map_anon()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_is_aligned_and_zero() {
+        for align in [64, page_size(), 1 << 20] {
+            let base = reserve(1 << 20, align, false).unwrap();
+            assert_eq!(base.as_ptr() as usize % align, 0);
+            // SAFETY: the reservation is 1 MiB of readable memory that nothing else uses.
+            let (first, last) = unsafe { (*base.as_ptr(), *base.as_ptr().add((1 << 20) - 1)) };
+            assert_eq!((first, last), (0, 0));
+        }
+    }
+
+    #[test]
+    fn more_than_the_address_space_is_an_error() {
+        assert!(reserve(usize::MAX, 1 << 20, false).is_err());
+        assert!(reserve(1 << 60, 4096, false).is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! Signals: the handler of SIGSEGV and SIGBUS, and who gets the ones that are not ours.
+//!
+//! A fault is ours when its address lies in a window of some arena, a goroutine runs on this thread, and the address is
+//! in one of the guards of that goroutine's stack. Everything else goes to the action that was installed before, exactly
+//! as if this handler did not exist:
+//!
+//! | before | a fault (the kernel names the cause) | sent by a process (`kill`, `raise`) |
+//! |---|---|---|
+//! | default | restore it and return: the instruction faults again and the process dies of it | restore it and raise again |
+//! | ignore | the kernel does not let faults be ignored: like default | return |
+//! | a handler | call it, with its own mask | the same |
+//!
+//! std's handler, which reports overflows of OS threads, is such a handler.
+
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+
+use crate::arena;
+use crate::grow::{self, Fault};
+use crate::guard;
+use crate::map;
+use crate::overflow;
+use crate::window::Stack;
+
+/// What the fault handler asks the scheduler. Both are called in signal context: no locks, no allocation, no panics.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    /// The stack of the goroutine that runs on this thread; null if none does.
+    pub current: fn() -> *mut Stack,
+    /// Writes who that is, such as `goroutine 17 [name]`.
+    pub describe: fn(&mut dyn fmt::Write),
+}
+
+/// What the handler needs, complete before it is installed.
+struct Installed {
+    hooks: Hooks,
+    before: [libc::sigaction; SIGNALS.len()],
+}
+
+const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+/// Decides how guards are made, and installs the fault handler. Once for a process.
+///
+/// Threads that run goroutines also need a [`SignalStack`](crate::SignalStack).
+///
+/// # Errors
+///
+/// When it is called a second time, or when the guards cannot be made (see `GOROUTINE_GUARD`).
+///
+/// # Safety
+///
+/// `hooks.current` returns null or a pointer to a [`Stack`] that is valid until its goroutine stops running on the calling
+/// thread. Both hooks are async-signal-safe.
+pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
+    guard::decide()?;
+    map::page_size(); // Known from here on, so that the handler only loads it.
+    let installed = Installed {
+        hooks,
+        before: [action_of(SIGNALS[0])?, action_of(SIGNALS[1])?],
+    };
+    if INSTALLED.set(installed).is_err() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "the fault handler of goroutine stacks is installed already: start the runtime once",
+        ));
+    }
+    let mut action = empty_action();
+    action.sa_sigaction = handler as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    for signal in SIGNALS {
+        set_action(signal, &action)?;
+    }
+    Ok(())
+}
+
+extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let errno = Errno::last_raw();
+    if let Some(installed) = INSTALLED.get() {
+        // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+        if !ours(installed, unsafe { &*info }) {
+            // SAFETY: these are the arguments the kernel gave us, for the action that would have got them.
+            unsafe { forward(installed, signal, info, context) };
+        }
+    }
+    Errno::set_raw(errno);
+}
+
+/// Deals with a fault in the current goroutine's stack; false if it is not one.
+fn ours(installed: &Installed, info: &libc::siginfo_t) -> bool {
+    if !is_fault(info) {
+        return false;
+    }
+    // SAFETY: signals of the kernel about a fault carry an address.
+    let addr = unsafe { info.si_addr() } as usize;
+    if !arena::holds(addr) {
+        return false;
+    }
+    // SAFETY: `install`'s caller promised null or a stack that is valid while its goroutine runs here, which it does.
+    let Some(stack) = (unsafe { (installed.hooks.current)().as_ref() }) else {
+        return false;
+    };
+    match grow::fault(stack, addr) {
+        Fault::Grown => true,
+        Fault::Overflow => overflow::die(stack.class(), installed.hooks.describe),
+        Fault::Foreign => false,
+    }
+}
+
+/// Whether the kernel raised the signal for an access. Positive codes are the kernel's; SI_KERNEL has no address.
+fn is_fault(info: &libc::siginfo_t) -> bool {
+    const SI_KERNEL: libc::c_int = 0x80;
+    info.si_code > 0 && info.si_code != SI_KERNEL
+}
+
+/// Does what would have happened without our handler.
+///
+/// # Safety
+///
+/// Called in the handler, with its arguments.
+unsafe fn forward(
+    installed: &Installed,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    let index = usize::from(signal != SIGNALS[0]);
+    let before = &installed.before[index];
+    // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+    let sent = unsafe { (*info).si_code } <= 0;
+    match before.sa_sigaction {
+        libc::SIG_IGN if sent => {}
+        libc::SIG_DFL | libc::SIG_IGN => {
+            let mut action = empty_action();
+            action.sa_sigaction = libc::SIG_DFL;
+            let restored = set_action(signal, &action);
+            if sent || restored.is_err() {
+                // Blocked while its handler runs, so it is delivered when we return.
+                // SAFETY: raise is async-signal-safe.
+                unsafe { libc::raise(signal) };
+            }
+        }
+        function => {
+            block_like(before, signal);
+            if before.sa_flags & libc::SA_SIGINFO != 0 {
+                type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+                // SAFETY: with SA_SIGINFO set, whoever installed the action gave a function of this type.
+                let function: Function = unsafe { std::mem::transmute(function) };
+                function(signal, info, context);
+            } else {
+                // SAFETY: without SA_SIGINFO, whoever installed the action gave a function of this type.
+                let function: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(function) };
+                function(signal);
+            }
+        }
+    }
+}
+
+/// Gives the thread the signal mask that the kernel would have set for `action`. The return from our handler undoes it.
+fn block_like(action: &libc::sigaction, signal: libc::c_int) {
+    // SAFETY: sigaddset and pthread_sigmask are async-signal-safe and get pointers to whole sets.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &action.sa_mask, ptr::null_mut());
+        if action.sa_flags & libc::SA_NODEFER != 0 {
+            let mut own = empty_action().sa_mask;
+            libc::sigaddset(&mut own, signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &own, ptr::null_mut());
+        }
+    }
+}
+
+/// An action with an empty mask and no flags.
+fn empty_action() -> libc::sigaction {
+    // SAFETY: all zeroes is a valid `sigaction`: the default action, no flags, an empty mask.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
+    let mut action = empty_action();
+    // SAFETY: sigaction writes the present action into a whole `sigaction`.
+    match unsafe { libc::sigaction(signal, ptr::null(), &mut action) } {
+        0 => Ok(action),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
+    // SAFETY: the action is the default one or our handler, which has the type that its SA_SIGINFO flag announces.
+    match unsafe { libc::sigaction(signal, action, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

@@ -1,0 +1,78 @@
+//! The signal stack of an M: where the fault handler runs, because the goroutine's stack is what faulted.
+
+use std::io;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr;
+
+use memmap2::MmapMut;
+
+use crate::map;
+
+/// Room for the handler, for a handler that was there before, and for the largest register state a CPU saves.
+const SIZE: usize = 64 << 10;
+
+/// An alternate signal stack for the calling thread, with a guard page below it. Dropping it restores what was there
+/// before; it stays on its thread.
+pub struct SignalStack {
+    before: libc::stack_t,
+    /// Unmapped once the previous stack is restored.
+    memory: ManuallyDrop<MmapMut>,
+    _of_this_thread: PhantomData<*mut ()>,
+}
+
+impl SignalStack {
+    /// Gives the calling thread a signal stack.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it, or when the thread runs on its present signal stack.
+    pub fn install() -> io::Result<SignalStack> {
+        let page = map::page_size();
+        // SAFETY: getauxval reads a number and has no preconditions; it is 0 where the kernel does not say.
+        let kernel = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+        let size = SIZE + kernel;
+        let size = size.next_multiple_of(page);
+        let mut memory = map::anonymous(page + size)?;
+        let start = memory.as_mut_ptr();
+        // SAFETY: the page is the first of `memory`, which nobody has used yet.
+        if unsafe { libc::mprotect(start.cast(), page, libc::PROT_NONE) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = libc::stack_t {
+            ss_sp: start.wrapping_add(page).cast(),
+            ss_flags: 0,
+            ss_size: size,
+        };
+        let before = exchange(&stack)?;
+        Ok(SignalStack {
+            before,
+            memory: ManuallyDrop::new(memory),
+            _of_this_thread: PhantomData,
+        })
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        // Fails only while a handler runs on this very stack; then its memory must stay.
+        if exchange(&self.before).is_ok() {
+            // SAFETY: the thread no longer uses the memory as its signal stack, and drop runs once.
+            unsafe { ManuallyDrop::drop(&mut self.memory) };
+        }
+    }
+}
+
+/// Sets the thread's signal stack and returns the previous one.
+fn exchange(stack: &libc::stack_t) -> io::Result<libc::stack_t> {
+    let mut before = libc::stack_t {
+        ss_sp: ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: both pointers are to whole `stack_t`; the memory is a mapping that outlives its use, or the previous stack.
+    match unsafe { libc::sigaltstack(stack, &mut before) } {
+        0 => Ok(before),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
