@@ -155,14 +155,14 @@ fn address_of_aligned_local() -> usize {
 /// What an entry that is not wrapped by a fiber has seen, and where it goes back to.
 struct Seen {
     outside: Cell<Context>,
-    values: [Cell<usize>; 2],
+    values: [Cell<usize>; 3],
 }
 
 impl Seen {
     fn new() -> Self {
         Self {
             outside: Cell::new(Context::NULL),
-            values: [const { Cell::new(0) }; 2],
+            values: [const { Cell::new(0) }; 3],
         }
     }
 
@@ -329,6 +329,22 @@ fn backtrace_ends_at_root() {
     assert!(fiber.resume(0) < 100, "as long as the stack is deep");
 }
 
+/// Follows the records from ten calls further in; returns how many there are before the one that is no record, and it.
+#[inline(never)]
+fn walk(depth: usize) -> (usize, usize) {
+    if depth > 0 {
+        return black_box(walk(black_box(depth - 1)));
+    }
+    let mut records = 0;
+    let mut frame = Native::frame_pointer().cast::<usize>();
+    while records < 100 && frame as usize > 0x10000 && frame.is_aligned() {
+        records += 1;
+        // SAFETY: the caller knows that this is built with frame pointers, so each is where the one before it says.
+        frame = unsafe { frame.read() } as *const usize;
+    }
+    (records, frame as usize)
+}
+
 #[test]
 fn frame_pointer_chain_ends_in_zero() {
     unsafe extern "C" fn start(seen: usize) -> ! {
@@ -336,9 +352,11 @@ fn frame_pointer_chain_ends_in_zero() {
         // SAFETY: the address of a `Seen` that waits for us.
         let seen = unsafe { &*(seen as *const Seen) };
         seen.values[0].set(frame as usize);
+        // Built without frame pointers, an entry finds the zero itself, and compiled code has no chain to follow.
         if !frame.is_null() {
-            // SAFETY: with frame pointers this is the record of this very function.
-            seen.values[1].set(unsafe { frame.cast::<usize>().read() });
+            let (records, end) = walk(10);
+            seen.values[1].set(end);
+            seen.values[2].set(records);
         }
         seen.leave()
     }
@@ -347,27 +365,28 @@ fn frame_pointer_chain_ends_in_zero() {
     // The probe enters with something in the frame pointer that ends no chain.
     let mut record = [0x1111_usize; 2];
     let mut registers = vec![record.as_mut_ptr() as u64; Native::CALLEE_SAVED.len()];
-    let arg = &raw const seen as usize;
+    let (save, arg) = (seen.outside.as_ptr(), &raw const seen as usize);
     // SAFETY: a fresh context, entered once; a word for every register.
     unsafe {
         Native::probe(
-            seen.outside.as_ptr(),
+            save,
             prepare(stack.top(), start),
             arg,
             registers.as_mut_ptr(),
         )
     };
 
-    let [frame, previous] = seen.values.map(Cell::into_inner);
-    let records = stack.low() as usize..stack.top() as usize;
+    let [frame, end, records] = seen.values.map(Cell::into_inner);
+    let bounds = stack.low() as usize..stack.top() as usize;
     assert!(
-        frame == 0 || records.contains(&frame),
-        "the first record is at {frame:#x}, not on the stack"
+        frame == 0 || bounds.contains(&frame),
+        "the first record is at {frame:#x}"
     );
-    assert_eq!(
-        previous, 0,
-        "the record of the entry does not end the chain"
+    assert!(
+        frame == 0 || (11..20).contains(&records),
+        "{records} records, ending in {end:#x}"
     );
+    assert_eq!(end, 0, "the chain does not end in zero");
 }
 
 // ------------------------------------------------------------------------------------------------ memory below sp

@@ -222,3 +222,84 @@ unsafe extern "C" fn probe(
         switch = sym compiled_switch,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use core::arch::x86_64::{
+        __m512i, __mmask64, _mm512_add_epi64, _mm512_cmpeq_epi8_mask, _mm512_set1_epi64,
+    };
+    use core::hint::black_box;
+    use std::{eprintln, vec};
+
+    /// Overwrites all vector and mask registers each time it runs.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn overwrite(outside: *mut Context) -> ! {
+        let mut own = Context::NULL;
+        loop {
+            // SAFETY: the registers are declared; then back to where `outside` was saved.
+            unsafe {
+                asm!(
+                    "vpternlogd zmm0, zmm0, zmm0, 0xff",
+                    ".irp n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+                    "vmovdqa64 zmm\\n, zmm0",
+                    ".endr",
+                    ".irp n, 0,1,2,3,4,5,6,7",
+                    "kxnorq k\\n, k\\n, k\\n",
+                    ".endr",
+                    clobber_abi("sysv64"),
+                );
+                Native::switch(&raw mut own, *outside, &raw mut own as usize);
+            }
+        }
+    }
+
+    unsafe extern "C" fn entry(outside: usize) -> ! {
+        // SAFETY: the test runs us only where the CPU has AVX-512; `outside` waits for us.
+        unsafe { overwrite(outside as *mut Context) }
+    }
+
+    /// Thirty-two vectors and eight masks, alive across an inlined switch.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn vectors_survive(outside: *mut Context, mut inside: Context) {
+        for round in 0..4 {
+            let vectors: [__m512i; 32] = core::array::from_fn(|i| {
+                _mm512_add_epi64(
+                    _mm512_set1_epi64(black_box(i as i64)),
+                    _mm512_set1_epi64(round),
+                )
+            });
+            let masks: [__mmask64; 8] = core::array::from_fn(|i| {
+                _mm512_cmpeq_epi8_mask(_mm512_set1_epi64(black_box(i as i64)), vectors[1])
+            });
+            // SAFETY: `inside` is suspended and tells where it is saved next; `outside` is read while we wait.
+            inside =
+                unsafe { *(Native::switch(outside, inside, outside as usize) as *const Context) };
+            for (i, vector) in vectors.into_iter().enumerate() {
+                let expected = _mm512_set1_epi64(i as i64 + round);
+                assert_eq!(_mm512_cmpeq_epi8_mask(vector, expected), !0, "vector {i}");
+            }
+            for (i, mask) in masks.into_iter().enumerate() {
+                assert_eq!(mask == !0, i as i64 == 1 + round, "mask {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn avx512_values_survive_an_inlined_switch() {
+        if !(std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw"))
+        {
+            eprintln!("not tested: this CPU has no AVX-512");
+            return;
+        }
+        let mut stack = vec![0_u128; 4096];
+        let mut outside = Context::NULL;
+        // SAFETY: an aligned stack of 64 KiB, and a CPU that has the features.
+        unsafe {
+            let inside = Native::prepare(stack.as_mut_ptr_range().end.cast(), entry);
+            vectors_survive(&raw mut outside, inside);
+        }
+    }
+}
