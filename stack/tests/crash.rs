@@ -1,0 +1,307 @@
+//! What happens when a fault is not growth: the overflow's message, and everybody else's signals.
+//!
+//! Each scenario runs in a child, whose way to die is looked at to the letter.
+
+mod common;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Output;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{
+    assert_success, child, descend, forever, install_now, install_once, on_stack, stderr,
+};
+use goroutines_stack::{Class, SignalStack, acquire};
+
+/// An address that is mapped and may not be touched, in no arena.
+fn forbidden() -> *mut u8 {
+    // SAFETY: maps a fresh page.
+    let page = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            4096,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    assert_ne!(page, libc::MAP_FAILED);
+    page.cast()
+}
+
+fn touch(addr: *mut u8) {
+    // SAFETY: faults, which is what the scenario is about.
+    unsafe { addr.write_volatile(1) };
+}
+
+/// Sets the action of a signal, as a program that was there first would.
+fn set_action(signal: libc::c_int, function: usize, flags: libc::c_int) {
+    // SAFETY: all zeroes is a valid action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = function;
+    action.sa_flags = flags;
+    // SAFETY: the callers give a function of the type that the flags announce.
+    let failed = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+    assert_eq!(failed, 0);
+}
+
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes the address and makes the page accessible, so that the instruction succeeds when it runs again.
+extern "C" fn with_info(_: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    assert!(!context.is_null());
+    // SAFETY: the kernel's siginfo about a fault.
+    let addr = unsafe { (*info).si_addr() };
+    SEEN.store(addr as usize, Ordering::Relaxed);
+    let page = (addr as usize & !4095) as *mut libc::c_void;
+    // SAFETY: the page is the test's.
+    unsafe { libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_WRITE) };
+}
+
+extern "C" fn plain(signal: libc::c_int) {
+    // Leaves without another fault. `_exit` is async-signal-safe.
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(40 + signal) }
+}
+
+extern "C" fn noting_mask(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: a zeroed set is a place for pthread_sigmask to write to.
+    let blocked = unsafe {
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &mut mask);
+        [libc::SIGUSR1, signal].map(|s| libc::sigismember(&mask, s))
+    };
+    SEEN.store((blocked[0] * 2 + blocked[1]) as usize, Ordering::Relaxed);
+}
+
+fn raise(signal: libc::c_int) {
+    // SAFETY: sends a signal to this thread.
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
+}
+
+fn overflow(class: Class) {
+    let stack = acquire(class).unwrap();
+    on_stack(&stack, || forever(0));
+}
+
+/// A handler that was there before: the fault of `touch` reaches it with its address, and growth still works.
+fn previous_handler_with_info() {
+    set_action(
+        libc::SIGSEGV,
+        with_info as *const () as usize,
+        libc::SA_SIGINFO | libc::SA_ONSTACK,
+    );
+    install_once();
+    let addr = forbidden().wrapping_add(100);
+    touch(addr);
+    assert_eq!(SEEN.load(Ordering::Relaxed), addr as usize);
+    let stack = acquire(Class::LARGEST).unwrap();
+    let other = forbidden().wrapping_add(200);
+    on_stack(&stack, || {
+        descend(300 << 10);
+        touch(other);
+        descend(600 << 10);
+    });
+    assert_eq!(SEEN.load(Ordering::Relaxed), other as usize);
+}
+
+fn previous_handler_with_mask(flags: libc::c_int) {
+    // SAFETY: all zeroes is a valid action, and the handler has the type that SA_SIGINFO announces.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = noting_mask as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | flags;
+        libc::sigaddset(&mut action.sa_mask, libc::SIGUSR1);
+        assert_eq!(libc::sigaction(libc::SIGSEGV, &action, ptr::null_mut()), 0);
+    }
+    install_once();
+    raise(libc::SIGSEGV);
+    let own_blocked = usize::from(flags & libc::SA_NODEFER == 0);
+    assert_eq!(SEEN.load(Ordering::Relaxed), 2 + own_blocked);
+}
+
+#[test]
+#[ignore = "the part of the children that the other tests start"]
+fn play() {
+    let Some(scenario) = common::scenario() else {
+        return;
+    };
+    match scenario.as_str() {
+        "overflow" => overflow(Class::DEFAULT),
+        "overflow of the smallest" => overflow(Class::ALL[0]),
+        "overflow of the largest" => overflow(Class::LARGEST),
+        "overflow of a thread" => {
+            install_once();
+            forever(0);
+        }
+        "wild pointer of a thread" => {
+            install_once();
+            touch(forbidden());
+        }
+        "wild pointer of a goroutine" => {
+            let stack = acquire(Class::DEFAULT).unwrap();
+            on_stack(&stack, || touch(forbidden()));
+        }
+        "wild pointer into a neighbour's guard" => {
+            let (stack, other) = (
+                acquire(Class::DEFAULT).unwrap(),
+                acquire(Class::DEFAULT).unwrap(),
+            );
+            let guard = other.top().wrapping_sub(other.limit() + 1);
+            on_stack(&stack, || touch(guard));
+        }
+        "hard guard without a goroutine" => {
+            install_once();
+            let stack = acquire(Class::DEFAULT).unwrap();
+            touch(stack.top().wrapping_sub(stack.limit() + 1));
+        }
+        "previous handler with info" => previous_handler_with_info(),
+        "previous handler with mask" => previous_handler_with_mask(0),
+        "previous handler without defer" => previous_handler_with_mask(libc::SA_NODEFER),
+        "previous plain handler" => {
+            set_action(libc::SIGSEGV, plain as *const () as usize, 0);
+            install_once();
+            touch(forbidden());
+        }
+        "previous handler of SIGBUS" => {
+            set_action(libc::SIGBUS, plain as *const () as usize, 0);
+            install_once();
+            raise(libc::SIGBUS);
+        }
+        "ignored and sent" => {
+            set_action(libc::SIGSEGV, libc::SIG_IGN, 0);
+            install_once();
+            raise(libc::SIGSEGV);
+            raise(libc::SIGSEGV);
+        }
+        "ignored and faulted" => {
+            set_action(libc::SIGSEGV, libc::SIG_IGN, 0);
+            install_once();
+            touch(forbidden());
+        }
+        "default and sent" => {
+            set_action(libc::SIGSEGV, libc::SIG_DFL, 0);
+            install_once();
+            raise(libc::SIGSEGV);
+        }
+        "default and faulted" => {
+            set_action(libc::SIGSEGV, libc::SIG_DFL, 0);
+            install_once();
+            touch(forbidden());
+        }
+        "installed twice" => {
+            install_now().unwrap();
+            let error = install_now().unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+            assert!(error.to_string().contains("once"), "{error}");
+        }
+        other => panic!("no scenario {other}"),
+    }
+}
+
+fn assert_died_of(output: &Output, signal: libc::c_int) {
+    assert_eq!(output.status.signal(), Some(signal), "{}", stderr(output));
+}
+
+#[test]
+fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
+    let output = child("overflow", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert_eq!(
+        stderr(&output),
+        "\ngoroutine 17 [deep thought]: stack exceeds 262144-byte limit\n\
+         help: give it a larger one with `Builder::stack_size(1048576)`, or every goroutine with `Config`; \
+         recursion without an end needs another cure\n"
+    );
+}
+
+#[test]
+fn an_overflow_in_the_smallest_and_the_largest_class_names_their_limits() {
+    let output = child("overflow of the smallest", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert!(stderr(&output).contains("stack exceeds 65536-byte limit"));
+    assert!(stderr(&output).contains("Builder::stack_size(262144)"));
+
+    let output = child("overflow of the largest", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert!(stderr(&output).contains("stack exceeds 1048576-byte limit"));
+    assert!(!stderr(&output).contains("stack_size"));
+}
+
+#[test]
+fn an_overflow_of_an_os_thread_is_still_reported_by_std() {
+    let output = child("overflow of a thread", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert!(stderr(&output).contains("has overflowed its stack"));
+    assert!(!stderr(&output).contains("goroutine"));
+}
+
+#[test]
+fn a_wild_pointer_is_a_segmentation_fault_as_ever() {
+    for scenario in [
+        "wild pointer of a thread",
+        "wild pointer of a goroutine",
+        "wild pointer into a neighbour's guard",
+        "hard guard without a goroutine",
+    ] {
+        let output = child(scenario, &[]);
+        assert_died_of(&output, libc::SIGSEGV);
+        assert!(!stderr(&output).contains("stack exceeds"), "{scenario}");
+    }
+}
+
+#[test]
+fn a_handler_that_was_there_before_gets_what_is_not_ours() {
+    assert_success(&child("previous handler with info", &[]));
+    assert_success(&child("previous handler with mask", &[]));
+    assert_success(&child("previous handler without defer", &[]));
+    let output = child("previous plain handler", &[]);
+    assert_eq!(output.status.code(), Some(40 + libc::SIGSEGV));
+    let output = child("previous handler of SIGBUS", &[]);
+    assert_eq!(output.status.code(), Some(40 + libc::SIGBUS));
+}
+
+#[test]
+fn default_and_ignore_mean_what_they_meant_before() {
+    assert_success(&child("ignored and sent", &[]));
+    for scenario in [
+        "ignored and faulted",
+        "default and sent",
+        "default and faulted",
+    ] {
+        assert_died_of(&child(scenario, &[]), libc::SIGSEGV);
+    }
+}
+
+#[test]
+fn a_second_installation_is_refused() {
+    assert_success(&child("installed twice", &[]));
+}
+
+#[test]
+fn a_signal_stack_is_restored_to_what_was_there_before() {
+    let present = || {
+        // SAFETY: all zeroes is a valid `stack_t`; sigaltstack writes the present one into it.
+        let stack: libc::stack_t = unsafe {
+            let mut stack = std::mem::zeroed();
+            assert_eq!(libc::sigaltstack(ptr::null(), &mut stack), 0);
+            stack
+        };
+        (stack.ss_sp as usize, stack.ss_size, stack.ss_flags)
+    };
+    let before = present();
+    {
+        let _outer = SignalStack::install().unwrap();
+        let outer = present();
+        assert!(outer.1 >= 64 << 10);
+        assert_ne!(outer.0, before.0);
+        {
+            let _inner = SignalStack::install().unwrap();
+            assert_ne!(present().0, outer.0);
+        }
+        assert_eq!(present(), outer);
+    }
+    assert_eq!(present(), before);
+}

@@ -1,0 +1,216 @@
+//! Stacks grow while code runs on them, and nothing on them notices.
+
+mod common;
+
+use std::hint::black_box;
+
+use common::{descend, on_stack};
+use goroutines_stack::{Cache, Class, Stack, acquire, growth_faults, release};
+
+const LARGE: Class = Class::LARGEST;
+
+fn page() -> usize {
+    // SAFETY: sysconf reads a number.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Whether the page that holds the byte `below` bytes under the top is in memory.
+fn resident(stack: &Stack, below: usize) -> bool {
+    let addr = (stack.top() as usize - below) & !(page() - 1);
+    let mut vec = 0u8;
+    // SAFETY: mincore writes one byte for the one page of the stack's window.
+    assert_eq!(
+        unsafe { libc::mincore(addr as *mut _, page(), &mut vec) },
+        0
+    );
+    vec & 1 == 1
+}
+
+/// Writes a byte `below` bytes under the top, as code on the stack could.
+fn poke(stack: &Stack, below: usize, value: u8) {
+    // SAFETY: the callers stay inside the window and far below their own frames.
+    unsafe { stack.top().sub(below).write_volatile(value) };
+}
+
+fn peek(stack: &Stack, below: usize) -> u8 {
+    // SAFETY: as for `poke`.
+    unsafe { stack.top().sub(below).read_volatile() }
+}
+
+#[test]
+fn growth_keeps_addresses_and_contents() {
+    let stack = acquire(LARGE).unwrap();
+    assert!(stack.committed() <= 64 << 10);
+    let before = growth_faults();
+    let lowest = on_stack(&stack, || descend(500 << 10));
+    assert!(stack.contains(lowest));
+    assert!(stack.top() as usize - lowest > 500 << 10);
+    assert!(
+        growth_faults() >= before + 2,
+        "64 KiB to 256 KiB to the end"
+    );
+    assert_eq!(stack.committed(), stack.limit());
+}
+
+#[test]
+fn growth_goes_step_by_step() {
+    let stack = acquire(LARGE).unwrap();
+    let mut seen = vec![stack.committed()];
+    for used in [70 << 10, 200 << 10, 300 << 10] {
+        on_stack(&stack, || descend(used));
+        seen.push(stack.committed());
+    }
+    let colour = (stack.top() as usize).wrapping_neg() % page();
+    let steps = [64 << 10, 256 << 10, 256 << 10, (1 << 20) - (16 << 10)];
+    assert_eq!(seen, steps.map(|end| end - colour));
+}
+
+#[test]
+fn every_class_can_be_used_down_to_its_hard_guard() {
+    for &class in Class::ALL {
+        let stack = acquire(class).unwrap();
+        on_stack(&stack, || descend(stack.limit() / 10 * 6));
+        on_stack(&stack, || poke(&stack, stack.limit(), 1));
+        assert_eq!(peek(&stack, stack.limit()), 1);
+    }
+}
+
+#[test]
+fn a_frame_larger_than_a_step_grows_through_its_probes() {
+    #[inline(never)]
+    fn large() -> u8 {
+        let mut frame = [7u8; 150_000];
+        black_box(&mut frame)[149_999]
+    }
+    let stack = acquire(Class::DEFAULT).unwrap();
+    assert_eq!(on_stack(&stack, large), 7);
+    assert_eq!(stack.committed(), stack.limit());
+}
+
+#[test]
+fn c_frames_grow() {
+    // libc's qsort calls back into Rust, which sorts again, one level deeper: C and Rust frames in turn.
+    extern "C" fn compare(a: *const libc::c_void, b: *const libc::c_void) -> libc::c_int {
+        // SAFETY: `sort` gives qsort an array of `u32`.
+        let (a, b) = unsafe { (*a.cast::<u32>(), *b.cast::<u32>()) };
+        let depth = a.max(b);
+        if depth > 1 {
+            sort(depth - 1);
+        }
+        a.cmp(&b) as libc::c_int
+    }
+    fn sort(depth: u32) {
+        let mut values = [depth, depth - 1];
+        let frame = black_box([depth; 100]);
+        // SAFETY: the array has two elements of four bytes, and `compare` expects such elements.
+        unsafe { libc::qsort(values.as_mut_ptr().cast(), 2, 4, Some(compare)) };
+        assert_eq!(values, [depth - 1, depth]);
+        assert!(black_box(frame).iter().all(|&word| word == depth));
+    }
+    let stack = acquire(Class::DEFAULT).unwrap();
+    on_stack(&stack, || sort(60));
+    assert!(
+        stack.committed() > 64 << 10,
+        "60 levels were not deep enough"
+    );
+}
+
+#[test]
+fn data_below_a_stepped_over_guard_is_kept() {
+    // What C code without stack probes does: use memory two steps down, then touch the guard in between.
+    let stack = acquire(LARGE).unwrap();
+    let second_guard = (256 << 10) + 2 * 1024;
+    on_stack(&stack, || {
+        poke(&stack, second_guard, 99);
+        poke(&stack, (64 << 10) + 2 * 1024, 1);
+    });
+    assert_eq!(peek(&stack, second_guard), 99);
+    assert_eq!(stack.committed(), stack.limit());
+}
+
+#[test]
+fn a_growth_fault_preserves_errno() {
+    let stack = acquire(Class::DEFAULT).unwrap();
+    let errno = on_stack(&stack, || {
+        nix::errno::Errno::set_raw(4242);
+        poke(&stack, (64 << 10) + 2 * 1024, 1);
+        nix::errno::Errno::last_raw()
+    });
+    assert!(stack.committed() > 64 << 10, "it did not fault");
+    assert_eq!(errno, 4242);
+}
+
+#[test]
+fn a_panic_unwinds_through_a_grown_stack() {
+    #[inline(never)]
+    fn dig(depth: usize) -> usize {
+        let frame = black_box([depth; 64]);
+        assert!(depth > 0, "the bottom");
+        dig(depth - 1) + frame[0]
+    }
+    let stack = acquire(Class::DEFAULT).unwrap();
+    let caught = std::panic::catch_unwind(|| on_stack(&stack, || dig(120)));
+    let text = *caught.unwrap_err().downcast::<&str>().unwrap();
+    assert_eq!(text, "the bottom");
+    assert!(stack.committed() > 64 << 10);
+}
+
+#[test]
+fn a_stack_grows_on_another_thread_than_it_started_on() {
+    let stack = acquire(LARGE).unwrap();
+    on_stack(&stack, || descend(1 << 10));
+    let stack = std::thread::spawn(move || {
+        on_stack(&stack, || descend(100 << 10));
+        stack
+    })
+    .join()
+    .unwrap();
+    on_stack(&stack, || descend(400 << 10));
+    assert_eq!(stack.committed(), stack.limit());
+}
+
+#[test]
+fn a_reused_stack_is_back_at_its_first_step() {
+    for &class in &Class::ALL[1..] {
+        let mut cache = Cache::new();
+        let stack = cache.acquire(class).unwrap();
+        let (top, first_step) = (stack.top() as usize, stack.committed());
+        on_stack(&stack, || descend(100 << 10));
+        assert!(resident(&stack, 90 << 10));
+        cache.release(stack);
+
+        let stack = cache.acquire(class).unwrap();
+        assert_eq!(stack.top() as usize, top, "the cache is last in, first out");
+        assert_eq!(stack.committed(), first_step);
+        assert!(!resident(&stack, 90 << 10), "the memory went to the kernel");
+        let before = growth_faults();
+        on_stack(&stack, || descend(100 << 10));
+        assert!(growth_faults() > before, "the soft guard is back in place");
+    }
+}
+
+#[test]
+fn a_stack_reset_from_a_middle_step_has_no_stray_guard() {
+    let mut cache = Cache::new();
+    let stack = cache.acquire(LARGE).unwrap();
+    on_stack(&stack, || descend(100 << 10)); // The guard now stands 256 KiB down.
+    cache.release(stack);
+    let stack = cache.acquire(LARGE).unwrap();
+    let old_guard = (256 << 10) + 2 * 1024;
+    on_stack(&stack, || poke(&stack, old_guard, 5));
+    assert_eq!(peek(&stack, old_guard), 5);
+}
+
+#[test]
+fn a_fresh_stack_costs_no_page_until_it_is_used() {
+    let stack = acquire(Class::DEFAULT).unwrap();
+    let used = (0..stack.limit() - 64).step_by(page());
+    let count = |stack: &Stack| used.clone().filter(|&i| resident(stack, i + 1)).count();
+    // The stack may have been used before, by another test: then its first step may be in memory.
+    release(stack);
+    let fresh: Vec<Stack> = (0..200).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    let last = fresh.last().unwrap();
+    assert_eq!(count(last), 0);
+    on_stack(last, || ());
+    assert_eq!(count(last), 1);
+}

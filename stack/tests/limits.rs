@@ -1,0 +1,254 @@
+//! Many stacks, little address space, and guards made with mprotect. Each scenario has a process of its own.
+
+mod common;
+
+use std::io;
+
+use common::{assert_success, child, descend, on_stack, stderr};
+use goroutines_stack::{Cache, Class, Slab, Stack, acquire, release, reserve, unreserve};
+
+fn memory_areas() -> usize {
+    std::fs::read_to_string("/proc/self/maps")
+        .unwrap()
+        .lines()
+        .count()
+}
+
+/// Whether the kernel has guards that split no memory area, as the crate would find out.
+fn has_guard_advice() -> bool {
+    let areas = memory_areas();
+    let stacks: Vec<Stack> = (0..100).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    drop(stacks);
+    memory_areas() < areas + 50
+}
+
+fn many_windows() {
+    let areas = memory_areas();
+    let stacks: Vec<Stack> = (0..100_000)
+        .map(|_| acquire(Class::DEFAULT).unwrap())
+        .collect();
+    let more = memory_areas() - areas;
+    assert!(more < 20, "100 000 stacks made {more} memory areas");
+    for stack in stacks.iter().step_by(10_000) {
+        on_stack(stack, || descend(150 << 10));
+    }
+}
+
+fn limit_address_space(bytes: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: bytes,
+    };
+    // SAFETY: the limit is a whole `rlimit`.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+}
+
+/// Acquires until it fails, which must be with a clear error; then what there is must go on working.
+fn little_address_space() {
+    limit_address_space(1 << 30);
+    let mut stacks = Vec::new();
+    let error = loop {
+        match acquire(Class::LARGEST) {
+            Ok(stack) => stacks.push(stack),
+            Err(error) => break error,
+        }
+    };
+    assert!(stacks.len() >= 500, "only {} of 1 GiB", stacks.len());
+    assert_no_space(&error, "1048576 bytes");
+    assert_no_space(&reserve(Class::LARGEST, 100_000).unwrap_err(), "1048576");
+
+    on_stack(&stacks[0], || descend(500 << 10));
+    let top = stacks[3].top();
+    release(stacks.swap_remove(3));
+    assert_eq!(acquire(Class::LARGEST).unwrap().top(), top);
+}
+
+/// The first reservation leaves most of a scarce address space to the rest of the process.
+fn a_share_of_little_address_space() {
+    limit_address_space(2 << 30);
+    let stack = acquire(Class::DEFAULT).unwrap();
+    let rest = vec![1u8; 1 << 30];
+    on_stack(&stack, || descend(150 << 10));
+    assert_eq!(rest.len(), 1 << 30);
+}
+
+/// Admitted stacks are there when they are asked for, through caches that hold some back.
+fn admitted_in_little_address_space() {
+    limit_address_space(1 << 30);
+    let mut admitted = 0;
+    while reserve(Class::LARGEST, 10).is_ok() {
+        admitted += 10;
+    }
+    assert!(admitted >= 500, "only {admitted} of 1 GiB");
+    let mut caches = [Cache::new(), Cache::new(), Cache::new()];
+    for round in 0..3 {
+        let stacks: Vec<Stack> = (0..admitted)
+            .map(|i| caches[(i + round) % 3].acquire(Class::LARGEST).unwrap())
+            .collect();
+        for (i, stack) in stacks.into_iter().enumerate() {
+            caches[i % 3].release(stack);
+        }
+    }
+    unreserve(Class::LARGEST, admitted);
+}
+
+fn slab_in_little_address_space() {
+    limit_address_space(200 << 20);
+    let slab: Slab<[u64; 32]> = Slab::new();
+    let mut slots = 0;
+    let error = loop {
+        match slab.grow(4096) {
+            Ok(new) => slots += new.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(slots * 256 > 100 << 20, "only {slots} slots of 200 MiB");
+    assert_no_space(&error, "descriptors of 256 bytes");
+}
+
+fn assert_no_space(error: &io::Error, what: &str) {
+    assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+    let text = error.to_string();
+    assert!(text.contains(what), "{text}");
+    assert!(text.contains("RLIMIT_AS"), "{text}");
+}
+
+/// With mprotect each window is two memory areas: the sysctl ends it, with its name, and nothing is lost.
+fn mprotect_ends_at_the_sysctl() {
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    let mut stacks = Vec::new();
+    let error = loop {
+        if stacks.len() > limit {
+            panic!("more stacks than memory areas");
+        }
+        match acquire(Class::DEFAULT) {
+            Ok(stack) => stacks.push(stack),
+            Err(error) => break error,
+        }
+    };
+    let text = error.to_string();
+    assert!(text.contains("vm.max_map_count"), "{text}");
+    assert!(stacks.len() > limit / 2 - 1000, "only {}", stacks.len());
+
+    // Room for a signal stack, whose guard is an area too; then the rest still works.
+    let reused = stacks.pop().unwrap();
+    let top = reused.top() as usize;
+    release(reused);
+    assert_eq!(acquire(Class::DEFAULT).unwrap().top() as usize, top);
+    assert!(acquire(Class::DEFAULT).is_ok());
+    stacks.truncate(1);
+}
+
+fn mprotect_gives_memory_back() {
+    let mut cache = Cache::new();
+    let stack = cache.acquire(Class::DEFAULT).unwrap();
+    let deep = stack.top().wrapping_sub(150 << 10);
+    on_stack(&stack, || descend(180 << 10));
+    // SAFETY: the byte is in the window, which nothing runs on.
+    assert_ne!(unsafe { deep.read() } as u64 + resident(deep), 0);
+    cache.release(stack);
+    assert_eq!(resident(deep), 0);
+}
+
+fn resident(addr: *mut u8) -> u64 {
+    let mut vec = 0u8;
+    let page = (addr as usize & !4095) as *mut libc::c_void;
+    // SAFETY: mincore writes one byte for one page.
+    assert_eq!(unsafe { libc::mincore(page, 4096, &mut vec) }, 0);
+    u64::from(vec & 1)
+}
+
+#[test]
+#[ignore = "the part of the children that the other tests start"]
+fn play() {
+    let Some(scenario) = common::scenario() else {
+        return;
+    };
+    match scenario.as_str() {
+        "many windows" => many_windows(),
+        "has guard advice" => assert!(has_guard_advice()),
+        "little address space" => little_address_space(),
+        "share" => a_share_of_little_address_space(),
+        "admitted" => admitted_in_little_address_space(),
+        "slab" => slab_in_little_address_space(),
+        "sysctl" => mprotect_ends_at_the_sysctl(),
+        "gives back" => mprotect_gives_memory_back(),
+        "grow" => {
+            for &class in Class::ALL {
+                let stack = acquire(class).unwrap();
+                on_stack(&stack, || descend(stack.limit() / 2));
+            }
+        }
+        "overflow" => {
+            let stack = acquire(Class::DEFAULT).unwrap();
+            on_stack(&stack, || common::forever(0));
+        }
+        "bad variable" => {
+            let error = acquire(Class::DEFAULT).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(
+                error.to_string().contains("GOROUTINE_GUARD=wall"),
+                "{error}"
+            );
+            assert_eq!(
+                common::install_now().unwrap_err().to_string(),
+                error.to_string()
+            );
+        }
+        other => panic!("no scenario {other}"),
+    }
+}
+
+const MPROTECT: &[(&str, &str)] = &[("GOROUTINE_GUARD", "mprotect")];
+
+#[test]
+fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
+    if child("has guard advice", &[]).status.success() {
+        assert_success(&child("many windows", &[]));
+    } else {
+        eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL");
+    }
+}
+
+#[test]
+fn too_little_address_space_is_an_error_and_leaves_things_usable() {
+    assert_success(&child("little address space", &[]));
+    assert_success(&child("slab", &[]));
+}
+
+#[test]
+fn scarce_address_space_is_shared_with_the_rest_of_the_process() {
+    assert_success(&child("share", &[]));
+}
+
+#[test]
+fn admitted_stacks_never_fail_for_address_space() {
+    assert_success(&child("admitted", &[]));
+}
+
+#[test]
+fn without_guard_advice_stacks_work_with_mprotect() {
+    assert_success(&child("grow", MPROTECT));
+    assert_success(&child("gives back", MPROTECT));
+    assert_success(&child("admitted", MPROTECT));
+}
+
+#[test]
+fn without_guard_advice_an_overflow_has_the_same_message() {
+    let text = stderr(&child("overflow", MPROTECT));
+    assert!(
+        text.contains("goroutine 17 [deep thought]: stack exceeds 262144-byte limit"),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_guard_advice_the_last_stack_fails_with_the_name_of_the_sysctl() {
+    assert_success(&child("sysctl", MPROTECT));
+}
+
+#[test]
+fn an_unknown_guard_flavour_is_an_error_that_names_it() {
+    assert_success(&child("bad variable", &[("GOROUTINE_GUARD", "wall")]));
+}
