@@ -47,6 +47,8 @@ pub struct Plan {
 pub struct Measured {
     /// How many rounds there were: fewer than planned when the budget ran out.
     pub rounds: usize,
+    /// How many were planned.
+    pub planned: usize,
     /// How long it all took, calibration included.
     pub elapsed: Duration,
     /// Row by row, in the rows' order, one number a round: nanoseconds an operation.
@@ -102,6 +104,7 @@ pub fn measure(
     }
     Ok(Measured {
         rounds,
+        planned: plan.rounds,
         elapsed: start.elapsed(),
         samples,
     })

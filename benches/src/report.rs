@@ -22,6 +22,8 @@ pub struct Report {
     pub cpu: usize,
     /// How many rounds were measured.
     pub rounds: usize,
+    /// How many were planned: more, if the time was up before.
+    pub rounds_planned: usize,
     /// How long that took.
     pub seconds: f64,
     /// The rows in the order of the report.
@@ -124,6 +126,7 @@ impl Report {
             cpus_allowed,
             cpu,
             rounds: measured.rounds,
+            rounds_planned: measured.planned,
             seconds: measured.elapsed.as_secs_f64(),
             rows: lines,
             quoted: QUOTED.to_vec(),
@@ -188,6 +191,7 @@ pub(crate) mod tests {
             .map(|ns| vec![ns * 0.9, ns, ns * 1.1]);
         let measured = Measured {
             rounds: 3,
+            planned: 3,
             elapsed: Duration::from_secs(2),
             samples: samples.collect(),
         };
@@ -217,6 +221,7 @@ pub(crate) mod tests {
         };
         let measured = Measured {
             rounds: 1,
+            planned: 1,
             elapsed: Duration::ZERO,
             samples: vec![vec![2.0]],
         };

@@ -7,7 +7,7 @@ use crate::report::{Line, Report, nanoseconds, times};
 use crate::rows::Group;
 
 /// The widest name plus the indentation before it.
-const NAME: usize = 38;
+const NAME: usize = 44;
 
 /// The whole text.
 pub fn render(report: &Report) -> String {
@@ -48,9 +48,13 @@ fn heading(report: &Report) -> String {
         "  ran on    CPU {} of the allowed {allowed}, threads and goroutines (one P) alike{load}",
         report.cpu
     );
+    let cut = match report.rounds_planned {
+        planned if planned > report.rounds => format!(" (of {planned} planned: the time was up)"),
+        _ => String::new(),
+    };
     let _ = writeln!(
         text,
-        "  measured  {} of all rows in {:.1} s, their order shuffled each time; nanoseconds an operation, one way\n",
+        "  measured  {}{cut} of all rows in {:.1} s, their order shuffled each time; nanoseconds an operation, one way\n",
         count(report.rounds, "round"),
         report.seconds
     );
@@ -148,6 +152,14 @@ mod tests {
         assert!(render(&report).contains("NOT OPTIMISED"));
         report.machine.optimised = true;
         assert!(!render(&report).contains("NOT OPTIMISED"));
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_says_so() {
+        let mut report = made_up();
+        assert!(!render(&report).contains("planned"));
+        report.rounds_planned = 10;
+        assert!(render(&report).contains("3 rounds (of 10 planned: the time was up) of all rows"));
     }
 
     #[test]

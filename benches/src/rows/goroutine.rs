@@ -34,7 +34,7 @@ pub const ROWS: [Row; 5] = [
     },
     Row {
         id: "goroutine-mutex",
-        name: "mutex hand-over",
+        name: "mutex hand-over (3 switches)",
         what: "a lock held across a yield passes to the goroutine parked on it",
         group: Group::Goroutines,
         run: mutex_2,
@@ -292,4 +292,49 @@ pub fn spawn_join_1000(operations: u64) -> io::Result<Sample> {
             operations: batches * BATCH,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use super::*;
+
+    /// The runtime starts once a process, whichever test comes first.
+    fn start() {
+        static STARTED: OnceLock<()> = OnceLock::new();
+        STARTED.get_or_init(|| crate::rows::start_runtime().unwrap());
+    }
+
+    #[test]
+    fn every_row_does_at_least_what_was_asked_for() {
+        start();
+        for row in ROWS {
+            for asked in [0, 1, 2001] {
+                let sample = (row.run)(asked).unwrap();
+                assert!(
+                    sample.operations >= asked.max(1),
+                    "{} {asked} {sample:?}",
+                    row.name
+                );
+                assert!(sample.elapsed.as_nanos() > 0, "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn many_goroutines_yield_stream_and_pass_a_lock() {
+        start();
+        assert!(yield_1000(5000).unwrap().operations >= 5000);
+        assert_eq!(stream(0, 1000).unwrap().operations, 1000);
+        assert_eq!(stream(128, 1000).unwrap().operations, 1000);
+        assert_eq!(mutex_among(100, 1000).unwrap().operations, 1000);
+    }
+
+    #[test]
+    fn a_panic_on_a_goroutine_is_an_error_of_its_row() {
+        start();
+        let error = on_goroutine(|| panic!("a panic this test expects")).unwrap_err();
+        assert_eq!(error.to_string(), "a goroutine panicked");
+    }
 }

@@ -53,7 +53,7 @@ pub const ROWS: [Row; 7] = [
     },
     Row {
         id: "thread-mutex",
-        name: "std::sync::Mutex hand-over",
+        name: "std::sync::Mutex hand-over (3 switches)",
         what: "a lock held across a sched_yield passes to the thread blocked on it",
         group: Group::Threads,
         run: mutex_2,
