@@ -1,0 +1,51 @@
+//! What the process's runtime is started with.
+
+use goroutines_sched as sched;
+
+/// Settings of the process's runtime, for [`Config::start`].
+///
+/// # Examples
+///
+/// ```
+/// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+/// unsafe { goroutines::Config::new().procs(2).stack_size(64 << 10).start() }.unwrap();
+///
+/// // It can be started once.
+/// let again = unsafe { goroutines::start() };
+/// assert!(matches!(again, Err(goroutines::StartError::AlreadyStarted)));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "settings do nothing until `start`"]
+pub struct Config(sched::Config);
+
+impl Config {
+    /// The defaults: one P for each CPU this process may use, stacks that grow up to 256 KiB.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// How many goroutines run at the same time, 1 to 4096. The environment variable `GOMAXPROCS`
+    /// wins over it.
+    pub fn procs(self, procs: usize) -> Config {
+        Config(self.0.procs(procs))
+    }
+
+    /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
+    /// says otherwise. Rounded up to 64 KiB, 256 KiB or 1 MiB.
+    pub fn stack_size(self, bytes: usize) -> Config {
+        Config(self.0.stack_size(bytes))
+    }
+
+    /// Starts the runtime. Once per process, before the first [`go`](crate::go).
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`](crate::StartError). Nothing has been started then.
+    ///
+    /// # Safety
+    ///
+    #[doc = include_str!("safety.md")]
+    pub unsafe fn start(self) -> Result<(), crate::StartError> {
+        sched::start(&self.0)
+    }
+}

@@ -1,0 +1,239 @@
+//! Starting goroutines, and waiting for them.
+
+use std::{fmt, io, thread, time::Duration, time::Instant};
+
+use goroutines_sched::{self as sched, Class, Options, Task};
+
+/// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
+/// [`go`].
+///
+/// # Errors
+///
+/// See [`StartError`](crate::StartError). Nothing has been started then.
+///
+/// # Safety
+///
+#[doc = include_str!("safety.md")]
+///
+/// # Examples
+///
+/// ```
+/// fn main() -> Result<(), goroutines::StartError> {
+///     // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+///     unsafe { goroutines::start()? };
+///     assert_eq!(goroutines::go(|| 6 * 7).join().unwrap(), 42);
+///     Ok(())
+/// }
+/// ```
+pub unsafe fn start() -> Result<(), crate::StartError> {
+    sched::start(&sched::Config::new())
+}
+
+/// Starts a goroutine that runs `f`. Dropping the handle detaches it.
+///
+/// # Panics
+///
+/// When the runtime has not been started, and when there is no memory or address space for one more
+/// goroutine; [`Builder::spawn`] returns that as an error.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let (tx, rx) = goroutines::chan::unbounded();
+/// for i in 0..3 {
+///     let tx = tx.clone();
+///     goroutines::go(move || tx.send(i).unwrap());
+/// }
+/// drop(tx);
+/// assert_eq!(rx.iter().sum::<i32>(), 3);
+/// ```
+#[inline]
+#[track_caller]
+pub fn go<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match sched::spawn(Options::default(), f) {
+        Ok(task) => JoinHandle(task),
+        Err(error) => no_goroutine(&error),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_goroutine(error: &io::Error) -> ! {
+    panic!(
+        "goroutines::go: cannot make a goroutine: {error}; use Builder::spawn to handle this as an \
+         error"
+    );
+}
+
+/// What a goroutine is started with: shaped as [`std::thread::Builder`].
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let worker = goroutines::Builder::new()
+///     .name("worker".to_owned())
+///     .stack_size(1 << 20)
+///     .spawn(|| 1 + 1)
+///     .unwrap();
+/// assert_eq!(worker.name(), Some("worker"));
+/// assert_eq!(worker.join().unwrap(), 2);
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct Builder {
+    name: Option<String>,
+    stack_size: Option<usize>,
+}
+
+impl Builder {
+    /// A goroutine without a name, with the stack size of [`Config`](crate::Config).
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Its name, for messages.
+    pub fn name(mut self, name: String) -> Builder {
+        self.name = Some(name);
+        self
+    }
+
+    /// How far its stack may grow, in bytes; rounded up to 64 KiB, 256 KiB or 1 MiB. Memory is used
+    /// page by page, as the stack needs it.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Starts a goroutine that runs `f`. Dropping the handle detaches it.
+    ///
+    /// # Errors
+    ///
+    /// When the stack size is 0 or above the largest window ([`io::ErrorKind::InvalidInput`]), or
+    /// when there is no memory or address space for the goroutine. Then none was made and `f` is
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the runtime has not been started.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let class = match self.stack_size {
+            None => None,
+            Some(bytes) => Some(Class::for_size(bytes).map_err(|error| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("Builder::stack_size: {error}"),
+                )
+            })?),
+        };
+        let name = self.name.map(String::into_boxed_str);
+        sched::spawn(Options { name, class }, f).map(JoinHandle)
+    }
+}
+
+/// The right to a goroutine's result: shaped as [`std::thread::JoinHandle`].
+///
+/// Dropping it detaches the goroutine, which runs on.
+pub struct JoinHandle<T>(Task<T>);
+
+impl<T> JoinHandle<T> {
+    /// Waits for the end of the goroutine and returns what it returned, or the payload of the panic
+    /// that ended it.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The payload, when the goroutine panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// let failed = goroutines::go(|| panic!("oh no")).join();
+    /// assert_eq!(*failed.unwrap_err().downcast::<&str>().unwrap(), "oh no");
+    /// ```
+    #[inline]
+    pub fn join(self) -> thread::Result<T> {
+        self.0.join()
+    }
+
+    /// Has the goroutine ended?
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// The name that [`Builder::name`] gave it.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name()
+    }
+
+    /// Its number, counted from 1, as messages about it say.
+    pub fn id(&self) -> u64 {
+        self.0.id()
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets the other runnable goroutines go first. On a plain OS thread as [`std::thread::yield_now`].
+///
+/// # Parks
+///
+/// The goroutine goes to the tail of the run queue.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let done = goroutines::go(|| ());
+/// while !done.is_finished() {
+///     goroutines::yield_now();
+/// }
+/// ```
+#[inline]
+pub fn yield_now() {
+    sched::yield_now();
+}
+
+/// Waits for `duration`: only this goroutine, others run meanwhile. A plain OS thread sleeps.
+///
+/// # Parks
+///
+/// For `duration`, or a little longer. A duration that no clock can hold is for ever.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// goroutines::go(|| goroutines::sleep(Duration::from_millis(5))).join().unwrap();
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// ```
+pub fn sleep(duration: Duration) {
+    match Instant::now().checked_add(duration) {
+        Some(deadline) => sched::sleep_until(deadline),
+        None => sched::sleep_forever(),
+    }
+}

@@ -1,0 +1,46 @@
+//! A goroutine that must wait without leaving its thread: the M blocks, its P goes to another M.
+//!
+//! That is so while the goroutine unwinds. std counts panics in a thread-local: a goroutine that
+//! parked in a destructor would leave its count to the next goroutine of this M, and would come
+//! back to another thread's.
+//!
+//! 1. The G is marked as one that is woken through its parker.
+//! 2. The P is handed to a sleeping M, or to a new one.
+//! 3. The commit runs, and the thread sleeps until `ready` gives the parker's token.
+//! 4. The M takes an idle P; if there is none it queues up for one, and an M that sees it queueing at
+//!    its fair round, or goes to sleep, hands its P over.
+
+use crate::{
+    fatal,
+    g::{GRef, Kind},
+    p::P,
+    sched,
+    status::Status,
+    switch::current_m,
+};
+
+/// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
+#[cold]
+pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
+    let Some(m) = current_m() else {
+        fatal::throw(format_args!("a goroutine without an M"));
+    };
+    let sched = sched::own();
+    g.get().set_kind(Kind::Thread);
+    g.get().status.set(Status::Waiting);
+    if let Some(p) = m.p() {
+        m.set_p(None);
+        sched.hand_off(p);
+    }
+    wait();
+    match sched.idle.take_p_or_starve(m.id()) {
+        // SAFETY: ids in the idle lists are Ps'.
+        Some(p) => m.set_p(Some(unsafe { P::from_id(p) })),
+        None => {
+            m.parker.wait(|| None);
+            m.accept();
+        }
+    }
+    g.get().set_kind(Kind::Goroutine);
+    g.get().status.set(Status::Running);
+}

@@ -1,0 +1,147 @@
+//! What a start can be told, and how it can fail.
+
+use std::{env, error, fmt, io, num::NonZeroUsize, thread};
+
+use goroutines_stack::{Class, SizeError};
+
+/// More Ps than any machine has CPUs; a larger number is a mistake.
+pub(crate) const MAX_PROCS: usize = 4096;
+
+/// What the process's runtime is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub(crate) procs: Option<usize>,
+    pub(crate) stack_size: Option<usize>,
+}
+
+/// Why a start failed. Nothing has been started then.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The runtime is already running; it is started once per process.
+    AlreadyStarted,
+    /// The environment variable `GOMAXPROCS` is not a positive integer (at most 4096).
+    Gomaxprocs(String),
+    /// [`Config::procs`] was given 0 or more than 4096.
+    Procs(usize),
+    /// [`Config::stack_size`] was given 0 or more than the largest window.
+    StackSize(SizeError),
+    /// The operating system refused something: what, and why.
+    Os(&'static str, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::AlreadyStarted => f.write_str(
+                "goroutines::start: the runtime is already running; start it once, at the top of main",
+            ),
+            StartError::Gomaxprocs(value) => write!(
+                f,
+                "goroutines::start: GOMAXPROCS is `{value}`, which is not a positive integer up to \
+                 {MAX_PROCS}; set it to the number of processors to use, or unset it"
+            ),
+            StartError::Procs(value) => write!(
+                f,
+                "Config::procs: {value} processors; give a number from 1 to {MAX_PROCS}"
+            ),
+            StartError::StackSize(error) => write!(f, "Config::stack_size: {error}"),
+            StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
+        }
+    }
+}
+
+impl error::Error for StartError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            StartError::Os(_, error) => Some(error),
+            StartError::StackSize(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Config {
+    /// The defaults: as many Ps as there are CPUs for this process, stacks of 256 KiB.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// The number of Ps: how many goroutines run at the same time. The environment variable
+    /// `GOMAXPROCS` wins over it.
+    #[must_use]
+    pub fn procs(mut self, procs: usize) -> Config {
+        self.procs = Some(procs);
+        self
+    }
+
+    /// How far the stack of a goroutine may grow, in bytes, where its builder says nothing else.
+    /// Rounded up to the next window: 64 KiB, 256 KiB or 1 MiB.
+    #[must_use]
+    pub fn stack_size(mut self, bytes: usize) -> Config {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The settings in force: environment, then this configuration, then the machine.
+    pub(crate) fn resolve(&self) -> Result<(usize, Class), StartError> {
+        let class = match self.stack_size {
+            None => Class::DEFAULT,
+            Some(bytes) => Class::for_size(bytes).map_err(StartError::StackSize)?,
+        };
+        if let Some(procs) = self.procs
+            && !(1..=MAX_PROCS).contains(&procs)
+        {
+            return Err(StartError::Procs(procs));
+        }
+        let procs = match env::var_os("GOMAXPROCS") {
+            Some(value) => parse_procs(&value.to_string_lossy())?,
+            None => self.procs.unwrap_or_else(|| {
+                thread::available_parallelism().map_or(1, NonZeroUsize::get)
+            }),
+        };
+        Ok((procs, class))
+    }
+}
+
+/// `GOMAXPROCS` as a number; empty counts as not a number.
+fn parse_procs(value: &str) -> Result<usize, StartError> {
+    match value.trim().parse::<usize>() {
+        Ok(procs) if (1..=MAX_PROCS).contains(&procs) => Ok(procs),
+        _ => Err(StartError::Gomaxprocs(value.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gomaxprocs_is_a_positive_integer() {
+        assert_eq!(parse_procs("3").unwrap(), 3);
+        assert_eq!(parse_procs(" 8 ").unwrap(), 8);
+        for bad in ["", "0", "-1", "two", "1.5", "99999999999999999999", "4097"] {
+            let error = parse_procs(bad).unwrap_err().to_string();
+            assert!(error.contains("GOMAXPROCS"), "{error}");
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn bad_settings_name_the_function_and_the_value() {
+        for (config, words) in [
+            (Config::new().procs(0), ["Config::procs", "0 processors"]),
+            (Config::new().procs(5000), ["Config::procs", "5000"]),
+            (Config::new().stack_size(0), ["Config::stack_size", "0"]),
+            (
+                Config::new().stack_size(usize::MAX),
+                ["Config::stack_size", "18446744073709551615"],
+            ),
+        ] {
+            let error = config.resolve().unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{error}");
+            }
+        }
+    }
+}

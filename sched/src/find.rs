@@ -1,0 +1,314 @@
+//! Where an M looks for work, in which order, and where runnable Gs are put.
+//!
+//! ```text
+//! every round:      timers that are due
+//! every 61st round: the global queue, then the local ring before `runnext`
+//! otherwise:        runnext - local ring - global queue - (network poller) - steal - spin - sleep
+//! ```
+//!
+//! The 61st round is what keeps the global queue, and the ring behind a pair of goroutines that pass
+//! `runnext` to and fro, from starving.
+
+use std::time::Duration;
+
+use crate::{
+    fatal,
+    g::GRef,
+    idle::Rise,
+    m::M,
+    os::clock::{NEVER, now},
+    p::P,
+    sched::{self, Sched},
+    status::Status,
+    switch::{current_m, prefetch_g, prefetch_stack},
+    sync::spin_loop,
+    ticket::TIMED_OUT,
+};
+
+/// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
+/// step with periodic programs.
+const FAIR_ROUND: u32 = 61;
+
+/// How long the spinner looks for work before it sleeps.
+const SPIN: Duration = Duration::from_micros(15);
+
+/// Pauses between two looks of the spinner.
+const PAUSES: u32 = 16;
+
+/// The next goroutine for `m`; sleeps until there is one. `m` has a P before and after, maybe not
+/// the same one.
+pub(crate) fn next(m: &'static M) -> GRef {
+    let sched = sched::own();
+    let word = loop {
+        let Some(p) = m.p() else {
+            fatal::throw(format_args!("an M looks for work without a P"));
+        };
+        if let Some(word) = pick(sched, m, p) {
+            break word;
+        }
+        // Nothing at hand, or the P is wanted elsewhere.
+        if m.p().is_some()
+            && let Some(word) = search(sched, m, p)
+        {
+            break word;
+        }
+    };
+    if m.spinning.get() {
+        // F1 to F3 of idle.rs.
+        m.spinning.set(false);
+        sched.idle.stop_spinning();
+        if sched.idle.may_wake() && sched.any_work() {
+            sched.wake();
+        }
+    }
+    // SAFETY: queues hold words of Gs.
+    unsafe { GRef::from_word(word) }
+}
+
+/// Work that is at hand: this P's, or the global queue's.
+#[inline]
+fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    let tick = p.next_tick();
+    if p.timers.next() != NEVER {
+        fire_due(p, p);
+    }
+    if tick.is_multiple_of(FAIR_ROUND) {
+        if sched.idle.someone_starves() {
+            rest(sched, m, p);
+            return None;
+        }
+        if let Some(word) = sched.take_injected().or_else(|| p.ring.pop()) {
+            return Some(word);
+        }
+    }
+    if let Some(word) = p.ring.take_next().or_else(|| p.ring.pop()) {
+        look_ahead(p);
+        // What lies behind it may have come here without waking anybody.
+        if sched.idle.may_wake() && !p.ring.is_empty() {
+            sched.wake();
+        }
+        return Some(word);
+    }
+    sched.take_batch(p)
+}
+
+/// Fetches what the next rounds will touch while this one runs: with many goroutines each of them is
+/// cold when its turn comes.
+#[inline(always)]
+fn look_ahead(p: &P) {
+    // SAFETY: rings hold words of Gs.
+    unsafe {
+        if let Some(word) = p.ring.peek(1) {
+            prefetch_g(word);
+        }
+        if let Some(word) = p.ring.peek(0) {
+            prefetch_stack(word);
+        }
+    }
+}
+
+/// Work of others; spins and sleeps until there is some. `None`: look again at what is at hand.
+#[cold]
+fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    if let Some(word) = steal(sched, p) {
+        return Some(word);
+    }
+    if !m.spinning.get() {
+        m.spinning.set(sched.idle.start_spinning());
+    }
+    if m.spinning.get()
+        && let Some(word) = spin(sched, p)
+    {
+        return Some(word);
+    }
+    rest(sched, m, p);
+    // I4: with the fence behind us, once more.
+    if sched.any_work() || sched.earliest_timer() <= now() {
+        match sched.idle.rise(m.id()) {
+            Rise::Take(p) => {
+                take(m, p);
+                return None;
+            }
+            Rise::Woken | Rise::Stay => {}
+        }
+    }
+    sleep(sched, m);
+    None
+}
+
+/// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
+fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
+    m.set_p(None);
+    let was_spinner = m.spinning.replace(false);
+    if let Some(hungry) = sched.idle.rest(m.id(), p.id(), was_spinner) {
+        // SAFETY: ids in the idle lists are Ms'.
+        unsafe { M::from_id(hungry) }.hand(p, false);
+    }
+    if m.p().is_some() {
+        fatal::throw(format_args!("an M at rest holds a P"));
+    }
+}
+
+/// Becomes the owner of `p`, an id from the idle lists.
+fn take(m: &M, p: usize) {
+    // SAFETY: ids in the idle lists are Ps'.
+    m.set_p(Some(unsafe { P::from_id(p) }));
+}
+
+/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due.
+fn sleep(sched: &'static Sched, m: &'static M) {
+    let due = sched.earliest_timer();
+    let mut keeper = due != NEVER && sched.idle.keep_time(m.id(), due);
+    loop {
+        let remaining = || keeper.then(|| due.saturating_sub(now()));
+        if m.parker.wait(remaining) {
+            m.accept();
+            return;
+        }
+        match sched.idle.rise(m.id()) {
+            Rise::Take(p) => return take(m, p),
+            Rise::Woken => keeper = false,
+            Rise::Stay => {
+                // Every P runs, and looks at its own timers.
+                sched.idle.resign(m.id());
+                keeper = false;
+            }
+        }
+    }
+}
+
+/// One look at all other Ps, from a random one on: half of a ring, and timers that are due.
+fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
+    let count = sched.ps.len();
+    if count == 1 {
+        return None;
+    }
+    // SAFETY: `p` is held by the calling M, and nothing below parks.
+    let start = unsafe { p.local() }.random() as usize;
+    for i in 0..count {
+        let victim = &sched.ps[(start + i) % count];
+        if std::ptr::eq(victim, p) {
+            continue;
+        }
+        if let Some(word) = victim.ring.steal_into(&p.ring, false) {
+            return Some(word);
+        }
+        if victim.timers.next() != NEVER && fire_due(victim, p) {
+            return p.ring.pop();
+        }
+    }
+    None
+}
+
+/// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
+/// whose tick has stood still all the while.
+fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
+    let ticks: Vec<u32> = sched.ps.iter().map(P::tick).collect();
+    let end = now() + SPIN.as_nanos() as u64;
+    while now() < end {
+        for _ in 0..PAUSES {
+            spin_loop();
+        }
+        if p.timers.next() != NEVER && fire_due(p, p) {
+            return p.ring.pop();
+        }
+        if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p)) {
+            return Some(word);
+        }
+    }
+    let stuck = |i: &usize| sched.ps[*i].tick() == ticks[*i] && !std::ptr::eq(&sched.ps[*i], p);
+    (0..ticks.len())
+        .filter(stuck)
+        .find_map(|i| sched.ps[i].ring.steal_into(&p.ring, true))
+}
+
+/// Wakes the sleepers of `from` whose time has come, onto the ring of `to`, which the caller owns.
+#[cold]
+fn fire_due(from: &P, to: &'static P) -> bool {
+    let now = now();
+    if from.timers.next() > now {
+        return false;
+    }
+    from.timers.fire(now, |ticket| {
+        let won = ticket.claim(TIMED_OUT);
+        if won {
+            // The G is parked: `Timers::insert_and` held the lock until it was.
+            push(sched::own(), to, ticket.g());
+        }
+        won
+    })
+}
+
+/// On g0, inside a commit: the P of this M.
+pub(crate) fn p_of_g0() -> &'static P {
+    match current_m().and_then(M::p) {
+        Some(p) => p,
+        None => fatal::throw(format_args!("a commit runs without a P")),
+    }
+}
+
+/// Appends `g` to the ring of `p`, which the caller owns, or to the global queue when that is full.
+#[inline]
+pub(crate) fn push(sched: &'static Sched, p: &P, g: GRef) {
+    g.get().status.set(Status::Runnable);
+    if let Err(word) = p.ring.push(g.to_word()) {
+        spill(sched, p, word);
+    }
+}
+
+/// The ring is full: half of it and `word` go to the global queue.
+#[cold]
+fn spill(sched: &'static Sched, p: &P, word: usize) {
+    for old in p.ring.spill() {
+        sched.inject(old);
+    }
+    sched.inject(word);
+}
+
+/// After publishing work in a ring: wakes an M if one should take part.
+#[inline]
+fn published(sched: &'static Sched) {
+    // With one P the caller has it, so nobody rests.
+    if sched.ps.len() > 1 && sched.idle.should_wake() {
+        sched.wake();
+    }
+}
+
+/// See [`ready`](crate::ready).
+#[inline]
+pub(crate) fn ready_next(g: GRef) {
+    let Some(p) = current_m().and_then(M::p) else {
+        return ready_globally(g);
+    };
+    g.get().status.set(Status::Runnable);
+    // A lone `runnext` wakes nobody: it is the next thing that runs here.
+    if let Some(old) = p.ring.put_next(g.to_word()) {
+        let sched = sched::own();
+        if let Err(word) = p.ring.push(old) {
+            spill(sched, p, word);
+        }
+        published(sched);
+    }
+}
+
+/// See [`ready_tail`](crate::ready_tail).
+#[inline]
+pub(crate) fn ready_tail(g: GRef) {
+    let Some(p) = current_m().and_then(M::p) else {
+        return ready_globally(g);
+    };
+    let sched = sched::own();
+    push(sched, p, g);
+    published(sched);
+}
+
+/// From a thread without a P.
+#[cold]
+fn ready_globally(g: GRef) {
+    let sched = sched::own();
+    g.get().status.set(Status::Runnable);
+    sched.inject(g.to_word());
+    if sched.idle.should_wake() {
+        sched.wake();
+    }
+}

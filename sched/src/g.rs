@@ -1,0 +1,305 @@
+//! G: the descriptor of a goroutine, or of an OS thread that uses the runtime.
+//!
+//! ```text
+//!   +0    ctx, stack, episode, kind, status      what a switch touches: one cache line
+//!   +64   join word, entry, id, name, parker     what spawn, join and the end touch
+//!   +128  payload                                the closure, later the result, if they fit
+//! ```
+//!
+//! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place
+//! of each window puts all of them into the same cache sets. Memory that was a G stays a G for ever,
+//! so a late claim of an [`Episode`] meets a number that does not match, and never other data.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    fmt,
+    mem::MaybeUninit,
+    ptr::NonNull,
+    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+};
+
+use goroutines_asm::Context;
+use goroutines_stack::Stack;
+
+use crate::{
+    episode::Episode,
+    parker::Parker,
+    payload::Entry,
+    status::{Status, StatusCell},
+};
+
+/// Bytes of closure or result that need no allocation of their own.
+pub(crate) const INLINE: usize = 128;
+
+/// Room for the closure, later for the result.
+#[repr(C, align(16))]
+pub(crate) struct Payload([MaybeUninit<u8>; INLINE]);
+
+/// How a G is made ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Through a run queue.
+    Goroutine = 0,
+    /// It sleeps on its own parker: a plain OS thread, or a goroutine that may not leave its M now.
+    Thread = 1,
+}
+
+#[repr(C, align(128))]
+pub(crate) struct G {
+    // What a switch touches.
+    /// Where to go on; null while it never ran.
+    pub(crate) ctx: Cell<Context>,
+    pub(crate) stack: UnsafeCell<Option<Stack>>,
+    pub(crate) episode: Episode,
+    kind: AtomicU8,
+    pub(crate) status: StatusCell,
+    // What spawn, join and the end touch.
+    pub(crate) join: JoinWord,
+    pub(crate) entry: Cell<Option<&'static Entry>>,
+    pub(crate) link: Cell<Option<GRef>>,
+    pub(crate) id: Cell<u64>,
+    pub(crate) name: UnsafeCell<Option<Box<str>>>,
+    pub(crate) parker: Parker,
+    pub(crate) payload: Line<UnsafeCell<Payload>>,
+}
+
+/// Starts a cache line.
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub(crate) T);
+
+const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
+const _: () = assert!(std::mem::offset_of!(G, join) <= 64);
+
+// SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the
+// queues, locks and the join word through which a G passes from one to the next synchronise.
+unsafe impl Sync for G {}
+
+impl G {
+    pub(crate) fn new(kind: Kind) -> G {
+        G {
+            ctx: Cell::new(Context::NULL),
+            stack: UnsafeCell::new(None),
+            episode: Episode::new(),
+            kind: AtomicU8::new(kind as u8),
+            status: StatusCell::new(match kind {
+                Kind::Goroutine => Status::Dead,
+                Kind::Thread => Status::Running,
+            }),
+            join: JoinWord::new(),
+            entry: Cell::new(None),
+            link: Cell::new(None),
+            id: Cell::new(0),
+            name: UnsafeCell::new(None),
+            parker: Parker::new(),
+            payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        // Relaxed: changed only by the G itself before it goes into a wait queue, and back after
+        // it was woken; the queue's lock is what orders it for the waker.
+        if self.kind.load(Ordering::Relaxed) == Kind::Goroutine as u8 {
+            Kind::Goroutine
+        } else {
+            Kind::Thread
+        }
+    }
+
+    pub(crate) fn set_kind(&self, kind: Kind) {
+        // Relaxed: see `kind`.
+        self.kind.store(kind as u8, Ordering::Relaxed);
+    }
+
+    /// The saved context as a hint for prefetching, while somebody else may be changing it.
+    #[inline(always)]
+    pub(crate) fn ctx_hint(&self) -> *const u8 {
+        // SAFETY: a `Context` is a transparent pointer, so the cell is a valid, aligned AtomicUsize
+        // for as long as the G lives, which is for ever.
+        let word = unsafe { AtomicUsize::from_ptr(self.ctx.as_ptr().cast()) };
+        // Relaxed: any value will do.
+        word.load(Ordering::Relaxed) as *const u8
+    }
+
+    pub(crate) fn payload(&self) -> *mut u8 {
+        self.payload.0.get().cast()
+    }
+}
+
+/// A reference to a G, which lives for ever; what it describes may have ended long ago.
+///
+/// Wait queues hold these, and give them to [`ready`](crate::ready).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct GRef(NonNull<G>);
+
+// SAFETY: a GRef gives access to a `G` only inside this crate, and `G` is Sync.
+unsafe impl Send for GRef {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for GRef {}
+
+impl fmt::Debug for GRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GRef({:p})", self.0)
+    }
+}
+
+impl GRef {
+    pub(crate) fn new(g: &'static G) -> GRef {
+        GRef(NonNull::from(g))
+    }
+
+    /// The word for a run queue, never 0.
+    #[inline(always)]
+    pub(crate) fn to_word(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// # Safety
+    ///
+    /// `word` came from [`GRef::to_word`].
+    #[inline(always)]
+    pub(crate) unsafe fn from_word(word: usize) -> GRef {
+        // SAFETY: the caller's word is the address of a G, so not null.
+        GRef(unsafe { NonNull::new_unchecked(word as *mut G) })
+    }
+
+    /// The number of the goroutine, counted from 1; 0 for OS threads.
+    pub fn id(self) -> u64 {
+        self.get().id.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(self) -> &'static G {
+        // SAFETY: Gs are allocated in a slab or leaked and never freed; shared access is Sync.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// Who waits for the end of a goroutine, and whether it has come.
+///
+/// ```text
+///   RUNNING ──── join: CAS ───► waiter's word ──┐
+///      │  └───── detach: CAS ──► DETACHED ──┐   ├── the end: swap(DONE)
+///      └────────────────────────────────────┴───┘
+/// ```
+///
+/// Whoever sees the other side's word last owns the descriptor: the handle after DONE, the
+/// goroutine's end after DETACHED.
+pub(crate) struct JoinWord(AtomicUsize);
+
+/// The goroutine has not finished, its handle is there, nobody waits.
+const RUNNING: usize = 0;
+/// It finished; the handle owns descriptor and result.
+const DONE: usize = 1;
+/// The handle is gone; the goroutine's end owns descriptor and result.
+const DETACHED: usize = 2;
+
+/// What the end of a goroutine met.
+pub(crate) enum End {
+    /// The handle will come for the result.
+    HandleOwns,
+    /// As before, and this G waits to be made ready.
+    Wake(GRef),
+    /// Nobody will come.
+    Detached,
+}
+
+impl JoinWord {
+    fn new() -> JoinWord {
+        JoinWord(AtomicUsize::new(DONE))
+    }
+
+    /// A new life. The caller owns the G.
+    pub(crate) fn reset(&self) {
+        // Relaxed: published with the G by the run queue and the handle.
+        self.0.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// The goroutine's end.
+    pub(crate) fn finish(&self) -> End {
+        // RUNNING | waiter | DETACHED -> DONE. AcqRel: Release's partner is `is_done` and the
+        // failed CAS of `wait`/`detach` (the result); Acquire's are the CASes there.
+        match self.0.swap(DONE, Ordering::AcqRel) {
+            RUNNING => End::HandleOwns,
+            DETACHED => End::Detached,
+            // SAFETY: any other word was stored by `wait`, from a GRef.
+            word => End::Wake(unsafe { GRef::from_word(word) }),
+        }
+    }
+
+    /// Is the result there? Acquire: partner is `finish`.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.load(Ordering::Acquire) == DONE
+    }
+
+    /// Did the handle go away? Acquire: partner is `detach`.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.0.load(Ordering::Acquire) == DETACHED
+    }
+
+    /// Registers `waiter` for the end; false if it has come.
+    pub(crate) fn wait(&self, waiter: GRef) -> bool {
+        // RUNNING -> waiter. AcqRel: partner is the swap in `finish`, on both outcomes.
+        self.0
+            .compare_exchange(
+                RUNNING,
+                waiter.to_word(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_ok()
+    }
+
+    /// Gives the G up to its end; false if that has come.
+    pub(crate) fn detach(&self) -> bool {
+        // RUNNING -> DETACHED. AcqRel: partner is the swap in `finish`, on both outcomes.
+        self.0
+            .compare_exchange(RUNNING, DETACHED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+/// A list of dead Gs, linked through them.
+pub(crate) struct FreeList {
+    head: Option<GRef>,
+    len: usize,
+}
+
+impl FreeList {
+    pub(crate) const fn new() -> FreeList {
+        FreeList { head: None, len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, g: GRef) {
+        g.get().link.set(self.head);
+        self.head = Some(g);
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<GRef> {
+        let g = self.head?;
+        self.head = g.get().link.get();
+        self.len -= 1;
+        Some(g)
+    }
+
+    /// Moves up to `count` Gs over from `other`.
+    pub(crate) fn refill(&mut self, other: &mut FreeList, count: usize) {
+        for _ in 0..count {
+            match other.pop() {
+                Some(g) => self.push(g),
+                None => return,
+            }
+        }
+    }
+}
+

@@ -1,0 +1,270 @@
+//! Who sleeps, who spins, and how work wakes exactly one of them.
+//!
+//! An M without work gives its P up and sleeps. Waking one costs the waker a system call (8-11 us),
+//! so at most one M *spins*: it looks for work for some microseconds before it sleeps, and while it
+//! does nobody is woken. The danger is the lost wake-up: work is published while everybody falls
+//! asleep. Both sides, in steps:
+//!
+//! ```text
+//! submitter (any thread)                     idler (an M with P, found nothing)
+//! S1 publish the work in a queue             I1 if it was the spinner: spinning = false
+//! S2 fence(SeqCst)                           I2 under the lock: P and M on the lists, resting += 1
+//! S3 resting == 0 or spinning: done          I3 fence(SeqCst)
+//! S4 spinning: false -> true, else done      I4 look at every queue once more; work there:
+//! S5 under the lock: take a P and an M       I5   under the lock: take itself off, go on
+//!    (none: spinning = false, done)          I6 sleep until notified
+//! S6 hand the P over, notify the M:
+//!    it wakes as the spinner
+//!
+//! spinner that finds work
+//! F1 spinning = false
+//! F2 fence(SeqCst)
+//! F3 more work anywhere: S3..S6, because submitters relied on it being there
+//! ```
+//!
+//! Races and what closes them:
+//! - *S3 reads an old `resting` or `spinning`*: then S2 precedes I3 (or F2) in the single order of
+//!   SeqCst fences, so I4 (or F3) sees the work of S1.
+//! - *S5 finds no P after S4*: `spinning = false` is stored under the lock, so an idler that comes to
+//!   I2 later has it before its I3, and the line above applies to submitters that were misled.
+//! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
+//!
+//! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps.
+//! It is taken last at S5. There are never more Ps that ever ran than Ms (a P is started with an
+//! idle M or with a new one, and Ps that ran are taken before unused ones), so without a sleeping M
+//! every P with timers has a running M, which looks at its timers itself.
+
+use std::collections::VecDeque;
+
+use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, fence, lock};
+
+/// Words that stand for Ms and Ps; the scheduler uses their addresses.
+type Id = usize;
+
+pub(crate) struct Idle {
+    /// Number of Ps on the list, for S3.
+    resting: AtomicU32,
+    /// Is there an M that spins, or was one woken to spin?
+    spinning: AtomicBool,
+    /// Number of Ms in `hungry`, readable without the lock.
+    starving: AtomicU32,
+    lists: Mutex<Lists>,
+}
+
+struct Lists {
+    /// Idle Ps: taken from the back, so that unused ones at the front stay unused.
+    ps: Vec<Id>,
+    /// Sleeping Ms.
+    ms: Vec<Id>,
+    /// The M among `ms` that sleeps until a timer, and until when.
+    keeper: Option<(Id, u64)>,
+    /// Ms that hold a goroutine and wait for a P, longest first.
+    hungry: VecDeque<Id>,
+}
+
+/// What [`Idle::claim_wake`] found: an idle P, and a sleeping M if there was one.
+#[must_use]
+pub(crate) struct Wake {
+    pub(crate) p: Id,
+    pub(crate) m: Option<Id>,
+}
+
+/// What became of an M that wants to get up again by itself.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rise {
+    /// It is off the lists and owns this P.
+    Take(Id),
+    /// Somebody took it off the list first: a P is being handed over, sleep to get it.
+    Woken,
+    /// No P is idle: stay asleep.
+    Stay,
+}
+
+impl Idle {
+    /// Nothing there yet.
+    pub(crate) fn new() -> Idle {
+        Idle {
+            resting: AtomicU32::new(0),
+            spinning: AtomicBool::new(false),
+            starving: AtomicU32::new(0),
+            lists: Mutex::new(Lists {
+                ps: Vec::new(),
+                ms: Vec::new(),
+                keeper: None,
+                hungry: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// Lists `ps`, all of them unused; the last one is taken first.
+    pub(crate) fn fill(&self, ps: impl Iterator<Item = Id>) {
+        let mut lists = lock(&self.lists);
+        lists.ps.extend(ps);
+        // Relaxed: no M is there yet.
+        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+    }
+
+    /// S2 and S3: after publishing work, should somebody be woken?
+    #[inline]
+    pub(crate) fn should_wake(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.may_wake()
+    }
+
+    /// S3 alone, where a fence went before or a missed wake-up is made good at the next tick.
+    #[inline]
+    pub(crate) fn may_wake(&self) -> bool {
+        // Relaxed (both): partners are I2 and I1/F1 through the SeqCst fences at S2, I3 and F2.
+        self.resting.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
+    }
+
+    /// S4 and S5. The caller hands `p` to `m` and notifies it, or starts a new M with `p`; either
+    /// way that M begins as the spinner.
+    pub(crate) fn claim_wake(&self) -> Option<Wake> {
+        if !self.start_spinning() {
+            return None;
+        }
+        let mut lists = lock(&self.lists);
+        let Some(p) = lists.ps.pop() else {
+            // Release, under the lock: see the second race above.
+            self.spinning.store(false, Ordering::Release);
+            return None;
+        };
+        // Relaxed: written under the lock; S3's reads are ordered by the fences.
+        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        let m = lists.take_sleeper();
+        Some(Wake { p, m })
+    }
+
+    /// Takes the spinner's part if it is free. Bounded by one: a second spinner only burns a CPU.
+    pub(crate) fn start_spinning(&self) -> bool {
+        // AcqRel: partner is the Release store of whoever spun last. Relaxed on failure: not used.
+        self.spinning
+            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// F1 and F2: the spinner found work. The caller does F3.
+    pub(crate) fn stop_spinning(&self) {
+        // Release: partner is the CAS in `start_spinning`; the fence orders it before F3's reads.
+        self.spinning.store(false, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+
+    /// I1 to I3. Returns a hungry M instead, if one waits for a P: the P was not put to rest, the
+    /// caller hands it over (and is on the list of sleeping Ms all the same).
+    pub(crate) fn rest(&self, m: Id, p: Id, was_spinner: bool) -> Option<Id> {
+        if was_spinner {
+            // Release: as in `stop_spinning`.
+            self.spinning.store(false, Ordering::Release);
+        }
+        let mut lists = lock(&self.lists);
+        lists.ms.push(m);
+        let hungry = self.rest_p(&mut lists, p);
+        drop(lists);
+        fence(Ordering::SeqCst);
+        hungry
+    }
+
+    /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::rest`].
+    pub(crate) fn rest_p_alone(&self, p: Id) -> Option<Id> {
+        let hungry = self.rest_p(&mut lock(&self.lists), p);
+        fence(Ordering::SeqCst);
+        hungry
+    }
+
+    fn rest_p(&self, lists: &mut Lists, p: Id) -> Option<Id> {
+        if let Some(hungry) = lists.hungry.pop_front() {
+            // Relaxed: a hint for `someone_starves`.
+            self.starving
+                .store(lists.hungry.len() as u32, Ordering::Relaxed);
+            return Some(hungry);
+        }
+        lists.ps.push(p);
+        // Relaxed: written under the lock; S3's reads are ordered by the fences.
+        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        None
+    }
+
+    /// I5: `m`, which put itself to rest, saw work or its time came.
+    pub(crate) fn rise(&self, m: Id) -> Rise {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Rise::Woken;
+        };
+        let Some(p) = lists.ps.pop() else {
+            return Rise::Stay;
+        };
+        // Relaxed: as in `claim_wake`.
+        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        lists.ms.swap_remove(place);
+        lists.dismiss_keeper(m);
+        Rise::Take(p)
+    }
+
+    /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
+    /// before that. True if `m` must sleep only until then.
+    pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
+        let mut lists = lock(&self.lists);
+        if !lists.ms.contains(&m) || lists.keeper.is_some_and(|(_, due)| due <= when) {
+            return false;
+        }
+        lists.keeper = Some((m, when));
+        true
+    }
+
+    /// `m` slept until its timer and found no P: it keeps no time any more.
+    pub(crate) fn resign(&self, m: Id) {
+        lock(&self.lists).dismiss_keeper(m);
+    }
+
+    /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
+    /// sleep until a P is handed over).
+    pub(crate) fn take_p_or_starve(&self, m: Id) -> Option<Id> {
+        let mut lists = lock(&self.lists);
+        if let Some(p) = lists.ps.pop() {
+            // Relaxed: as in `claim_wake`.
+            self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+            return Some(p);
+        }
+        lists.hungry.push_back(m);
+        // Relaxed: a hint for `someone_starves`.
+        self.starving
+            .store(lists.hungry.len() as u32, Ordering::Relaxed);
+        None
+    }
+
+    /// Does an M wait for a P? A hint.
+    #[inline]
+    pub(crate) fn someone_starves(&self) -> bool {
+        // Relaxed: partner is the store under the lock; a late answer is repeated at the next tick.
+        self.starving.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes a sleeping M (to carry a P) without touching Ps or the spinner's part.
+    pub(crate) fn take_m(&self) -> Option<Id> {
+        lock(&self.lists).take_sleeper()
+    }
+}
+
+impl Lists {
+    /// A sleeping M, the keeper last.
+    fn take_sleeper(&mut self) -> Option<Id> {
+        let keeper = self.keeper.map(|(m, _)| m);
+        let place = self.ms.iter().rposition(|&m| Some(m) != keeper);
+        match place {
+            Some(place) => Some(self.ms.swap_remove(place)),
+            None => {
+                self.keeper = None;
+                self.ms.pop()
+            }
+        }
+    }
+
+    fn dismiss_keeper(&mut self, m: Id) {
+        if self.keeper.is_some_and(|(keeper, _)| keeper == m) {
+            self.keeper = None;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! M: an OS thread as the scheduler sees it.
+//!
+//! The Ms of the scheduler run goroutines while they have a P; their OS stack is their g0. Any other
+//! OS thread that uses the runtime gets an M as well, without a P and with a G that stands for the
+//! thread (see thread.rs), so that "who am I" has one answer for everybody.
+
+use std::{
+    cell::Cell,
+    ptr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use goroutines_asm::Context;
+
+use crate::{g::GRef, p::P, parker::Parker};
+
+#[repr(align(128))]
+pub(crate) struct M {
+    /// Where g0 goes on when the running goroutine leaves.
+    pub(crate) g0: Cell<Context>,
+    /// Who runs here; none while g0 itself does.
+    pub(crate) current: Cell<Option<GRef>>,
+    p: Cell<*const P>,
+    /// Is this M the spinner (see idle.rs)?
+    pub(crate) spinning: Cell<bool>,
+    /// What it sleeps on without a P.
+    pub(crate) parker: Parker,
+    /// The P it is woken with; bit 0: as the spinner.
+    handed: AtomicUsize,
+}
+
+// SAFETY: the cells are touched by the M's own thread only; `parker` and `handed` are Sync.
+unsafe impl Sync for M {}
+
+impl M {
+    pub(crate) fn new(current: Option<GRef>) -> M {
+        M {
+            g0: Cell::new(Context::NULL),
+            current: Cell::new(current),
+            p: Cell::new(ptr::null()),
+            spinning: Cell::new(false),
+            parker: Parker::new(),
+            handed: AtomicUsize::new(0),
+        }
+    }
+
+    /// The P this M holds.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        // SAFETY: `p` is null or was set from a `&'static P`.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    pub(crate) fn set_p(&self, p: Option<&'static P>) {
+        self.p.set(p.map_or(ptr::null(), ptr::from_ref));
+    }
+
+    /// This M in the lists of idle.rs.
+    pub(crate) fn id(&'static self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// # Safety
+    ///
+    /// `id` came from [`M::id`].
+    pub(crate) unsafe fn from_id(id: usize) -> &'static M {
+        // SAFETY: Ms are leaked, and the caller's word is the address of one.
+        unsafe { &*(id as *const M) }
+    }
+
+    /// Gives `p` to this sleeping M and wakes it.
+    pub(crate) fn hand(&self, p: &'static P, as_spinner: bool) {
+        let word = p.id() | usize::from(as_spinner);
+        // Relaxed: published by the Release in `notify`.
+        self.handed.store(word, Ordering::Relaxed);
+        self.parker.notify();
+    }
+
+    /// Takes over what it was woken with. Only after the parker gave its token.
+    pub(crate) fn accept(&self) {
+        // Relaxed: ordered by the parker's Acquire.
+        let word = self.handed.swap(0, Ordering::Relaxed);
+        if word == 0 {
+            crate::fatal::throw(format_args!("an M was woken without a P"));
+        }
+        self.spinning.set(word & 1 == 1);
+        // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
+        self.set_p(Some(unsafe { P::from_id(word & !1) }));
+    }
+}
+
+impl P {
+    /// This P in the lists of idle.rs: its address.
+    pub(crate) fn id(&'static self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// # Safety
+    ///
+    /// `id` came from [`P::id`].
+    pub(crate) unsafe fn from_id(id: usize) -> &'static P {
+        // SAFETY: Ps belong to the scheduler, which is never freed; the caller's word is one's address.
+        unsafe { &*(id as *const P) }
+    }
+}

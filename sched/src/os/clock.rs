@@ -1,0 +1,29 @@
+//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`.
+
+use std::time::{Duration, Instant};
+
+/// A moment that never comes.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Nanoseconds on the monotonic clock, never 0.
+#[inline]
+pub(crate) fn now() -> u64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `ts` is a live timespec; CLOCK_MONOTONIC exists on every Linux, so the call cannot
+    // fail and always fills it.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut ts) };
+    (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64) + 1
+}
+
+/// The moment `duration` from now; [`NEVER`] where it does not fit (over 580 years).
+pub(crate) fn after(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).map_or(NEVER, |ns| now().saturating_add(ns))
+}
+
+/// `deadline` as a moment on our clock; a deadline in the past is now.
+pub(crate) fn at(deadline: Instant) -> u64 {
+    after(deadline.saturating_duration_since(Instant::now()))
+}

@@ -1,0 +1,42 @@
+//! Sleeping on a 32-bit word, and waking who sleeps there.
+
+use std::{ptr, sync::atomic::AtomicU32, time::Duration};
+
+/// Sleeps while `*word == expected`, until a wake, or for `timeout_ns` nanoseconds. May return
+/// early for no reason: callers read the word again.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout_ns: Option<u64>) {
+    let timeout = timeout_ns.map(|ns| libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as libc::time_t,
+        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+    });
+    let timeout_ptr = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `word` is a live, aligned u32 for the whole call, and `timeout_ptr` is null or points
+    // at `timeout`, which outlives the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            expected,
+            timeout_ptr,
+        );
+    }
+}
+
+/// Wakes one sleeper of `word`, if there is one.
+pub(crate) fn futex_wake_one(word: &AtomicU32) {
+    // SAFETY: FUTEX_WAKE only uses the address as a key; `word` is a live, aligned u32.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            1,
+        );
+    }
+}
+
+/// Takes this thread off its CPU for about `microseconds`; the last resort of a spinning lock.
+pub(crate) fn nap(microseconds: u32) {
+    std::thread::sleep(Duration::from_micros(u64::from(microseconds)));
+}

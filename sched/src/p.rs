@@ -1,0 +1,95 @@
+//! P: a processor, the right to run goroutines, with everything that is used without a lock while
+//! one has it.
+
+use std::cell::UnsafeCell;
+
+use goroutines_stack::Cache;
+
+use crate::{
+    g::FreeList,
+    queue::Ring,
+    sync::{AtomicU32, Ordering},
+    ticket::Ticket,
+    timers::Timers,
+};
+
+#[repr(align(128))]
+pub(crate) struct P {
+    /// Runnable goroutines; thieves take from it.
+    pub(crate) ring: Ring,
+    /// Sleeping goroutines; whoever has nothing to do fires what is due.
+    pub(crate) timers: Timers<Ticket>,
+    /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
+    tick: AtomicU32,
+    local: UnsafeCell<Local>,
+}
+
+/// The part of a P that only its owner touches.
+pub(crate) struct Local {
+    pub(crate) stacks: Cache,
+    pub(crate) free: FreeList,
+    /// Goroutine numbers still to be given out.
+    pub(crate) ids: std::ops::Range<u64>,
+    /// State of the generator that picks where stealing starts.
+    pub(crate) random: u32,
+}
+
+// SAFETY: everything but `local` is Sync by itself; `local` is reached only through `P::local`,
+// whose callers own the P, and ownership passes between threads through the idle lists' lock and
+// the parkers' Release/Acquire.
+unsafe impl Sync for P {}
+// SAFETY: as for `Sync`; nothing in a P belongs to the thread that made it.
+unsafe impl Send for P {}
+
+impl P {
+    pub(crate) fn new(number: usize) -> P {
+        P {
+            ring: Ring::new(),
+            timers: Timers::new(),
+            tick: AtomicU32::new(0),
+            local: UnsafeCell::new(Local {
+                stacks: Cache::new(),
+                free: FreeList::new(),
+                ids: 0..0,
+                random: 0x9e37_79b9 ^ (number as u32 + 1),
+            }),
+        }
+    }
+
+    /// The owner's part.
+    ///
+    /// # Safety
+    ///
+    /// The calling M owns this P, and no other reference from this method is in use.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn local(&self) -> &mut Local {
+        // SAFETY: only the owner gets here, one reference at a time, says the caller.
+        unsafe { &mut *self.local.get() }
+    }
+
+    /// Counts a scheduling round; owner only.
+    #[inline(always)]
+    pub(crate) fn next_tick(&self) -> u32 {
+        // Relaxed (both): only the owner writes; thieves compare two readings.
+        let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
+        self.tick.store(tick, Ordering::Relaxed);
+        tick
+    }
+
+    /// The count of scheduling rounds, as seen from outside.
+    pub(crate) fn tick(&self) -> u32 {
+        // Relaxed: see `next_tick`.
+        self.tick.load(Ordering::Relaxed)
+    }
+}
+
+impl Local {
+    /// A pseudo-random number (xorshift).
+    pub(crate) fn random(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random
+    }
+}

@@ -1,0 +1,259 @@
+//! `park` and `ready`: the two verbs on which every blocking operation is written.
+//!
+//! ```text
+//! waiter                                       waker
+//! P1 lock the object, find that it must wait
+//! P2 put its GRef into the object's queue
+//! P3 park(commit): save the context            W1 lock the object
+//! P4   on g0: commit() unlocks the object      W2 take the GRef out of the queue
+//! P5   g0 schedules somebody else              W3 unlock, ready(g): into the run queue
+//! P6 resumed by whoever took it from there
+//! ```
+//!
+//! The waker cannot reach W2 before P4, so a goroutine is never made ready while its context is not
+//! saved. A commit that says `false` found out that there is nothing to wait for: the goroutine goes
+//! on at once. After the step of `commit` that lets the waker go, neither the commit nor g0 touches
+//! the goroutine or its stack again.
+//!
+//! The path from the user through a primitive to the switch is two frames: the primitive and
+//! [`leave_to_g0`]. The CPU predicts returns by the calls it saw, and after a switch these were
+//! somebody else's; each further frame would cost a misprediction.
+//!
+//! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
+//! is unwinding: the count of panics is thread-local, so it must not change threads (see block.rs).
+
+use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
+
+use crate::{
+    block, find,
+    g::{GRef, Kind},
+    os::clock,
+    p::P,
+    status::Status,
+    switch::{self, current_m},
+    thread,
+    ticket::{TIMED_OUT, Ticket},
+};
+
+/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack.
+pub(crate) struct Commit {
+    call: unsafe fn(*mut ()) -> bool,
+    data: *mut (),
+}
+
+impl Commit {
+    /// # Safety
+    ///
+    /// Once per park, while the closure is where `park` put it.
+    #[inline(always)]
+    pub(crate) unsafe fn run(&self) -> bool {
+        // SAFETY: `call` was made for the type of `data`, which the caller says is there.
+        unsafe { (self.call)(self.data) }
+    }
+}
+
+/// Who runs here: the goroutine, or the G that stands for this OS thread.
+///
+/// # Panics
+///
+/// In the middle of a scheduler callback (a commit), where nobody does.
+#[inline]
+pub fn current() -> GRef {
+    let m = match current_m() {
+        Some(m) => m,
+        None => thread::attach(),
+    };
+    match m.current.get() {
+        Some(g) => g,
+        None => nobody_runs(),
+    }
+}
+
+#[cold]
+fn nobody_runs() -> ! {
+    panic!("goroutines: a runtime call inside a commit: it runs on g0, where no goroutine is");
+}
+
+/// Does a goroutine run here (and not a plain OS thread)?
+#[inline]
+pub fn on_goroutine() -> bool {
+    current_m().is_some_and(|m| m.current.get().is_some_and(|g| g.id() != 0))
+}
+
+/// Parks the caller until somebody makes it [`ready`].
+///
+/// `commit` runs when the caller's context is saved, off its stack; it makes the caller reachable for
+/// its waker (usually by unlocking the object in whose queue the caller is) and says whether to wait:
+/// on `false` the caller goes on at once. Whatever other work the closure does must come before that.
+///
+/// # Parks
+///
+/// Yes: the goroutine may go on on another thread. A plain OS thread, and a goroutine that is
+/// unwinding, block their thread instead.
+///
+/// # Safety
+///
+/// - For each `commit` that returns true exactly one [`ready`] of the caller's [`current`] happens,
+///   not before `commit` let it, and none happens for one that returns false.
+/// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
+///   that lets the waker go.
+#[inline(always)]
+pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
+    let mut commit = ManuallyDrop::new(commit);
+    // SAFETY: `commit` lies on this stack until the call returns, and is run once; the rest of the
+    // contract is the caller's.
+    unsafe { leave_to_g0(call::<C>, (&raw mut commit).cast()) }
+}
+
+/// # Safety
+///
+/// `data` points at a `ManuallyDrop<C>` that was not taken yet.
+unsafe fn call<C: FnOnce() -> bool>(data: *mut ()) -> bool {
+    // SAFETY: says the caller.
+    let commit = unsafe { ManuallyDrop::take(&mut *data.cast::<ManuallyDrop<C>>()) };
+    commit()
+}
+
+/// # Safety
+///
+/// As for [`park`]; `data` is what `call` takes and stays where it is until this returns.
+#[inline(never)]
+unsafe fn leave_to_g0(call: unsafe fn(*mut ()) -> bool, data: *mut ()) {
+    let commit = Commit { call, data };
+    if let Some(m) = current_m()
+        && let Some(g) = m.current.get()
+        && g.get().kind() == Kind::Goroutine
+        && !std::thread::panicking()
+    {
+        g.get().status.set(Status::Waiting);
+        // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, until it was run.
+        unsafe { switch::leave(m, g, &raw const commit) };
+    } else {
+        // SAFETY: the caller's contract.
+        unsafe { park_thread(&commit) };
+    }
+}
+
+/// # Safety
+///
+/// As for [`park`].
+#[cold]
+unsafe fn park_thread(commit: &Commit) {
+    let g = current();
+    // SAFETY: `commit` is the caller's and is run once, here.
+    let wait = || unsafe {
+        if commit.run() {
+            g.get().parker.wait(|| None);
+        }
+    };
+    match g.get().kind() {
+        Kind::Thread => wait(),
+        Kind::Goroutine => block::keep_thread(g, wait),
+    }
+}
+
+/// Makes `g` runnable: into the `runnext` slot of the P of the caller, so that it goes next there.
+/// From a plain OS thread: into the global queue.
+///
+/// # Safety
+///
+/// `g` has parked (see [`park`]) and the caller is the one who may wake it.
+#[inline]
+pub unsafe fn ready(g: GRef) {
+    if g.get().kind() == Kind::Goroutine {
+        find::ready_next(g);
+    } else {
+        g.get().parker.notify();
+    }
+}
+
+/// As [`ready`], but `g` waits for its turn behind what is in the run queue.
+///
+/// # Safety
+///
+/// As for [`ready`].
+#[inline]
+pub unsafe fn ready_tail(g: GRef) {
+    if g.get().kind() == Kind::Goroutine {
+        find::ready_tail(g);
+    } else {
+        g.get().parker.notify();
+    }
+}
+
+/// Opens a wait of the caller that several others may end: see [`Ticket`].
+///
+/// Every ticket from an earlier `arm` of the same caller is void from here on.
+#[inline]
+pub fn arm() -> Ticket {
+    let g = current();
+    Ticket {
+        g,
+        number: g.get().episode.open(),
+    }
+}
+
+/// Parks until somebody claims `ticket`, at most until `deadline`; returns what it was claimed with,
+/// [`TIMED_OUT`] if the deadline came first.
+///
+/// # Parks
+///
+/// As [`park`].
+///
+/// # Safety
+///
+/// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`]; when
+/// `commit` returns false, the ticket has been claimed (by the commit itself, if by nobody else).
+pub unsafe fn park_until<C: FnOnce() -> bool>(
+    ticket: Ticket,
+    deadline: Option<Instant>,
+    commit: C,
+) -> u32 {
+    match deadline.map_or(clock::NEVER, clock::at) {
+        // SAFETY: the caller's contract.
+        clock::NEVER => unsafe { park(commit) },
+        // SAFETY: the caller's contract.
+        when => unsafe { park_with_timer(ticket, when, commit) },
+    }
+    ticket.g.get().episode.outcome()
+}
+
+/// # Safety
+///
+/// As for [`park_until`].
+unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit: C) {
+    if ticket.g.get().kind() == Kind::Thread {
+        return wait_with_timeout(ticket, when, commit);
+    }
+    if std::thread::panicking() {
+        return block::keep_thread(ticket.g, || wait_with_timeout(ticket, when, commit));
+    }
+    let timers_of: Cell<Option<&'static P>> = Cell::new(None);
+    // SAFETY: the caller's contract. The heap's lock is held while `commit` runs, so the timer does
+    // not fire before the goroutine is off its stack and committed.
+    unsafe {
+        park(|| {
+            let p = find::p_of_g0();
+            timers_of.set(Some(p));
+            p.timers.insert_and(when, ticket, commit)
+        });
+    }
+    if ticket.g.get().episode.outcome() != TIMED_OUT
+        && let Some(p) = timers_of.get()
+    {
+        p.timers.note_dead();
+    }
+}
+
+/// The same on an OS thread: it is its own timer.
+fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
+    if !commit() {
+        return;
+    }
+    let parker = &ticket.g.get().parker;
+    let in_time = parker.wait(|| Some(when.saturating_sub(clock::now())));
+    if !in_time && !ticket.claim(TIMED_OUT) {
+        // Somebody claimed it in the last moment and is about to call `ready`.
+        parker.wait(|| None);
+    }
+}

@@ -1,0 +1,231 @@
+//! The local run queue of a P: a bounded ring, and the `runnext` slot beside it.
+//!
+//! One producer, the M that owns the P, pushes at the tail; everybody takes from the head. Indices
+//! count up for ever and wrap; `tail - head` is the length.
+//!
+//! ```text
+//!   head ──┐ taken by the owner and by thieves: one CAS     tail ──┐ stored by the owner only
+//!          ▼                                                       ▼
+//!   ┌───┬───┬───┬───┬───┬───┬───┬───┐
+//!   │   │ G │ G │ G │ G │ G │   │   │   slots[index % CAPACITY]
+//!   └───┴───┴───┴───┴───┴───┴───┴───┘      runnext: ┌───┐ one G that goes first
+//!                                                   │ G │ (swapped, so that it can be stolen)
+//!                                                   └───┘
+//! ```
+//!
+//! A thief reads the slots *before* its CAS on `head`. While `head` has not moved, the owner cannot
+//! reuse these slots (a push needs `tail - head < CAPACITY`), so a successful CAS proves that what
+//! was read was right, and a failed one throws the read away. Slots are therefore atomics with
+//! relaxed accesses: the race on them is real, and harmless.
+//!
+//! Words are opaque and not zero (the scheduler stores addresses of Gs). 1024 slots and not Go's
+//! 256: with 1000 runnable goroutines 256 slots spill to the global queue all the time, which
+//! halves the speed.
+
+use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+
+/// Slots of a ring. A power of two; small under loom, so that models see it full and wrapped.
+#[cfg(not(loom))]
+pub(crate) const CAPACITY: u32 = 1024;
+/// Slots of a ring. A power of two; small under loom, so that models see it full and wrapped.
+#[cfg(loom)]
+pub(crate) const CAPACITY: u32 = 4;
+
+/// The words that left a full ring, oldest first.
+pub(crate) type Spill = Vec<usize>;
+
+pub(crate) struct Ring {
+    head: Line<AtomicU32>,
+    tail: Line<AtomicU32>,
+    next: AtomicUsize,
+    slots: Box<[AtomicUsize]>,
+}
+
+/// Keeps thieves' traffic on `head` off the owner's line with `tail`.
+#[repr(align(128))]
+struct Line<T>(T);
+
+impl Ring {
+    pub(crate) fn new() -> Ring {
+        Ring {
+            head: Line(AtomicU32::new(0)),
+            tail: Line(AtomicU32::new(0)),
+            next: AtomicUsize::new(0),
+            slots: (0..CAPACITY).map(|_| AtomicUsize::new(0)).collect(),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, index: u32) -> &AtomicUsize {
+        // CAPACITY is a power of two and the length of `slots`, so the index is in bounds.
+        &self.slots[(index & (CAPACITY - 1)) as usize]
+    }
+
+    /// Appends `word`; gives it back when the ring is full. Owner only.
+    #[inline]
+    pub(crate) fn push(&self, word: usize) -> Result<(), usize> {
+        // Acquire: partner is the Release half of the CAS in `pop` and `steal_into`; what a taker
+        // read from a slot it read before we overwrite the slot.
+        let head = self.head.0.load(Ordering::Acquire);
+        // Relaxed: only we write `tail`.
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        if tail.wrapping_sub(head) >= CAPACITY {
+            return Err(word);
+        }
+        // Relaxed: published by the store of `tail` below.
+        self.slot(tail).store(word, Ordering::Relaxed);
+        // Release: partner is the Acquire load of `tail` in `steal_into`; publishes the slot and
+        // the whole state of the G behind the word.
+        self.tail.0.store(tail.wrapping_add(1), Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes the oldest word. Owner only.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<usize> {
+        // Relaxed: only we write `tail`.
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        // Relaxed: the slots are our own writes; the CAS validates the value.
+        let mut head = self.head.0.load(Ordering::Relaxed);
+        loop {
+            if head == tail {
+                return None;
+            }
+            // Relaxed: our own write.
+            let word = self.slot(head).load(Ordering::Relaxed);
+            // Release: partner is the Acquire load of `head` in `push`. Relaxed on failure: retried.
+            match self.head.0.compare_exchange_weak(
+                head,
+                head.wrapping_add(1),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(word),
+                Err(moved) => head = moved,
+            }
+        }
+    }
+
+    /// The word `distance` places behind the head, for prefetching only: it may be gone already.
+    #[inline]
+    pub(crate) fn peek(&self, distance: u32) -> Option<usize> {
+        // Relaxed (all three): a hint; owner's own slots.
+        let head = self.head.0.load(Ordering::Relaxed);
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        (tail.wrapping_sub(head) > distance && tail.wrapping_sub(head) <= CAPACITY)
+            .then(|| self.slot(head.wrapping_add(distance)).load(Ordering::Relaxed))
+    }
+
+    /// Moves half of a full ring out, oldest first, to be queued elsewhere together with the word
+    /// that did not fit. Owner only. Empty when thieves made room meanwhile.
+    pub(crate) fn spill(&self) -> Spill {
+        // Acquire: as in `push`.
+        let head = self.head.0.load(Ordering::Acquire);
+        // Relaxed: only we write `tail`.
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        let count = tail.wrapping_sub(head) / 2;
+        if count < CAPACITY / 2 {
+            return Spill::new();
+        }
+        // Relaxed: our own writes.
+        let words: Spill = (0..count)
+            .map(|i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed))
+            .collect();
+        // Release: partner is the Acquire load of `head` in `push`. Relaxed on failure: dropped.
+        match self.head.0.compare_exchange(
+            head,
+            head.wrapping_add(count),
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => words,
+            Err(_) => Spill::new(),
+        }
+    }
+
+    /// Moves half of this ring into `own`, which must be empty and owned by the caller, and
+    /// returns one more word to run at once. With `take_next`, a lone `runnext` may be taken too.
+    pub(crate) fn steal_into(&self, own: &Ring, take_next: bool) -> Option<usize> {
+        // Relaxed: `own` belongs to the caller.
+        let own_tail = own.tail.0.load(Ordering::Relaxed);
+        loop {
+            // Acquire: orders this load before the one of `tail`, so that `tail >= head`.
+            let head = self.head.0.load(Ordering::Acquire);
+            // Acquire: partner is the Release store in `push`; makes the slots visible.
+            let tail = self.tail.0.load(Ordering::Acquire);
+            let length = tail.wrapping_sub(head);
+            let count = length - length / 2;
+            if count == 0 {
+                return if take_next { self.take_next() } else { None };
+            }
+            if count > CAPACITY / 2 {
+                continue; // `head` moved between the two loads
+            }
+            for i in 0..count {
+                // Relaxed: validated by the CAS below (see the module's essay).
+                let word = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+                // Relaxed: published by the store of `own.tail` below.
+                own.slot(own_tail.wrapping_add(i))
+                    .store(word, Ordering::Relaxed);
+            }
+            // AcqRel: Release's partner is the Acquire load of `head` in `push`; Acquire keeps the
+            // words' use behind the CAS. Relaxed on failure: retried.
+            if self
+                .head
+                .0
+                .compare_exchange(
+                    head,
+                    head.wrapping_add(count),
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+            {
+                // The last one is returned, the others are published. Relaxed: our own write.
+                let last = own
+                    .slot(own_tail.wrapping_add(count - 1))
+                    .load(Ordering::Relaxed);
+                // Release: partner is the Acquire load of `tail` in other thieves.
+                own.tail
+                    .0
+                    .store(own_tail.wrapping_add(count - 1), Ordering::Release);
+                return Some(last);
+            }
+        }
+    }
+
+    /// Puts `word` into `runnext`; returns the word that was there, if any. Owner only.
+    #[inline]
+    pub(crate) fn put_next(&self, word: usize) -> Option<usize> {
+        // AcqRel: publishes the G behind `word` to a thief's `take_next`, and takes over the old one.
+        let old = self.next.swap(word, Ordering::AcqRel);
+        (old != 0).then_some(old)
+    }
+
+    /// Takes `runnext`. Anybody.
+    #[inline]
+    pub(crate) fn take_next(&self) -> Option<usize> {
+        // Relaxed: a hint; the swap decides.
+        if self.next.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        // Acquire: partner is `put_next`; Relaxed on the store side would do, 0 carries nothing.
+        let word = self.next.swap(0, Ordering::Acquire);
+        (word != 0).then_some(word)
+    }
+
+    /// Is there anything in the ring (`runnext` not counted)? A snapshot.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Acquire (both): the answer is used after a SeqCst fence by the idle protocol, whose
+        // fence is the partner; here only the order of the two loads matters.
+        self.head.0.load(Ordering::Acquire) == self.tail.0.load(Ordering::Acquire)
+    }
+
+    /// Is there anything, `runnext` included? A snapshot.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        // Relaxed: partner is the fence of the idle protocol.
+        !self.is_empty() || self.next.load(Ordering::Relaxed) != 0
+    }
+}

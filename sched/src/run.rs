@@ -1,0 +1,174 @@
+//! The loop of an M on its g0, and the two ends of a goroutine's life.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use goroutines_asm::Context;
+use goroutines_stack::Stack;
+
+use crate::{
+    fatal, find,
+    g::{End, G, GRef},
+    m::M,
+    park::{park, ready},
+    sched,
+    status::Status,
+    switch,
+};
+
+/// Runs goroutines on `m`, whose g0 this is, for ever.
+pub(crate) fn schedule(m: &'static M) -> ! {
+    loop {
+        let g = find::next(m);
+        if g.get().ctx.get().is_null() {
+            first_run(g);
+        }
+        execute(m, g);
+    }
+}
+
+/// Runs `g` until it parks, yields or ends.
+#[inline]
+fn execute(m: &'static M, g: GRef) {
+    loop {
+        m.current.set(Some(g));
+        g.get().status.set(Status::Running);
+        // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
+        // context: saved, or prepared by `first_run`.
+        let commit = unsafe { switch::resume(m, g) };
+        m.current.set(None);
+        // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
+        // From the step in it that lets a waker go, nothing here touches `g`.
+        if unsafe { (*commit).run() } {
+            return;
+        }
+    }
+}
+
+/// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the
+/// next one starts all use the same warm stack.
+#[inline]
+fn first_run(g: GRef) {
+    // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
+    let stack = unsafe { &mut *g.get().stack.get() };
+    if stack.is_none() {
+        *stack = Some(new_stack());
+    }
+    if let Some(stack) = stack {
+        // SAFETY: nothing lives on the stack, and `g` is ours.
+        unsafe { switch::prepare(g, stack.top(), main) };
+    }
+}
+
+#[inline]
+fn new_stack() -> Stack {
+    let p = find::p_of_g0();
+    // SAFETY: this M owns `p`, and nothing below parks.
+    let cache = unsafe { &mut p.local().stacks };
+    match cache.acquire(sched::own().class) {
+        Ok(stack) => stack,
+        // Address space was admitted when the G was made; what is missing is the kernel's memory.
+        Err(error) => fatal::fatal(format_args!(
+            "no memory for the stack of a goroutine: {error}"
+        )),
+    }
+}
+
+/// The first function on the stack of every goroutine.
+///
+/// # Safety
+///
+/// Only as the entry of a prepared context; `word` is the G's.
+unsafe extern "C" fn main(word: usize) -> ! {
+    // SAFETY: `resume` passes the word of the G it runs.
+    let g = unsafe { GRef::from_word(word) };
+    let Some(entry) = g.get().entry.get() else {
+        fatal::throw(format_args!("a goroutine without an entry"));
+    };
+    // SAFETY: spawn put the closure that `entry` was made for into the payload.
+    unsafe { (entry.run)(g) };
+    if !g.get().join.is_detached() {
+        leave_result(g);
+        // Back here only if the handle was dropped in the last moment.
+    }
+    drop_outcome(g);
+    leave_nothing(g)
+}
+
+/// Ends `g` with its result in place for the handle. Returns if there is no handle any more.
+fn leave_result(g: GRef) {
+    let finish = move || match finish_on_g0(g.get()) {
+        End::HandleOwns => true,
+        End::Wake(waiter) => {
+            // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
+            unsafe { ready(waiter) };
+            true
+        }
+        End::Detached => false,
+    };
+    // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
+    // holds nothing but the GRef.
+    unsafe { park(finish) };
+}
+
+/// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
+/// stack and context are taken out before, and put back if the G must run once more.
+fn finish_on_g0(g: &'static G) -> End {
+    // SAFETY: `g` has left its stack and nobody else knows that yet.
+    let stack = unsafe { (*g.stack.get()).take() };
+    let ctx = g.ctx.replace(Context::NULL);
+    g.status.set(Status::Dead);
+    let end = g.join.finish();
+    if let End::Detached = end {
+        g.ctx.set(ctx);
+        // SAFETY: no handle, so the G is still ours.
+        unsafe { *g.stack.get() = stack };
+    } else {
+        give_back(stack);
+    }
+    end
+}
+
+/// Ends `g`, which nobody will ask after.
+fn leave_nothing(g: GRef) -> ! {
+    let free_it = move || {
+        // SAFETY: `g` has left its stack, and no handle exists.
+        give_back(unsafe { (*g.get().stack.get()).take() });
+        g.get().ctx.set(Context::NULL);
+        g.get().status.set(Status::Dead);
+        free(g);
+        true
+    };
+    // SAFETY: the G is never resumed, and the closure holds nothing but the GRef.
+    unsafe { park(free_it) };
+    fatal::throw(format_args!("a goroutine ran on after its end"));
+}
+
+/// On g0: a stack back into the cache of this M's P.
+fn give_back(stack: Option<Stack>) {
+    if let Some(stack) = stack {
+        // SAFETY: this M owns the P, and nothing below parks.
+        unsafe { find::p_of_g0().local() }.stacks.release(stack);
+    }
+}
+
+/// Drops a result that nobody joined, on the goroutine's own stack.
+fn drop_outcome(g: GRef) {
+    let Some(entry) = g.get().entry.get() else {
+        return;
+    };
+    // SAFETY: the payload is the outcome that `entry.run` left, and nobody else owns it.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (entry.drop_outcome)(g) }));
+    if dropped.is_err() {
+        fatal::fatal(format_args!(
+            "the result of goroutine {}, which nobody joined, panicked when it was dropped",
+            g.id()
+        ));
+    }
+}
+
+/// Frees the descriptor of a finished goroutine, name and all.
+pub(crate) fn free(g: GRef) {
+    // SAFETY: the caller is the last who knows `g`.
+    unsafe { *g.get().name.get() = None };
+    sched::own().free_g(switch::current_m().and_then(M::p), g);
+}

@@ -1,0 +1,305 @@
+//! The scheduler: the Ps, the global queue, who is idle, and where Gs come from.
+
+use std::{
+    io,
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use crossbeam_deque::{Injector, Steal};
+use goroutines_stack::{self as stack, Class, SignalStack, Slab};
+
+use crate::{
+    config::{Config, StartError},
+    fatal, faults,
+    g::{FreeList, G, GRef, Kind},
+    idle::Idle,
+    m::M,
+    os::clock::NEVER,
+    p::P,
+    run,
+    switch::set_current_m,
+    sync::lock,
+};
+
+/// Gs that are made at a time, and that move between a P's list and the shared one at a time.
+const G_BATCH: usize = 64;
+
+/// Goroutine numbers that a P takes at a time.
+const ID_BATCH: u64 = 64;
+
+pub(crate) struct Sched {
+    pub(crate) ps: Box<[P]>,
+    /// The global queue: words of Gs.
+    inject: Injector<usize>,
+    pub(crate) idle: Idle,
+    /// What stacks are made of where a builder says nothing.
+    pub(crate) class: Class,
+    free: Mutex<FreeList>,
+    slab: Slab<G>,
+    next_id: AtomicU64,
+}
+
+// SAFETY: everything is Sync by itself but `slab` and the lists of Gs, which are used under `free`.
+unsafe impl Sync for Sched {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for Sched {}
+
+static SCHED: OnceLock<&'static Sched> = OnceLock::new();
+
+/// One start at a time; true once a start has succeeded.
+static STARTED: Mutex<bool> = Mutex::new(false);
+
+/// Starts the runtime of this process: see `goroutines::start` for the promise that it needs.
+///
+/// # Errors
+///
+/// See [`StartError`]; nothing has been started then.
+pub fn start(config: &Config) -> Result<(), StartError> {
+    let mut started = lock(&STARTED);
+    if *started {
+        return Err(StartError::AlreadyStarted);
+    }
+    let (procs, class) = config.resolve()?;
+    faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
+    let sched: &'static Sched = Box::leak(Box::new(Sched::new(procs, class)));
+    sched.init_idle();
+    let first = sched.idle.claim_wake();
+    let Some(first) = first else {
+        fatal::throw(format_args!("a new scheduler has no idle P"));
+    };
+    // SAFETY: the id is one that `init_idle` put into the list.
+    let p = unsafe { P::from_id(first.p) };
+    sched
+        .start_thread(p, true)
+        .map_err(|e| StartError::Os("starting the first scheduler thread", e))?;
+    let _ = SCHED.set(sched);
+    *started = true;
+    Ok(())
+}
+
+/// The running scheduler.
+#[inline(always)]
+pub(crate) fn get() -> Option<&'static Sched> {
+    SCHED.get().copied()
+}
+
+/// The running scheduler, on its own threads, where it is known to run.
+#[inline(always)]
+pub(crate) fn own() -> &'static Sched {
+    match SCHED.get() {
+        Some(sched) => sched,
+        None => fatal::throw(format_args!("a scheduler thread without a scheduler")),
+    }
+}
+
+impl Sched {
+    fn new(procs: usize, class: Class) -> Sched {
+        Sched {
+            ps: (0..procs).map(P::new).collect(),
+            inject: Injector::new(),
+            idle: Idle::new(),
+            class,
+            free: Mutex::new(FreeList::new()),
+            slab: Slab::new(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Lists all Ps as idle; their addresses are fixed only now.
+    fn init_idle(&'static self) {
+        // The last one put there is taken first: P 0.
+        self.idle.fill(self.ps.iter().rev().map(P::id));
+    }
+
+    /// Queues `word` globally.
+    pub(crate) fn inject(&self, word: usize) {
+        self.inject.push(word);
+    }
+
+    /// Takes one G from the global queue.
+    #[inline]
+    pub(crate) fn take_injected(&self) -> Option<usize> {
+        loop {
+            match self.inject.steal() {
+                Steal::Success(word) => return Some(word),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
+    }
+
+    /// Takes this P's share of the global queue: one to run, some into the local ring.
+    pub(crate) fn take_batch(&self, p: &P) -> Option<usize> {
+        if self.inject.is_empty() {
+            return None;
+        }
+        let first = self.take_injected()?;
+        let share = (self.inject.len() / self.ps.len()).min(crate::queue::CAPACITY as usize / 2);
+        for _ in 0..share {
+            let Some(word) = self.take_injected() else {
+                break;
+            };
+            if let Err(word) = p.ring.push(word) {
+                self.inject(word);
+                break;
+            }
+        }
+        Some(first)
+    }
+
+    /// Is there work that an M without any could take? `runnext` slots do not count.
+    pub(crate) fn any_work(&self) -> bool {
+        !self.inject.is_empty() || self.ps.iter().any(|p| !p.ring.is_empty())
+    }
+
+    /// The earliest timer of all Ps.
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.ps.iter().map(|p| p.timers.next()).min().unwrap_or(NEVER)
+    }
+
+    /// Wakes an M for work that was just published, if one should be (step S4 to S6 of idle.rs).
+    #[cold]
+    pub(crate) fn wake(&'static self) {
+        let Some(wake) = self.idle.claim_wake() else {
+            return;
+        };
+        // SAFETY: ids in the idle lists are Ps' and Ms'.
+        let p = unsafe { P::from_id(wake.p) };
+        match wake.m {
+            // SAFETY: as above.
+            Some(m) => unsafe { M::from_id(m) }.hand(p, true),
+            None => {
+                if self.start_thread(p, true).is_err() {
+                    // No thread to be had: the Ms that exist will do the work.
+                    self.idle.stop_spinning();
+                    self.rest_p(p);
+                }
+            }
+        }
+    }
+
+    /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
+    pub(crate) fn hand_off(&'static self, p: &'static P) {
+        if let Some(m) = self.idle.take_m() {
+            // SAFETY: ids in the idle lists are Ms'.
+            unsafe { M::from_id(m) }.hand(p, false);
+        } else if self.start_thread(p, false).is_err() {
+            self.rest_p(p);
+        }
+    }
+
+    /// Puts `p` to rest without an M, and sees to it that work left in it is found.
+    fn rest_p(&'static self, p: &'static P) {
+        if let Some(hungry) = self.idle.rest_p_alone(p.id()) {
+            // SAFETY: ids in the idle lists are Ms'.
+            unsafe { M::from_id(hungry) }.hand(p, false);
+        }
+    }
+
+    /// Starts an M that begins with `p`.
+    fn start_thread(&'static self, p: &'static P, as_spinner: bool) -> io::Result<()> {
+        thread::Builder::new()
+            .name("goroutines-m".to_owned())
+            .spawn(move || {
+                // The first thread may be here before `start` has published the scheduler.
+                SCHED.wait();
+                let _signal_stack = match SignalStack::install() {
+                    Ok(stack) => stack,
+                    Err(error) => fatal::fatal(format_args!(
+                        "no memory for the signal stack of a scheduler thread: {error}"
+                    )),
+                };
+                let m: &'static M = Box::leak(Box::new(M::new(None)));
+                m.set_p(Some(p));
+                m.spinning.set(as_spinner);
+                set_current_m(Some(m));
+                run::schedule(m)
+            })
+            .map(drop)
+    }
+
+    /// A dead G for a new life; its number is set.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for descriptors, or no address space for as many stacks.
+    #[inline]
+    pub(crate) fn new_g(&'static self, p: Option<&P>) -> io::Result<GRef> {
+        let Some(p) = p else {
+            return self.new_g_shared();
+        };
+        // SAFETY: the calling goroutine runs on the M that owns `p`, and nothing below parks.
+        let local = unsafe { p.local() };
+        let g = match local.free.pop() {
+            Some(g) => g,
+            None => {
+                let mut shared = self.stocked()?;
+                local.free.refill(&mut shared, G_BATCH);
+                drop(shared);
+                match local.free.pop() {
+                    Some(g) => g,
+                    None => fatal::throw(format_args!("a stocked list of Gs is empty")),
+                }
+            }
+        };
+        if local.ids.is_empty() {
+            // Relaxed: numbers only have to differ.
+            let first = self.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
+            local.ids = first..first + ID_BATCH;
+        }
+        g.get().id.set(local.ids.start);
+        local.ids.start += 1;
+        Ok(g)
+    }
+
+    #[cold]
+    fn new_g_shared(&self) -> io::Result<GRef> {
+        match self.stocked()?.pop() {
+            Some(g) => {
+                // Relaxed: numbers only have to differ.
+                g.get().id.set(self.next_id.fetch_add(1, Ordering::Relaxed));
+                Ok(g)
+            }
+            None => fatal::throw(format_args!("a stocked list of Gs is empty")),
+        }
+    }
+
+    /// The shared list of dead Gs, locked, with at least one in it.
+    fn stocked(&self) -> io::Result<std::sync::MutexGuard<'_, FreeList>> {
+        let mut shared = lock(&self.free);
+        if shared.len() == 0 {
+            // A G gets its stack at its first run; that there is room for it is certain from here on.
+            stack::reserve(self.class, G_BATCH)?;
+            let slots = match self.slab.grow(G_BATCH) {
+                Ok(slots) => slots,
+                Err(error) => {
+                    stack::unreserve(self.class, G_BATCH);
+                    return Err(error);
+                }
+            };
+            for slot in slots {
+                shared.push(GRef::new(slot.write(G::new(Kind::Goroutine))));
+            }
+        }
+        Ok(shared)
+    }
+
+    /// Takes back a dead G that nobody refers to any more.
+    #[inline]
+    pub(crate) fn free_g(&self, p: Option<&P>, g: GRef) {
+        let Some(p) = p else {
+            lock(&self.free).push(g);
+            return;
+        };
+        // SAFETY: the caller runs on the M that owns `p`, and nothing below parks.
+        let free = unsafe { &mut p.local().free };
+        free.push(g);
+        if free.len() > 4 * G_BATCH {
+            lock(&self.free).refill(free, 2 * G_BATCH);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The only file that names the context switch.
+
+use std::ptr;
+
+use goroutines_asm as asm;
+
+use crate::{g::GRef, m::M, park::Commit};
+
+/// The M of this thread, if it has one.
+///
+/// Read anew at every call, through the thread pointer: a goroutine may be on another thread after
+/// every park. Never cached in a `thread_local!`, whose *address* the compiler may keep.
+#[inline(always)]
+pub(crate) fn current_m() -> Option<&'static M> {
+    // SAFETY: the word is null or was set by `set_current_m` from a `&'static M`.
+    unsafe { asm::thread_word().cast::<M>().as_ref() }
+}
+
+pub(crate) fn set_current_m(m: Option<&'static M>) {
+    asm::set_thread_word(m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut().cast()));
+}
+
+/// On g0: runs `g` until it leaves, and returns the commit it left behind.
+///
+/// # Safety
+///
+/// The caller is the g0 of `m`; `g` is off every stack and taken from a queue by the caller, and its
+/// context is not null.
+#[inline(always)]
+pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
+    let ctx = g.get().ctx.get();
+    // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
+    // nobody else resumes it); `m.g0` is written before the goroutine runs.
+    unsafe { asm::switch(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit }
+}
+
+/// On a goroutine: leaves to g0, which runs `commit`.
+///
+/// # Safety
+///
+/// The caller is the goroutine `g` on `m`; `commit` stays valid until it was run.
+#[inline(always)]
+pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
+    // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.
+    unsafe { asm::switch(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
+}
+
+/// Makes the stack of `g` ready for its first run.
+///
+/// # Safety
+///
+/// `g` owns a stack on which nothing lives, and the caller owns `g`.
+#[inline]
+pub(crate) unsafe fn prepare(g: GRef, top: *mut u8, entry: asm::Entry) {
+    // SAFETY: `top` is the 16-aligned end of a stack that is `g`'s alone.
+    g.get().ctx.set(unsafe { asm::prepare(top, entry) });
+}
+
+/// Asks for the lines that resuming the G behind `word` will touch: its descriptor.
+///
+/// # Safety
+///
+/// `word` came from [`GRef::to_word`].
+#[inline(always)]
+pub(crate) unsafe fn prefetch_g(word: usize) {
+    asm::prefetch(word as *const u8);
+}
+
+/// As [`prefetch_g`], when the descriptor was asked for some time ago: the top of its live stack.
+///
+/// # Safety
+///
+/// `word` came from [`GRef::to_word`].
+#[inline(always)]
+pub(crate) unsafe fn prefetch_stack(word: usize) {
+    // SAFETY: passed on.
+    asm::prefetch(unsafe { GRef::from_word(word) }.get().ctx_hint());
+}

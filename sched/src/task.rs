@@ -1,0 +1,205 @@
+//! Spawning, and the handle on what was spawned.
+
+use std::{io, marker::PhantomData, thread, time::Instant};
+
+use goroutines_stack::{self as stack, Class};
+
+use crate::{
+    find,
+    g::GRef,
+    m::M,
+    park::{current, park},
+    payload::{self, Outcome, entry_of},
+    run, sched,
+    status::Status,
+    switch::current_m,
+};
+
+/// What a builder says of a goroutine.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Its name, for messages.
+    pub name: Option<Box<str>>,
+    /// How far its stack may grow; `None`: what the process was started with.
+    pub class: Option<Class>,
+}
+
+/// Makes a goroutine that runs `f`, behind those that are runnable already.
+///
+/// # Errors
+///
+/// When there is no memory or address space for its descriptor or its stack. Nothing was made then,
+/// and `f` was dropped.
+///
+/// # Panics
+///
+/// When the runtime has not been started.
+#[inline]
+pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Task<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(sched) = sched::get() else {
+        not_started();
+    };
+    let p = current_m().and_then(M::p);
+    let g = sched.new_g(p)?;
+    let desc = g.get();
+    if options.class.is_some() || options.name.is_some() {
+        apply(g, options)?;
+    }
+    desc.entry.set(Some(entry_of::<F, T>()));
+    // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
+    unsafe { payload::put(g, f) };
+    desc.join.reset();
+    desc.status.set(Status::Fresh);
+    find::ready_tail(g);
+    Ok(Task {
+        g,
+        _result: PhantomData,
+    })
+}
+
+/// What is not the default. A stack of another class is taken at once, because only the default
+/// class has been admitted with the descriptor.
+#[cold]
+fn apply(g: GRef, options: Options) -> io::Result<()> {
+    if let Some(class) = options.class.filter(|&class| class != sched::own().class) {
+        match stack::acquire(class) {
+            // SAFETY: the G is dead and ours.
+            Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
+            Err(error) => {
+                run::free(g);
+                return Err(error);
+            }
+        }
+    }
+    // SAFETY: as above.
+    unsafe { *g.get().name.get() = options.name };
+    Ok(())
+}
+
+#[cold]
+fn not_started() -> ! {
+    panic!(
+        "goroutines::go: the runtime is not running; call `unsafe {{ goroutines::start() }}` once, \
+         at the top of main"
+    );
+}
+
+/// The right to a goroutine's result. Dropping it detaches the goroutine.
+#[derive(Debug)]
+pub struct Task<T> {
+    g: GRef,
+    _result: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the handle gives out a T once, to whoever holds it; T is Send (see `spawn`).
+unsafe impl<T: Send> Send for Task<T> {}
+// SAFETY: a shared handle only tells whether the goroutine has finished, and its name.
+unsafe impl<T> Sync for Task<T> {}
+
+impl<T> Task<T> {
+    /// Waits for the end of the goroutine and returns its result, or what it panicked with.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended.
+    #[inline]
+    pub fn join(self) -> thread::Result<T> {
+        let join = &self.g.get().join;
+        if !join.is_done() {
+            let waiter = current();
+            // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
+            // is the last thing that the commit does.
+            unsafe { park(|| join.wait(waiter)) };
+        }
+        debug_assert!(join.is_done());
+        let g = self.g;
+        std::mem::forget(self);
+        // SAFETY: the goroutine is done, so its G is the handle's; the payload is its outcome.
+        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        run::free(g);
+        outcome
+    }
+
+    /// Has the goroutine ended?
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.g.get().join.is_done()
+    }
+
+    /// The goroutine's number, counted from 1.
+    pub fn id(&self) -> u64 {
+        self.g.id()
+    }
+
+    /// The goroutine's name.
+    pub fn name(&self) -> Option<&str> {
+        // SAFETY: the name is set before the handle exists and dropped after it.
+        unsafe { (*self.g.get().name.get()).as_deref() }
+    }
+}
+
+impl<T> Drop for Task<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.g.get().join.detach() {
+            return;
+        }
+        // It has finished: its result is ours.
+        let g = self.g;
+        // SAFETY: as in `join`.
+        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        run::free(g);
+        drop(outcome);
+    }
+}
+
+/// Lets the goroutines that are runnable go first. On a plain OS thread: the other threads.
+///
+/// # Parks
+///
+/// The goroutine goes to the tail of the run queue, and may go on on another thread.
+#[inline]
+pub fn yield_now() {
+    if !crate::on_goroutine() {
+        return thread::yield_now();
+    }
+    let g = current();
+    // SAFETY: the commit queues the goroutine, once, as its last step.
+    unsafe {
+        park(|| {
+            find::push(sched::own(), find::p_of_g0(), g);
+            true
+        });
+    }
+}
+
+/// Waits until `deadline`.
+///
+/// # Parks
+///
+/// Only the goroutine; other goroutines run meanwhile. A plain OS thread sleeps.
+pub fn sleep_until(deadline: Instant) {
+    if !crate::on_goroutine() {
+        return thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    }
+    let ticket = crate::arm();
+    // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
+    unsafe { crate::park_until(ticket, Some(deadline), || true) };
+}
+
+/// Waits for ever.
+///
+/// # Parks
+///
+/// And never goes on.
+pub fn sleep_forever() -> ! {
+    loop {
+        let ticket = crate::arm();
+        // SAFETY: nobody knows the ticket, so nobody claims it.
+        unsafe { crate::park_until(ticket, None, || true) };
+    }
+}
