@@ -86,6 +86,19 @@ fn overflow(class: Class) {
     on_stack(&stack, || forever(0));
 }
 
+/// On one of two stacks, touches the hard guard of the other, which lies below or above it.
+fn touch_guard_of_neighbour(below: bool) {
+    let mut stacks = [(); 2].map(|()| acquire(Class::DEFAULT).unwrap());
+    stacks.sort_by_key(|stack| stack.top() as usize);
+    if below {
+        stacks.reverse();
+    }
+    let [stack, other] = stacks;
+    assert_eq!(below, other.top() < stack.top());
+    let guard = other.top().wrapping_sub(other.limit() + 1);
+    on_stack(&stack, || touch(guard));
+}
+
 /// A handler that was there before: the fault of `touch` reaches it with its address, and growth still works.
 fn previous_handler_with_info() {
     set_action(
@@ -144,14 +157,8 @@ fn play() {
             let stack = acquire(Class::DEFAULT).unwrap();
             on_stack(&stack, || touch(forbidden()));
         }
-        "wild pointer into a neighbour's guard" => {
-            let (stack, other) = (
-                acquire(Class::DEFAULT).unwrap(),
-                acquire(Class::DEFAULT).unwrap(),
-            );
-            let guard = other.top().wrapping_sub(other.limit() + 1);
-            on_stack(&stack, || touch(guard));
-        }
+        "wild pointer into the guard above" => touch_guard_of_neighbour(false),
+        "wild pointer into the guard below" => touch_guard_of_neighbour(true),
         "hard guard without a goroutine" => {
             install_once();
             let stack = acquire(Class::DEFAULT).unwrap();
@@ -243,7 +250,8 @@ fn a_wild_pointer_is_a_segmentation_fault_as_ever() {
     for scenario in [
         "wild pointer of a thread",
         "wild pointer of a goroutine",
-        "wild pointer into a neighbour's guard",
+        "wild pointer into the guard above",
+        "wild pointer into the guard below",
         "hard guard without a goroutine",
     ] {
         let output = child(scenario, &[]);

@@ -19,10 +19,8 @@ fn resident(stack: &Stack, below: usize) -> bool {
     let addr = (stack.top() as usize - below) & !(page() - 1);
     let mut vec = 0u8;
     // SAFETY: mincore writes one byte for the one page of the stack's window.
-    assert_eq!(
-        unsafe { libc::mincore(addr as *mut _, page(), &mut vec) },
-        0
-    );
+    let failed = unsafe { libc::mincore(addr as *mut _, page(), &mut vec) };
+    assert_eq!(failed, 0);
     vec & 1 == 1
 }
 
