@@ -1,0 +1,119 @@
+#!/bin/bash
+# Breaks the ports on purpose, one way at a time, and demands that the conformance test notices.
+#
+#   scripts/mutants.sh [ARCH...]        every port when none is named
+#
+# Works on a copy of the crate in a temporary folder. For each mutant it prints the tests that failed, and why. A mutant that passes, one that does not compile, and a change that no longer applies are failures.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+die() { echo "mutants.sh: $*" >&2; exit 1; }
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp Cargo.lock rust-toolchain.toml "$copy"
+sed 's/^members = .*/members = ["asm"]/; /^default-members/d' Cargo.toml > "$copy/Cargo.toml"
+cp -r asm "$copy/pristine"
+survivors=0
+# Killed after $limit seconds.
+cargo_test() { (cd "$copy" && timeout "${limit:-600}" cargo test --quiet --release -p goroutines-asm --test conformance "${target[@]}" "$@"); }
+
+# mutant NAME CHANGE: a sed script for the port's file.
+mutant() {
+    local name=$1 change=$2 file=$copy/asm/src/arch/$arch.rs out=$copy/out caught
+    rm -rf "$copy/asm"
+    cp -r "$copy/pristine" "$copy/asm"
+    sed -i "$change" "$file"
+    ! cmp -s "$file" "$copy/pristine/src/arch/$arch.rs" || die "$arch: $name: the change does not apply any more"
+    cargo_test --no-run > "$out" 2>&1 || { cat "$out"; die "$arch: $name: does not compile"; }
+    caught=$(failures "$out")
+    if [ -n "$caught" ]; then
+        printf '%s: %s: caught\n%s\n' "$arch" "$name" "$caught"
+    else
+        echo "$arch: $name: SURVIVED"
+        survivors=$((survivors + 1))
+    fi
+}
+
+# Runs each test in a process of its own, for a mutant may bring it down; a line for each that fails, and why.
+failures() {
+    local test status out=$1
+    for test in $tests; do
+        status=0
+        limit=30 RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
+        [ "$status" = 0 ] || echo "    $test: $(reason "$out" "$status")"
+    done
+}
+
+# The panic's message, or how the process ended.
+reason() {
+    if [ "$2" = 124 ]; then echo "no end in 30 s"
+    elif grep -q '^test result: FAILED' "$1"; then
+        sed -n '/ panicked at /,/^note:/ { / panicked at /d; /^note:/d; p; }' "$1" | tr -s '\n ' ' ' | cut -c 1-160
+    else grep -oE 'signal: [^)]*\)|uncaught target signal [0-9]+ \([^)]*\)|panic in a function that cannot unwind' "$1" | head -n 1 ||
+        echo "exit status $2"
+    fi
+}
+
+# In the switch alone, a line or an expression.
+in_switch() { echo "/unsafe fn switch/,/^    }/ { $1; }"; }
+
+mutants_x86_64() {
+    local register
+    for register in rbx rbp; do
+        mutant "$register is not saved" "$(in_switch "s/\"push $register\"/\"push rax\"/")"
+    done
+    for register in r12 r13 r14 r15; do
+        mutant "$register is no clobber" "$(in_switch "/out(\"$register\") _,/d")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("sysv64")/out("r8") _/')"
+    mutant "the stack may be assumed untouched" "$(in_switch 's/out("r15") _,/&options(nostack),/')"
+    mutant "the argument stays behind" "$(in_switch 's/"jmp r8"/"xor eax, eax", &/')"
+    mutant "a word more than Frame is used" "$(in_switch 's/"lea r8/"push 0", &/; s/"2:"/&, "add rsp, 8"/')"
+    mutant "the frame-pointer chain does not end" 's/rbp: 0/rbp: 8/'
+    mutant "unwinding goes on behind root" 's/".cfi_undefined rip",//'
+    mutant "root misaligns the stack" 's/"call rbx"/"push 0", &/'
+    mutant "the thread word is pure" "/fn thread_word/,/^    }/ s/nomem, /nomem, pure, /"
+}
+
+mutants_aarch64() {
+    local register others i
+    mutant "x19 is not saved" "$(in_switch 's/"stp x19, x29/"stp x3, x29/')"
+    mutant "x29 is not saved" "$(in_switch 's/"stp x19, x29/"stp x19, x3/')"
+    for register in x20 x21 x22 x23 x24 x25 x26 x27 x28; do
+        mutant "$register is no clobber" "$(in_switch "/out(\"$register\") _,/d")"
+    done
+    for register in v8 v9 v10 v11 v12 v13 v14 v15; do
+        others=$(for i in x{3..17} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
+        mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _/')"
+    mutant "the argument stays behind" "$(in_switch 's/"br x3"/"mov x0, #0", &/')"
+    mutant "more than Frame is used" "$(in_switch 's/"adr x3/"sub sp, sp, #16", &/; s/"2:"/&, "add sp, sp, #16"/')"
+    mutant "the frame-pointer chain does not end" 's/x29: 0/x29: 8/'
+    mutant "unwinding goes on behind root" 's/".cfi_undefined x30",//'
+    mutant "the thread word is pure" "/fn thread_word/,/^    }/ s/nomem, /nomem, pure, /"
+}
+
+ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)
+[ $# -gt 0 ] || set -- $ports
+for arch in "$@"; do
+    declare -F "mutants_$arch" > /dev/null || die "no mutants for $arch"
+    target=()
+    unset RUSTC
+    export CARGO_TARGET_DIR=$copy/target
+    if [ "$arch" != "$(uname -m)" ]; then
+        scripts/cross.sh "$arch"
+        folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
+        # shellcheck source=/dev/null # written by cross.sh
+        . "$folder/$arch.env"
+        export RUSTC=$folder/rustc
+        target=("--target=$TARGET")
+    fi
+    cp -r "$copy/pristine" "$copy/asm"
+    cargo_test > "$copy/out" 2>&1 || { cat "$copy/out"; die "$arch: fails without a mutation"; }
+    tests=$(cargo_test -- --list 2> /dev/null | sed -n 's/: test$//p')
+    "mutants_$arch"
+done
+[ "$survivors" = 0 ] || die "$survivors mutants survived"
+echo "mutants.sh: all mutants were caught"
