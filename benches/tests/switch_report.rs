@@ -96,6 +96,23 @@ fn one_file_for_two_outputs_is_an_error_of_usage() {
 }
 
 #[test]
+fn more_than_one_p_is_refused_and_leaves_no_file() {
+    let folder = Folder::new("procs");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_switch-report"));
+    let output = program
+        .args(["--quick", "--json", &folder.file("x")])
+        .env("GOMAXPROCS", "4")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        error_of(&output).contains("GOMAXPROCS is `4`"),
+        "{output:?}"
+    );
+    assert_eq!(folder.len(), 0);
+}
+
+#[test]
 fn a_quick_run_gives_a_table_json_and_a_chart_with_every_row() {
     let folder = Folder::new("quick");
     let (json, svg) = (folder.file("x.json"), folder.file("x.svg"));

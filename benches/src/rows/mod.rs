@@ -10,6 +10,7 @@ pub mod lock;
 pub mod osthread;
 pub mod raw;
 
+use std::env;
 use std::io;
 
 use serde::Serialize;
@@ -75,11 +76,17 @@ pub fn all() -> Vec<Row> {
 ///
 /// # Errors
 ///
-/// If it has been started already or cannot be.
+/// If it has been started already, cannot be started, or `GOMAXPROCS` asks for more Ps than the one that is measured.
 pub fn start_runtime() -> io::Result<()> {
+    if let Some(procs) = env::var_os("GOMAXPROCS").filter(|procs| procs != "1") {
+        let procs = procs.to_string_lossy();
+        let message =
+            format!("GOMAXPROCS is `{procs}`, but one P on one CPU is what is measured; unset it");
+        return Err(io::Error::other(message));
+    }
     #[cfg(feature = "goroutine-rows")]
-    // SAFETY: the goroutines of the rows and of the benches keep no reference into thread-local storage while they park:
-    // they use atomics, channels, a mutex, the clock and the allocator only.
+    // SAFETY: the goroutines of the rows and of the benches use atomics, channels, a mutex, the clock and the allocator:
+    // none of them hands out a reference into thread-local storage, so none is held while a goroutine parks.
     unsafe {
         goroutines::Config::new()
             .procs(1)
