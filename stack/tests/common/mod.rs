@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::sync::Once;
 
 use goroutines_asm::{Context, prepare, set_thread_word, switch, thread_word};
-use goroutines_stack::{Hooks, SignalStack, Stack, install};
+use goroutines_stack::{Class, Hooks, SignalStack, Stack, install};
 
 /// Code that runs on a stack; the thread word points here while it does.
 struct Run<'a> {
@@ -91,9 +91,34 @@ pub fn scenario() -> Option<String> {
     std::env::var(SCENARIO).ok()
 }
 
+/// Whether this process has soft guards, which kernels before Linux 6.13 and `GOROUTINE_GUARD=mprotect` do without. Where it
+/// has none, stacks must work all the same; what cannot be seen then is the single step.
+pub fn soft_guards() -> bool {
+    let stack = goroutines_stack::acquire(Class::DEFAULT).unwrap();
+    let steps = stack.committed() < stack.limit();
+    if !steps {
+        eprintln!("no soft guards here: the steps of growth are not looked at");
+    }
+    steps
+}
+
+/// A command line that test programs are run with, such as an emulator's.
+const RUNNER: &str = "STACK_TEST_RUNNER";
+
 /// Runs this test program again as `scenario`, which its ignored test `play` plays.
 pub fn child(scenario: &str, variables: &[(&str, &str)]) -> Output {
-    Command::new(std::env::current_exe().unwrap())
+    let program = std::env::current_exe().unwrap();
+    let runner = std::env::var(RUNNER).unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let mut command = match words.next() {
+        None => Command::new(program),
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
+            command
+        }
+    };
+    command
         .args(["--exact", "play", "--ignored", "--nocapture"])
         .env(SCENARIO, scenario)
         .env_remove("RUST_BACKTRACE")
