@@ -39,8 +39,10 @@ struct List {
     free: Vec<Stack>,
     /// Claimed and not carved yet.
     fresh: Range,
-    /// Windows this list may hold: [`BOUND`] once admitted, 0 before and where that is refused.
+    /// Windows this list may hold, carved or not: [`BOUND`] once admitted, 0 before and where that is refused.
     room: usize,
+    /// Stacks that `free` may hold: the room that `fresh` leaves.
+    limit: usize,
 }
 
 impl List {
@@ -49,22 +51,24 @@ impl List {
             free: Vec::new(),
             fresh: Range::EMPTY,
             room: 0,
+            limit: 0,
         }
     }
 
     #[cold]
     fn acquire_slow(&mut self, class: Class) -> io::Result<Stack> {
-        if self.fresh.len() > 0 {
-            return self.fresh.carve(class);
+        if self.fresh.len() == 0 {
+            if !self.admit(class) {
+                return arena::acquire(class);
+            }
+            self.fresh = arena::refill(class, BATCH, &mut self.free)?;
         }
-        if !self.admit(class) {
-            return arena::acquire(class);
-        }
-        self.fresh = arena::refill(class, BATCH, &mut self.free)?;
-        match self.free.pop() {
+        let stack = match self.free.pop() {
             Some(stack) => Ok(stack),
             None => self.fresh.carve(class),
-        }
+        };
+        self.limit = self.room - self.fresh.len();
+        stack
     }
 
     #[cold]
@@ -76,7 +80,7 @@ impl List {
         if !self.admit(class) {
             return arena::release(stack);
         }
-        if self.free.len() + self.fresh.len() >= self.room {
+        if self.free.len() >= self.limit {
             let coldest = self.free.drain(..BATCH.min(self.free.len()));
             arena::give_back(class, coldest, Range::EMPTY);
         }
@@ -90,6 +94,7 @@ impl List {
             && arena::reserve(class, BOUND).is_ok()
         {
             self.room = BOUND;
+            self.limit = BOUND;
         }
         self.room > 0
     }
@@ -100,6 +105,7 @@ impl List {
         }
         let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
         arena::give_back(class, self.free.drain(..), fresh);
+        self.limit = 0;
         arena::unreserve(class, std::mem::take(&mut self.room));
     }
 }
@@ -130,7 +136,7 @@ impl Cache {
     #[inline]
     pub fn release(&mut self, stack: Stack) {
         let list = &mut self.lists[stack.class().index()];
-        if stack.has_grown() || list.free.len() + list.fresh.len() >= list.room {
+        if stack.has_grown() || list.free.len() >= list.limit {
             return list.release_slow(stack);
         }
         list.free.push(stack);

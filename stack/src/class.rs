@@ -75,6 +75,13 @@ impl Class {
         self.0 as usize
     }
 
+    /// The class at `index` in the table.
+    #[inline]
+    pub(crate) const fn from_index(index: usize) -> Class {
+        debug_assert!(index < CLASSES);
+        Class(index as u8)
+    }
+
     /// The next larger class, which is the remedy when a stack of this one overflows.
     pub fn next_larger(self) -> Option<Class> {
         ROWS.get(self.index() + 1).copied()

@@ -24,10 +24,10 @@
 use std::fmt;
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::arena;
-use crate::class::Class;
+use crate::class::{CLASSES, Class};
 use crate::guard::{self, Flavour};
 use crate::map;
 
@@ -45,29 +45,41 @@ const COLOUR: usize = 128;
 ///
 /// It is made by [`acquire`](crate::acquire) or [`Cache::acquire`](crate::Cache::acquire). Dropping it gives the window
 /// to the shared list, like [`release`](crate::release).
+///
+/// One word, because caches and descriptors move it about: what follows from the class is computed, and class and step
+/// lie in the bits that every top leaves free.
 pub struct Stack {
-    top: NonNull<u8>,
-    class: Class,
-    /// The current step. Written by the owner and by the fault handler, which interrupts the owner's own thread.
-    step: AtomicU8,
+    /// `top | class << 4 | step`. The step is written by the owner and by the fault handler, which interrupts the owner's
+    /// own thread.
+    word: AtomicPtr<u8>,
 }
+
+/// Tops are aligned to the colours' distance.
+const TAGS: usize = COLOUR - 1;
+const STEPS: usize = 0xf;
+const CLASS_SHIFT: u32 = 4;
+
+const _: () = assert!(
+    CLASSES << CLASS_SHIFT <= COLOUR,
+    "the class does not fit into the tag bits: use larger colours"
+);
 
 // SAFETY: a `Stack` is the only owner of its window, which is plain memory and bound to no thread.
 unsafe impl Send for Stack {}
-// SAFETY: all methods on `&Stack` compute addresses or load the atomic step.
+// SAFETY: all methods on `&Stack` load and store its atomic word.
 unsafe impl Sync for Stack {}
 
 impl Stack {
     /// The exclusive upper end of the usable memory: coloured, aligned to 16 bytes and more.
     #[inline]
     pub fn top(&self) -> *mut u8 {
-        self.top.as_ptr()
+        self.word().map_addr(|word| word & !TAGS)
     }
 
     /// The class the window belongs to.
     #[inline]
     pub fn class(&self) -> Class {
-        self.class
+        Class::from_index((self.word().addr() & TAGS) >> CLASS_SHIFT)
     }
 
     /// Bytes from the top to the hard guard: all that can ever be used.
@@ -85,7 +97,7 @@ impl Stack {
 
     /// Whether `addr` lies in the window, its guards and its colour included.
     pub fn contains(&self, addr: usize) -> bool {
-        addr.wrapping_sub(self.base() as usize) < self.class.window()
+        addr.wrapping_sub(self.base() as usize) < self.class().window()
     }
 
     /// Makes a stack of a fresh window: places its guards, touches none of its memory.
@@ -99,12 +111,12 @@ impl Stack {
     /// `base` is the start of a window of an arena of this class that is in nobody's use.
     pub(crate) unsafe fn carve(base: NonNull<u8>, class: Class) -> io::Result<Stack> {
         let window = class.window();
-        let colour = (base.as_ptr() as usize / window % COLOURS) * COLOUR;
+        let colour = (base.addr().get() / window % COLOURS) * COLOUR;
+        // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
+        let top = base.as_ptr().wrapping_add(window - colour);
+        let tag = class.index() << CLASS_SHIFT | usize::from(last_step(class));
         let stack = Stack {
-            // SAFETY: colour is at most 1920 and below the window's size, so this stays inside the window or at its end.
-            top: unsafe { base.add(window - colour) },
-            class,
-            step: AtomicU8::new(last_step(class)),
+            word: AtomicPtr::new(top.map_addr(|top| top | tag)),
         };
         // The window is not ours before its guards stand: without them, dropping the `Stack` would list it as usable.
         let stack = std::mem::ManuallyDrop::new(stack);
@@ -138,7 +150,7 @@ impl Stack {
         // SAFETY: whole pages of this window, and nothing runs on the stack that could need what is in them.
         unsafe { guard::discard(low, len) };
         // Without its soft guard the stack still works: it only grows unseen, and is reset again at its next release.
-        self.set_step(last_step(self.class));
+        self.set_step(last_step(self.class()));
         let _ = self.install_first_soft_guard();
     }
 
@@ -162,8 +174,8 @@ impl Stack {
 
     /// Where the soft guard of `step` goes; `None` for the last step.
     pub(crate) fn soft_guard_place(&self, step: u8) -> Option<*mut u8> {
-        let end = step_end(self.class, step)?;
-        let offset = self.class.window() - end - map::page_size();
+        let end = step_end(self.class(), step)?;
+        let offset = self.class().window() - end - map::page_size();
         Some(self.base().wrapping_add(offset))
     }
 
@@ -171,22 +183,29 @@ impl Stack {
     #[inline]
     pub(crate) fn base(&self) -> *mut u8 {
         // `top` is above the first byte of the window's last 1920 and at most its end, so one below it is in the window.
-        let below = self.top() as usize - 1;
+        let below = self.top().addr() - 1;
         self.top()
-            .wrapping_sub((below & (self.class.window() - 1)) + 1)
+            .wrapping_sub((below & (self.class().window() - 1)) + 1)
     }
 
     #[inline]
     pub(crate) fn step(&self) -> u8 {
-        // Relaxed: pairs with `set_step`, which runs on this thread (the owner, or a handler that interrupts it) or before
-        // the stack was handed over through a lock or the scheduler's queues.
-        self.step.load(Ordering::Relaxed)
+        (self.word().addr() & STEPS) as u8
+    }
+
+    pub(crate) fn set_step(&self, step: u8) {
+        let word = self
+            .word()
+            .map_addr(|word| word & !STEPS | usize::from(step));
+        // Relaxed: pairs with `word`, see there.
+        self.word.store(word, Ordering::Relaxed);
     }
 
     #[inline]
-    pub(crate) fn set_step(&self, step: u8) {
-        // Relaxed: pairs with `step`, see there.
-        self.step.store(step, Ordering::Relaxed);
+    fn word(&self) -> *mut u8 {
+        // Relaxed: pairs with `set_step`, which runs on this thread (the owner, or a handler that interrupts it) or before
+        // the stack was handed over through a lock or the scheduler's queues.
+        self.word.load(Ordering::Relaxed)
     }
 }
 
@@ -201,8 +220,8 @@ impl Drop for Stack {
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stack")
-            .field("top", &self.top)
-            .field("window", &self.class.window())
+            .field("top", &self.top())
+            .field("window", &self.class().window())
             .field("committed", &self.committed())
             .finish()
     }

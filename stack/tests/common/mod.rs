@@ -127,8 +127,11 @@ pub fn child(scenario: &str, variables: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
+/// What the child said, without what an emulator added to it.
 pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("qemu: ")).collect()
 }
 
 /// Checks that a child played its scenario to the end.
