@@ -1,5 +1,5 @@
 #!/bin/bash
-# Holds the ports of the switch to their promises: asm/tests, and the doc examples where the CPU is this machine's.
+# Holds the ports of the switch to their promises: asm/tests, and the crate's examples.
 #
 #   scripts/conformance.sh [ARCH...]        every port when none is named
 #
@@ -26,31 +26,33 @@ done
 run() {
     local arch=$1 flags=$2
     shift 2
-    echo "== $arch ${*/--target=*/} ${flags:+($flags)}"
-    if [ "$arch" = "$(uname -m)" ]; then
-        RUSTFLAGS=$flags cargo test --quiet -p goroutines-asm "$@" -- --format=pretty
-    else
-        RUSTFLAGS=$flags cargo test --quiet -p goroutines-asm --tests "$@" -- --format=pretty
-    fi
+    echo "== $arch $* ${flags:+with $flags}"
+    RUSTFLAGS=$flags cargo test --quiet -p goroutines-asm "${target[@]}" "$@" -- --format=pretty
 }
 
-for arch in "${@:-$ports}"; do
-    for one in $arch; do
-        grep -qx "$one" <<< "$ports" || die "no port named $one; there are: ${ports//$'\n'/ }"
-        (
-            target=()
-            if [ "$one" != "$(uname -m)" ]; then
-                scripts/cross.sh "$one"
-                folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
-                # shellcheck source=/dev/null # written by cross.sh
-                . "$folder/$one.env"
-                export RUSTC=$folder/rustc CARGO_TARGET_DIR=$folder/target
-                target=("--target=$TARGET")
-            fi
-            run "$one" "" "${target[@]}"
-            run "$one" "" --release "${target[@]}"
-            run "$one" "-C force-frame-pointers=yes" --release "${target[@]}"
-        )
-    done
+# A subshell, so that what one CPU exports is gone for the next.
+check() (
+    arch=$1
+    target=()
+    if [ "$arch" != "$(uname -m)" ]; then
+        scripts/cross.sh "$arch"
+        folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
+        # shellcheck source=/dev/null # written by cross.sh
+        . "$folder/$arch.env"
+        export RUSTC=$folder/rustc RUSTDOC=$folder/rustdoc CARGO_TARGET_DIR=$folder/target
+        target=("--target=$TARGET")
+    fi
+    run "$arch" ""
+    run "$arch" "" --release
+    run "$arch" "-C force-frame-pointers=yes" --release
+)
+
+# shellcheck disable=SC2086 # a word each
+[ $# -gt 0 ] || set -- $ports
+for arch in "$@"; do
+    grep -qx "$arch" <<< "$ports" || die "no port named $arch; there are: ${ports//$'\n'/ }"
+done
+for arch in "$@"; do
+    check "$arch"
 done
 echo "conformance.sh: all promises are kept"

@@ -95,7 +95,7 @@ set_up() {
     apt_get install --no-install-recommends "$llvm" qemu-user-static "gcc-$prefix" "libc6-dev-$debian-cross" > /dev/null
     unpack rustc-web libstd-rust-web-dev "$std" "libstd-rust-web-dev:$debian" "$std:$debian"
     wrapper rustc
-    [ -x "$root/usr/bin/rustdoc" ] && wrapper rustdoc
+    wrapper rustdoc
 
     triple=$arch-unknown-linux-gnu
     "$folder/rustc" --version > /dev/null || die "the unpacked compiler does not run"

@@ -40,14 +40,14 @@ failures() {
     local test status out=$1
     for test in $tests; do
         status=0
-        limit=30 RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
+        limit=10 RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
         [ "$status" = 0 ] || echo "    $test: $(reason "$out" "$status")"
     done
 }
 
 # The panic's message, or how the process ended.
 reason() {
-    if [ "$2" = 124 ]; then echo "no end in 30 s"
+    if [ "$2" = 124 ]; then echo "no end in 10 s"
     elif grep -q '^test result: FAILED' "$1"; then
         sed -n '/ panicked at /,/^note:/ { / panicked at /d; /^note:/d; p; }' "$1" | tr -s '\n ' ' ' | cut -c 1-160
     else grep -oE 'signal: [^)]*\)|uncaught target signal [0-9]+ \([^)]*\)|panic in a function that cannot unwind' "$1" | head -n 1 ||
@@ -96,6 +96,7 @@ mutants_aarch64() {
 }
 
 ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)
+# shellcheck disable=SC2086 # a word each
 [ $# -gt 0 ] || set -- $ports
 for arch in "$@"; do
     declare -F "mutants_$arch" > /dev/null || die "no mutants for $arch"

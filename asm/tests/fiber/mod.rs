@@ -146,8 +146,9 @@ impl Fiber {
         self.end(value)
     }
 
+    /// What to hand to a switch that resumes the fiber: where to save, what to load, the argument.
     #[inline(always)]
-    fn begin(&mut self, arg: usize) -> (*mut Context, Context, usize) {
+    pub(crate) fn begin(&mut self, arg: usize) -> (*mut Context, Context, usize) {
         assert!(!self.is_done(), "resumed a fiber that has ended");
         let arg = if self.started {
             arg
