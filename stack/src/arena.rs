@@ -26,6 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::class::{CLASSES, Class};
 use crate::guard;
+use crate::lifo::Lifo;
 use crate::map;
 use crate::window::{HARD_GUARD, Stack};
 
@@ -277,23 +278,24 @@ pub(crate) fn put_back(mut stack: Stack) {
     state.free.push(stack);
 }
 
-/// Fills `free` with up to `n` stacks from the shared list, or claims up to `n` fresh windows when the list is empty.
-pub(crate) fn refill(class: Class, n: usize, free: &mut Vec<Stack>) -> io::Result<Range> {
+/// Gives `keep` up to `n` stacks from the shared list, or claims up to `n` fresh windows when the list is empty.
+pub(crate) fn refill(class: Class, n: usize, keep: impl FnMut(Stack)) -> io::Result<Range> {
     let arena = &ARENAS[class.index()];
     let mut state = arena.lock();
     if state.free.is_empty() {
         return arena.claim(&mut state, class, n);
     }
     let kept = state.free.len().saturating_sub(n);
-    free.extend(state.free.drain(kept..));
+    state.free.drain(kept..).for_each(keep);
     Ok(Range::EMPTY)
 }
 
-/// Moves stacks that are at their first step, and what is left of a claim, to the shared list.
-pub(crate) fn give_back(class: Class, stacks: impl Iterator<Item = Stack>, range: Range) {
+/// Moves the `n` coldest stacks of a cache, and what is left of a claim, to the shared list.
+pub(crate) fn give_back(class: Class, stacks: &mut Lifo, n: usize, range: Range) {
     let arena = &ARENAS[class.index()];
     let mut state = arena.lock();
-    state.free.extend(stacks);
+    // Never reallocates: `claim` made the room when the windows were claimed.
+    stacks.take_coldest(n, |stack| state.free.push(stack));
     arena.unclaim(&mut state, range);
 }
 

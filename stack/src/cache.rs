@@ -11,10 +11,8 @@ use std::io;
 
 use crate::arena::{self, Range};
 use crate::class::{CLASSES, Class};
+use crate::lifo::{BOUND, Lifo};
 use crate::window::Stack;
-
-/// Windows a cache keeps for each class.
-const BOUND: usize = 64;
 
 /// Windows that move at once between a cache and the shared list.
 const BATCH: usize = 16;
@@ -35,8 +33,8 @@ pub struct Cache {
 }
 
 struct List {
-    /// At their first step; the warmest is last.
-    free: Vec<Stack>,
+    /// At their first step.
+    free: Lifo,
     /// Claimed and not carved yet.
     fresh: Range,
     /// Windows this list may hold, carved or not: [`BOUND`] once admitted, 0 before and where that is refused.
@@ -48,7 +46,7 @@ struct List {
 impl List {
     const fn new() -> List {
         List {
-            free: Vec::new(),
+            free: Lifo::new(),
             fresh: Range::EMPTY,
             room: 0,
             limit: 0,
@@ -61,7 +59,7 @@ impl List {
             if !self.admit(class) {
                 return arena::acquire(class);
             }
-            self.fresh = arena::refill(class, BATCH, &mut self.free)?;
+            self.fresh = arena::refill(class, BATCH, |stack| self.free.push(stack))?;
         }
         let stack = match self.free.pop() {
             Some(stack) => Ok(stack),
@@ -81,18 +79,14 @@ impl List {
             return arena::release(stack);
         }
         if self.free.len() >= self.limit {
-            let coldest = self.free.drain(..BATCH.min(self.free.len()));
-            arena::give_back(class, coldest, Range::EMPTY);
+            arena::give_back(class, &mut self.free, BATCH, Range::EMPTY);
         }
         self.free.push(stack);
     }
 
     /// Whether windows may be kept here.
     fn admit(&mut self, class: Class) -> bool {
-        if self.room == 0
-            && self.free.try_reserve(BOUND).is_ok()
-            && arena::reserve(class, BOUND).is_ok()
-        {
+        if self.room == 0 && arena::reserve(class, BOUND).is_ok() {
             self.room = BOUND;
             self.limit = BOUND;
         }
@@ -104,14 +98,14 @@ impl List {
             return;
         }
         let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
-        arena::give_back(class, self.free.drain(..), fresh);
+        arena::give_back(class, &mut self.free, BOUND, fresh);
         self.limit = 0;
         arena::unreserve(class, std::mem::take(&mut self.room));
     }
 }
 
 impl Cache {
-    /// An empty cache. Allocates nothing until it is used.
+    /// An empty cache. It never allocates: its lists are part of it, half a kilobyte for each class.
     pub const fn new() -> Cache {
         Cache {
             lists: [const { List::new() }; CLASSES],
@@ -134,9 +128,10 @@ impl Cache {
 
     /// Takes a stack back, at its first step.
     #[inline]
-    pub fn release(&mut self, stack: Stack) {
-        let list = &mut self.lists[stack.class().index()];
-        if stack.has_grown() || list.free.len() >= list.limit {
+    pub fn release(&mut self, mut stack: Stack) {
+        let (class, has_grown) = stack.class_and_growth();
+        let list = &mut self.lists[class.index()];
+        if has_grown || list.free.len() >= list.limit {
             return list.release_slow(stack);
         }
         list.free.push(stack);

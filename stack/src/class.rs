@@ -66,18 +66,25 @@ impl Class {
     /// The size of the window in bytes. The hard guard at its bottom and the colour at its top are part of it.
     #[inline]
     pub const fn window(self) -> usize {
-        WINDOWS[self.0 as usize]
+        WINDOWS[self.index()]
     }
 
     /// The place of this class in [`Class::ALL`].
     #[inline]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        let index = self.0 as usize;
+        // SAFETY: a `Class` is only made of a row of the table.
+        unsafe { std::hint::assert_unchecked(index < CLASSES) };
+        index
     }
 
-    /// The class at `index` in the table.
+    /// The class whose [`index`](Class::index) this is.
+    ///
+    /// # Safety
+    ///
+    /// `index` came from a class.
     #[inline]
-    pub(crate) const fn from_index(index: usize) -> Class {
+    pub(crate) const unsafe fn from_index(index: usize) -> Class {
         debug_assert!(index < CLASSES);
         Class(index as u8)
     }

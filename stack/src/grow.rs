@@ -68,7 +68,7 @@ fn place_next_guard(stack: &Stack) -> u8 {
             continue;
         }
         // SAFETY: the page is in this thread's stack, below the fault, and holds no data.
-        if unsafe { guard::install(place, map::page_size()) }.is_ok() {
+        if unsafe { guard::place(place, map::page_size()) } {
             return step;
         }
     }

@@ -104,33 +104,41 @@ fn madvise_has_effect() -> io::Result<bool> {
 
 /// Makes `len` bytes at `start` fault; what was in them goes back to the kernel (`madvise`) or is kept (`mprotect`).
 ///
-/// Async-signal-safe when it succeeds.
-///
 /// # Errors
 ///
 /// Names the limit that was hit.
 ///
 /// # Safety
 ///
-/// The range is whole pages of an arena, and nothing reads or writes it before the guard is removed.
+/// As for [`place`].
 pub(crate) unsafe fn install(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller keeps the same contract.
+    if unsafe { place(start, len) } {
+        return Ok(());
+    }
+    Err(explain(flavour(), io::Error::last_os_error()))
+}
+
+/// [`install`] for the signal handler: async-signal-safe, says whether it worked and leaves the reason in errno.
+///
+/// # Safety
+///
+/// The range is whole pages of an arena, and nothing reads or writes it before the guard is removed.
+pub(crate) unsafe fn place(start: *mut u8, len: usize) -> bool {
     let failed = match flavour() {
         // SAFETY: the caller gives us pages of an arena that nobody uses.
         Some(Flavour::Madvise) => unsafe { libc::madvise(start.cast(), len, MADV_GUARD_INSTALL) },
         // SAFETY: as above.
         _ => unsafe { libc::mprotect(start.cast(), len, libc::PROT_NONE) },
     };
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(explain(flavour(), io::Error::last_os_error()))
+    failed == 0
 }
 
 /// Makes a guard accessible again; its bytes are zero. Returns whether the kernel did it. Async-signal-safe.
 ///
 /// # Safety
 ///
-/// The range is a guard that [`install`] placed in the `madvise` flavour.
+/// The range is a guard that [`place`] made in the `madvise` flavour.
 pub(crate) unsafe fn remove(start: *mut u8, len: usize) -> bool {
     // SAFETY: removing a guard touches no data: the range holds none.
     unsafe { libc::madvise(start.cast(), len, MADV_GUARD_REMOVE) == 0 }

@@ -28,7 +28,7 @@
 //! | the handler itself, and the signals that are not ours | `signal.rs` |
 //! | the stack that the handler runs on | `sigstack.rs` |
 //! | the message when a window is exceeded | `overflow.rs` |
-//! | a P's own free list | `cache.rs` |
+//! | a P's own free list | `cache.rs`, of `lifo.rs` |
 //! | dense descriptors that never move | `slab.rs` |
 //!
 //! This crate does not know what a goroutine is. It asks through [`Hooks`].
@@ -43,6 +43,7 @@ mod cache;
 mod class;
 mod grow;
 mod guard;
+mod lifo;
 mod map;
 mod overflow;
 mod signal;

@@ -79,7 +79,7 @@ impl Stack {
     /// The class the window belongs to.
     #[inline]
     pub fn class(&self) -> Class {
-        Class::from_index((self.word().addr() & TAGS) >> CLASS_SHIFT)
+        class_of(self.word())
     }
 
     /// Bytes from the top to the hard guard: all that can ever be used.
@@ -130,6 +130,13 @@ impl Stack {
     #[inline]
     pub(crate) fn has_grown(&self) -> bool {
         self.step() != 0
+    }
+
+    /// Both at once, from a register: the owner's way to look, which no handler can interfere with.
+    #[inline]
+    pub(crate) fn class_and_growth(&mut self) -> (Class, bool) {
+        let word = *self.word.get_mut();
+        (class_of(word), word.addr() & STEPS != 0)
     }
 
     /// Brings a stack that nothing runs on back to its first step: the memory below it goes back to the kernel.
@@ -225,6 +232,13 @@ impl fmt::Debug for Stack {
             .field("committed", &self.committed())
             .finish()
     }
+}
+
+/// The class in a stack's word.
+#[inline]
+fn class_of(word: *mut u8) -> Class {
+    // SAFETY: `carve` put the index of a class there, and nothing changes those bits.
+    unsafe { Class::from_index((word.addr() & TAGS) >> CLASS_SHIFT) }
 }
 
 /// Where `step` ends, in bytes below the window's end; `None` for a step that would reach the hard guard.
