@@ -15,7 +15,6 @@ use crate::{
     g::{GRef, Kind},
     p::P,
     sched,
-    status::Status,
     switch::current_m,
 };
 
@@ -27,7 +26,6 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
     };
     let sched = sched::own();
     g.get().set_kind(Kind::Thread);
-    g.get().status.set(Status::Waiting);
     if let Some(p) = m.p() {
         m.set_p(None);
         sched.hand_off(p);
@@ -42,5 +40,4 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
         }
     }
     g.get().set_kind(Kind::Goroutine);
-    g.get().status.set(Status::Running);
 }

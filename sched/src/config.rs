@@ -96,9 +96,9 @@ impl Config {
         }
         let procs = match env::var_os("GOMAXPROCS") {
             Some(value) => parse_procs(&value.to_string_lossy())?,
-            None => self.procs.unwrap_or_else(|| {
-                thread::available_parallelism().map_or(1, NonZeroUsize::get)
-            }),
+            None => self
+                .procs
+                .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get)),
         };
         Ok((procs, class))
     }

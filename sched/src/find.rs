@@ -127,6 +127,8 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
         match sched.idle.rise(m.id()) {
             Rise::Take(p) => {
                 take(m, p);
+                // I5: submitters relied on us while we were the spinner.
+                m.spinning.set(sched.idle.start_spinning());
                 return None;
             }
             Rise::Woken | Rise::Stay => {}

@@ -11,9 +11,9 @@
 //! S2 fence(SeqCst)                           I2 under the lock: P and M on the lists, resting += 1
 //! S3 resting == 0 or spinning: done          I3 fence(SeqCst)
 //! S4 spinning: false -> true, else done      I4 look at every queue once more; work there:
-//! S5 under the lock: take a P and an M       I5   under the lock: take itself off, go on
-//!    (none: spinning = false, done)          I6 sleep until notified
-//! S6 hand the P over, notify the M:
+//! S5 under the lock: take a P and an M       I5   under the lock: take itself off; go on as the
+//!    (none: spinning = false, done)               spinner, unless there is one
+//! S6 hand the P over, notify the M:          I6 sleep until notified
 //!    it wakes as the spinner
 //!
 //! spinner that finds work
@@ -27,6 +27,8 @@
 //!   SeqCst fences, so I4 (or F3) sees the work of S1.
 //! - *S5 finds no P after S4*: `spinning = false` is stored under the lock, so an idler that comes to
 //!   I2 later has it before its I3, and the line above applies to submitters that were misled.
+//! - *I5 finds more than it takes*: the submitters of the rest saw it spinning at S3 and woke nobody.
+//!   It therefore goes on as the spinner and comes to F3; if another M spins already, that one does.
 //! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
 //!
 //! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps.

@@ -71,7 +71,6 @@ mod task;
 mod thread;
 #[cfg(not(loom))]
 mod ticket;
-#[cfg(not(loom))]
 mod timers;
 
 #[cfg(all(test, loom))]

@@ -140,11 +140,13 @@ unsafe fn leave_to_g0(call: unsafe fn(*mut ()) -> bool, data: *mut ()) {
 #[cold]
 unsafe fn park_thread(commit: &Commit) {
     let g = current();
-    // SAFETY: `commit` is the caller's and is run once, here.
-    let wait = || unsafe {
-        if commit.run() {
+    let wait = || {
+        g.get().status.set(Status::Waiting);
+        // SAFETY: `commit` is the caller's and is run once, here.
+        if unsafe { commit.run() } {
             g.get().parker.wait(|| None);
         }
+        g.get().status.set(Status::Running);
     };
     match g.get().kind() {
         Kind::Thread => wait(),
@@ -160,6 +162,7 @@ unsafe fn park_thread(commit: &Commit) {
 /// `g` has parked (see [`park`]) and the caller is the one who may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
+    debug_assert_eq!(g.get().status.get(), Status::Waiting, "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(g);
     } else {
@@ -174,6 +177,7 @@ pub unsafe fn ready(g: GRef) {
 /// As for [`ready`].
 #[inline]
 pub unsafe fn ready_tail(g: GRef) {
+    debug_assert_eq!(g.get().status.get(), Status::Waiting, "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_tail(g);
     } else {
@@ -247,13 +251,14 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
 
 /// The same on an OS thread: it is its own timer.
 fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
-    if !commit() {
-        return;
+    let g = ticket.g.get();
+    g.status.set(Status::Waiting);
+    if commit() {
+        let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
+        if !in_time && !ticket.claim(TIMED_OUT) {
+            // Somebody claimed it in the last moment and is about to call `ready`.
+            g.parker.wait(|| None);
+        }
     }
-    let parker = &ticket.g.get().parker;
-    let in_time = parker.wait(|| Some(when.saturating_sub(clock::now())));
-    if !in_time && !ticket.claim(TIMED_OUT) {
-        // Somebody claimed it in the last moment and is about to call `ready`.
-        parker.wait(|| None);
-    }
+    g.status.set(Status::Running);
 }

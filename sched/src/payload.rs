@@ -19,8 +19,6 @@ pub(crate) struct Entry {
     pub(crate) run: unsafe fn(GRef),
     /// Drops the outcome.
     pub(crate) drop_outcome: unsafe fn(GRef),
-    /// The closure's type: its spawn site, for messages.
-    pub(crate) site: fn() -> &'static str,
 }
 
 struct EntryOf<F, T>(F, T);
@@ -29,7 +27,6 @@ impl<F: FnOnce() -> T, T> EntryOf<F, T> {
     const ENTRY: Entry = Entry {
         run: run::<F, T>,
         drop_outcome: drop_value::<Outcome<T>>,
-        site: std::any::type_name::<F>,
     };
 }
 
@@ -66,9 +63,7 @@ pub(crate) unsafe fn put<V>(g: GRef, value: V) {
         if fits::<V>() {
             place.cast::<V>().write(value);
         } else {
-            place
-                .cast::<*mut V>()
-                .write(Box::into_raw(Box::new(value)));
+            place.cast::<*mut V>().write(Box::into_raw(Box::new(value)));
         }
     }
 }

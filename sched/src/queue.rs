@@ -112,8 +112,10 @@ impl Ring {
         // Relaxed (all three): a hint; owner's own slots.
         let head = self.head.0.load(Ordering::Relaxed);
         let tail = self.tail.0.load(Ordering::Relaxed);
-        (tail.wrapping_sub(head) > distance && tail.wrapping_sub(head) <= CAPACITY)
-            .then(|| self.slot(head.wrapping_add(distance)).load(Ordering::Relaxed))
+        (tail.wrapping_sub(head) > distance && tail.wrapping_sub(head) <= CAPACITY).then(|| {
+            self.slot(head.wrapping_add(distance))
+                .load(Ordering::Relaxed)
+        })
     }
 
     /// Moves half of a full ring out, oldest first, to be queued elsewhere together with the word
@@ -220,12 +222,5 @@ impl Ring {
         // Acquire (both): the answer is used after a SeqCst fence by the idle protocol, whose
         // fence is the partner; here only the order of the two loads matters.
         self.head.0.load(Ordering::Acquire) == self.tail.0.load(Ordering::Acquire)
-    }
-
-    /// Is there anything, `runnext` included? A snapshot.
-    #[inline]
-    pub(crate) fn has_work(&self) -> bool {
-        // Relaxed: partner is the fence of the idle protocol.
-        !self.is_empty() || self.next.load(Ordering::Relaxed) != 0
     }
 }

@@ -158,7 +158,11 @@ impl Sched {
 
     /// The earliest timer of all Ps.
     pub(crate) fn earliest_timer(&self) -> u64 {
-        self.ps.iter().map(|p| p.timers.next()).min().unwrap_or(NEVER)
+        self.ps
+            .iter()
+            .map(|p| p.timers.next())
+            .min()
+            .unwrap_or(NEVER)
     }
 
     /// Wakes an M for work that was just published, if one should be (step S4 to S6 of idle.rs).

@@ -23,7 +23,7 @@ pub(crate) use loom::{
 };
 
 #[cfg(not(loom))]
-pub(crate) use crate::os::futex::{futex_wait, futex_wake_one, nap};
+pub(crate) use crate::os::futex::{Futex, nap};
 
 /// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and
 /// the data that these locks guard is consistent at every step.
@@ -35,19 +35,44 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     }
 }
 
-/// Stand-ins for the kernel's futex under loom: waiting is yielding until the word changes.
+/// Stand-ins for the kernel under loom. The real futex also looks at the word under a lock of its own.
 #[cfg(loom)]
 mod model_futex {
-    use super::{AtomicU32, Ordering};
+    use super::{AtomicU32, Mutex, Ordering, lock};
+    use loom::sync::Condvar;
 
-    pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, _timeout_ns: Option<u64>) {
-        // Acquire: partner is the waker's Release store; the caller reads the word again anyway.
-        while word.load(Ordering::Acquire) == expected {
-            loom::thread::yield_now();
-        }
+    pub(crate) struct Futex {
+        word: AtomicU32,
+        bucket: Mutex<()>,
+        sleepers: Condvar,
     }
 
-    pub(crate) fn futex_wake_one(_word: &AtomicU32) {}
+    impl Futex {
+        pub(crate) fn new(value: u32) -> Futex {
+            Futex {
+                word: AtomicU32::new(value),
+                bucket: Mutex::new(()),
+                sleepers: Condvar::new(),
+            }
+        }
+
+        pub(crate) fn word(&self) -> &AtomicU32 {
+            &self.word
+        }
+
+        pub(crate) fn wait(&self, expected: u32, timeout_ns: Option<u64>) {
+            let bucket = lock(&self.bucket);
+            // Relaxed: the kernel promises nothing; the caller reads the word again.
+            if timeout_ns.is_none() && self.word.load(Ordering::Relaxed) == expected {
+                drop(self.sleepers.wait(bucket));
+            }
+        }
+
+        pub(crate) fn wake_one(&self) {
+            let _bucket = lock(&self.bucket);
+            self.sleepers.notify_one();
+        }
+    }
 
     pub(crate) fn nap(_microseconds: u32) {
         loom::thread::yield_now();
@@ -55,4 +80,4 @@ mod model_futex {
 }
 
 #[cfg(loom)]
-pub(crate) use model_futex::{futex_wait, futex_wake_one, nap};
+pub(crate) use model_futex::{Futex, nap};

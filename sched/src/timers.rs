@@ -9,10 +9,10 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use crate::{
-    os::clock::NEVER,
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
-};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
+
+/// A moment that never comes.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Dead entries below this number are not worth a sweep.
 const SWEEP_FROM: usize = 64;

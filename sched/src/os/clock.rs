@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A moment that never comes.
-pub(crate) const NEVER: u64 = u64::MAX;
+pub(crate) use crate::timers::NEVER;
 
 /// Nanoseconds on the monotonic clock, never 0.
 #[inline]

@@ -1,0 +1,15 @@
+//! Loom models: every interleaving, and every value an atomic may return, of the protocols.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p goroutines-sched --lib`. The models use
+//! the scheduler's own modules; only the limits are small (a ring has four slots).
+
+mod idle;
+mod park;
+mod ring;
+
+/// Runs `model` in every interleaving with at most `preemptions` preemptions per thread schedule.
+fn explore(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(model);
+}
