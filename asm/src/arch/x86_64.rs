@@ -229,7 +229,8 @@ mod tests {
 
     use super::*;
     use core::arch::x86_64::{
-        __m512i, __mmask64, _mm512_add_epi64, _mm512_cmpeq_epi8_mask, _mm512_set1_epi64,
+        _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi64_mask, _mm512_mask_cmpeq_epi8_mask,
+        _mm512_set1_epi64,
     };
     use core::hint::black_box;
     use std::{eprintln, vec};
@@ -261,28 +262,29 @@ mod tests {
         unsafe { overwrite(outside as *mut Context) }
     }
 
-    /// Thirty-two vectors and eight masks, alive across an inlined switch.
+    /// Thirty-two vectors and eight masks, alive across an inlined switch: each a variable, for arrays lie in memory.
+    macro_rules! survive {
+        ($switch:expr; $($number:literal $vector:ident)*; $($mask:ident)*) => {
+            let zero = _mm512_set1_epi64(black_box(0));
+            $(let $vector = _mm512_set1_epi64(black_box($number));)*
+            $(let $mask = _mm512_cmpeq_epi8_mask(zero, _mm512_set1_epi64(black_box(0xff00)));)*
+            $switch;
+            let zero = _mm512_set1_epi64(black_box(0));
+            $(assert_eq!(_mm512_cmpeq_epi64_mask($vector, _mm512_set1_epi64(black_box($number))), 0xff, "{}", stringify!($vector));)*
+            $(assert_eq!(_mm512_mask_cmpeq_epi8_mask($mask, zero, zero), 0xfdfd_fdfd_fdfd_fdfd, "{}", stringify!($mask));)*
+        };
+    }
+
     #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn vectors_survive(outside: *mut Context, mut inside: Context) {
-        for round in 0..4 {
-            let vectors: [__m512i; 32] = core::array::from_fn(|i| {
-                _mm512_add_epi64(
-                    _mm512_set1_epi64(black_box(i as i64)),
-                    _mm512_set1_epi64(round),
-                )
-            });
-            let masks: [__mmask64; 8] = core::array::from_fn(|i| {
-                _mm512_cmpeq_epi8_mask(_mm512_set1_epi64(black_box(i as i64)), vectors[1])
-            });
-            // SAFETY: `inside` is suspended and tells where it is saved next; `outside` is read while we wait.
-            inside =
-                unsafe { *(Native::switch(outside, inside, outside as usize) as *const Context) };
-            for (i, vector) in vectors.into_iter().enumerate() {
-                let expected = _mm512_set1_epi64(i as i64 + round);
-                assert_eq!(_mm512_cmpeq_epi8_mask(vector, expected), !0, "vector {i}");
-            }
-            for (i, mask) in masks.into_iter().enumerate() {
-                assert_eq!(mask == !0, i as i64 == 1 + round, "mask {i}");
+        for _ in 0..4 {
+            survive! {
+                // SAFETY: `inside` is suspended and tells where it is saved next; `outside` is read while we wait.
+                inside = unsafe { *(Native::switch(outside, inside, outside as usize) as *const Context) };
+                0 v0 1 v1 2 v2 3 v3 4 v4 5 v5 6 v6 7 v7 8 v8 9 v9 10 v10 11 v11 12 v12 13 v13 14 v14 15 v15
+                16 v16 17 v17 18 v18 19 v19 20 v20 21 v21 22 v22 23 v23 24 v24 25 v25 26 v26 27 v27 28 v28 29 v29
+                30 v30 31 v31;
+                k0 k1 k2 k3 k4 k5 k6 k7
             }
         }
     }
