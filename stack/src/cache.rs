@@ -156,3 +156,37 @@ impl Drop for Cache {
         self.drain();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_never_holds_more_than_it_admitted() {
+        let mut cache = Cache::new();
+        let mut held = Vec::new();
+        for round in 0..200_usize {
+            // Waves of growing size, so that refills of fresh windows meet lists that fill up.
+            for _ in 0..round % 97 {
+                held.push(cache.acquire(Class::LARGEST).unwrap());
+                check(&cache);
+            }
+            while held.len() > round % 7 {
+                cache.release(held.pop().unwrap());
+                check(&cache);
+            }
+            if round % 50 == 49 {
+                cache.drain();
+            }
+        }
+        held.into_iter().for_each(|stack| cache.release(stack));
+        cache.drain();
+        let list = &cache.lists[Class::LARGEST.index()];
+        assert_eq!((list.free.len(), list.fresh.len(), list.room), (0, 0, 0));
+    }
+
+    fn check(cache: &Cache) {
+        let list = &cache.lists[Class::LARGEST.index()];
+        assert!(list.free.len() + list.fresh.len() <= list.room);
+    }
+}

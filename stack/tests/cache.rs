@@ -88,17 +88,15 @@ fn a_full_cache_keeps_the_warmest_and_passes_the_rest_on() {
 #[test]
 fn a_drained_cache_gives_everything_back() {
     let _turn = alone();
-    let before = {
-        let mut cache = Cache::new();
-        let stacks: Vec<Stack> = (0..40)
-            .map(|_| cache.acquire(Class::LARGEST).unwrap())
-            .collect();
-        let tops: HashSet<usize> = stacks.iter().map(|s| s.top() as usize).collect();
-        stacks.into_iter().for_each(|stack| cache.release(stack));
-        tops
-    }; // Dropped, which drains it.
+    let mut cache = Cache::new();
+    let stacks: Vec<Stack> = (0..40)
+        .map(|_| cache.acquire(Class::LARGEST).unwrap())
+        .collect();
+    let before: HashSet<usize> = stacks.iter().map(base).collect();
+    stacks.into_iter().for_each(|stack| cache.release(stack));
+    cache.drain();
     let after: Vec<Stack> = (0..40).map(|_| acquire(Class::LARGEST).unwrap()).collect();
-    assert!(after.iter().all(|s| before.contains(&(s.top() as usize))));
+    assert!(after.iter().all(|s| before.contains(&base(s))));
 }
 
 #[test]
