@@ -18,7 +18,6 @@ use std::{
     sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use goroutines_asm::Context;
 use goroutines_stack::Stack;
 
 use crate::{
@@ -26,6 +25,7 @@ use crate::{
     parker::Parker,
     payload::Entry,
     status::{Status, StatusCell},
+    switch::Context,
 };
 
 /// Bytes of closure or result that need no allocation of their own.

@@ -10,9 +10,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use goroutines_asm::Context;
-
-use crate::{g::GRef, p::P, parker::Parker};
+use crate::{g::GRef, p::P, parker::Parker, switch::Context};
 
 #[repr(align(128))]
 pub(crate) struct M {

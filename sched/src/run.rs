@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use goroutines_asm::Context;
 use goroutines_stack::Stack;
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     park::{park, ready},
     sched,
     status::Status,
-    switch,
+    switch::{self, Context},
 };
 
 /// Runs goroutines on `m`, whose g0 this is, for ever.

@@ -3,6 +3,7 @@
 use std::ptr;
 
 use goroutines_asm as asm;
+pub(crate) use goroutines_asm::Context;
 
 use crate::{g::GRef, m::M, park::Commit};
 

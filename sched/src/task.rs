@@ -35,6 +35,7 @@ pub struct Options {
 ///
 /// When the runtime has not been started.
 #[inline]
+#[track_caller]
 pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Task<T>>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -81,6 +82,7 @@ fn apply(g: GRef, options: Options) -> io::Result<()> {
 }
 
 #[cold]
+#[track_caller]
 fn not_started() -> ! {
     panic!(
         "goroutines::go: the runtime is not running; call `unsafe {{ goroutines::start() }}` once, \

@@ -1,0 +1,149 @@
+//! How programs die, and what must not kill them: child programs, checked to the letter.
+
+use std::process::Command;
+
+use goroutines_tests::{Death, run};
+
+fn child(case: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_child"));
+    command
+        .arg(case)
+        .env_remove("GOMAXPROCS")
+        .env("RUST_BACKTRACE", "0");
+    command
+}
+
+fn case(name: &str) -> Death {
+    run(&mut child(name))
+}
+
+#[test]
+fn overflow_names_the_goroutine_its_limit_and_the_remedy() {
+    let death = case("overflow");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("goroutine 1: stack exceeds 262144-byte limit"),
+        "{death:?}"
+    );
+    assert!(death.stderr.contains("stack_size"), "{death:?}");
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
+fn overflow_of_a_named_goroutine_says_its_name_and_own_limit() {
+    let death = case("overflow-named");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("goroutine 1 [deep]: stack exceeds 1048576-byte limit"),
+        "{death:?}"
+    );
+}
+
+#[test]
+fn overflow_of_a_plain_thread_is_still_reported_by_std() {
+    let death = case("overflow-of-a-thread");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death.stderr.contains("thread 'plain'") && death.stderr.contains("has overflowed its stack"),
+        "{death:?}"
+    );
+    assert!(!death.stderr.contains("goroutine 1"), "{death:?}");
+}
+
+#[test]
+fn wild_pointer_on_a_goroutine_is_a_segmentation_fault() {
+    let death = case("wild-pointer");
+    assert_eq!(death.signal, Some(libc::SIGSEGV), "{death:?}");
+    assert!(!death.stderr.contains("stack exceeds"), "{death:?}");
+}
+
+#[test]
+fn go_before_start_panics_with_the_remedy() {
+    let death = case("go-before-start");
+    assert_eq!(death.code, Some(101), "{death:?}");
+    assert!(death.stderr.contains("goroutines::start()"), "{death:?}");
+}
+
+#[test]
+fn start_twice_is_an_error_that_says_so() {
+    let death = case("start-twice");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    assert!(
+        death.stdout.starts_with("Err: ") && death.stdout.contains("already running"),
+        "{death:?}"
+    );
+}
+
+#[test]
+fn bad_gomaxprocs_is_an_error_with_variable_and_value() {
+    for value in ["0", "-3", "many", "2.5", ""] {
+        let death = run(child("start").env("GOMAXPROCS", value));
+        assert_eq!(death.code, Some(0), "{death:?}");
+        assert!(
+            death.stdout.contains("GOMAXPROCS") && death.stdout.contains(&format!("`{value}`")),
+            "{death:?}"
+        );
+    }
+    let death = run(child("start").env("GOMAXPROCS", "3"));
+    assert_eq!(death.stdout, "Ok\n", "{death:?}");
+}
+
+#[test]
+fn a_failed_start_can_be_repeated() {
+    let death = case("recover-after-bad-start");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let lines: Vec<&str> = death.stdout.lines().collect();
+    assert!(lines[0].starts_with("Err: Config::procs: 0"), "{death:?}");
+    assert_eq!(&lines[1..], ["Ok", "joined 7"], "{death:?}");
+}
+
+#[test]
+fn without_address_space_spawn_is_an_error_and_nothing_is_lost() {
+    let death = case("no-address-space");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let lines: Vec<&str> = death.stdout.lines().collect();
+    assert!(lines[0].starts_with("Err: "), "{death:?}");
+    assert_eq!(lines[1], "went on after many", "{death:?}");
+}
+
+#[test]
+fn double_panic_aborts_as_on_a_thread() {
+    let death = case("double-panic");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death.stderr.contains("first") && death.stderr.contains("second"),
+        "{death:?}"
+    );
+}
+
+#[test]
+fn result_that_panics_in_nobodys_hands_is_fatal() {
+    let death = case("unjoined-result-panics");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("the result of goroutine 1, which nobody joined, panicked"),
+        "{death:?}"
+    );
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
+fn the_process_ends_when_main_returns() {
+    let death = case("main-returns");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    assert_eq!(death.stdout, "main returns\n");
+    assert_eq!(death.stderr, "");
+}
+
+#[test]
+fn a_goroutine_may_wait_while_it_unwinds() {
+    let death = case("park-while-unwinding");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    assert_eq!(death.stdout, "unwound\n");
+}

@@ -1,0 +1,251 @@
+//! The invariants of the design that a compiler does not check, as tests over the sources.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the workspace is above").to_owned()
+}
+
+/// Every file below `dir` whose name ends in `suffix`, relative to the workspace, with its text.
+fn files(dir: &str, suffix: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut dirs = vec![root().join(dir)];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+            let path = entry.expect("a readable directory").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    dirs.push(path);
+                }
+            } else if name.ends_with(suffix) {
+                let text = fs::read_to_string(&path).expect("a text file");
+                let short = path.strip_prefix(root()).expect("below the workspace");
+                found.push((short.to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no *{suffix} below {dir}");
+    found.sort();
+    found
+}
+
+/// The lines of a source file that are code and not comment, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(i, line)| (i + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Fails with every place where `word` stands in code outside the `allowed` files.
+fn only_in(dirs: &[&str], word: &str, allowed: &[&str]) {
+    let mut strays = Vec::new();
+    for dir in dirs {
+        for (file, text) in files(dir, ".rs") {
+            if allowed.iter().any(|place| file.starts_with(place)) {
+                continue;
+            }
+            let hits = code(&text).filter(|(_, line)| line.contains(word));
+            strays.extend(hits.map(|(n, line)| format!("{file}:{n}: {}", line.trim())));
+        }
+    }
+    assert!(
+        strays.is_empty(),
+        "`{word}` may stand in {allowed:?} only:\n{}",
+        strays.join("\n")
+    );
+}
+
+const SOURCES: [&str; 4] = ["asm/src", "stack/src", "sched/src", "runtime/src"];
+
+#[test]
+fn target_arch_stands_in_asm_only() {
+    let dirs = ["stack", "sched", "runtime", "benches/src", "benches/benches"];
+    only_in(&dirs, "target_arch", &[]);
+}
+
+#[test]
+fn inline_assembly_stands_in_asm_only() {
+    only_in(&SOURCES, "asm!", &["asm/src/arch/"]);
+}
+
+#[test]
+fn thread_locals_stand_in_one_file() {
+    only_in(&SOURCES, "thread_local!", &["sched/src/thread.rs"]);
+}
+
+#[test]
+fn the_switch_is_named_in_one_file_of_sched() {
+    only_in(&["sched/src"], "goroutines_asm", &["sched/src/switch.rs"]);
+}
+
+#[test]
+fn channels_and_locks_know_only_the_scheduler() {
+    for word in [
+        "std::sync::Mutex",
+        "Condvar",
+        "parking_lot",
+        "goroutines_asm",
+        "goroutines_stack",
+        "libc::",
+    ] {
+        only_in(&["runtime/src"], word, &[]);
+    }
+}
+
+#[test]
+fn pure_modules_import_synchronisation_from_one_door() {
+    let pure = ["queue", "idle", "parker", "episode", "lock", "timers"];
+    for (file, text) in files("sched/src", ".rs") {
+        let name = file.trim_start_matches("sched/src/").trim_end_matches(".rs");
+        if !pure.contains(&name) {
+            continue;
+        }
+        // Unit tests at the end of a file may use what they like.
+        let text = text.split("#[cfg(all(test").next().unwrap_or_default();
+        for (n, line) in code(text) {
+            for word in ["std::sync", "std::thread", "loom::", "libc"] {
+                assert!(!line.contains(word), "{file}:{n}: a pure module with `{word}`");
+            }
+            let ours = line.trim_start().strip_prefix("use crate::");
+            assert!(
+                ours.is_none_or(|path| path.starts_with("sync::")),
+                "{file}:{n}: a pure module imports `{line}`"
+            );
+        }
+    }
+}
+
+/// The workspace members that the manifest of `member` depends on, tests and benches not counted.
+fn dependencies(member: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line.to_owned();
+        } else if section == "[dependencies]"
+            && let Some(name) = line.split(['.', ' ', '=']).next()
+            && name.starts_with("goroutines")
+        {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    assert_eq!(dependencies("asm"), [""; 0]);
+    assert_eq!(dependencies("stack"), [""; 0]);
+    assert_eq!(dependencies("sched"), ["goroutines-asm", "goroutines-stack"]);
+    assert_eq!(dependencies("runtime"), ["goroutines-sched"]);
+}
+
+#[test]
+fn asm_depends_on_nothing() {
+    let manifest = fs::read_to_string(root().join("asm/Cargo.toml")).expect("a manifest");
+    let after = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .unwrap_or_default()
+        .split("\n[")
+        .next()
+        .unwrap_or_default();
+    assert_eq!(after.trim(), "", "asm has a dependency");
+}
+
+#[test]
+fn every_member_uses_the_one_lint_table() {
+    for member in ["asm", "stack", "sched", "runtime", "benches", "tests"] {
+        let manifest =
+            fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{member}/Cargo.toml does not take the workspace's lints"
+        );
+    }
+}
+
+/// The ports that `asm/src/arch/mod.rs` knows.
+fn ports() -> Vec<String> {
+    let text = fs::read_to_string(root().join("asm/src/arch/mod.rs")).expect("the list of ports");
+    let ports: Vec<String> = code(&text)
+        .filter(|(_, line)| !line.contains("not("))
+        .flat_map(|(_, line)| line.split("target_arch = \"").skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(ports.len() >= 2, "found only the ports {ports:?}");
+    ports
+}
+
+#[test]
+fn every_port_has_a_file_a_conformance_row_and_a_row_in_hacking() {
+    let conformance = fs::read_to_string(root().join("scripts/conformance.sh")).expect("a script");
+    let hacking = fs::read_to_string(root().join("HACKING.md")).expect("HACKING.md");
+    let ci = fs::read_to_string(root().join(".ci/run")).expect(".ci/run");
+    for port in ports() {
+        let file = root().join(format!("asm/src/arch/{port}.rs"));
+        assert!(file.is_file(), "no {}", file.display());
+        assert!(
+            conformance.contains(&port),
+            "scripts/conformance.sh does not know {port}"
+        );
+        assert!(
+            hacking.contains(&format!("| {port} |")),
+            "the port table of HACKING.md has no row for {port}"
+        );
+    }
+    assert!(
+        ci.contains("scripts/conformance.sh"),
+        ".ci/run does not run the conformance of all ports"
+    );
+}
+
+#[test]
+fn files_are_small_rooms() {
+    let mut long = Vec::new();
+    for dir in SOURCES.iter().chain(&["benches/src"]) {
+        for (file, text) in files(dir, ".rs") {
+            let lines = text.lines().count();
+            if lines > 420 && !file.starts_with("asm/src/arch/") {
+                long.push(format!("{file}: {lines} lines"));
+            }
+        }
+    }
+    assert!(long.is_empty(), "files over about 400 lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn functions_that_can_park_say_so() {
+    // What parks directly is written on these verbs; each public function around one says so.
+    for (file, text) in files("runtime/src", ".rs") {
+        let mut docs = String::new();
+        for line in text.lines() {
+            let line = line.trim_start();
+            if line.starts_with("///") {
+                docs.push_str(line);
+                docs.push('\n');
+            } else if line.starts_with("pub fn ") {
+                let name = line["pub fn ".len()..].split(['(', '<']).next().unwrap_or_default();
+                let parks = ["send", "recv", "join", "sleep", "lock", "wait", "yield_now"];
+                let may_park = parks.contains(&name)
+                    || name.ends_with("_timeout")
+                    || name.ends_with("_deadline");
+                assert!(
+                    !may_park || docs.contains("# Parks"),
+                    "{file}: `{name}` can park and its documentation has no section `# Parks`"
+                );
+                docs.clear();
+            } else if !line.starts_with("#[") {
+                docs.clear();
+            }
+        }
+    }
+}
