@@ -78,6 +78,8 @@ mutants_x86_64() {
 
 mutants_aarch64() {
     local register others i
+    # What clobber_abi says about the two inputs.
+    local also_lost='s/in(\("x[12]"\)) \(.*\),/inlateout(\1) \2 => _,/'
     mutant "x19 is not saved" "$(in_switch 's/"stp x19, x29/"stp x3, x29/')"
     mutant "x29 is not saved" "$(in_switch 's/"stp x19, x29/"stp x19, x3/')"
     for register in x20 x21 x22 x23 x24 x25 x26 x27 x28; do
@@ -85,7 +87,7 @@ mutants_aarch64() {
     done
     for register in v8 v9 v10 v11 v12 v13 v14 v15; do
         others=$(for i in x{3..17} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
-        mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/")"
+        mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/; $also_lost")"
     done
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _/')"
     mutant "the argument stays behind" "$(in_switch 's/"br x3"/"mov x0, #0", &/')"
