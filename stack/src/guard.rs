@@ -6,7 +6,8 @@
 //!    area is split, so a million guarded windows are one area.
 //! 2. `mprotect`: works everywhere, but each guard is a memory area of its own. Only the hard guard is placed, because
 //!    two areas a window are half of what four would be: `vm.max_map_count` (65530 by default) ends it at about 32 700
-//!    windows. The memory of a window is then supplied on demand without steps.
+//!    windows. The memory of a window is then supplied on demand without steps, and because nobody knows how much of it a
+//!    goroutine used, each release gives it back: one system call more.
 //!
 //! The choice is made by trying, and by looking at the effect: emulators return 0 for advice they do not know. Touching
 //! the page would need a signal handler; a system call that writes to it answers EFAULT instead.

@@ -4,7 +4,7 @@ mod common;
 
 use std::io;
 
-use common::{assert_success, child, descend, on_stack, stderr};
+use common::{assert_success, child, descend, on_stack, soft_guards, stderr};
 use goroutines_stack::{Cache, Class, Slab, Stack, acquire, release, reserve, unreserve};
 
 fn memory_areas() -> usize {
@@ -32,6 +32,36 @@ fn many_windows() {
     for stack in stacks.iter().step_by(10_000) {
         on_stack(stack, || descend(150 << 10));
     }
+}
+
+/// In a process that dies of any system call but read, write and exit.
+fn reuse_without_system_calls() {
+    // Whole batches, so that the cache has no fresh window left, which it would use before asking the shared list.
+    const STACKS: usize = 31 * 16;
+    let mut cache = Cache::new();
+    let mut stacks: Vec<Stack> = (0..STACKS)
+        .map(|_| cache.acquire(Class::DEFAULT).unwrap())
+        .collect();
+    // SAFETY: the scenario's process has no thread that could hold a lock which the fork's child needs.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: from here on only system calls that strict mode allows are made, the last of which ends the process.
+        unsafe {
+            if libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) != 0 {
+                libc::_exit(2);
+            }
+            for _ in 0..5 {
+                stacks.drain(..).for_each(|stack| cache.release(stack));
+                stacks.extend((0..STACKS).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
+            }
+            let code = libc::c_int::from(stacks.len() != STACKS);
+            libc::syscall(libc::SYS_exit, code);
+        }
+    }
+    let mut status = 0;
+    // SAFETY: waits for our child and writes to an integer.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+    assert_eq!(status, 0, "9 is the death by a forbidden system call");
 }
 
 fn limit_address_space(bytes: u64) {
@@ -188,6 +218,9 @@ fn play() {
     };
     match scenario.as_str() {
         "many windows" => many_windows(),
+        // Without soft guards each release gives memory back, because nobody knows how far the stack has grown.
+        "reuse" if !soft_guards() => {}
+        "reuse" => reuse_without_system_calls(),
         "has guard advice" => assert!(has_guard_advice()),
         "little address space" => little_address_space(),
         "share" => a_share_of_little_address_space(),
@@ -230,6 +263,11 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
     } else {
         eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL");
     }
+}
+
+#[test]
+fn a_reused_stack_costs_no_system_call() {
+    assert_success(&child("reuse", &[]));
 }
 
 #[test]
