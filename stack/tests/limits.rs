@@ -36,12 +36,17 @@ fn many_windows() {
 
 /// In a process that dies of any system call but read, write and exit.
 fn reuse_without_system_calls() {
-    // Whole batches, so that the cache has no fresh window left, which it would use before asking the shared list.
-    const STACKS: usize = 31 * 16;
+    const STACKS: usize = 500;
     let mut cache = Cache::new();
-    let mut stacks: Vec<Stack> = (0..STACKS)
-        .map(|_| cache.acquire(Class::DEFAULT).unwrap())
-        .collect();
+    let mut stacks: Vec<Stack> = Vec::with_capacity(STACKS);
+    let mut rounds = |n: usize| {
+        for _ in 0..n {
+            stacks.drain(..).for_each(|stack| cache.release(stack));
+            stacks.extend((0..STACKS).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
+        }
+        stacks.len()
+    };
+    rounds(5); // Until no fresh window is left that a cache has claimed.
     // SAFETY: the scenario's process has no thread that could hold a lock which the fork's child needs.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -50,11 +55,7 @@ fn reuse_without_system_calls() {
             if libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) != 0 {
                 libc::_exit(2);
             }
-            for _ in 0..5 {
-                stacks.drain(..).for_each(|stack| cache.release(stack));
-                stacks.extend((0..STACKS).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
-            }
-            let code = libc::c_int::from(stacks.len() != STACKS);
+            let code = libc::c_int::from(rounds(5) != STACKS);
             libc::syscall(libc::SYS_exit, code);
         }
     }
