@@ -112,7 +112,10 @@ fn no_address_space() {
         rlim_max: 8 << 30,
     };
     // SAFETY: `limit` is a valid rlimit for the call.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    assert_eq!(
+        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
+        0
+    );
     start(1);
     let release = Arc::new(AtomicBool::new(false));
     let ran = Arc::new(AtomicUsize::new(0));
@@ -188,8 +191,10 @@ fn main_returns() {
     for _ in 0..10 {
         go(|| sleep(Duration::from_secs(3600)));
     }
-    go(|| loop {
-        yield_now();
+    go(|| {
+        loop {
+            yield_now();
+        }
     });
     println!("main returns");
 }
@@ -229,6 +234,10 @@ fn park_while_unwinding() {
     assert_eq!(payload.downcast_ref(), Some(&"outer"));
     // Relaxed: the join orders it.
     assert_eq!(seen.load(Ordering::Relaxed), 42);
-    assert!(go(thread::panicking).join().is_ok_and(|panicking| !panicking));
+    assert!(
+        go(thread::panicking)
+            .join()
+            .is_ok_and(|panicking| !panicking)
+    );
     println!("unwound");
 }

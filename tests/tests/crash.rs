@@ -48,7 +48,8 @@ fn overflow_of_a_plain_thread_is_still_reported_by_std() {
     let death = case("overflow-of-a-thread");
     assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
     assert!(
-        death.stderr.contains("thread 'plain'") && death.stderr.contains("has overflowed its stack"),
+        death.stderr.contains("thread 'plain'")
+            && death.stderr.contains("has overflowed its stack"),
         "{death:?}"
     );
     assert!(!death.stderr.contains("goroutine 1"), "{death:?}");
