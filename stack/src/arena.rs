@@ -17,7 +17,8 @@
 //!
 //! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has. Where that much is refused (RLIMIT_AS, strict
 //! overcommit) sizes are halved; what then remains belongs to the rest of the process too, so a quarter of the size that
-//! was granted is taken, and never less than what was asked for.
+//! was granted is taken, and never less than what was asked for. A process that locks its memory (`mlockall`) gets no
+//! large first chunk, because the kernel fills it at once.
 
 use std::io;
 use std::ptr::NonNull;
@@ -33,8 +34,9 @@ use crate::window::{HARD_GUARD, Stack};
 /// The size of the first chunk where address space is plentiful.
 const CHUNK: usize = 64 << 30;
 
-/// Chunks an arena can have. Each doubles the arena or takes a quarter of what there is, so the table outlasts both.
-const CHUNKS: usize = 64;
+/// Chunks an arena can have. Each doubles the arena, so a few rows are used; many only where address space is scarce and
+/// chunks are as small as what was asked for.
+const CHUNKS: usize = 1024;
 
 static ARENAS: [Arena; CLASSES] = [const { Arena::new() }; CLASSES];
 
@@ -143,7 +145,10 @@ impl Arena {
             .fresh
             .try_reserve(1)
             .map_err(|error| no_space(class, need, error))?;
-        let wish = need.max(state.capacity).max(CHUNK / class.window());
+        let wish = match map::new_memory_is_locked() {
+            false => need.max(state.capacity).max(CHUNK / class.window()),
+            true => need.max(state.capacity),
+        };
         let (base, windows) = reserve_chunk(class, need, wish)?;
         let start = base.as_ptr() as usize;
         // Relaxed: published by the Release store of `len` below.

@@ -46,6 +46,18 @@ pub(crate) fn reserve(len: usize, align: usize, huge_pages: bool) -> io::Result<
     Ok(NonNull::new(aligned).expect("a mapping is never at address 0"))
 }
 
+/// Whether the process locks new memory (`mlockall(MCL_FUTURE)`): then the kernel fills every reservation at once.
+pub(crate) fn new_memory_is_locked() -> bool {
+    let Ok(mut page) = anonymous(page_size()) else {
+        return false;
+    };
+    // Locked memory is the only kind that cannot be given back.
+    // SAFETY: the page is `page`'s, and nobody needs what is in it.
+    let refused =
+        unsafe { libc::madvise(page.as_mut_ptr().cast(), page.len(), libc::MADV_DONTNEED) };
+    refused != 0
+}
+
 /// One anonymous, private, not reserved mapping, unmapped on drop.
 pub(crate) fn anonymous(len: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(len).no_reserve_swap().map_anon()

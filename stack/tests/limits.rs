@@ -65,6 +65,29 @@ fn reuse_without_system_calls() {
     assert_eq!(status, 0, "9 is the death by a forbidden system call");
 }
 
+/// With `mlockall(MCL_FUTURE)` the kernel fills whatever is reserved: 64 GiB would end the machine.
+fn locked_memory() {
+    // SAFETY: only asks that new memory be locked.
+    if unsafe { libc::mlockall(libc::MCL_FUTURE) } != 0 {
+        eprintln!("skipped: mlockall is not permitted here");
+        return;
+    }
+    let stacks: Vec<Stack> = (0..20).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    for stack in &stacks {
+        on_stack(stack, || descend(150 << 10));
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes: usize = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(kilobytes < 500_000, "{kilobytes} kB for 20 stacks");
+}
+
 fn limit_address_space(bytes: u64) {
     let limit = libc::rlimit {
         rlim_cur: bytes,
@@ -222,6 +245,7 @@ fn play() {
         // Without soft guards each release gives memory back, because nobody knows how far the stack has grown.
         "reuse" if !soft_guards() => {}
         "reuse" => reuse_without_system_calls(),
+        "locked" => locked_memory(),
         "has guard advice" => assert!(has_guard_advice()),
         "little address space" => little_address_space(),
         "share" => a_share_of_little_address_space(),
@@ -269,6 +293,11 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
 #[test]
 fn a_reused_stack_costs_no_system_call() {
     assert_success(&child("reuse", &[]));
+}
+
+#[test]
+fn locked_memory_is_not_reserved_ahead() {
+    assert_success(&child("locked", &[]));
 }
 
 #[test]
