@@ -1,0 +1,169 @@
+//! The buffer of an unbounded channel: a list of blocks.
+//!
+//! ```text
+//!   head ──► ┌──────────────────┐    ┌──────────────────┐    ┌──────────────────┐ ◄── tail
+//!            │ next             │───►│ next             │───►│ next: none       │
+//!            │ · · · m m m m m  │    │ m m m m m m m m  │    │ m m m · · · · ·  │
+//!            └───────▲──────────┘    └──────────────────┘    └───────▲──────────┘
+//!                 head_at                                         tail_at
+//!   spare ──► an empty block, or none
+//! ```
+//!
+//! Nothing is allocated or freed while the channel is locked: a push that finds no room and no spare
+//! block says so, and the sender brings one; a pop that empties a block keeps it as the spare or hands
+//! it out. A channel whose backlog stays within two blocks allocates twice in its life.
+
+use std::{mem::MaybeUninit, ptr::NonNull};
+
+/// Some messages, and the block behind.
+pub(super) struct Block<T> {
+    next: Option<NonNull<Block<T>>>,
+    slots: Box<[MaybeUninit<T>]>,
+}
+
+impl<T> Block<T> {
+    /// Messages in a block: about a page of them, at least 4, at most 64.
+    const SLOTS: usize = match size_of::<T>() {
+        0..=64 => 64,
+        65..=1024 => 4096 / size_of::<T>(),
+        _ => 4,
+    };
+
+    /// An empty block.
+    pub(super) fn new() -> Box<Block<T>> {
+        Box::new(Block {
+            next: None,
+            slots: Box::new_uninit_slice(Self::SLOTS),
+        })
+    }
+}
+
+pub(super) struct Blocks<T> {
+    /// The oldest block; none before the first message, never again after it.
+    head: Option<NonNull<Block<T>>>,
+    head_at: usize,
+    tail: Option<NonNull<Block<T>>>,
+    /// The first free slot of the tail; SLOTS when it is full, or when there is none.
+    tail_at: usize,
+    len: usize,
+    spare: Option<Box<Block<T>>>,
+}
+
+impl<T> Blocks<T> {
+    /// Empty; allocates nothing.
+    pub(super) const fn new() -> Blocks<T> {
+        Blocks {
+            head: None,
+            head_at: 0,
+            tail: None,
+            tail_at: Block::<T>::SLOTS,
+            len: 0,
+            spare: None,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Can a message be pushed without a new block?
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        self.tail_at < Block::<T>::SLOTS || self.spare.is_some()
+    }
+
+    /// Takes `block` as the spare one; gives it back if there is one already.
+    pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
+        if self.spare.is_some() {
+            return Some(block);
+        }
+        self.spare = Some(block);
+        None
+    }
+
+    /// # Safety
+    ///
+    /// There is room.
+    #[inline(always)]
+    pub(super) unsafe fn push(&mut self, msg: T) {
+        if self.tail_at == Block::<T>::SLOTS {
+            self.append_spare();
+        }
+        if let Some(mut tail) = self.tail {
+            // SAFETY: blocks of the list are ours and alive; `tail_at` is below SLOTS.
+            unsafe {
+                tail.as_mut()
+                    .slots
+                    .get_unchecked_mut(self.tail_at)
+                    .write(msg)
+            };
+            self.tail_at += 1;
+            self.len += 1;
+        }
+    }
+
+    fn append_spare(&mut self) {
+        let Some(spare) = self.spare.take() else {
+            unreachable!("goroutines: a push without room");
+        };
+        let block = Some(NonNull::from(Box::leak(spare)));
+        match self.tail {
+            // SAFETY: blocks of the list are ours and alive.
+            Some(mut tail) => unsafe { tail.as_mut() }.next = block,
+            None => self.head = block,
+        }
+        self.tail = block;
+        self.tail_at = 0;
+    }
+
+    /// The oldest message, and the block that it left empty, if that one is of no more use: to be
+    /// dropped when the channel is unlocked.
+    ///
+    /// # Safety
+    ///
+    /// There is a message.
+    #[inline(always)]
+    pub(super) unsafe fn pop(&mut self) -> (T, Option<Box<Block<T>>>) {
+        // SAFETY: there is a message, so there is a head, and its slot `head_at` is full.
+        let msg = unsafe {
+            let head = self.head.unwrap_unchecked();
+            head.as_ref()
+                .slots
+                .get_unchecked(self.head_at)
+                .assume_init_read()
+        };
+        self.head_at += 1;
+        self.len -= 1;
+        if self.len == 0 {
+            // Head and tail are one block: it starts anew, still warm.
+            self.head_at = 0;
+            self.tail_at = 0;
+            (msg, None)
+        } else if self.head_at < Block::<T>::SLOTS {
+            (msg, None)
+        } else {
+            (msg, self.unlink_head())
+        }
+    }
+
+    /// The head is empty and has a successor.
+    fn unlink_head(&mut self) -> Option<Box<Block<T>>> {
+        let head = self.head?;
+        // SAFETY: blocks of the list were leaked from boxes; this one leaves the list here.
+        let mut block = unsafe { Box::from_raw(head.as_ptr()) };
+        self.head = block.next.take();
+        self.head_at = 0;
+        self.supply(block)
+    }
+}
+
+impl<T> Drop for Blocks<T> {
+    fn drop(&mut self) {
+        let mut next = self.head;
+        while let Some(block) = next {
+            // SAFETY: blocks of the list were leaked from boxes, and the list ends here.
+            next = unsafe { Box::from_raw(block.as_ptr()) }.next;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What lies between the senders and the receivers of a channel: nothing, a ring, or a list.
+
+use super::{
+    blocks::{Block, Blocks},
+    ring::Ring,
+};
+
+pub(super) enum Buffer<T> {
+    /// `bounded(0)`: messages go from hand to hand.
+    None,
+    /// `bounded(n)`.
+    Ring(Ring<T>),
+    /// `unbounded()`.
+    Blocks(Blocks<T>),
+    /// The receivers are gone, and what was buffered with them.
+    Closed,
+}
+
+/// What a sender without a waiting receiver can do.
+pub(super) enum Room {
+    /// Push.
+    Yes,
+    /// Wait for a receiver.
+    No,
+    /// Bring a block, then push.
+    NeedsBlock,
+}
+
+impl<T> Buffer<T> {
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Buffer::None | Buffer::Closed => 0,
+            Buffer::Ring(ring) => ring.len(),
+            Buffer::Blocks(blocks) => blocks.len(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn room(&self) -> Room {
+        match self {
+            Buffer::None | Buffer::Closed => Room::No,
+            Buffer::Ring(ring) if ring.is_full() => Room::No,
+            Buffer::Ring(_) => Room::Yes,
+            Buffer::Blocks(blocks) if blocks.has_room() => Room::Yes,
+            Buffer::Blocks(_) => Room::NeedsBlock,
+        }
+    }
+
+    /// Appends `msg`.
+    ///
+    /// # Safety
+    ///
+    /// [`Buffer::room`] says `Yes`.
+    #[inline(always)]
+    pub(super) unsafe fn push(&mut self, msg: T) {
+        match self {
+            // SAFETY: there is room, says the caller.
+            Buffer::Ring(ring) => unsafe { ring.push(msg) },
+            // SAFETY: as above.
+            Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
+            Buffer::None | Buffer::Closed => unreachable!("goroutines: a push without a buffer"),
+        }
+    }
+
+    /// Takes the oldest message, and what memory it leaves over, to be dropped without the lock.
+    ///
+    /// # Safety
+    ///
+    /// [`Buffer::len`] is not 0.
+    #[inline(always)]
+    pub(super) unsafe fn pop(&mut self) -> (T, Option<Box<Block<T>>>) {
+        match self {
+            // SAFETY: there is a message, says the caller.
+            Buffer::Ring(ring) => (unsafe { ring.pop() }, None),
+            // SAFETY: as above.
+            Buffer::Blocks(blocks) => unsafe { blocks.pop() },
+            Buffer::None | Buffer::Closed => unreachable!("goroutines: a pop without a buffer"),
+        }
+    }
+
+    /// A block that [`Room::NeedsBlock`] asked for; comes back if it is not needed any more.
+    pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
+        match self {
+            Buffer::Blocks(blocks) => blocks.supply(block),
+            Buffer::None | Buffer::Ring(_) | Buffer::Closed => Some(block),
+        }
+    }
+
+    fn drop_messages(&mut self) {
+        while self.len() > 0 {
+            // SAFETY: it is not empty.
+            drop(unsafe { self.pop() });
+        }
+    }
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        /// Should a message panic when it is dropped: those behind it are dropped all the same.
+        struct GoOn<'a, T>(&'a mut Buffer<T>);
+        impl<T> Drop for GoOn<'_, T> {
+            fn drop(&mut self) {
+                self.0.drop_messages();
+            }
+        }
+        if std::mem::needs_drop::<T>() {
+            GoOn(self).0.drop_messages();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::VecDeque, rc::Rc};
+
+    /// Pushes and pops in a pseudo-random walk; a VecDeque is the oracle.
+    fn walk<T: Clone + PartialEq + std::fmt::Debug>(
+        mut buffer: Buffer<T>,
+        message: impl Fn(u32) -> T,
+    ) {
+        let mut oracle = VecDeque::new();
+        let mut random = 1_u32;
+        for i in 0..20_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Phases that fill and phases that drain.
+            let pushes = (random >> 28) < if (i / 500) % 2 == 0 { 11 } else { 5 };
+            if pushes {
+                if let Room::NeedsBlock = buffer.room() {
+                    assert!(buffer.supply(Block::new()).is_none());
+                }
+                if let Room::Yes = buffer.room() {
+                    // SAFETY: there is room.
+                    unsafe { buffer.push(message(i)) };
+                    oracle.push_back(message(i));
+                }
+            } else if buffer.len() > 0 {
+                // SAFETY: it is not empty.
+                assert_eq!(Some(unsafe { buffer.pop() }.0), oracle.pop_front());
+            }
+            assert_eq!(buffer.len(), oracle.len());
+        }
+    }
+
+    #[test]
+    fn every_buffer_is_a_queue() {
+        for capacity in [1, 2, 3, 7, 64, 100] {
+            walk(Buffer::Ring(Ring::new(capacity)), Rc::new);
+        }
+        walk(Buffer::Blocks(Blocks::new()), Rc::new);
+        walk(Buffer::Blocks(Blocks::new()), |i| [i; 100]);
+        walk(Buffer::Blocks(Blocks::new()), |i| [i; 1000]);
+        walk(Buffer::Blocks(Blocks::new()), |_| ());
+    }
+
+    #[test]
+    fn a_block_more_than_needed_comes_back() {
+        let mut buffer = Buffer::<u8>::Blocks(Blocks::new());
+        assert!(buffer.supply(Block::new()).is_none());
+        assert!(buffer.supply(Block::new()).is_some());
+        assert!(Buffer::<u8>::Closed.supply(Block::new()).is_some());
+    }
+
+    #[test]
+    fn messages_without_a_size_fill_a_ring_of_any_capacity() {
+        let mut buffer = Buffer::Ring(Ring::new(usize::MAX));
+        for _ in 0..3 {
+            // SAFETY: there is room for far more.
+            unsafe { buffer.push(()) };
+        }
+        assert_eq!(buffer.len(), 3);
+    }
+}

@@ -1,0 +1,106 @@
+//! The heap block of a channel, and how many handles there are on each side.
+//!
+//! ```text
+//!  last sender:    senders 1 -> 0, disconnect, destroy: false -> true   (the other side is alive)
+//!  last receiver:  receivers 1 -> 0, disconnect, destroy: true          ... frees the block
+//! ```
+//!
+//! Whichever side comes second frees, after its own disconnect: nobody uses the channel then.
+
+use std::{
+    process,
+    ptr::NonNull,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use super::channel::Channel;
+
+pub(super) struct Counter<T> {
+    pub(super) channel: Channel<T>,
+    senders: AtomicUsize,
+    receivers: AtomicUsize,
+    destroy: AtomicBool,
+}
+
+/// Which side of a channel a handle is on.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Sender,
+    Receiver,
+}
+
+/// One counted reference. Neither cloned nor dropped by itself: the handles do both.
+pub(super) struct Handle<T>(NonNull<Counter<T>>);
+
+/// Two handles, one for each side, on a new block.
+pub(super) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
+    let counter = NonNull::from(Box::leak(Box::new(Counter {
+        channel,
+        senders: AtomicUsize::new(1),
+        receivers: AtomicUsize::new(1),
+        destroy: AtomicBool::new(false),
+    })));
+    (Handle(counter), Handle(counter))
+}
+
+impl<T> Handle<T> {
+    #[inline(always)]
+    fn counter(&self) -> &Counter<T> {
+        // SAFETY: the block lives until both sides are released, and we are a part of one.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn channel(&self) -> &Channel<T> {
+        &self.counter().channel
+    }
+
+    pub(super) fn is_same(&self, other: &Handle<T>) -> bool {
+        self.0 == other.0
+    }
+
+    fn count(&self, side: Side) -> &AtomicUsize {
+        match side {
+            Side::Sender => &self.counter().senders,
+            Side::Receiver => &self.counter().receivers,
+        }
+    }
+
+    /// One more handle on this side.
+    pub(super) fn acquire(&self, side: Side) -> Handle<T> {
+        // Relaxed: `self` keeps the count above 0; nothing is read that it would order.
+        let before = self.count(side).fetch_add(1, Ordering::Relaxed);
+        // Only handles that were forgotten by the billion get here; before the count wraps, stop.
+        if before > isize::MAX as usize {
+            process::abort();
+        }
+        Handle(self.0)
+    }
+
+    /// Gives this handle up: the last of its side disconnects the channel.
+    ///
+    /// # Safety
+    ///
+    /// The handle is on `side`, and is not used again.
+    pub(super) unsafe fn release(&self, side: Side) {
+        // AcqRel: Release's partner is the Acquire of the last one here, which sees all that the
+        // others of its side did.
+        if self.count(side).fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let left_over = match side {
+            Side::Sender => {
+                self.channel().disconnect_senders();
+                None
+            }
+            Side::Receiver => Some(self.channel().disconnect_receivers()),
+        };
+        // AcqRel: partner is the same swap of the other side; the second sees the first one's end.
+        if self.counter().destroy.swap(true, Ordering::AcqRel) {
+            // SAFETY: leaked from a box in `new`; both sides have given it up.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+        // Messages last: their drop is the user's code, and may panic.
+        drop(left_over);
+    }
+}

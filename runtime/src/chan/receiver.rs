@@ -1,0 +1,232 @@
+//! The receiving side.
+
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    time::{Duration, Instant},
+};
+
+use super::{
+    RecvError, RecvTimeoutError, TryRecvError,
+    channel::{Patience, RecvFailure},
+    counter::{Handle, Side},
+    iter::{Iter, TryIter},
+};
+
+/// The receiving side of a channel. Clones share the messages: each message goes to one of them. When
+/// the last one is dropped the channel is disconnected: senders get an error, and what is buffered is
+/// dropped.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let (tx, rx) = goroutines::chan::bounded(8);
+/// let workers: Vec<_> = (0..3)
+///     .map(|_| {
+///         let rx = rx.clone();
+///         goroutines::go(move || rx.iter().sum::<u64>())
+///     })
+///     .collect();
+/// (1..=100).for_each(|n| tx.send(n).unwrap());
+/// drop(tx);
+/// assert_eq!(workers.into_iter().map(|w| w.join().unwrap()).sum::<u64>(), 5050);
+/// ```
+pub struct Receiver<T> {
+    pub(super) handle: Handle<T>,
+}
+
+// SAFETY: a receiver gets messages from other threads, so T is Send; all it shares is the channel,
+// which is Sync then.
+unsafe impl<T: Send> Send for Receiver<T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T: Send> Sync for Receiver<T> {}
+
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl<T> Receiver<T> {
+    /// The next message; waits until there is one.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When the channel is empty and every sender is gone, at once or while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::chan::{RecvError, bounded};
+    ///
+    /// let (tx, rx) = bounded(0);
+    /// goroutines::go(move || tx.send(5).unwrap());
+    /// assert_eq!(rx.recv(), Ok(5));
+    /// assert_eq!(rx.recv(), Err(RecvError));
+    /// ```
+    #[inline]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        match self.handle.channel().recv(Patience::Forever) {
+            Ok(msg) => Ok(msg),
+            Err(_) => Err(RecvError),
+        }
+    }
+
+    /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
+    /// sender.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::chan::{TryRecvError, unbounded};
+    ///
+    /// let (tx, rx) = unbounded();
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.send(5).unwrap();
+    /// drop(tx);
+    /// assert_eq!(rx.try_recv(), Ok(5));
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+    /// ```
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.handle.channel().recv(Patience::None) {
+            Ok(msg) => Ok(msg),
+            Err(RecvFailure::OutOfPatience) => Err(TryRecvError::Empty),
+            Err(RecvFailure::Disconnected) => Err(TryRecvError::Disconnected),
+        }
+    }
+
+    /// As [`recv`](Receiver::recv), but waits at most for `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// While it waits.
+    ///
+    /// # Errors
+    ///
+    /// When the time is up, and when the channel is empty and every sender is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::chan::{RecvTimeoutError, bounded};
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = bounded::<u8>(1);
+    /// assert_eq!(rx.recv_timeout(Duration::from_millis(2)), Err(RecvTimeoutError::Timeout));
+    /// drop(tx);
+    /// assert_eq!(rx.recv_timeout(Duration::MAX), Err(RecvTimeoutError::Disconnected));
+    /// ```
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_deadline(deadline),
+            None => self.recv().map_err(RecvTimeoutError::from),
+        }
+    }
+
+    /// As [`recv`](Receiver::recv), but waits at most until `deadline`. A message that is there is
+    /// received even when the deadline has passed.
+    ///
+    /// # Parks
+    ///
+    /// While it waits.
+    ///
+    /// # Errors
+    ///
+    /// When the time is up, and when the channel is empty and every sender is gone.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        match self.handle.channel().recv(Patience::Until(deadline)) {
+            Ok(msg) => Ok(msg),
+            Err(RecvFailure::OutOfPatience) => Err(RecvTimeoutError::Timeout),
+            Err(RecvFailure::Disconnected) => Err(RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Is nothing buffered? Always true for a channel without a buffer.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Is the buffer full? Always true for a channel without a buffer, never for an unbounded one.
+    pub fn is_full(&self) -> bool {
+        self.handle.channel().is_full()
+    }
+
+    /// How many messages are buffered.
+    pub fn len(&self) -> usize {
+        self.handle.channel().len()
+    }
+
+    /// How many messages can be buffered; `None` for an unbounded channel.
+    pub fn capacity(&self) -> Option<usize> {
+        self.handle.channel().capacity()
+    }
+
+    /// Messages until the channel is empty and disconnected; `next` waits for each.
+    ///
+    /// # Parks
+    ///
+    /// `next` does, while it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// let (tx, rx) = goroutines::chan::bounded(0);
+    /// goroutines::go(move || (0..3).for_each(|n| tx.send(n).unwrap()));
+    /// assert_eq!(rx.iter().collect::<Vec<_>>(), [0, 1, 2]);
+    /// ```
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// The messages that are there; ends where a `recv` would wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = goroutines::chan::unbounded();
+    /// tx.send(1).unwrap();
+    /// tx.send(2).unwrap();
+    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2]);
+    /// assert_eq!(rx.try_iter().next(), None);
+    /// # drop(tx);
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    /// Do the two receive from the same channel?
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        self.handle.is_same(&other.handle)
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Receiver<T> {
+        Receiver {
+            handle: self.handle.acquire(Side::Receiver),
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is a receiver's handle, and its end.
+        unsafe { self.handle.release(Side::Receiver) };
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Receiver { .. }")
+    }
+}

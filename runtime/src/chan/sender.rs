@@ -1,0 +1,207 @@
+//! The sending side.
+
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    time::{Duration, Instant},
+};
+
+use super::{
+    SendError, SendTimeoutError, TrySendError,
+    channel::{Patience, SendFailure},
+    counter::{Handle, Side},
+};
+
+/// The sending side of a channel. Clones send into the same channel; when the last one is dropped the
+/// channel is disconnected: receivers get what is buffered, and then an error.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let (tx, rx) = goroutines::chan::unbounded();
+/// for name in ["a", "b"] {
+///     let tx = tx.clone();
+///     goroutines::go(move || tx.send(name).unwrap());
+/// }
+/// drop(tx);
+/// let mut names: Vec<_> = rx.iter().collect();
+/// names.sort();
+/// assert_eq!(names, ["a", "b"]);
+/// ```
+pub struct Sender<T> {
+    pub(super) handle: Handle<T>,
+}
+
+// SAFETY: a sender moves messages to other threads, so T is Send; all it shares is the channel, which
+// is Sync then.
+unsafe impl<T: Send> Send for Sender<T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T: Send> Sync for Sender<T> {}
+
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
+
+impl<T> Sender<T> {
+    /// Sends `msg`; waits while the buffer is full, in a channel without a buffer until a receiver
+    /// takes it.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When every receiver is gone, at once or while waiting. The message is in the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::chan::{SendError, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// assert_eq!(tx.send(1), Ok(()));
+    /// goroutines::go(move || assert_eq!(rx.recv(), Ok(1)));
+    /// while tx.send(2).is_ok() {}
+    /// assert_eq!(tx.send(3), Err(SendError(3)));
+    /// ```
+    #[inline]
+    pub fn send(&self, msg: T) -> Result<(), SendError<T>> {
+        match self.handle.channel().send(msg, Patience::Forever) {
+            Ok(()) => Ok(()),
+            Err(SendFailure::Disconnected(msg) | SendFailure::OutOfPatience(msg)) => {
+                Err(SendError(msg))
+            }
+        }
+    }
+
+    /// Sends `msg` if that can be done without waiting: there is room, or a receiver waits.
+    ///
+    /// # Errors
+    ///
+    /// When there is neither, and when every receiver is gone. The message is in the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::chan::{TrySendError, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// assert_eq!(tx.try_send(1), Ok(()));
+    /// assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+    /// drop(rx);
+    /// assert_eq!(tx.try_send(3), Err(TrySendError::Disconnected(3)));
+    /// ```
+    #[inline]
+    pub fn try_send(&self, msg: T) -> Result<(), TrySendError<T>> {
+        match self.handle.channel().send(msg, Patience::None) {
+            Ok(()) => Ok(()),
+            Err(SendFailure::OutOfPatience(msg)) => Err(TrySendError::Full(msg)),
+            Err(SendFailure::Disconnected(msg)) => Err(TrySendError::Disconnected(msg)),
+        }
+    }
+
+    /// As [`send`](Sender::send), but waits at most for `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// While it waits.
+    ///
+    /// # Errors
+    ///
+    /// When the time is up, and when every receiver is gone. The message is in the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = goroutines::chan::bounded(0);
+    /// let late = tx.send_timeout("nobody comes", Duration::from_millis(2)).unwrap_err();
+    /// assert!(late.is_timeout());
+    /// assert_eq!(late.into_inner(), "nobody comes");
+    /// # drop(rx);
+    /// ```
+    pub fn send_timeout(&self, msg: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.send_deadline(msg, deadline),
+            None => self.send(msg).map_err(SendTimeoutError::from),
+        }
+    }
+
+    /// As [`send`](Sender::send), but waits at most until `deadline`. What can be sent without
+    /// waiting is sent even when the deadline has passed.
+    ///
+    /// # Parks
+    ///
+    /// While it waits.
+    ///
+    /// # Errors
+    ///
+    /// When the time is up, and when every receiver is gone. The message is in the error.
+    pub fn send_deadline(&self, msg: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        match self.handle.channel().send(msg, Patience::Until(deadline)) {
+            Ok(()) => Ok(()),
+            Err(SendFailure::OutOfPatience(msg)) => Err(SendTimeoutError::Timeout(msg)),
+            Err(SendFailure::Disconnected(msg)) => Err(SendTimeoutError::Disconnected(msg)),
+        }
+    }
+
+    /// Is nothing buffered? Always true for a channel without a buffer.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Is the buffer full? Always true for a channel without a buffer, never for an unbounded one.
+    pub fn is_full(&self) -> bool {
+        self.handle.channel().is_full()
+    }
+
+    /// How many messages are buffered.
+    pub fn len(&self) -> usize {
+        self.handle.channel().len()
+    }
+
+    /// How many messages can be buffered; `None` for an unbounded channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::chan::{bounded, unbounded};
+    ///
+    /// assert_eq!(bounded::<u8>(0).0.capacity(), Some(0));
+    /// assert_eq!(bounded::<u8>(7).0.capacity(), Some(7));
+    /// assert_eq!(unbounded::<u8>().0.capacity(), None);
+    /// ```
+    pub fn capacity(&self) -> Option<usize> {
+        self.handle.channel().capacity()
+    }
+
+    /// Do the two send into the same channel?
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        self.handle.is_same(&other.handle)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        Sender {
+            handle: self.handle.acquire(Side::Sender),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is a sender's handle, and its end.
+        unsafe { self.handle.release(Side::Sender) };
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Sender { .. }")
+    }
+}
