@@ -59,16 +59,19 @@ unpack() {
     for package in "$@"; do
         [ -e "$folder/deb/$package.done" ] && continue
         say "unpacking $package $(candidate "$package")"
-        (cd "$folder/deb" && rm -f "${package%%:*}"_*.deb && apt-get -qq -o APT::Sandbox::User=root download "$package" && dpkg -x "${package%%:*}"_*.deb "$root")
         rm -f "$folder/deb/${package%%:*}"_*.deb
+        (cd "$folder/deb" && apt-get -qq -o APT::Sandbox::User=root download "$package")
+        dpkg -x "$folder/deb/${package%%:*}"_*.deb "$root"
+        rm "$folder/deb/${package%%:*}"_*.deb
         touch "$folder/deb/$package.done"
     done
 }
 
+# A script that runs a program of the folder with the libraries of the folder.
 wrapper() {
     cat > "$folder/$1.new" << END
 #!/bin/sh
-export LD_LIBRARY_PATH="$root/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2> /dev/null || gcc -dumpmachine)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="$root/usr/lib/$(gcc -dumpmachine)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 exec "$root/usr/bin/$1" --sysroot "$root/usr" "\$@"
 END
     chmod +x "$folder/$1.new"

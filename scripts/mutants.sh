@@ -3,7 +3,8 @@
 #
 #   scripts/mutants.sh [ARCH...]        every port when none is named
 #
-# Works on a copy of the crate in a temporary folder. For each mutant it prints the tests that failed, and why. A mutant that passes, one that does not compile, and a change that no longer applies are failures.
+# Works on a copy of the crate in a temporary folder. For each mutant it prints the tests that failed, and why. A mutant
+# that passes, one that does not compile, and a change that no longer applies are failures. Takes some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -47,36 +47,32 @@
 //!
 //! ```
 //! use goroutines_asm::{Context, prepare, switch};
-//! use std::cell::Cell;
 //!
-//! thread_local! {
-//!     static MAIN: Cell<Context> = const { Cell::new(Context::NULL) };
+//! struct Pair {
+//!     inside: Context,
+//!     outside: Context,
 //! }
 //!
-//! unsafe extern "C" fn double(mut n: usize) -> ! {
-//!     let mut own = Context::NULL;
+//! unsafe extern "C" fn double(pair: usize) -> ! {
+//!     let pair = pair as *mut Pair;
+//!     let mut number = 0;
 //!     loop {
-//!         // SAFETY: main is suspended in its switch to us, and `own` outlives the suspension.
-//!         n = unsafe { switch(&raw mut own, MAIN.get(), n * 2) };
+//!         // SAFETY: outside waits in its switch to us, which has written `outside`.
+//!         number = unsafe { switch(&raw mut (*pair).inside, (*pair).outside, number * 2) };
 //!     }
 //! }
 //!
 //! let mut stack = vec![0_u128; 4096];
-//! let mut main = Context::NULL;
-//! // SAFETY: the stack is 64 KiB, aligned, and alive until the last switch; `main` is read once it has been written,
-//! // because `MAIN` only hands out the address under which the first switch saves it.
-//! unsafe {
-//!     let fiber = prepare(stack.as_mut_ptr_range().end.cast(), trampoline);
-//!     let saved = &raw mut main;
-//!     assert_eq!(switch(saved, fiber, saved as usize), 42);
-//! }
+//! let top = stack.as_mut_ptr_range().end.cast();
+//! // SAFETY: `top` is aligned to 16; the 64 KiB below it are ours, and suffice.
+//! let inside = unsafe { prepare(top, double) };
+//! let pair = &raw mut *Box::leak(Box::new(Pair { inside, outside: Context::NULL }));
 //!
-//! unsafe extern "C" fn trampoline(saved: usize) -> ! {
-//!     // SAFETY: the argument is the address of `main`, which the switch to us has just written.
-//!     MAIN.set(unsafe { *(saved as *const Context) });
-//!     // SAFETY: `double` never returns and has the signature of an entry.
-//!     unsafe { double(21) }
-//! }
+//! // SAFETY: inside is suspended, at first in its fresh context, then in its switch to us.
+//! let resume = |arg| unsafe { switch(&raw mut (*pair).outside, (*pair).inside, arg) };
+//! resume(pair as usize); // the argument of the entry
+//! assert_eq!(resume(21), 42);
+//! assert_eq!(resume(4), 8);
 //! ```
 #![no_std]
 
@@ -87,7 +83,6 @@ compile_error!(
 
 mod arch;
 mod port;
-mod word;
 
 pub use arch::Native;
 pub use port::{Context, Entry, Port};

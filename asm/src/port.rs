@@ -2,11 +2,13 @@
 //!
 //! # Writing a port
 //!
-//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, `root`,
-//!    access to the thread word, and `probe`, in that order. Take the shape from a port that exists; what differs is which registers
-//!    the compiler refuses as clobbers, and how thread-local storage is addressed.
+//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, the access to
+//!    the thread word, `root` and `probe`. Take the shape from a port that exists; what differs is which registers the
+//!    compiler refuses as clobbers, and how thread-local storage is addressed.
 //! 2. One line in `arch/mod.rs`.
-//! 3. One row in `scripts/conformance.sh`, so that the ten promises below are tested on the CPU or its emulator.
+//! 3. One row in `scripts/conformance.sh`, so that the ten promises below are tested on the CPU or its emulator, and one
+//!    in `scripts/cross.sh` that says which packages the emulated run needs.
+//! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register.
 //!
 //! # The ten promises
 //!
@@ -31,6 +33,14 @@
 //! hand; any other can be missing from the list of clobbers. Compiled code hides both most of the time, because nothing
 //! of value happens to be in that register. [`Port::probe`] therefore loads all of them with known values and *calls* a
 //! compiled function around `switch`: its prologue must save what the clobbers name, the assembly the rest.
+//!
+//! # What no port promises
+//!
+//! - Control state of the thread is not switched: rounding modes, exception masks, the signal mask.
+//! - An unwinder that starts *inside* a switch, from a profiler's signal, does not know of the words pushed meanwhile;
+//!   the compiler describes the frame without them.
+//! - A context that is never resumed again is forgotten, not unwound: what its frames own is leaked.
+//! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
 
 use crate::switch;
 use core::ptr;

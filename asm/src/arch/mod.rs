@@ -3,5 +3,6 @@
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod cpu;
+mod word;
 
 pub use cpu::Native;
