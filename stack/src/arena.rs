@@ -213,6 +213,16 @@ pub(crate) fn holds(addr: usize) -> bool {
 ///
 /// A caller that admits every stack before it acquires it never has an acquire fail for address space.
 ///
+/// ```
+/// use goroutines_stack::{Class, acquire, release, reserve, unreserve};
+/// reserve(Class::DEFAULT, 1000)?; // A thousand goroutines may start.
+/// let stack = acquire(Class::DEFAULT)?; // One of them does.
+/// assert!(stack.limit() > 200 * 1024);
+/// release(stack);
+/// unreserve(Class::DEFAULT, 1000);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// When the address space cannot be had; nothing is admitted then, and what exists stays usable.
@@ -340,8 +350,8 @@ fn no_space(class: Class, need: usize, cause: impl std::fmt::Display) -> io::Err
     io::Error::new(
         io::ErrorKind::OutOfMemory,
         format!(
-            "no address space for {need} more goroutine stacks of {window} bytes: {cause}: raise RLIMIT_AS (`ulimit -v`), \
-             allow overcommit (sysctl vm.overcommit_memory=0), or use a smaller stack size"
+            "no address space for {need} more goroutine stacks of {window} bytes: {cause}: raise RLIMIT_AS and \
+             RLIMIT_DATA (`ulimit -v`, `ulimit -d`), allow overcommit (sysctl vm.overcommit_memory=0), or use a smaller stack size"
         ),
     )
 }

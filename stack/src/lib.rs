@@ -33,9 +33,26 @@
 //!
 //! This crate does not know what a goroutine is. It asks through [`Hooks`].
 //!
-//! Places where more is planned: rows of the class table (8 MiB, 64 MiB, 1 GiB), a first step of 2 KB and one that is
-//! learned for each spawn site (`step_end` in `window.rs` becomes a schedule), shrinking stacks that stay parked
-//! (`Stack::reset`, with a stack pointer), and stacks that are copied out of a shared window (`copy.rs`).
+//! # What code on such a stack can notice
+//!
+//! Nothing, but for the one page of a soft guard, 64 KiB down, before it has moved:
+//!
+//! - A system call that is given a buffer in that page, which nothing has touched, answers EFAULT. Frames of a page and more
+//!   are touched on entry by the probes that rustc emits, and any call from a smaller frame touches what is below it; what
+//!   is left are raw system calls that were inlined, and C compiled without `-fstack-clash-protection`.
+//! - A thread that blocks SIGSEGV dies of the fault.
+//! - A handler without SA_ONSTACK runs on the goroutine's stack; if the kernel cannot write its frame into the guard, the
+//!   process dies. Install handlers with SA_ONSTACK.
+//! - Another thread that touches the page first faults as at a wild pointer: only the owner grows its stack.
+//!
+//! # Places for what is still to come
+//!
+//! | what | where |
+//! |---|---|
+//! | windows of 8 MiB, 64 MiB, 1 GiB | rows in `class.rs` |
+//! | a first step of 2 KB, and one that is learned for each spawn site | `step_end` in `window.rs` becomes a schedule |
+//! | shrinking stacks that stay parked | `Stack::reset`, told how far down the stack is in use |
+//! | stacks that are copied out of a shared window | a module `copy.rs`, beside `window.rs` |
 #![cfg(target_os = "linux")]
 
 mod arena;

@@ -14,6 +14,13 @@ const SIZE: usize = 64 << 10;
 
 /// An alternate signal stack for the calling thread, with a guard page below it. Dropping it restores what was there
 /// before; it stays on its thread.
+///
+/// ```
+/// let signals = goroutines_stack::SignalStack::install()?;
+/// // This thread may now run code on stacks that grow.
+/// drop(signals);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct SignalStack {
     before: libc::stack_t,
     /// Unmapped once the previous stack is restored.

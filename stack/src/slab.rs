@@ -17,6 +17,15 @@ use crate::map;
 const CHUNK: usize = 1 << 20;
 
 /// Slots for values of type `T` that live as long as the process. Dropping a `Slab` frees nothing.
+///
+/// ```
+/// use goroutines_stack::Slab;
+/// static NUMBERS: Slab<u64> = Slab::new();
+/// let slots = NUMBERS.grow(64)?;
+/// let first: &'static mut u64 = slots[0].write(17);
+/// assert_eq!(*first, 17);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Slab<T> {
     rest: Mutex<Rest>,
     _slots: PhantomData<fn() -> T>,
