@@ -64,11 +64,6 @@ const _: () = assert!(
     "the class does not fit into the tag bits: use larger colours"
 );
 
-// SAFETY: a `Stack` is the only owner of its window, which is plain memory and bound to no thread.
-unsafe impl Send for Stack {}
-// SAFETY: all methods on `&Stack` load and store its atomic word.
-unsafe impl Sync for Stack {}
-
 impl Stack {
     /// The exclusive upper end of the usable memory: coloured, aligned to 16 bytes and more.
     #[inline]
@@ -255,4 +250,47 @@ pub(crate) fn last_step(class: Class) -> u8 {
         step += 1;
     }
     step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{acquire, release};
+
+    #[test]
+    fn a_stack_is_one_word_that_travels_between_threads() {
+        fn travels<T: Send + Sync>() -> usize {
+            size_of::<T>()
+        }
+        assert_eq!(travels::<Stack>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn steps_grow_fourfold_to_the_hard_guard() {
+        let [small, medium, large] = [0, 1, 2].map(|i| Class::ALL[i]);
+        assert_eq!(step_end(small, 0), None);
+        assert_eq!(step_end(medium, 0), Some(64 << 10));
+        assert_eq!(step_end(medium, 1), None);
+        assert_eq!(step_end(large, 0), Some(64 << 10));
+        assert_eq!(step_end(large, 1), Some(256 << 10));
+        assert_eq!(step_end(large, 2), None);
+        assert_eq!([small, medium, large].map(last_step), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_word_holds_top_class_and_step_apart() {
+        for &class in Class::ALL {
+            let stack = acquire(class).unwrap();
+            let (top, base, step) = (stack.top(), stack.base(), stack.step());
+            for other in [15, 0, step] {
+                stack.set_step(other);
+                assert_eq!(stack.step(), other);
+                assert_eq!((stack.top(), stack.base()), (top, base));
+                assert_eq!(stack.class(), class);
+            }
+            assert_eq!(base.addr() % class.window(), 0);
+            assert_eq!(stack.limit(), top.addr() - base.addr() - HARD_GUARD);
+            release(stack);
+        }
+    }
 }
