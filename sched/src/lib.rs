@@ -84,7 +84,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
-    sched::start,
+    sched::{procs, start},
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},
     ticket::{TIMED_OUT, Ticket},
 };

@@ -87,6 +87,12 @@ pub(crate) fn get() -> Option<&'static Sched> {
     SCHED.get().copied()
 }
 
+/// How many Ps there are; 0 while the runtime has not been started.
+#[inline]
+pub fn procs() -> usize {
+    get().map_or(0, |sched| sched.ps.len())
+}
+
 /// The running scheduler, on its own threads, where it is known to run.
 #[inline(always)]
 pub(crate) fn own() -> &'static Sched {

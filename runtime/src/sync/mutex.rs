@@ -1,0 +1,259 @@
+//! The mutex: `std::sync::Mutex` for goroutines.
+
+use std::{
+    cell::UnsafeCell,
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::{LockResult, TryLockError, TryLockResult},
+};
+
+use super::{poison, rawlock::RawLock};
+
+/// A value that one goroutine or thread at a time may use: shaped as [`std::sync::Mutex`], with its
+/// errors.
+///
+/// A guard may be held over a call that parks: others that want the lock park meanwhile.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::sync::Mutex;
+/// use std::sync::Arc;
+///
+/// let count = Arc::new(Mutex::new(0));
+/// let handles: Vec<_> = (0..10)
+///     .map(|_| {
+///         let count = Arc::clone(&count);
+///         goroutines::go(move || *count.lock().unwrap() += 1)
+///     })
+///     .collect();
+/// handles.into_iter().for_each(|handle| handle.join().unwrap());
+/// assert_eq!(*count.lock().unwrap(), 10);
+/// ```
+pub struct Mutex<T: ?Sized> {
+    raw: RawLock,
+    poison: poison::Flag,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: the value goes with the mutex.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: one holder at a time reaches the value, from any thread: that takes T: Send.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+// A panic under the lock poisons it: what a panic left half done is not seen unnoticed.
+impl<T: ?Sized> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
+
+/// The right to the value of a locked [`Mutex`]. Dropping it unlocks.
+#[must_use = "dropping the guard unlocks the mutex at once"]
+pub struct MutexGuard<'a, T: ?Sized + 'a> {
+    mutex: &'a Mutex<T>,
+    poison: poison::Guard,
+    /// As std's: a guard stays with who locked.
+    _not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: a shared guard gives shared access to the value.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T> Mutex<T> {
+    /// An unlocked mutex.
+    #[inline]
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex {
+            raw: RawLock::new(),
+            poison: poison::Flag::new(),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// When the mutex is poisoned; the value is in the error.
+    pub fn into_inner(self) -> LockResult<T> {
+        let poisoned = self.poison.get();
+        let value = self.data.into_inner();
+        if poisoned {
+            Err(std::sync::PoisonError::new(value))
+        } else {
+            Ok(value)
+        }
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Locks; waits while another holds the lock.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When somebody panicked while holding the lock; the guard is in the error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::sync::Mutex;
+    ///
+    /// static LOG: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    /// goroutines::go(|| LOG.lock().unwrap().push("hello")).join().unwrap();
+    /// assert_eq!(*LOG.lock().unwrap(), ["hello"]);
+    /// ```
+    #[inline]
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.raw.lock();
+        self.guard()
+    }
+
+    /// Locks if nobody holds the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when somebody holds it, [`TryLockError::Poisoned`] as for
+    /// [`lock`](Mutex::lock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::Mutex;
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(mutex.try_lock().is_err());
+    /// drop(guard);
+    /// assert!(mutex.try_lock().is_ok());
+    /// ```
+    #[inline]
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        if self.raw.try_lock() {
+            Ok(self.guard()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
+    /// The lock was just taken.
+    #[inline(always)]
+    fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.poison.wrap(MutexGuard {
+            mutex: self,
+            poison: self.poison.guard(),
+            _not_send: PhantomData,
+        })
+    }
+
+    /// Did somebody panic while holding the lock?
+    #[inline]
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get()
+    }
+
+    /// Declares the value good again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::sync::Mutex;
+    /// use std::sync::Arc;
+    ///
+    /// let mutex = Arc::new(Mutex::new(0));
+    /// let same = Arc::clone(&mutex);
+    /// let failed = goroutines::go(move || {
+    ///     let _guard = same.lock().unwrap();
+    ///     panic!("under the lock");
+    /// });
+    /// assert!(failed.join().is_err());
+    /// assert!(mutex.is_poisoned());
+    /// *mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = 1;
+    /// mutex.clear_poison();
+    /// assert_eq!(*mutex.lock().unwrap(), 1);
+    /// ```
+    #[inline]
+    pub fn clear_poison(&self) {
+        self.poison.clear();
+    }
+
+    /// The value, without locking: nobody else can reach it.
+    ///
+    /// # Errors
+    ///
+    /// When the mutex is poisoned; the value is in the error.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        let value = self.data.get_mut();
+        self.poison.wrap(value)
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => out.field("data", &&*guard),
+            Err(TryLockError::Poisoned(poisoned)) => out.field("data", &&**poisoned.get_ref()),
+            Err(TryLockError::WouldBlock) => out.field("data", &format_args!("<locked>")),
+        };
+        out.field("poisoned", &self.is_poisoned());
+        out.finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard is the one holder.
+        unsafe { &*self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard is the one holder, and borrowed mutably.
+        unsafe { &mut *self.mutex.data.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.poison.done(&self.poison);
+        // SAFETY: the guard was made when the lock was taken.
+        unsafe { self.mutex.raw.unlock() };
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

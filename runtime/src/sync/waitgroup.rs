@@ -1,0 +1,149 @@
+//! Waiting until several have finished: `crossbeam_utils::sync::WaitGroup` for goroutines.
+
+use std::{
+    cell::UnsafeCell,
+    fmt, mem,
+    sync::Arc,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use goroutines_sched::{ByteLock, GRef, current, park, ready_tail};
+
+use super::waitq::{Node, Queue};
+
+/// Lets one wait until all others are done: each holds a clone and drops it when it has finished.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::sync::WaitGroup;
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+///
+/// let done = Arc::new(AtomicU32::new(0));
+/// let group = WaitGroup::new();
+/// for _ in 0..4 {
+///     let (group, done) = (group.clone(), Arc::clone(&done));
+///     goroutines::go(move || {
+///         done.fetch_add(1, Ordering::Relaxed);
+///         drop(group);
+///     });
+/// }
+/// group.wait();
+/// assert_eq!(done.load(Ordering::Relaxed), 4);
+/// ```
+pub struct WaitGroup {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// References that have neither been dropped nor wait.
+    count: AtomicUsize,
+    lock: ByteLock,
+    /// Under `lock`.
+    waiters: UnsafeCell<Queue<GRef>>,
+}
+
+// SAFETY: `waiters` is only touched under `lock`; a GRef is Send.
+unsafe impl Sync for Inner {}
+// SAFETY: as above; the queue is empty while nobody borrows the group.
+unsafe impl Send for Inner {}
+
+impl WaitGroup {
+    /// A group with one reference, this one.
+    pub fn new() -> WaitGroup {
+        WaitGroup {
+            inner: Arc::new(Inner {
+                count: AtomicUsize::new(1),
+                lock: ByteLock::new(),
+                waiters: UnsafeCell::new(Queue::new()),
+            }),
+        }
+    }
+
+    /// Drops this reference, and waits until all others are dropped or wait as well.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    pub fn wait(self) {
+        let inner = Arc::clone(&self.inner);
+        drop(self);
+        inner.wait();
+    }
+}
+
+impl Inner {
+    fn wait(&self) {
+        // Acquire: partner is the Release in `done`.
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let node = Node::new(current());
+        self.lock.lock();
+        // Acquire: as above. The last one counts down before it takes the lock to look for waiters:
+        // either we see the 0 or it sees our node.
+        if self.count.load(Ordering::Acquire) == 0 {
+            // SAFETY: locked above.
+            return unsafe { self.lock.unlock() };
+        }
+        // SAFETY: the lock is held; the node stays here until it was taken out, which is before
+        // `park` returns. Who takes it out, for which it needs the lock that the commit gives free as
+        // its last step, makes us ready once.
+        unsafe {
+            (*self.waiters.get()).push_back(&node);
+            park(|| {
+                self.lock.unlock();
+                true
+            });
+        }
+    }
+
+    fn done(&self) {
+        // AcqRel: Release's partner is the Acquire in `wait`; Acquire's is the Release of those who
+        // were done before, so that the waiters we wake see what they did.
+        if self.count.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let mut waiters = unsafe { mem::replace(&mut *self.waiters.get(), Queue::new()) };
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        while let Some(node) = waiters.pop_front() {
+            // SAFETY: it had parked when its node could be found under the lock, stays parked until
+            // now, and only we have it.
+            unsafe { ready_tail(node.as_ref().data) };
+        }
+    }
+}
+
+impl Clone for WaitGroup {
+    fn clone(&self) -> WaitGroup {
+        // Relaxed: `self` keeps the count above 0.
+        self.inner.count.fetch_add(1, Ordering::Relaxed);
+        WaitGroup {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl Drop for WaitGroup {
+    fn drop(&mut self) {
+        self.inner.done();
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> WaitGroup {
+        WaitGroup::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Relaxed: a snapshot for people.
+        let count = self.inner.count.load(Ordering::Relaxed);
+        f.debug_struct("WaitGroup").field("count", &count).finish()
+    }
+}
