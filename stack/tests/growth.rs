@@ -216,3 +216,25 @@ fn a_fresh_stack_costs_no_page_until_it_is_used() {
     on_stack(last, || ());
     assert_eq!(count(last), 1);
 }
+
+#[test]
+fn many_threads_grow_and_reuse_stacks_at_once() {
+    std::thread::scope(|scope| {
+        for thread in 0..4_usize {
+            scope.spawn(move || {
+                let mut cache = Cache::new();
+                for round in 0..100_usize {
+                    let class = Class::ALL[(round + thread) % 3];
+                    let stack = cache.acquire(class).unwrap();
+                    let deep = stack.limit() / (2 + round % 5);
+                    let lowest = on_stack(&stack, || descend(deep));
+                    assert!(stack.contains(lowest));
+                    match round % 4 {
+                        0 => release(stack),
+                        _ => cache.release(stack),
+                    }
+                }
+            });
+        }
+    });
+}

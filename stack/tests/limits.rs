@@ -65,6 +65,26 @@ fn reuse_without_system_calls() {
     assert_eq!(status, 0, "9 is the death by a forbidden system call");
 }
 
+/// A huge page would make each parked stack cost 2 MiB, and memory that is promised would make the kernel refuse 64 GiB.
+fn arena_flags() {
+    let stack = acquire(Class::DEFAULT).unwrap();
+    let inside = stack.top() as usize - 1;
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut within = false;
+    let flags = smaps.lines().find_map(|line| {
+        let bounds = line.split_whitespace().next()?.split_once('-');
+        let bounds = bounds.and_then(|(low, high)| {
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            Some(number(low)?..number(high)?)
+        });
+        within = bounds.map_or(within, |area| area.contains(&inside));
+        line.strip_prefix("VmFlags:").filter(|_| within)
+    });
+    let flags: Vec<&str> = flags.unwrap().split_whitespace().collect();
+    assert!(flags.contains(&"nh"), "huge pages are not off: {flags:?}");
+    assert!(flags.contains(&"nr"), "memory is promised: {flags:?}");
+}
+
 /// With `mlockall(MCL_FUTURE)` the kernel fills whatever is reserved: 64 GiB would end the machine.
 fn locked_memory() {
     // SAFETY: only asks that new memory be locked.
@@ -245,6 +265,7 @@ fn play() {
         // Without soft guards each release gives memory back, because nobody knows how far the stack has grown.
         "reuse" if !soft_guards() => {}
         "reuse" => reuse_without_system_calls(),
+        "flags" => arena_flags(),
         "locked" => locked_memory(),
         "has guard advice" => assert!(has_guard_advice()),
         "little address space" => little_address_space(),
@@ -293,6 +314,11 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
 #[test]
 fn a_reused_stack_costs_no_system_call() {
     assert_success(&child("reuse", &[]));
+}
+
+#[test]
+fn an_arena_has_no_huge_pages_and_promises_no_memory() {
+    assert_success(&child("flags", &[]));
 }
 
 #[test]
