@@ -8,6 +8,7 @@ use crate::{
     find,
     g::GRef,
     m::M,
+    p::P,
     park::{current, park},
     payload::{self, Outcome, entry_of},
     run, sched,
@@ -48,7 +49,7 @@ where
     let g = sched.new_g(p)?;
     let desc = g.get();
     if options.class.is_some() || options.name.is_some() {
-        apply(g, options)?;
+        apply(g, p, options)?;
     }
     desc.entry.set(Some(entry_of::<F, T>()));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
@@ -65,9 +66,14 @@ where
 /// What is not the default. A stack of another class is taken at once, because only the default
 /// class has been admitted with the descriptor.
 #[cold]
-fn apply(g: GRef, options: Options) -> io::Result<()> {
+fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     if let Some(class) = options.class.filter(|&class| class != sched::own().class) {
-        match stack::acquire(class) {
+        let acquired = match p {
+            // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
+            Some(p) => unsafe { p.local() }.stacks.acquire(class),
+            None => stack::acquire(class),
+        };
+        match acquired {
             // SAFETY: the G is dead and ours.
             Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
             Err(error) => {
