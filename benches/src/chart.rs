@@ -22,6 +22,8 @@ const ROW: u32 = 34;
 /// Left of the bars: their names.
 const NAMES: u32 = 290;
 const MARGIN: i32 = 24;
+/// The backend knows no font metrics; so wide is a letter of size 14 at most, on average.
+const LETTER: i32 = 8;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(33, 37, 41);
 const FAINT: RGBColor = RGBColor(206, 212, 218);
@@ -83,7 +85,6 @@ fn draw(report: &Report, area: &Area<'_>) -> Drawn {
         chart.draw_series([DashedPathElement::new(line, 4, 4, INK.stroke_width(1))])?;
     }
     let name_style = text(14).pos(Pos::new(HPos::Right, VPos::Center));
-    let value_style = text(14).pos(Pos::new(HPos::Left, VPos::Center));
     for (index, line) in report.rows.iter().enumerate() {
         let middle = (report.rows.len() - index) as f64 - 0.5;
         let Line { group, summary, .. } = line;
@@ -94,7 +95,7 @@ fn draw(report: &Report, area: &Area<'_>) -> Drawn {
         let (left, _) = chart.backend_coord(&(axis.start, middle));
         let (right, y) = chart.backend_coord(&(summary.median.max(summary.p90), middle));
         area.draw_text(line.name, &name_style, (left - 10, y))?;
-        area.draw_text(&value(line), &value_style, (right + 8, y))?;
+        value_label(area, &value(line), (right + 8, y))?;
     }
     Ok(())
 }
@@ -127,11 +128,22 @@ fn legend(area: &Area<'_>) -> Drawn {
             colour(group).filled(),
         ))?;
         area.draw_text(group.name(), &text(14), (x + 20, 82))?;
-        // The backend knows no font metrics; 8 pixels a letter are enough at this size.
-        x += 20 + 8 * i32::try_from(group.name().len())? + 24;
+        x += 20 + LETTER * i32::try_from(group.name().len())? + 24;
     }
     let rest = "whisker: 10th to 90th percentile; 2.0x: twice as cheap as the futex hand-over (dashed line)";
     area.draw_text(rest, &text(14), (x, 82))?;
+    Ok(())
+}
+
+/// A text to the right of this place, on white: grid lines do not cross it.
+fn value_label(area: &Area<'_>, label: &str, (x, y): (i32, i32)) -> Drawn {
+    let width = LETTER * i32::try_from(label.chars().count())?;
+    area.draw(&Rectangle::new(
+        [(x - 3, y - 9), (x + width, y + 9)],
+        WHITE.filled(),
+    ))?;
+    let style = text(14).pos(Pos::new(HPos::Left, VPos::Center));
+    area.draw_text(label, &style, (x, y))?;
     Ok(())
 }
 

@@ -230,7 +230,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    #[cfg(feature = "goroutine-rows")]
     fn the_quoted_numbers_stand_beside_rows_that_exist() {
         let rows = rows::all();
         for id in QUOTED.iter().flat_map(|quoted| quoted.beside) {

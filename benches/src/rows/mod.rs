@@ -4,7 +4,6 @@
 //! A program that counts on control changing hands (a yield, a contended lock) counts the changes instead of believing in
 //! them.
 
-#[cfg(feature = "goroutine-rows")]
 pub mod goroutine;
 pub mod lock;
 pub mod osthread;
@@ -63,13 +62,7 @@ pub const REFERENCE: &str = "thread-futex";
 
 /// The rows in the order of the report. The goroutine rows need a runtime with one P.
 pub fn all() -> Vec<Row> {
-    [
-        &raw::ROWS[..],
-        #[cfg(feature = "goroutine-rows")]
-        &goroutine::ROWS[..],
-        &osthread::ROWS[..],
-    ]
-    .concat()
+    [&raw::ROWS[..], &goroutine::ROWS[..], &osthread::ROWS[..]].concat()
 }
 
 /// Starts the runtime with one P.
@@ -84,7 +77,6 @@ pub fn start_runtime() -> io::Result<()> {
             format!("GOMAXPROCS is `{procs}`, but one P on one CPU is what is measured; unset it");
         return Err(io::Error::other(message));
     }
-    #[cfg(feature = "goroutine-rows")]
     // SAFETY: the goroutines of the rows and of the benches use atomics, channels, a mutex, the clock and the allocator:
     // none of them hands out a reference into thread-local storage, so none is held while a goroutine parks.
     unsafe {
