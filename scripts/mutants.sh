@@ -87,7 +87,7 @@ mutants_aarch64() {
         mutant "$register is no clobber" "$(in_switch "/out(\"$register\") _,/d")"
     done
     for register in v8 v9 v10 v11 v12 v13 v14 v15; do
-        others=$(for i in x{3..17} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
+        others=$(for i in x{3..18} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
         mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/; $also_lost")"
     done
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _/')"
