@@ -23,7 +23,7 @@ const ROW: u32 = 34;
 const NAMES: u32 = 290;
 const MARGIN: i32 = 24;
 /// The backend knows no font metrics; so wide is a letter of size 14 at most, on average.
-const LETTER: i32 = 8;
+const LETTER: i32 = 7;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(33, 37, 41);
 const FAINT: RGBColor = RGBColor(206, 212, 218);
