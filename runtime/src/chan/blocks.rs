@@ -13,7 +13,10 @@
 //! block says so, and the sender brings one; a pop that empties a block keeps it as the spare or hands
 //! it out. A channel whose backlog stays within two blocks allocates twice in its life.
 
-use std::{mem::MaybeUninit, ptr::NonNull};
+use std::{
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+};
 
 /// Some messages, and the block behind.
 pub(super) struct Block<T> {
@@ -82,27 +85,28 @@ impl<T> Blocks<T> {
         None
     }
 
+    /// Moves the message at `msg` to the end.
+    ///
     /// # Safety
     ///
-    /// There is room.
+    /// There is room; `msg` points at a message, which is the list's from now on.
     #[inline(always)]
-    pub(super) unsafe fn push(&mut self, msg: T) {
+    pub(super) unsafe fn push(&mut self, msg: *const T) {
         if self.tail_at == Block::<T>::SLOTS {
             self.append_spare();
         }
-        if let Some(mut tail) = self.tail {
-            // SAFETY: blocks of the list are ours and alive; `tail_at` is below SLOTS.
-            unsafe {
-                tail.as_mut()
-                    .slots
-                    .get_unchecked_mut(self.tail_at)
-                    .write(msg)
-            };
-            self.tail_at += 1;
-            self.len += 1;
+        // SAFETY: there is a tail: either it had a free slot, or it was just appended. Blocks of the
+        // list are ours and alive; slot `tail_at` is one of theirs and empty.
+        unsafe {
+            let tail = self.tail.unwrap_unchecked().as_mut();
+            let slot = tail.slots.get_unchecked_mut(self.tail_at);
+            ptr::copy_nonoverlapping(msg, slot.as_mut_ptr(), 1);
         }
+        self.tail_at += 1;
+        self.len += 1;
     }
 
+    #[inline(never)]
     fn append_spare(&mut self) {
         let Some(spare) = self.spare.take() else {
             unreachable!("goroutines: a push without room");
@@ -117,37 +121,36 @@ impl<T> Blocks<T> {
         self.tail_at = 0;
     }
 
-    /// The oldest message, and the block that it left empty, if that one is of no more use: to be
-    /// dropped when the channel is unlocked.
+    /// Moves the oldest message to `out`. Returns the block that it left empty, if that is of no more
+    /// use: to be dropped when the channel is unlocked.
     ///
     /// # Safety
     ///
-    /// There is a message.
+    /// There is a message; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
-    pub(super) unsafe fn pop(&mut self) -> (T, Option<Box<Block<T>>>) {
+    pub(super) unsafe fn pop(&mut self, out: *mut T) -> Option<Box<Block<T>>> {
         // SAFETY: there is a message, so there is a head, and its slot `head_at` is full.
-        let msg = unsafe {
-            let head = self.head.unwrap_unchecked();
-            head.as_ref()
-                .slots
-                .get_unchecked(self.head_at)
-                .assume_init_read()
-        };
+        unsafe {
+            let head = self.head.unwrap_unchecked().as_ref();
+            let slot = head.slots.get_unchecked(self.head_at);
+            ptr::copy_nonoverlapping(slot.as_ptr(), out, 1);
+        }
         self.head_at += 1;
         self.len -= 1;
         if self.len == 0 {
             // Head and tail are one block: it starts anew, still warm.
             self.head_at = 0;
             self.tail_at = 0;
-            (msg, None)
+            None
         } else if self.head_at < Block::<T>::SLOTS {
-            (msg, None)
+            None
         } else {
-            (msg, self.unlink_head())
+            self.unlink_head()
         }
     }
 
     /// The head is empty and has a successor.
+    #[inline(never)]
     fn unlink_head(&mut self) -> Option<Box<Block<T>>> {
         let head = self.head?;
         // SAFETY: blocks of the list were leaked from boxes; this one leaves the list here.

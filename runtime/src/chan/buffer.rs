@@ -1,5 +1,7 @@
 //! What lies between the senders and the receivers of a channel: nothing, a ring, or a list.
 
+use std::mem::MaybeUninit;
+
 use super::{
     blocks::{Block, Blocks},
     ring::Ring,
@@ -47,13 +49,13 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Appends `msg`.
+    /// Moves the message at `msg` to the end.
     ///
     /// # Safety
     ///
-    /// [`Buffer::room`] says `Yes`.
+    /// [`Buffer::room`] says `Yes`; `msg` points at a message, which is the buffer's from now on.
     #[inline(always)]
-    pub(super) unsafe fn push(&mut self, msg: T) {
+    pub(super) unsafe fn push(&mut self, msg: *const T) {
         match self {
             // SAFETY: there is room, says the caller.
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
@@ -63,18 +65,22 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Takes the oldest message, and what memory it leaves over, to be dropped without the lock.
+    /// Moves the oldest message to `out`, and returns what memory it leaves over, to be dropped
+    /// without the lock.
     ///
     /// # Safety
     ///
-    /// [`Buffer::len`] is not 0.
+    /// [`Buffer::len`] is not 0; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
-    pub(super) unsafe fn pop(&mut self) -> (T, Option<Box<Block<T>>>) {
+    pub(super) unsafe fn pop(&mut self, out: *mut T) -> Option<Box<Block<T>>> {
         match self {
-            // SAFETY: there is a message, says the caller.
-            Buffer::Ring(ring) => (unsafe { ring.pop() }, None),
+            Buffer::Ring(ring) => {
+                // SAFETY: there is a message, says the caller.
+                unsafe { ring.pop(out) };
+                None
+            }
             // SAFETY: as above.
-            Buffer::Blocks(blocks) => unsafe { blocks.pop() },
+            Buffer::Blocks(blocks) => unsafe { blocks.pop(out) },
             Buffer::None | Buffer::Closed => unreachable!("goroutines: a pop without a buffer"),
         }
     }
@@ -89,8 +95,11 @@ impl<T> Buffer<T> {
 
     fn drop_messages(&mut self) {
         while self.len() > 0 {
+            let mut msg = MaybeUninit::uninit();
             // SAFETY: it is not empty.
-            drop(unsafe { self.pop() });
+            drop(unsafe { self.pop(msg.as_mut_ptr()) });
+            // SAFETY: the message was just moved there.
+            unsafe { msg.assume_init_drop() };
         }
     }
 }
@@ -113,7 +122,14 @@ impl<T> Drop for Buffer<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{collections::VecDeque, rc::Rc};
+    use std::{collections::VecDeque, mem::ManuallyDrop, rc::Rc};
+
+    fn push<T>(buffer: &mut Buffer<T>, msg: T) {
+        assert!(matches!(buffer.room(), Room::Yes));
+        let msg = ManuallyDrop::new(msg);
+        // SAFETY: there is room, and the message is given up.
+        unsafe { buffer.push(&raw const *msg) };
+    }
 
     /// Pushes and pops in a pseudo-random walk; a VecDeque is the oracle.
     fn walk<T: Clone + PartialEq + std::fmt::Debug>(
@@ -131,13 +147,17 @@ mod tests {
                     assert!(buffer.supply(Block::new()).is_none());
                 }
                 if let Room::Yes = buffer.room() {
-                    // SAFETY: there is room.
-                    unsafe { buffer.push(message(i)) };
+                    push(&mut buffer, message(i));
                     oracle.push_back(message(i));
                 }
             } else if buffer.len() > 0 {
-                // SAFETY: it is not empty.
-                assert_eq!(Some(unsafe { buffer.pop() }.0), oracle.pop_front());
+                let mut msg = MaybeUninit::uninit();
+                // SAFETY: it is not empty, and moves the message to us.
+                let msg = unsafe {
+                    drop(buffer.pop(msg.as_mut_ptr()));
+                    msg.assume_init()
+                };
+                assert_eq!(Some(msg), oracle.pop_front());
             }
             assert_eq!(buffer.len(), oracle.len());
         }
@@ -166,8 +186,7 @@ mod tests {
     fn messages_without_a_size_fill_a_ring_of_any_capacity() {
         let mut buffer = Buffer::Ring(Ring::new(usize::MAX));
         for _ in 0..3 {
-            // SAFETY: there is room for far more.
-            unsafe { buffer.push(()) };
+            push(&mut buffer, ());
         }
         assert_eq!(buffer.len(), 3);
     }

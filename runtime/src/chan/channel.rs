@@ -12,10 +12,11 @@ use goroutines_sched::{ByteLock, TIMED_OUT, arm, current, park, park_until};
 use super::{
     blocks::{Block, Blocks},
     buffer::{Buffer, Room},
+    counter::Side,
     ring::Ring,
-    waiter::{Dismissed, Outcome, Taken, Waiter, Waiters, Who, take},
+    waiter::{Dismissed, End, Taken, Waiter, Waiters, Who, take},
 };
-use crate::sync::waitq::{Node, Queue};
+use crate::sync::waitq::Queue;
 
 pub(super) struct Channel<T> {
     lock: ByteLock,
@@ -46,18 +47,6 @@ pub(super) enum Patience {
     Forever,
 }
 
-/// Why a message did not go out; it comes back.
-pub(super) enum SendFailure<T> {
-    OutOfPatience(T),
-    Disconnected(T),
-}
-
-/// Why no message came in.
-pub(super) enum RecvFailure {
-    OutOfPatience,
-    Disconnected,
-}
-
 /// What a sender has to do next.
 enum SendStep<T> {
     Deliver(Taken<T>),
@@ -76,6 +65,15 @@ enum RecvStep<T> {
 }
 
 impl<T> Core<T> {
+    /// Where those of this side wait.
+    #[inline(always)]
+    fn queue(&mut self, side: Side) -> &mut Waiters<T> {
+        match side {
+            Side::Sender => &mut self.sendq,
+            Side::Receiver => &mut self.recvq,
+        }
+    }
+
     #[inline(always)]
     fn send_step(&mut self) -> SendStep<T> {
         if self.receivers_gone {
@@ -110,8 +108,8 @@ impl<T> Core<T> {
     #[inline(always)]
     fn refill(&mut self) -> Option<Taken<T>> {
         let sender = take(&mut self.sendq)?;
-        // SAFETY: `sendq` holds senders, and one message has just been popped.
-        unsafe { self.buffer.push(sender.message()) };
+        // SAFETY: one message has just been popped; `sendq` holds senders, whose places are full.
+        unsafe { self.buffer.push(sender.place()) };
         Some(sender)
     }
 }
@@ -154,23 +152,73 @@ impl<'a, T> Locked<'a, T> {
         lock
     }
 
-    /// Waits in the queue in which `node` is, until a counterpart takes it out.
+    /// Waits in the queue of `side` until a counterpart takes us out. `place` is the message, or where
+    /// it is to go.
     ///
     /// # Safety
     ///
-    /// `node` is in a queue of this channel, with the caller's G alone.
+    /// `place` is valid, and full if we are a sender.
     #[inline(always)]
-    unsafe fn wait(self, node: &Node<Waiter<T>>) -> Outcome {
-        let lock = self.leave_locked();
-        let commit = || {
-            // SAFETY: locked above, and left to this.
-            unsafe { lock.unlock() };
-            true
+    unsafe fn wait(mut self, side: Side, place: *mut T) -> End {
+        let node = Waiter::node(Who::Alone(current()), place);
+        // SAFETY: the node stays here until `park` returns, when it has been taken out. Who takes it
+        // out, for which it needs the lock that the commit gives free as its last step, makes us
+        // ready once.
+        unsafe {
+            self.queue(side).push_back(&node);
+            let lock = self.leave_locked();
+            park(|| {
+                lock.unlock();
+                true
+            });
+        }
+        node.data.end()
+    }
+
+    /// Waits as long as `patience` says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Locked::wait`].
+    #[inline(always)]
+    unsafe fn wait_with(self, patience: Patience, side: Side, place: *mut T) -> End {
+        match patience {
+            Patience::None => End::OutOfPatience,
+            // SAFETY: passed on.
+            Patience::Until(deadline) => unsafe { self.wait_until(side, place, deadline) },
+            // SAFETY: passed on.
+            Patience::Forever => unsafe { self.wait(side, place) },
+        }
+    }
+
+    /// As [`Locked::wait`], at most until `deadline`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn wait_until(mut self, side: Side, place: *mut T, deadline: Instant) -> End {
+        if Instant::now() >= deadline {
+            return End::OutOfPatience;
+        }
+        let channel = self.0;
+        let ticket = arm();
+        let node = Waiter::node(Who::Shared(ticket), place);
+        // SAFETY: the node stays here until it was taken out, by a counterpart or below. Who wins
+        // the ticket makes us ready; the commit gives the lock free as its last step.
+        let ended_with = unsafe {
+            self.queue(side).push_back(&node);
+            let lock = self.leave_locked();
+            park_until(ticket, Some(deadline), || {
+                lock.unlock();
+                true
+            })
         };
-        // SAFETY: who takes the node out of the queue, for which it needs the lock that the commit
-        // gives free as its last step, makes us ready once.
-        unsafe { park(commit) };
-        node.data.outcome()
+        if ended_with == TIMED_OUT {
+            // SAFETY: it was put into this queue. With the lock nobody else looks at it.
+            unsafe { channel.lock().queue(side).unlink(&node) };
+        }
+        node.data.end()
     }
 }
 
@@ -207,86 +255,38 @@ impl<T> Channel<T> {
         Locked(self)
     }
 
-    /// Sends, waiting as long as `patience` says. Inlined down to the park: see the essay.
+    /// Sends the message at `msg`, waiting as long as `patience` says. Inlined down to the park: see
+    /// the essay.
+    ///
+    /// # Safety
+    ///
+    /// `msg` points at a message; after `Served` it is gone.
     #[inline(always)]
-    pub(super) fn send(&self, msg: T, patience: Patience) -> Result<(), SendFailure<T>> {
+    pub(super) unsafe fn send(&self, msg: *mut T, patience: Patience) -> End {
         loop {
             let mut core = self.lock();
             match core.send_step() {
                 SendStep::Deliver(receiver) => {
                     drop(core);
-                    receiver.deliver(msg);
-                    return Ok(());
+                    // SAFETY: `recvq` holds receivers; the message is the caller's to give.
+                    unsafe { receiver.deliver(msg) };
+                    return End::Served;
                 }
                 SendStep::Push => {
-                    // SAFETY: the step says that there is room.
+                    // SAFETY: the step says that there is room; the message is the caller's to give.
                     unsafe { core.buffer.push(msg) };
-                    return Ok(());
+                    return End::Served;
                 }
                 SendStep::BringBlock => {
                     drop(core);
                     self.bring_block();
                 }
                 SendStep::Wait => {
-                    return match patience {
-                        Patience::None => Err(SendFailure::OutOfPatience(msg)),
-                        Patience::Until(deadline) => self.wait_to_send_until(core, msg, deadline),
-                        Patience::Forever => self.wait_to_send(core, msg),
-                    };
+                    // SAFETY: `msg` is full and stays while we wait.
+                    return unsafe { core.wait_with(patience, Side::Sender, msg) };
                 }
-                SendStep::Disconnected => return Err(SendFailure::Disconnected(msg)),
+                SendStep::Disconnected => return End::Disconnected,
             }
-        }
-    }
-
-    #[inline(always)]
-    fn wait_to_send(&self, mut core: Locked<'_, T>, msg: T) -> Result<(), SendFailure<T>> {
-        let node = Waiter::sender(Who::Alone(current()), msg);
-        // SAFETY: the node stays here until `wait` returns, when it has been taken out.
-        let outcome = unsafe {
-            core.sendq.push_back(&node);
-            core.wait(&node)
-        };
-        match outcome {
-            Outcome::Served => Ok(()),
-            // SAFETY: nobody took the message.
-            _ => Err(SendFailure::Disconnected(unsafe { node.data.message() })),
-        }
-    }
-
-    fn wait_to_send_until(
-        &self,
-        mut core: Locked<'_, T>,
-        msg: T,
-        deadline: Instant,
-    ) -> Result<(), SendFailure<T>> {
-        if Instant::now() >= deadline {
-            drop(core);
-            return Err(SendFailure::OutOfPatience(msg));
-        }
-        let ticket = arm();
-        let node = Waiter::sender(Who::Shared(ticket), msg);
-        // SAFETY: the node stays here until it was taken out, by a counterpart or below. Who wins
-        // the ticket makes us ready; the commit gives the lock free as its last step.
-        let ended_with = unsafe {
-            core.sendq.push_back(&node);
-            let lock = core.leave_locked();
-            park_until(ticket, Some(deadline), || {
-                lock.unlock();
-                true
-            })
-        };
-        if ended_with == TIMED_OUT {
-            // SAFETY: it was put into this queue, and its message was not taken.
-            return Err(SendFailure::OutOfPatience(unsafe {
-                self.lock().sendq.unlink(&node);
-                node.data.message()
-            }));
-        }
-        match node.data.outcome() {
-            Outcome::Served => Ok(()),
-            // SAFETY: nobody took the message.
-            _ => Err(SendFailure::Disconnected(unsafe { node.data.message() })),
         }
     }
 
@@ -299,82 +299,38 @@ impl<T> Channel<T> {
         drop(not_needed);
     }
 
-    /// Receives, waiting as long as `patience` says. Inlined down to the park: see the essay.
+    /// Receives into `out`, waiting as long as `patience` says. Inlined down to the park: see the
+    /// essay.
+    ///
+    /// # Safety
+    ///
+    /// `out` may be written; after `Served` the message there is the caller's.
     #[inline(always)]
-    pub(super) fn recv(&self, patience: Patience) -> Result<T, RecvFailure> {
+    pub(super) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
         let mut core = self.lock();
         match core.recv_step() {
             RecvStep::Pop => {
                 // SAFETY: the step says that there is a message.
-                let (msg, spent) = unsafe { core.buffer.pop() };
+                let spent = unsafe { core.buffer.pop(out) };
                 let sender = core.refill();
                 drop(core);
-                drop(spent);
                 if let Some(sender) = sender {
                     sender.served();
                 }
-                Ok(msg)
+                if spent.is_some() {
+                    free_block(spent);
+                }
+                End::Served
             }
             RecvStep::Collect(sender) => {
                 drop(core);
-                // SAFETY: `sendq` holds senders; once.
-                let msg = unsafe { sender.message() };
-                sender.served();
-                Ok(msg)
+                // SAFETY: `sendq` holds senders.
+                unsafe { sender.collect(out) };
+                End::Served
             }
-            RecvStep::Wait => match patience {
-                Patience::None => Err(RecvFailure::OutOfPatience),
-                Patience::Until(deadline) => self.wait_to_recv_until(core, deadline),
-                Patience::Forever => self.wait_to_recv(core),
-            },
-            RecvStep::Disconnected => Err(RecvFailure::Disconnected),
-        }
-    }
-
-    #[inline(always)]
-    fn wait_to_recv(&self, mut core: Locked<'_, T>) -> Result<T, RecvFailure> {
-        let node = Waiter::receiver(Who::Alone(current()));
-        // SAFETY: the node stays here until `wait` returns, when it has been taken out.
-        let outcome = unsafe {
-            core.recvq.push_back(&node);
-            core.wait(&node)
-        };
-        match outcome {
-            // SAFETY: the sender has filled the slot.
-            Outcome::Served => Ok(unsafe { node.data.message() }),
-            _ => Err(RecvFailure::Disconnected),
-        }
-    }
-
-    fn wait_to_recv_until(
-        &self,
-        mut core: Locked<'_, T>,
-        deadline: Instant,
-    ) -> Result<T, RecvFailure> {
-        if Instant::now() >= deadline {
-            return Err(RecvFailure::OutOfPatience);
-        }
-        let ticket = arm();
-        let node = Waiter::receiver(Who::Shared(ticket));
-        // SAFETY: the node stays here until it was taken out, by a counterpart or below. Who wins
-        // the ticket makes us ready; the commit gives the lock free as its last step.
-        let ended_with = unsafe {
-            core.recvq.push_back(&node);
-            let lock = core.leave_locked();
-            park_until(ticket, Some(deadline), || {
-                lock.unlock();
-                true
-            })
-        };
-        if ended_with == TIMED_OUT {
-            // SAFETY: it was put into this queue.
-            unsafe { self.lock().recvq.unlink(&node) };
-            return Err(RecvFailure::OutOfPatience);
-        }
-        match node.data.outcome() {
-            // SAFETY: the sender has filled the slot.
-            Outcome::Served => Ok(unsafe { node.data.message() }),
-            _ => Err(RecvFailure::Disconnected),
+            // SAFETY: `out` stays while we wait.
+            RecvStep::Wait => unsafe { core.wait_with(patience, Side::Receiver, out) },
+            RecvStep::Disconnected => End::Disconnected,
         }
     }
 
@@ -412,4 +368,10 @@ impl<T> Channel<T> {
     pub(super) fn capacity(&self) -> Option<usize> {
         self.capacity
     }
+}
+
+#[cold]
+#[inline(never)]
+fn free_block<T>(block: Option<Box<Block<T>>>) {
+    drop(block);
 }

@@ -2,15 +2,17 @@
 
 use std::{
     fmt,
+    mem::MaybeUninit,
     panic::{RefUnwindSafe, UnwindSafe},
     time::{Duration, Instant},
 };
 
 use super::{
     RecvError, RecvTimeoutError, TryRecvError,
-    channel::{Patience, RecvFailure},
+    channel::Patience,
     counter::{Handle, Side},
     iter::{Iter, TryIter},
+    waiter::End,
 };
 
 /// The receiving side of a channel. Clones share the messages: each message goes to one of them. When
@@ -69,10 +71,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        match self.handle.channel().recv(Patience::Forever) {
-            Ok(msg) => Ok(msg),
-            Err(_) => Err(RecvError),
-        }
+        self.recv_with(Patience::Forever).map_err(|_| RecvError)
     }
 
     /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
@@ -96,11 +95,10 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.handle.channel().recv(Patience::None) {
-            Ok(msg) => Ok(msg),
-            Err(RecvFailure::OutOfPatience) => Err(TryRecvError::Empty),
-            Err(RecvFailure::Disconnected) => Err(TryRecvError::Disconnected),
-        }
+        self.recv_with(Patience::None).map_err(|end| match end {
+            End::Disconnected => TryRecvError::Disconnected,
+            _ => TryRecvError::Empty,
+        })
     }
 
     /// As [`recv`](Receiver::recv), but waits at most for `timeout`.
@@ -143,10 +141,21 @@ impl<T> Receiver<T> {
     ///
     /// When the time is up, and when the channel is empty and every sender is gone.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        match self.handle.channel().recv(Patience::Until(deadline)) {
-            Ok(msg) => Ok(msg),
-            Err(RecvFailure::OutOfPatience) => Err(RecvTimeoutError::Timeout),
-            Err(RecvFailure::Disconnected) => Err(RecvTimeoutError::Disconnected),
+        self.recv_with(Patience::Until(deadline))
+            .map_err(|end| match end {
+                End::Disconnected => RecvTimeoutError::Disconnected,
+                _ => RecvTimeoutError::Timeout,
+            })
+    }
+
+    #[inline(always)]
+    fn recv_with(&self, patience: Patience) -> Result<T, End> {
+        let mut msg = MaybeUninit::uninit();
+        // SAFETY: `msg` can be written.
+        match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), patience) } {
+            // SAFETY: it was.
+            End::Served => Ok(unsafe { msg.assume_init() }),
+            end => Err(end),
         }
     }
 

@@ -10,7 +10,7 @@
 //!
 //! The messages are dropped by its owner (see buffer.rs), not by the ring.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, ptr};
 
 pub(super) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
@@ -52,26 +52,37 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Moves the message at `msg` to the end.
+    ///
     /// # Safety
     ///
-    /// The ring is not full.
+    /// The ring is not full; `msg` points at a message, which is the ring's from now on.
     #[inline(always)]
-    pub(super) unsafe fn push(&mut self, msg: T) {
+    pub(super) unsafe fn push(&mut self, msg: *const T) {
         let place = self.place(self.len);
-        // SAFETY: `head` is below the capacity and `len` too (not full), so `place` wraps to a slot.
-        unsafe { self.slots.get_unchecked_mut(place) }.write(msg);
+        // SAFETY: `head` is below the capacity and `len` too (not full), so `place` wraps to a slot;
+        // it is empty, and `msg` lies elsewhere.
+        unsafe {
+            let slot = self.slots.get_unchecked_mut(place);
+            ptr::copy_nonoverlapping(msg, slot.as_mut_ptr(), 1);
+        }
         self.len += 1;
     }
 
+    /// Moves the oldest message to `out`.
+    ///
     /// # Safety
     ///
-    /// The ring is not empty.
+    /// The ring is not empty; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
-    pub(super) unsafe fn pop(&mut self) -> T {
-        // SAFETY: `head` is below the capacity, and the first `len` slots from it are full.
-        let msg = unsafe { self.slots.get_unchecked(self.head).assume_init_read() };
+    pub(super) unsafe fn pop(&mut self, out: *mut T) {
+        // SAFETY: `head` is below the capacity, the first `len` slots from it are full, and `out`
+        // lies elsewhere.
+        unsafe {
+            let slot = self.slots.get_unchecked(self.head);
+            ptr::copy_nonoverlapping(slot.as_ptr(), out, 1);
+        }
         self.head = self.place(1);
         self.len -= 1;
-        msg
     }
 }

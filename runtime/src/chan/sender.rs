@@ -2,14 +2,16 @@
 
 use std::{
     fmt,
+    mem::ManuallyDrop,
     panic::{RefUnwindSafe, UnwindSafe},
     time::{Duration, Instant},
 };
 
 use super::{
     SendError, SendTimeoutError, TrySendError,
-    channel::{Patience, SendFailure},
+    channel::Patience,
     counter::{Handle, Side},
+    waiter::End,
 };
 
 /// The sending side of a channel. Clones send into the same channel; when the last one is dropped the
@@ -68,11 +70,9 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, msg: T) -> Result<(), SendError<T>> {
-        match self.handle.channel().send(msg, Patience::Forever) {
+        match self.send_with(msg, Patience::Forever) {
             Ok(()) => Ok(()),
-            Err(SendFailure::Disconnected(msg) | SendFailure::OutOfPatience(msg)) => {
-                Err(SendError(msg))
-            }
+            Err((_, msg)) => Err(SendError(msg)),
         }
     }
 
@@ -95,10 +95,10 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, msg: T) -> Result<(), TrySendError<T>> {
-        match self.handle.channel().send(msg, Patience::None) {
+        match self.send_with(msg, Patience::None) {
             Ok(()) => Ok(()),
-            Err(SendFailure::OutOfPatience(msg)) => Err(TrySendError::Full(msg)),
-            Err(SendFailure::Disconnected(msg)) => Err(TrySendError::Disconnected(msg)),
+            Err((End::Disconnected, msg)) => Err(TrySendError::Disconnected(msg)),
+            Err((_, msg)) => Err(TrySendError::Full(msg)),
         }
     }
 
@@ -142,10 +142,21 @@ impl<T> Sender<T> {
     ///
     /// When the time is up, and when every receiver is gone. The message is in the error.
     pub fn send_deadline(&self, msg: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        match self.handle.channel().send(msg, Patience::Until(deadline)) {
+        match self.send_with(msg, Patience::Until(deadline)) {
             Ok(()) => Ok(()),
-            Err(SendFailure::OutOfPatience(msg)) => Err(SendTimeoutError::Timeout(msg)),
-            Err(SendFailure::Disconnected(msg)) => Err(SendTimeoutError::Disconnected(msg)),
+            Err((End::Disconnected, msg)) => Err(SendTimeoutError::Disconnected(msg)),
+            Err((_, msg)) => Err(SendTimeoutError::Timeout(msg)),
+        }
+    }
+
+    /// The message stays where it is until it went over: a large one is copied once.
+    #[inline(always)]
+    fn send_with(&self, msg: T, patience: Patience) -> Result<(), (End, T)> {
+        let mut msg = ManuallyDrop::new(msg);
+        // SAFETY: `msg` is a message, and given up unless it comes back.
+        match unsafe { self.handle.channel().send(&raw mut *msg, patience) } {
+            End::Served => Ok(()),
+            end => Err((end, ManuallyDrop::into_inner(msg))),
         }
     }
 

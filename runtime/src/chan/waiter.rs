@@ -1,17 +1,16 @@
-//! Who waits in a channel: a node on its stack with a slot for one message.
+//! Who waits in a channel: a node on its stack that says where its message lies, or is to go.
 //!
-//! The slot of a waiting receiver is empty and is filled by a sender; the slot of a waiting sender
-//! holds its message and is emptied by a receiver, or given back to it when the channel is
-//! disconnected or the time is up.
+//! A waiting receiver's place is empty and is filled by a sender. A waiting sender's place holds its
+//! message and is emptied by a receiver; or it stays full, when the channel is disconnected or the
+//! time is up. The place lies on the waiter's stack, too.
 //!
 //! ```text
-//!              outcome
-//!   Waiting ──────────► Served        a counterpart filled or emptied the slot
-//!      │  └───────────► Disconnected  the other side is gone; a sender's slot is full
-//!      └ (the ticket was claimed by the timer: the waiter unlinks its node itself)
+//!   OutOfPatience ──► Served         a counterpart filled or emptied the place
+//!     (what it is if  ──► Disconnected  the other side is gone; the place is as it was
+//!      nobody comes)
 //! ```
 
-use std::{cell::Cell, cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
+use std::{cell::Cell, ptr, ptr::NonNull};
 
 use goroutines_sched::{GRef, Ticket, ready, ready_tail};
 
@@ -38,64 +37,43 @@ impl Who {
     }
 }
 
-/// How the wait ended.
+/// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
-    /// It has not.
-    Waiting,
+#[must_use = "only `Served` moved the message"]
+pub(super) enum End {
     /// The message went over.
     Served,
     /// The other side is gone, no message went over.
     Disconnected,
+    /// Nobody came in time.
+    OutOfPatience,
 }
 
 /// One who waits to send or to receive.
 pub(super) struct Waiter<T> {
     who: Who,
-    outcome: Cell<Outcome>,
-    slot: UnsafeCell<MaybeUninit<T>>,
+    place: *mut T,
+    end: Cell<End>,
 }
 
 /// The waiters of one direction, oldest first.
 pub(super) type Waiters<T> = Queue<Waiter<T>>;
 
 impl<T> Waiter<T> {
-    /// A receiver: the slot is empty.
+    /// `place` is valid while the node is in a queue, and until its taker wakes `who`.
     #[inline(always)]
-    pub(super) fn receiver(who: Who) -> Node<Waiter<T>> {
+    pub(super) fn node(who: Who, place: *mut T) -> Node<Waiter<T>> {
         Node::new(Waiter {
             who,
-            outcome: Cell::new(Outcome::Waiting),
-            slot: UnsafeCell::new(MaybeUninit::uninit()),
-        })
-    }
-
-    /// A sender: the slot holds `msg`.
-    #[inline(always)]
-    pub(super) fn sender(who: Who, msg: T) -> Node<Waiter<T>> {
-        Node::new(Waiter {
-            who,
-            outcome: Cell::new(Outcome::Waiting),
-            slot: UnsafeCell::new(MaybeUninit::new(msg)),
+            place,
+            end: Cell::new(End::OutOfPatience),
         })
     }
 
     /// How the wait ended. For the waiter, after it was woken.
     #[inline(always)]
-    pub(super) fn outcome(&self) -> Outcome {
-        self.outcome.get()
-    }
-
-    /// Moves the message out of the slot.
-    ///
-    /// # Safety
-    ///
-    /// The slot is full, and the caller owns it: the waiter after its wait, the taker before it wakes
-    /// the waiter.
-    #[inline(always)]
-    pub(super) unsafe fn message(&self) -> T {
-        // SAFETY: full and ours, says the caller.
-        unsafe { (*self.slot.get()).assume_init_read() }
+    pub(super) fn end(&self) -> End {
+        self.end.get()
     }
 }
 
@@ -128,31 +106,42 @@ impl<T> Taken<T> {
         unsafe { &self.0.as_ref().data }
     }
 
-    /// Hands `msg` to this receiver and wakes it.
-    #[inline(always)]
-    pub(super) fn deliver(self, msg: T) {
-        let waiter = self.waiter();
-        // SAFETY: the slot of a parked receiver is the taker's.
-        unsafe { (*waiter.slot.get()).write(msg) };
-        self.served();
-    }
-
-    /// Takes the message of this sender, which must be woken with [`Taken::served`] next.
+    /// Moves the message at `msg` to this receiver and wakes it.
     ///
     /// # Safety
     ///
-    /// It is a sender, and this is called once.
+    /// It is a receiver; `msg` points at a message, which is the receiver's from now on.
     #[inline(always)]
-    pub(super) unsafe fn message(&self) -> T {
-        // SAFETY: the slot of a parked sender is full and the taker's.
-        unsafe { self.waiter().message() }
+    pub(super) unsafe fn deliver(self, msg: *const T) {
+        // SAFETY: the place of a parked receiver is valid and the taker's, and not the sender's.
+        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place, 1) };
+        self.served();
     }
 
-    /// Wakes the waiter: its message went over. It runs next on this P.
+    /// Moves the message of this sender to `out` and wakes it.
+    ///
+    /// # Safety
+    ///
+    /// It is a sender; `out` may be written, and what is there then is the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn collect(self, out: *mut T) {
+        // SAFETY: the place of a parked sender is full and the taker's, and not the receiver's.
+        unsafe { ptr::copy_nonoverlapping(self.waiter().place, out, 1) };
+        self.served();
+    }
+
+    /// Where the message of this sender lies: for one who moves it, and then wakes the sender with
+    /// [`Taken::served`].
+    #[inline(always)]
+    pub(super) fn place(&self) -> *const T {
+        self.waiter().place
+    }
+
+    /// Wakes the waiter, whose message went over. It runs next on this P.
     #[inline(always)]
     pub(super) fn served(self) {
         let waiter = self.waiter();
-        waiter.outcome.set(Outcome::Served);
+        waiter.end.set(End::Served);
         let g = waiter.who.g();
         // SAFETY: it had parked when its node could be found under the channel's lock, and being the
         // taker makes us the one who wakes it.
@@ -162,7 +151,7 @@ impl<T> Taken<T> {
     /// Wakes the waiter: the other side is gone. It runs when its turn comes.
     fn disconnected(self) {
         let waiter = self.waiter();
-        waiter.outcome.set(Outcome::Disconnected);
+        waiter.end.set(End::Disconnected);
         let g = waiter.who.g();
         // SAFETY: as in `served`.
         unsafe { ready_tail(g) };
