@@ -40,9 +40,7 @@ const PAUSES: u32 = 16;
 pub(crate) fn next(m: &'static M) -> GRef {
     let sched = sched::own();
     let word = loop {
-        let Some(p) = m.p() else {
-            fatal::throw(format_args!("an M looks for work without a P"));
-        };
+        let p = m.own_p();
         if let Some(word) = pick(sched, m, p) {
             break word;
         }
@@ -82,10 +80,13 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         }
     }
     if let Some(word) = p.ring.take_next().or_else(|| p.ring.pop()) {
-        look_ahead(p);
-        // What lies behind it may have come here without waking anybody.
-        if sched.idle.may_wake() && !p.ring.is_empty() {
-            sched.wake();
+        let left = p.ring.len();
+        if left > 0 {
+            look_ahead(p, left);
+            // What lies behind it may have come here without waking anybody.
+            if sched.idle.may_wake() {
+                sched.wake();
+            }
         }
         return Some(word);
     }
@@ -95,15 +96,13 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
 /// Fetches what the next rounds will touch while this one runs: with many goroutines each of them is
 /// cold when its turn comes.
 #[inline(always)]
-fn look_ahead(p: &P) {
+fn look_ahead(p: &P, left: u32) {
     // SAFETY: rings hold words of Gs.
     unsafe {
-        if let Some(word) = p.ring.peek(1) {
-            prefetch_g(word);
+        if left > 1 {
+            prefetch_g(p.ring.peek(1));
         }
-        if let Some(word) = p.ring.peek(0) {
-            prefetch_stack(word);
-        }
+        prefetch_stack(p.ring.peek(0));
     }
 }
 
@@ -235,32 +234,25 @@ fn fire_due(from: &P, to: &'static P) -> bool {
         let won = ticket.claim(TIMED_OUT);
         if won {
             // The G is parked: `Timers::insert_and` held the lock until it was.
-            push(sched::own(), to, ticket.g());
+            push(to, ticket.g());
         }
         won
     })
 }
 
-/// On g0, inside a commit: the P of this M.
-pub(crate) fn p_of_g0() -> &'static P {
-    match current_m().and_then(M::p) {
-        Some(p) => p,
-        None => fatal::throw(format_args!("a commit runs without a P")),
-    }
-}
-
 /// Appends `g` to the ring of `p`, which the caller owns, or to the global queue when that is full.
 #[inline]
-pub(crate) fn push(sched: &'static Sched, p: &P, g: GRef) {
+pub(crate) fn push(p: &P, g: GRef) {
     g.get().status.set(Status::Runnable);
     if let Err(word) = p.ring.push(g.to_word()) {
-        spill(sched, p, word);
+        spill(p, word);
     }
 }
 
 /// The ring is full: half of it and `word` go to the global queue.
 #[cold]
-fn spill(sched: &'static Sched, p: &P, word: usize) {
+fn spill(p: &P, word: usize) {
+    let sched = sched::own();
     for old in p.ring.spill() {
         sched.inject(old);
     }
@@ -287,7 +279,7 @@ pub(crate) fn ready_next(g: GRef) {
     if let Some(old) = p.ring.put_next(g.to_word()) {
         let sched = sched::own();
         if let Err(word) = p.ring.push(old) {
-            spill(sched, p, word);
+            spill(p, word);
         }
         published(sched);
     }
@@ -300,7 +292,7 @@ pub(crate) fn ready_tail(g: GRef) {
         return ready_globally(g);
     };
     let sched = sched::own();
-    push(sched, p, g);
+    push(p, g);
     published(sched);
 }
 

@@ -49,6 +49,15 @@ impl M {
         unsafe { self.p.get().as_ref() }
     }
 
+    /// The P this M holds, where it is known to hold one: on its g0.
+    #[inline(always)]
+    pub(crate) fn own_p(&self) -> &'static P {
+        match self.p() {
+            Some(p) => p,
+            None => crate::fatal::throw(format_args!("an M runs goroutines without a P")),
+        }
+    }
+
     pub(crate) fn set_p(&self, p: Option<&'static P>) {
         self.p.set(p.map_or(ptr::null(), ptr::from_ref));
     }

@@ -42,9 +42,9 @@ unsafe impl Sync for P {}
 unsafe impl Send for P {}
 
 impl P {
-    pub(crate) fn new(number: usize) -> P {
+    pub(crate) fn new(number: usize, count: usize) -> P {
         P {
-            ring: Ring::new(),
+            ring: Ring::new(count > 1),
             timers: Timers::new(),
             tick: AtomicU32::new(0),
             local: UnsafeCell::new(Local {

@@ -38,6 +38,8 @@ pub(crate) struct Ring {
     head: Line<AtomicU32>,
     tail: Line<AtomicU32>,
     next: AtomicUsize,
+    /// May there be thieves? The only P of a process needs no locked instructions.
+    shared: bool,
     slots: Box<[AtomicUsize]>,
 }
 
@@ -46,8 +48,10 @@ pub(crate) struct Ring {
 struct Line<T>(T);
 
 impl Ring {
-    pub(crate) fn new() -> Ring {
+    /// An empty ring. Only a `shared` one may be stolen from.
+    pub(crate) fn new(shared: bool) -> Ring {
         Ring {
+            shared,
             head: Line(AtomicU32::new(0)),
             tail: Line(AtomicU32::new(0)),
             next: AtomicUsize::new(0),
@@ -93,6 +97,11 @@ impl Ring {
             }
             // Relaxed: our own write.
             let word = self.slot(head).load(Ordering::Relaxed);
+            if !self.shared {
+                // Relaxed: no other thread looks at this ring but to see whether it is empty.
+                self.head.0.store(head.wrapping_add(1), Ordering::Relaxed);
+                return Some(word);
+            }
             // Release: partner is the Acquire load of `head` in `push`. Relaxed on failure: retried.
             match self.head.0.compare_exchange_weak(
                 head,
@@ -106,16 +115,22 @@ impl Ring {
         }
     }
 
-    /// The word `distance` places behind the head, for prefetching only: it may be gone already.
+    /// The word `distance` places behind the head, for prefetching only: it may be somebody else's
+    /// already. 0 where nothing ever was.
     #[inline]
-    pub(crate) fn peek(&self, distance: u32) -> Option<usize> {
-        // Relaxed (all three): a hint; owner's own slots.
+    pub(crate) fn peek(&self, distance: u32) -> usize {
+        // Relaxed (both): a hint.
         let head = self.head.0.load(Ordering::Relaxed);
+        self.slot(head.wrapping_add(distance))
+            .load(Ordering::Relaxed)
+    }
+
+    /// How many words are in the ring (`runnext` not counted). Owner only; thieves may take some.
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        // Relaxed (both): a snapshot; the tail is our own.
         let tail = self.tail.0.load(Ordering::Relaxed);
-        (tail.wrapping_sub(head) > distance && tail.wrapping_sub(head) <= CAPACITY).then(|| {
-            self.slot(head.wrapping_add(distance))
-                .load(Ordering::Relaxed)
-        })
+        tail.wrapping_sub(self.head.0.load(Ordering::Relaxed))
     }
 
     /// Moves half of a full ring out, oldest first, to be queued elsewhere together with the word
@@ -148,6 +163,7 @@ impl Ring {
     /// Moves half of this ring into `own`, which must be empty and owned by the caller, and
     /// returns one more word to run at once. With `take_next`, a lone `runnext` may be taken too.
     pub(crate) fn steal_into(&self, own: &Ring, take_next: bool) -> Option<usize> {
+        debug_assert!(self.shared, "a thief at a ring that is not shared");
         // Relaxed: `own` belongs to the caller.
         let own_tail = own.tail.0.load(Ordering::Relaxed);
         loop {
@@ -199,17 +215,30 @@ impl Ring {
     /// Puts `word` into `runnext`; returns the word that was there, if any. Owner only.
     #[inline]
     pub(crate) fn put_next(&self, word: usize) -> Option<usize> {
-        // AcqRel: publishes the G behind `word` to a thief's `take_next`, and takes over the old one.
-        let old = self.next.swap(word, Ordering::AcqRel);
+        let old = if self.shared {
+            // AcqRel: publishes the G behind `word` to a thief's `take_next`, takes over the old one.
+            self.next.swap(word, Ordering::AcqRel)
+        } else {
+            // Relaxed (both): only the owner takes from this slot.
+            let old = self.next.load(Ordering::Relaxed);
+            self.next.store(word, Ordering::Relaxed);
+            old
+        };
         (old != 0).then_some(old)
     }
 
     /// Takes `runnext`. Anybody.
     #[inline]
     pub(crate) fn take_next(&self) -> Option<usize> {
-        // Relaxed: a hint; the swap decides.
-        if self.next.load(Ordering::Relaxed) == 0 {
+        // Relaxed: a hint where the ring is shared, the swap decides; else our own write.
+        let word = self.next.load(Ordering::Relaxed);
+        if word == 0 {
             return None;
+        }
+        if !self.shared {
+            // Relaxed: as above.
+            self.next.store(0, Ordering::Relaxed);
+            return Some(word);
         }
         // Acquire: partner is `put_next`; Relaxed on the store side would do, 0 carries nothing.
         let word = self.next.swap(0, Ordering::Acquire);

@@ -8,7 +8,8 @@ use crate::{
     fatal, find,
     g::{End, G, GRef},
     m::M,
-    park::{park, ready},
+    p::P,
+    park::{park_with, ready},
     sched,
     status::Status,
     switch::{self, Context},
@@ -19,7 +20,7 @@ pub(crate) fn schedule(m: &'static M) -> ! {
     loop {
         let g = find::next(m);
         if g.get().ctx.get().is_null() {
-            first_run(g);
+            first_run(m, g);
         }
         execute(m, g);
     }
@@ -37,7 +38,7 @@ fn execute(m: &'static M, g: GRef) {
         m.current.set(None);
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
-        if unsafe { (*commit).run() } {
+        if unsafe { (*commit).run(m) } {
             return;
         }
     }
@@ -46,11 +47,11 @@ fn execute(m: &'static M, g: GRef) {
 /// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the
 /// next one starts all use the same warm stack.
 #[inline]
-fn first_run(g: GRef) {
+fn first_run(m: &'static M, g: GRef) {
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
     if stack.is_none() {
-        *stack = Some(new_stack());
+        *stack = Some(new_stack(m));
     }
     if let Some(stack) = stack {
         // SAFETY: nothing lives on the stack, and `g` is ours.
@@ -59,10 +60,9 @@ fn first_run(g: GRef) {
 }
 
 #[inline]
-fn new_stack() -> Stack {
-    let p = find::p_of_g0();
-    // SAFETY: this M owns `p`, and nothing below parks.
-    let cache = unsafe { &mut p.local().stacks };
+fn new_stack(m: &'static M) -> Stack {
+    // SAFETY: this M owns its P, and nothing below parks.
+    let cache = unsafe { &mut m.own_p().local().stacks };
     match cache.acquire(sched::own().class) {
         Ok(stack) => stack,
         // Address space was admitted when the G was made; what is missing is the kernel's memory.
@@ -95,7 +95,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
 
 /// Ends `g` with its result in place for the handle. Returns if there is no handle any more.
 fn leave_result(g: GRef) {
-    let finish = move || match finish_on_g0(g.get()) {
+    let finish = move |m: &'static M| match finish_on_g0(m, g.get()) {
         End::HandleOwns => true,
         End::Wake(waiter) => {
             // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
@@ -106,12 +106,12 @@ fn leave_result(g: GRef) {
     };
     // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
     // holds nothing but the GRef.
-    unsafe { park(finish) };
+    unsafe { park_with(finish) };
 }
 
 /// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
 /// stack and context are taken out before, and put back if the G must run once more.
-fn finish_on_g0(g: &'static G) -> End {
+fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     // SAFETY: `g` has left its stack and nobody else knows that yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
@@ -122,31 +122,32 @@ fn finish_on_g0(g: &'static G) -> End {
         // SAFETY: no handle, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
-        give_back(stack);
+        give_back(m, stack);
     }
     end
 }
 
 /// Ends `g`, which nobody will ask after.
 fn leave_nothing(g: GRef) -> ! {
-    let free_it = move || {
+    let free_it = move |m: &'static M| {
         // SAFETY: `g` has left its stack, and no handle exists.
-        give_back(unsafe { (*g.get().stack.get()).take() });
+        give_back(m, unsafe { (*g.get().stack.get()).take() });
         g.get().ctx.set(Context::NULL);
         g.get().status.set(Status::Dead);
-        free(g);
+        free_to(m.p(), g);
         true
     };
     // SAFETY: the G is never resumed, and the closure holds nothing but the GRef.
-    unsafe { park(free_it) };
+    unsafe { park_with(free_it) };
     fatal::throw(format_args!("a goroutine ran on after its end"));
 }
 
 /// On g0: a stack back into the cache of this M's P.
-fn give_back(stack: Option<Stack>) {
+#[inline]
+fn give_back(m: &'static M, stack: Option<Stack>) {
     if let Some(stack) = stack {
-        // SAFETY: this M owns the P, and nothing below parks.
-        unsafe { find::p_of_g0().local() }.stacks.release(stack);
+        // SAFETY: this M owns its P, and nothing below parks.
+        unsafe { m.own_p().local() }.stacks.release(stack);
     }
 }
 
@@ -166,8 +167,17 @@ fn drop_outcome(g: GRef) {
 }
 
 /// Frees the descriptor of a finished goroutine, name and all.
+#[inline]
 pub(crate) fn free(g: GRef) {
+    free_to(switch::current_m().and_then(M::p), g);
+}
+
+#[inline]
+fn free_to(p: Option<&P>, g: GRef) {
     // SAFETY: the caller is the last who knows `g`.
-    unsafe { *g.get().name.get() = None };
-    sched::own().free_g(switch::current_m().and_then(M::p), g);
+    let name = unsafe { &mut *g.get().name.get() };
+    if name.is_some() {
+        *name = None;
+    }
+    sched::own().free_g(p, g);
 }

@@ -105,7 +105,7 @@ pub(crate) fn own() -> &'static Sched {
 impl Sched {
     fn new(procs: usize, class: Class) -> Sched {
         Sched {
-            ps: (0..procs).map(P::new).collect(),
+            ps: (0..procs).map(|number| P::new(number, procs)).collect(),
             inject: Injector::new(),
             idle: Idle::new(),
             class,

@@ -9,7 +9,7 @@ use crate::{
     g::GRef,
     m::M,
     p::P,
-    park::{current, park},
+    park::{current, park, park_with, running_goroutine},
     payload::{self, Outcome, entry_of},
     run, sched,
     status::Status,
@@ -172,14 +172,13 @@ impl<T> Drop for Task<T> {
 /// The goroutine goes to the tail of the run queue, and may go on on another thread.
 #[inline]
 pub fn yield_now() {
-    if !crate::on_goroutine() {
+    let Some((_, g)) = running_goroutine() else {
         return thread::yield_now();
-    }
-    let g = current();
+    };
     // SAFETY: the commit queues the goroutine, once, as its last step.
     unsafe {
-        park(|| {
-            find::push(sched::own(), find::p_of_g0(), g);
+        park_with(|m| {
+            find::push(m.own_p(), g);
             true
         });
     }

@@ -48,7 +48,7 @@ impl World {
     fn new() -> Arc<World> {
         Arc::new(World {
             idle: Idle::new(),
-            ring: Ring::new(),
+            ring: Ring::new(true),
             ms: Default::default(),
         })
     }
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn steal(&self) -> Option<usize> {
-        self.ring.steal_into(&Ring::new(), false)
+        self.ring.steal_into(&Ring::new(true), false)
     }
 
     /// An M that looks for one piece of work, as find.rs does, without the time it spends spinning.

@@ -14,7 +14,7 @@ fn drain(ring: &Ring) -> Vec<usize> {
 
 /// What a thief gets with one attempt: the word to run and what lies in its ring.
 fn rob(victim: &Ring, take_next: bool) -> Vec<usize> {
-    let own = Ring::new();
+    let own = Ring::new(true);
     let mut words: Vec<usize> = victim.steal_into(&own, take_next).into_iter().collect();
     words.extend(drain(&own));
     words
@@ -28,7 +28,7 @@ fn assert_exactly_once(mut taken: Vec<usize>, words: impl Iterator<Item = usize>
 #[test]
 fn owner_and_thief_take_each_word_once() {
     explore(None, || {
-        let ring = Arc::new(Ring::new());
+        let ring = Arc::new(Ring::new(true));
         ring.push(1).unwrap();
         let thief = thread::spawn({
             let ring = ring.clone();
@@ -46,7 +46,7 @@ fn owner_and_thief_take_each_word_once() {
 #[test]
 fn two_thieves_and_the_owner_take_each_word_once() {
     explore(Some(3), || {
-        let ring = Arc::new(Ring::new());
+        let ring = Arc::new(Ring::new(true));
         for word in 1..=3 {
             ring.push(word).unwrap();
         }
@@ -66,7 +66,7 @@ fn two_thieves_and_the_owner_take_each_word_once() {
 #[test]
 fn a_full_ring_that_wraps_loses_nothing_to_a_thief() {
     explore(Some(3), || {
-        let ring = Arc::new(Ring::new());
+        let ring = Arc::new(Ring::new(true));
         for word in 1..=CAPACITY as usize {
             ring.push(word).unwrap();
         }
@@ -91,7 +91,7 @@ fn a_full_ring_that_wraps_loses_nothing_to_a_thief() {
 #[test]
 fn runnext_is_taken_once_by_owner_or_thief() {
     explore(None, || {
-        let ring = Arc::new(Ring::new());
+        let ring = Arc::new(Ring::new(true));
         assert_eq!(ring.put_next(1), None);
         let thief = thread::spawn({
             let ring = ring.clone();
@@ -111,11 +111,11 @@ fn what_a_word_stands_for_is_visible_to_the_thief() {
     explore(None, || {
         // Plain memory, as the context in a G: loom reports a race if the ring does not order it.
         let desc = Arc::new(UnsafeCell::new(0_u32));
-        let ring = Arc::new(Ring::new());
+        let ring = Arc::new(Ring::new(true));
         let thief = thread::spawn({
             let (ring, desc) = (ring.clone(), desc.clone());
             move || {
-                if ring.steal_into(&Ring::new(), true).is_some() {
+                if ring.steal_into(&Ring::new(true), true).is_some() {
                     // SAFETY: the word is ours alone now; loom checks exactly that.
                     desc.with(|value| assert_eq!(unsafe { *value }, 7));
                 }
