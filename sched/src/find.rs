@@ -102,7 +102,11 @@ fn look_ahead(p: &P, left: u32) {
         if left > 1 {
             prefetch_g(p.ring.peek(1));
         }
-        prefetch_stack(p.ring.peek(0));
+        // Thieves may have emptied the ring meanwhile: the slot at its end may never have been used.
+        let next = p.ring.peek(0);
+        if next != 0 {
+            prefetch_stack(next);
+        }
     }
 }
 
