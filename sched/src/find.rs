@@ -44,10 +44,10 @@ pub(crate) fn next(m: &'static M) -> GRef {
         if let Some(word) = pick(sched, m, p) {
             break word;
         }
-        // Nothing at hand, or the P is wanted elsewhere.
-        if m.p().is_some()
-            && let Some(word) = search(sched, m, p)
-        {
+        if m.p().is_none() {
+            // It was handed to an M that waited for one.
+            sleep_unless_work(sched, m);
+        } else if let Some(word) = search(sched, m, p) {
             break word;
         }
     };
@@ -125,6 +125,13 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
         return Some(word);
     }
     rest(sched, m, p);
+    sleep_unless_work(sched, m);
+    None
+}
+
+/// After `rest`: I4 to I6.
+#[cold]
+fn sleep_unless_work(sched: &'static Sched, m: &'static M) {
     // I4: with the fence behind us, once more.
     if sched.any_work() || sched.earliest_timer() <= now() {
         match sched.idle.rise(m.id()) {
@@ -132,13 +139,12 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
                 take(m, p);
                 // I5: submitters relied on us while we were the spinner.
                 m.spinning.set(sched.idle.start_spinning());
-                return None;
+                return;
             }
             Rise::Woken | Rise::Stay => {}
         }
     }
     sleep(sched, m);
-    None
 }
 
 /// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
