@@ -38,6 +38,7 @@ pub(crate) fn criterion() -> Criterion {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1200))
         .sample_size(30)
+        .nresamples(10_000)
         .without_plots()
         .configure_from_args()
 }
