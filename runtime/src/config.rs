@@ -31,7 +31,8 @@ impl Config {
     }
 
     /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
-    /// says otherwise. Rounded up to 64 KiB, 256 KiB or 1 MiB.
+    /// says otherwise. Rounded up to 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
+    /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=1M`.
     pub fn stack_size(self, bytes: usize) -> Config {
         Config(self.0.stack_size(bytes))
     }

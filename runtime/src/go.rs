@@ -103,8 +103,8 @@ impl Builder {
         self
     }
 
-    /// How far its stack may grow, in bytes; rounded up to 64 KiB, 256 KiB or 1 MiB. Memory is used
-    /// page by page, as the stack needs it.
+    /// How far its stack may grow, in bytes; rounded up to 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or
+    /// 1 GiB. Memory is used page by page, as the stack needs it.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.stack_size = Some(bytes);
         self

@@ -4,6 +4,8 @@ use std::{env, error, fmt, io, num::NonZeroUsize, thread};
 
 use goroutines_stack::{Class, SizeError};
 
+use crate::size;
+
 /// More Ps than any machine has CPUs; a larger number is a mistake.
 pub(crate) const MAX_PROCS: usize = 4096;
 
@@ -26,6 +28,8 @@ pub enum StartError {
     Procs(usize),
     /// [`Config::stack_size`] was given 0 or more than the largest window.
     StackSize(SizeError),
+    /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
+    GoroutineStack(String, Option<SizeError>),
     /// The operating system refused something: what, and why.
     Os(&'static str, io::Error),
 }
@@ -46,6 +50,15 @@ impl fmt::Display for StartError {
                 "Config::procs: {value} processors; give a number from 1 to {MAX_PROCS}"
             ),
             StartError::StackSize(error) => write!(f, "Config::stack_size: {error}"),
+            StartError::GoroutineStack(value, None) => write!(
+                f,
+                "goroutines::start: GOROUTINE_STACK is `{value}`, which is not a size; set it to {}, \
+                 at most 1G, or unset it",
+                size::FORM
+            ),
+            StartError::GoroutineStack(value, Some(error)) => {
+                write!(f, "goroutines::start: GOROUTINE_STACK is `{value}`: {error}")
+            }
             StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
         }
     }
@@ -55,7 +68,9 @@ impl error::Error for StartError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             StartError::Os(_, error) => Some(error),
-            StartError::StackSize(error) => Some(error),
+            StartError::StackSize(error) | StartError::GoroutineStack(_, Some(error)) => {
+                Some(error)
+            }
             _ => None,
         }
     }
@@ -76,7 +91,8 @@ impl Config {
     }
 
     /// How far the stack of a goroutine may grow, in bytes, where its builder says nothing else.
-    /// Rounded up to the next window: 64 KiB, 256 KiB or 1 MiB.
+    /// Rounded up to the next window: 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
+    /// variable `GOROUTINE_STACK` wins over it.
     #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Config {
         self.stack_size = Some(bytes);
@@ -88,6 +104,10 @@ impl Config {
         let class = match self.stack_size {
             None => Class::DEFAULT,
             Some(bytes) => Class::for_size(bytes).map_err(StartError::StackSize)?,
+        };
+        let class = match env::var_os("GOROUTINE_STACK") {
+            Some(value) => parse_stack(&value.to_string_lossy())?,
+            None => class,
         };
         if let Some(procs) = self.procs
             && !(1..=MAX_PROCS).contains(&procs)
@@ -112,9 +132,37 @@ fn parse_procs(value: &str) -> Result<usize, StartError> {
     }
 }
 
+/// `GOROUTINE_STACK` as a class; empty counts as not a size.
+fn parse_stack(value: &str) -> Result<Class, StartError> {
+    let bad = |error| StartError::GoroutineStack(value.to_owned(), error);
+    let bytes = size::parse(value).ok_or_else(|| bad(None))?;
+    Class::for_size(bytes).map_err(|error| bad(Some(error)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn goroutine_stack_is_a_size_that_a_stack_can_have() {
+        for (value, window) in [("1M", 1 << 20), ("100000", 256 << 10), ("2 MiB", 8 << 20)] {
+            assert_eq!(parse_stack(value).unwrap().window(), window);
+        }
+        for (bad, words) in [
+            ("", "is not a size"),
+            ("big", "is not a size"),
+            ("-1", "K, M or G"),
+            ("0", "1 to 1073741824 bytes"),
+            ("2G", "at most 1073741824 bytes"),
+        ] {
+            let error = parse_stack(bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("GOROUTINE_STACK is `{bad}`")),
+                "{error}"
+            );
+            assert!(error.contains(words), "{error}");
+        }
+    }
 
     #[test]
     fn gomaxprocs_is_a_positive_integer() {

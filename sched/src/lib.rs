@@ -64,6 +64,8 @@ mod sched;
 mod status;
 #[cfg(not(loom))]
 mod switch;
+mod size;
+#[cfg(not(loom))]
 mod sync;
 #[cfg(not(loom))]
 mod task;

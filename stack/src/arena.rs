@@ -31,7 +31,7 @@ use crate::lifo::Lifo;
 use crate::map;
 use crate::window::{HARD_GUARD, Stack};
 
-/// The size of the first chunk where address space is plentiful.
+/// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
 const CHUNK: usize = 64 << 30;
 
 /// Chunks an arena can have. Each doubles the arena, so a few rows are used; many only where address space is scarce and

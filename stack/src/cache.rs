@@ -1,8 +1,9 @@
 //! The stack cache of a P: a small LIFO list for each class, in front of the shared ones.
 //!
 //! The stack released last is the warmest, so it is the next one used: goroutines that never park all run on one hot
-//! stack. A list holds up to [`BOUND`] windows; beyond that the coldest [`BATCH`] move to the shared list, and an empty
-//! list fetches [`BATCH`]. A fresh window gets its guards when it is used and not when it is fetched.
+//! stack. A list holds up to [`BOUND`] windows, fewer of the large ones (see [`bound`]); beyond that the coldest quarter of
+//! them moves to the shared list, and an empty list fetches as many. A fresh window gets its guards when it is used and not
+//! when it is fetched.
 //!
 //! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
 //! [`reserve`] before it keeps any; where that is refused it keeps none and passes everything on.
@@ -14,8 +15,23 @@ use crate::class::{CLASSES, Class};
 use crate::lifo::{BOUND, Lifo};
 use crate::window::Stack;
 
-/// Windows that move at once between a cache and the shared list.
-const BATCH: usize = 16;
+/// Address space that a list may hold. It bounds the number of large windows, because each may keep a first step of memory.
+const BOUND_BYTES: usize = 256 << 20;
+
+/// How many windows of `class` a list may hold.
+const fn bound(class: Class) -> usize {
+    let windows = BOUND_BYTES / class.window();
+    match windows {
+        0..4 => 4,
+        4..BOUND => windows,
+        _ => BOUND,
+    }
+}
+
+/// Windows of `class` that move at once between a cache and the shared list.
+const fn batch(class: Class) -> usize {
+    bound(class) / 4
+}
 
 /// Stacks at hand for one P. Needs no lock: it has one owner.
 ///
@@ -37,7 +53,7 @@ struct List {
     free: Lifo,
     /// Claimed and not carved yet.
     fresh: Range,
-    /// Windows this list may hold, carved or not: [`BOUND`] once admitted, 0 before and where that is refused.
+    /// Windows this list may hold, carved or not: [`bound`] once admitted, 0 before and where that is refused.
     room: usize,
     /// Stacks that `free` may hold: the room that `fresh` leaves.
     limit: usize,
@@ -59,7 +75,7 @@ impl List {
             if !self.admit(class) {
                 return arena::acquire(class);
             }
-            self.fresh = arena::refill(class, BATCH, |stack| self.free.push(stack))?;
+            self.fresh = arena::refill(class, batch(class), |stack| self.free.push(stack))?;
         }
         let stack = match self.free.pop() {
             Some(stack) => Ok(stack),
@@ -79,16 +95,16 @@ impl List {
             return arena::release(stack);
         }
         if self.free.len() >= self.limit {
-            arena::give_back(class, &mut self.free, BATCH, Range::EMPTY);
+            arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
         }
         self.free.push(stack);
     }
 
     /// Whether windows may be kept here.
     fn admit(&mut self, class: Class) -> bool {
-        if self.room == 0 && arena::reserve(class, BOUND).is_ok() {
-            self.room = BOUND;
-            self.limit = BOUND;
+        if self.room == 0 && arena::reserve(class, bound(class)).is_ok() {
+            self.room = bound(class);
+            self.limit = bound(class);
         }
         self.room > 0
     }
@@ -162,18 +178,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn large_windows_are_kept_in_small_numbers() {
+        let bounds: Vec<usize> = Class::ALL.iter().map(|&class| bound(class)).collect();
+        assert_eq!(bounds, [64, 64, 64, 32, 4, 4]);
+    }
+
+    #[test]
     fn a_cache_never_holds_more_than_it_admitted() {
+        for &class in Class::ALL {
+            waves(class);
+        }
+    }
+
+    fn waves(class: Class) {
         let mut cache = Cache::new();
         let mut held = Vec::new();
         for round in 0..200_usize {
             // Waves of growing size, so that refills of fresh windows meet lists that fill up.
             for _ in 0..round % 97 {
-                held.push(cache.acquire(Class::LARGEST).unwrap());
-                check(&cache);
+                held.push(cache.acquire(class).unwrap());
+                check(&cache, class);
             }
             while held.len() > round % 7 {
                 cache.release(held.pop().unwrap());
-                check(&cache);
+                check(&cache, class);
             }
             if round % 50 == 49 {
                 cache.drain();
@@ -181,12 +209,12 @@ mod tests {
         }
         held.into_iter().for_each(|stack| cache.release(stack));
         cache.drain();
-        let list = &cache.lists[Class::LARGEST.index()];
+        let list = &cache.lists[class.index()];
         assert_eq!((list.free.len(), list.fresh.len(), list.room), (0, 0, 0));
     }
 
-    fn check(cache: &Cache) {
-        let list = &cache.lists[Class::LARGEST.index()];
+    fn check(cache: &Cache, class: Class) {
+        let list = &cache.lists[class.index()];
         assert!(list.free.len() + list.fresh.len() <= list.room);
     }
 }

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::io;
 
-/// The window sizes in bytes, smallest first. 8 MiB, 64 MiB and 1 GiB become rows here.
-const WINDOWS: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
+/// The window sizes in bytes, smallest first.
+const WINDOWS: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20, 1 << 30];
 
 /// How many classes there are.
 pub(crate) const CLASSES: usize = WINDOWS.len();
@@ -133,17 +133,20 @@ mod tests {
         assert_eq!(Class::for_size(1).unwrap().window(), 64 << 10);
         assert_eq!(Class::for_size(64 << 10).unwrap().window(), 64 << 10);
         assert_eq!(Class::for_size((64 << 10) + 1).unwrap().window(), 256 << 10);
-        assert_eq!(Class::for_size(1 << 20).unwrap(), Class::LARGEST);
+        assert_eq!(Class::for_size(1 << 20).unwrap().window(), 1 << 20);
+        assert_eq!(Class::for_size((1 << 20) + 1).unwrap().window(), 8 << 20);
+        assert_eq!(Class::for_size(9 << 20).unwrap().window(), 64 << 20);
+        assert_eq!(Class::for_size(1 << 30).unwrap(), Class::LARGEST);
         assert_eq!(Class::DEFAULT.window(), 256 << 10);
     }
 
     #[test]
     fn a_size_no_class_can_serve_is_named_with_the_remedy() {
         let zero = Class::for_size(0).unwrap_err().to_string();
-        assert!(zero.contains("stack size 0 ") && zero.contains("1048576"));
-        let huge = Class::for_size((1 << 20) + 1).unwrap_err();
-        assert!(huge.to_string().contains("stack size 1048577 "));
-        assert!(huge.to_string().contains("at most 1048576 bytes"));
+        assert!(zero.contains("stack size 0 ") && zero.contains("1073741824"));
+        let huge = Class::for_size((1 << 30) + 1).unwrap_err();
+        assert!(huge.to_string().contains("stack size 1073741825 "));
+        assert!(huge.to_string().contains("at most 1073741824 bytes"));
         assert_eq!(io::Error::from(huge).kind(), io::ErrorKind::InvalidInput);
     }
 

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_largest_class_is_not_told_to_ask_for_more() {
         let text = text(Class::LARGEST);
-        assert!(text.contains("stack exceeds 1048576-byte limit"));
+        assert!(text.contains("stack exceeds 1073741824-byte limit"));
         assert!(!text.contains("stack_size"));
     }
 }

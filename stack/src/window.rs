@@ -275,6 +275,11 @@ mod tests {
         assert_eq!(step_end(large, 1), Some(256 << 10));
         assert_eq!(step_end(large, 2), None);
         assert_eq!([small, medium, large].map(last_step), [0, 1, 2]);
+        let largest: Vec<u8> = Class::ALL[3..]
+            .iter()
+            .map(|&class| last_step(class))
+            .collect();
+        assert_eq!(largest, [4, 5, 7]);
     }
 
     #[test]

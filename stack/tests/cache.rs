@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod common;
+
+use common::MIB;
 use goroutines_stack::{Cache, Class, Stack, acquire, release, reserve, unreserve};
 
 /// The shared lists are the process's: tests that look at their order take turns.
@@ -89,13 +92,11 @@ fn a_full_cache_keeps_the_warmest_and_passes_the_rest_on() {
 fn a_drained_cache_gives_everything_back() {
     let _turn = alone();
     let mut cache = Cache::new();
-    let stacks: Vec<Stack> = (0..40)
-        .map(|_| cache.acquire(Class::LARGEST).unwrap())
-        .collect();
+    let stacks: Vec<Stack> = (0..40).map(|_| cache.acquire(MIB).unwrap()).collect();
     let before: HashSet<usize> = stacks.iter().map(base).collect();
     stacks.into_iter().for_each(|stack| cache.release(stack));
     cache.drain();
-    let after: Vec<Stack> = (0..40).map(|_| acquire(Class::LARGEST).unwrap()).collect();
+    let after: Vec<Stack> = (0..40).map(|_| acquire(MIB).unwrap()).collect();
     assert!(after.iter().all(|s| before.contains(&base(s))));
 }
 
@@ -150,16 +151,16 @@ fn no_window_is_handed_out_twice_at_once() {
 #[test]
 fn admissions_can_be_given_back_but_not_more_than_were_granted() {
     let _turn = alone();
-    reserve(Class::LARGEST, 10).unwrap();
-    unreserve(Class::LARGEST, 10);
-    let panic = std::panic::catch_unwind(|| unreserve(Class::LARGEST, 1)).unwrap_err();
+    reserve(MIB, 10).unwrap();
+    unreserve(MIB, 10);
+    let panic = std::panic::catch_unwind(|| unreserve(MIB, 1)).unwrap_err();
     let text = panic.downcast::<String>().unwrap();
     assert!(
         text.contains("unreserve: 1 stacks of 1048576 bytes"),
         "{text}"
     );
-    reserve(Class::LARGEST, 1).unwrap();
-    unreserve(Class::LARGEST, 1);
+    reserve(MIB, 1).unwrap();
+    unreserve(MIB, 1);
 }
 
 #[test]

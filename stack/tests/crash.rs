@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
-    assert_success, child, descend, forever, install_now, install_once, on_stack, stderr,
+    MIB, assert_success, child, descend, forever, install_now, install_once, on_stack, stderr,
 };
 use goroutines_stack::{Class, SignalStack, acquire};
 
@@ -110,7 +110,7 @@ fn previous_handler_with_info() {
     let addr = forbidden().wrapping_add(100);
     touch(addr);
     assert_eq!(SEEN.load(Ordering::Relaxed), addr as usize);
-    let stack = acquire(Class::LARGEST).unwrap();
+    let stack = acquire(MIB).unwrap();
     let other = forbidden().wrapping_add(200);
     on_stack(&stack, || {
         descend(300 << 10);
@@ -144,7 +144,13 @@ fn play() {
     match scenario.as_str() {
         "overflow" => overflow(Class::DEFAULT),
         "overflow of the smallest" => overflow(Class::ALL[0]),
-        "overflow of the largest" => overflow(Class::LARGEST),
+        "overflow of the largest" => {
+            // At its far end: recursing there would use a gigabyte.
+            let stack = acquire(Class::LARGEST).unwrap();
+            on_stack(&stack, || {
+                touch(stack.top().wrapping_sub(stack.limit() + 1))
+            });
+        }
         "overflow of a thread" => {
             install_once();
             forever(0);
@@ -233,7 +239,7 @@ fn an_overflow_in_the_smallest_and_the_largest_class_names_their_limits() {
 
     let output = child("overflow of the largest", &[]);
     assert_died_of(&output, libc::SIGABRT);
-    assert!(stderr(&output).contains("stack exceeds 1048576-byte limit"));
+    assert!(stderr(&output).contains("stack exceeds 1073741824-byte limit"));
     assert!(!stderr(&output).contains("stack_size"));
 }
 

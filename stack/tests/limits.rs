@@ -4,7 +4,7 @@ mod common;
 
 use std::io;
 
-use common::{assert_success, child, descend, on_stack, soft_guards, stderr};
+use common::{MIB, assert_success, child, descend, on_stack, soft_guards, stderr};
 use goroutines_stack::{Cache, Class, Slab, Stack, acquire, release, reserve, unreserve};
 
 fn memory_areas() -> usize {
@@ -122,19 +122,19 @@ fn little_address_space() {
     limit_address_space(1 << 30);
     let mut stacks = Vec::new();
     let error = loop {
-        match acquire(Class::LARGEST) {
+        match acquire(MIB) {
             Ok(stack) => stacks.push(stack),
             Err(error) => break error,
         }
     };
     assert!(stacks.len() >= 500, "only {} of 1 GiB", stacks.len());
     assert_no_space(&error, "1048576 bytes");
-    assert_no_space(&reserve(Class::LARGEST, 100_000).unwrap_err(), "1048576");
+    assert_no_space(&reserve(MIB, 100_000).unwrap_err(), "1048576");
 
     on_stack(&stacks[0], || descend(500 << 10));
     let top = stacks[3].top();
     release(stacks.swap_remove(3));
-    assert_eq!(acquire(Class::LARGEST).unwrap().top(), top);
+    assert_eq!(acquire(MIB).unwrap().top(), top);
 }
 
 /// The first reservation leaves most of a scarce address space to the rest of the process.
@@ -151,7 +151,7 @@ fn admitted_in_little_address_space() {
     limit_address_space(1 << 30);
     let mut admitted = 0;
     for step in [10, 1] {
-        while reserve(Class::LARGEST, step).is_ok() {
+        while reserve(MIB, step).is_ok() {
             admitted += step;
         }
     }
@@ -159,13 +159,13 @@ fn admitted_in_little_address_space() {
     let mut caches = [Cache::new(), Cache::new(), Cache::new()];
     for round in 0..3 {
         let stacks: Vec<Stack> = (0..admitted)
-            .map(|_| caches[round].acquire(Class::LARGEST).unwrap())
+            .map(|_| caches[round].acquire(MIB).unwrap())
             .collect();
         for (i, stack) in stacks.into_iter().enumerate() {
             caches[i % 3].release(stack);
         }
     }
-    unreserve(Class::LARGEST, admitted);
+    unreserve(MIB, admitted);
 }
 
 fn slab_in_little_address_space() {
@@ -277,7 +277,7 @@ fn play() {
         "grow" => {
             for &class in Class::ALL {
                 let stack = acquire(class).unwrap();
-                on_stack(&stack, || descend(stack.limit() / 2));
+                on_stack(&stack, || descend((stack.limit() / 2).min(20 << 20)));
             }
         }
         "overflow" => {

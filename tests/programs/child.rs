@@ -30,6 +30,11 @@ fn main() -> ExitCode {
             report(start_result(1));
         }
         "start" => report(start_result_default()),
+        "overflow-of-the-default" => {
+            report(start_result_default());
+            let deep = go(|| recurse(0));
+            println!("returned {:?}", deep.join().is_ok());
+        }
         "recover-after-bad-start" => {
             report(start_result(0));
             report(start_result(2));

@@ -9,6 +9,7 @@ fn child(case: &str) -> Command {
     command
         .arg(case)
         .env_remove("GOMAXPROCS")
+        .env_remove("GOROUTINE_STACK")
         .env("RUST_BACKTRACE", "0");
     command
 }
@@ -91,6 +92,23 @@ fn bad_gomaxprocs_is_an_error_with_variable_and_value() {
     }
     let death = run(child("start").env("GOMAXPROCS", "3"));
     assert_eq!(death.stdout, "Ok\n", "{death:?}");
+}
+
+#[test]
+fn the_stack_size_of_the_environment_wins_and_a_bad_one_is_an_error() {
+    let death = run(child("overflow-of-the-default").env("GOROUTINE_STACK", "1M"));
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(death.stderr.contains("1048576-byte limit"), "{death:?}");
+    for value in ["0", "-3", "much", "2G", ""] {
+        let death = run(child("start").env("GOROUTINE_STACK", value));
+        assert_eq!(death.code, Some(0), "{death:?}");
+        assert!(
+            death
+                .stdout
+                .contains(&format!("GOROUTINE_STACK is `{value}`")),
+            "{death:?}"
+        );
+    }
 }
 
 #[test]

@@ -12,6 +12,9 @@ use std::sync::Once;
 use goroutines_asm::{Context, prepare, set_thread_word, switch, thread_word};
 use goroutines_stack::{Class, Hooks, SignalStack, Stack, install};
 
+/// Windows of 1 MiB.
+pub const MIB: Class = Class::ALL[2];
+
 /// Code that runs on a stack; the thread word points here while it does.
 struct Run<'a> {
     stack: &'a Stack,
