@@ -83,6 +83,57 @@ fn a_rendezvous_sender_goes_on_only_after_the_receiver_came() {
 }
 
 #[test]
+fn those_who_wait_are_served_in_their_order() {
+    alone(|| {
+        for (tx, rx) in [bounded(0), bounded(1), unbounded()] {
+            let receivers: Vec<_> = (0..5)
+                .map(|_| {
+                    let rx = rx.clone();
+                    let receiver = go(move || rx.recv());
+                    yield_now();
+                    receiver
+                })
+                .collect();
+            (0..5).for_each(|msg| tx.send(msg).unwrap());
+            let got = receivers.into_iter().map(|one| one.join().unwrap());
+            assert!(got.eq((0..5).map(Ok)));
+        }
+        for (tx, rx) in [bounded(0), bounded(1), bounded(2)] {
+            for msg in 0..5 {
+                let tx = tx.clone();
+                go(move || tx.send(msg).unwrap());
+                yield_now();
+            }
+            drop(tx);
+            assert!(rx.iter().eq(0..5));
+        }
+    });
+}
+
+#[test]
+fn one_who_timed_out_is_skipped_and_the_next_is_served() {
+    alone(|| {
+        let (tx, rx) = bounded(0);
+        let waiting: Vec<_> = (0..6)
+            .map(|i| {
+                let rx = rx.clone();
+                let waiting = go(move || match i % 2 {
+                    0 => rx.recv_timeout(Duration::from_millis(2)).ok(),
+                    _ => rx.recv().ok(),
+                });
+                yield_now();
+                waiting
+            })
+            .collect();
+        goroutines::sleep(Duration::from_millis(20));
+        (1..4).for_each(|msg| tx.send(msg).unwrap());
+        assert!(tx.try_send(9).unwrap_err().is_full());
+        let got: Vec<_> = waiting.into_iter().map(|one| one.join().unwrap()).collect();
+        assert_eq!(got, [None, Some(1), None, Some(2), None, Some(3)]);
+    });
+}
+
+#[test]
 fn a_pair_on_runnext_does_not_starve_the_others() {
     alone(|| {
         let (a, b) = bounded::<()>(0);

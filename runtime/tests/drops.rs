@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Census, Counted, PAIRS, settle};
+use common::{Census, Counted, PAIRS, settle, until};
 use goroutines::{
     chan::{Receiver, Sender, bounded, unbounded},
     go,
@@ -120,6 +120,7 @@ fn waiting_senders_get_their_messages_back() {
                     on.spawn(move || tx.send(msg).err().map(|error| error.into_inner().id))
                 })
                 .collect();
+            until(|| rx.is_full());
             settle();
             drop(rx);
             let back = waiting.into_iter().filter_map(|one| one.join()).count();

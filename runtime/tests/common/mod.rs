@@ -76,9 +76,17 @@ impl<T> Handle<T> {
     }
 }
 
-/// Long enough for whoever can go on to have gone on: used only to see that somebody waits.
+/// Long enough for whoever can go on to have gone on, as a rule: used to see that somebody waits, never
+/// to rely on it.
 pub fn settle() {
     goroutines::sleep(Duration::from_millis(20));
+}
+
+/// Waits until `condition` holds, however slow the machine is.
+pub fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        goroutines::sleep(Duration::from_micros(100));
+    }
 }
 
 /// Counts the values made of it that are alive; each must be dropped once.
