@@ -89,6 +89,7 @@ fn no_goroutine(error: &io::Error) -> ! {
 pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
+    copied: bool,
 }
 
 impl Builder {
@@ -107,6 +108,45 @@ impl Builder {
     /// 1 GiB. Memory is used page by page, as the stack needs it.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Its stack is copied: the goroutine runs in a window that it shares with others, and while another
+    /// one needs the window its live bytes wait in a small image. A parked goroutine then costs what is
+    /// alive on its stack, some hundred bytes, instead of a page. The price is paid when goroutines of one
+    /// window take turns: the bytes of one are copied out and those of the other in. As long as nobody else
+    /// wants the window nothing is copied.
+    ///
+    /// The window is as large as [`Config::stack_size`](crate::Config::stack_size) says;
+    /// [`stack_size`](Builder::stack_size) has no say in it.
+    ///
+    /// # Safety
+    ///
+    /// While the goroutine is parked (in any function whose documentation has a section *Parks*), nothing
+    /// but the goroutine's own resumption may use a pointer or reference into its stack: no other
+    /// goroutine, no thread, no signal handler, and not the kernel (no asynchronous I/O into a buffer
+    /// there). In particular, across such a call the goroutine
+    ///
+    /// - lends no local variable to another goroutine or thread: no [`std::thread::scope`] around it, no
+    ///   reference sent through a channel by unsafe code;
+    /// - leaves no node of an intrusive list, no pinned future, no completion record on its stack where
+    ///   others reach it.
+    ///
+    /// What this crate itself leaves in its wait queues is not on the stack of such a goroutine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// let (tx, rx) = goroutines::chan::bounded(0);
+    /// // SAFETY: the closure lends nothing of its stack to anybody.
+    /// let builder = unsafe { goroutines::Builder::new().copy_stack() };
+    /// let double = builder.spawn(move || rx.recv().map(|n: u32| n * 2)).unwrap();
+    /// tx.send(21).unwrap();
+    /// assert_eq!(double.join().unwrap(), Ok(42));
+    /// ```
+    pub unsafe fn copy_stack(mut self) -> Builder {
+        self.copied = true;
         self
     }
 
@@ -137,7 +177,13 @@ impl Builder {
             })?),
         };
         let name = self.name.map(String::into_boxed_str);
-        sched::spawn(Options { name, class }, f).map(JoinHandle)
+        let copied = self.copied;
+        let options = Options {
+            name,
+            class,
+            copied,
+        };
+        sched::spawn(options, f).map(JoinHandle)
     }
 }
 

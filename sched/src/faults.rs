@@ -35,6 +35,9 @@ fn current_g() -> Option<GRef> {
 
 fn current_stack() -> *mut Stack {
     current_g().map_or(ptr::null_mut(), |g| {
+        if let Some(window) = g.get().window.get() {
+            return window.stack();
+        }
         // SAFETY: the goroutine that was interrupted owns the cell, and it is this thread's.
         let stack = unsafe { &mut *g.get().stack.get() };
         stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)

@@ -18,9 +18,10 @@ use std::{
     sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use goroutines_stack::Stack;
+use goroutines_stack::{Image, Stack};
 
 use crate::{
+    copying::Window,
     episode::Episode,
     parker::Parker,
     payload::Entry,
@@ -52,6 +53,10 @@ pub(crate) struct G {
     pub(crate) ctx: Cell<Context>,
     pub(crate) stack: UnsafeCell<Option<Stack>>,
     pub(crate) episode: Episode,
+    /// The run window, of a goroutine whose stack is copied (see copying.rs).
+    pub(crate) window: Cell<Option<&'static Window>>,
+    /// Does it keep the window while it is parked?
+    pub(crate) pinned: Cell<bool>,
     kind: AtomicU8,
     pub(crate) status: StatusCell,
     // What spawn, join and the end touch.
@@ -61,6 +66,8 @@ pub(crate) struct G {
     pub(crate) id: Cell<u64>,
     pub(crate) name: UnsafeCell<Option<Box<str>>>,
     pub(crate) parker: Parker,
+    /// Where its live bytes wait while another goroutine has the window.
+    pub(crate) image: UnsafeCell<Option<Image>>,
     pub(crate) payload: Line<UnsafeCell<Payload>>,
 }
 
@@ -81,6 +88,8 @@ impl G {
             ctx: Cell::new(Context::NULL),
             stack: UnsafeCell::new(None),
             episode: Episode::new(),
+            window: Cell::new(None),
+            pinned: Cell::new(false),
             kind: AtomicU8::new(kind as u8),
             status: StatusCell::new(match kind {
                 Kind::Goroutine => Status::Dead,
@@ -92,6 +101,7 @@ impl G {
             id: Cell::new(0),
             name: UnsafeCell::new(None),
             parker: Parker::new(),
+            image: UnsafeCell::new(None),
             payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
         }
     }
@@ -163,6 +173,13 @@ impl GRef {
     pub(crate) unsafe fn from_word(word: usize) -> GRef {
         // SAFETY: the caller's word is the address of a G, so not null.
         GRef(unsafe { NonNull::new_unchecked(word as *mut G) })
+    }
+
+    /// Is the goroutine's stack copied out while it is parked? Then nothing on it can be reached by
+    /// others meanwhile: what a wait queue links must lie elsewhere.
+    #[inline(always)]
+    pub fn is_copied_out(self) -> bool {
+        self.get().window.get().is_some()
     }
 
     /// The number of the goroutine, counted from 1; 0 for OS threads.

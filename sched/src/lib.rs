@@ -33,6 +33,8 @@
 mod block;
 #[cfg(not(loom))]
 mod config;
+#[cfg(not(loom))]
+mod copying;
 mod episode;
 #[cfg(not(loom))]
 mod fatal;
@@ -42,6 +44,7 @@ mod faults;
 mod find;
 #[cfg(not(loom))]
 mod g;
+mod handover;
 mod idle;
 mod lock;
 #[cfg(not(loom))]
@@ -61,11 +64,11 @@ mod run;
 #[cfg(not(loom))]
 mod sched;
 #[cfg(not(loom))]
+mod size;
+#[cfg(not(loom))]
 mod status;
 #[cfg(not(loom))]
 mod switch;
-mod size;
-#[cfg(not(loom))]
 mod sync;
 #[cfg(not(loom))]
 mod task;
@@ -83,6 +86,7 @@ pub use lock::ByteLock;
 #[cfg(not(loom))]
 pub use {
     config::{Config, StartError},
+    copying::{StackPin, pin_stack},
     g::GRef,
     goroutines_stack::{Class, SizeError},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},

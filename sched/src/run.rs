@@ -19,16 +19,27 @@ use crate::{
 pub(crate) fn schedule(m: &'static M) -> ! {
     loop {
         let g = find::next(m);
+        let window = g.get().window.get();
+        if let Some(window) = window
+            && !window.enter(g)
+        {
+            continue; // in line: who is inside makes it ready
+        }
         if g.get().ctx.get().is_null() {
             first_run(m, g);
         }
-        execute(m, g);
+        let stays = execute(m, g);
+        if let Some(window) = window
+            && !stays
+        {
+            window.leave();
+        }
     }
 }
 
-/// Runs `g` until it parks, yields or ends.
+/// Runs `g` until it parks, yields or ends. Does it keep its window then?
 #[inline]
-fn execute(m: &'static M, g: GRef) {
+fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().status.set(Status::Running);
@@ -36,10 +47,11 @@ fn execute(m: &'static M, g: GRef) {
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
         m.current.set(None);
+        let stays = g.get().pinned.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
         if unsafe { (*commit).run(m) } {
-            return;
+            return stays;
         }
     }
 }
@@ -50,6 +62,10 @@ fn execute(m: &'static M, g: GRef) {
 fn first_run(m: &'static M, g: GRef) {
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
+    if let Some(window) = g.get().window.get() {
+        // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
+        return unsafe { switch::prepare(g, window.top(), main) };
+    }
     if stack.is_none() {
         *stack = Some(new_stack(m));
     }
@@ -85,6 +101,8 @@ unsafe extern "C" fn main(word: usize) -> ! {
     };
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g) };
+    // A pin that was forgotten ends with its goroutine.
+    g.get().pinned.set(false);
     if !g.get().join.is_detached() {
         leave_result(g);
         // Back here only if the handle was dropped in the last moment.
@@ -115,14 +133,19 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     // SAFETY: `g` has left its stack and nobody else knows that yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
+    let window = g.window.take();
+    let image = window.and_then(|window| window.forget(g));
     g.status.set(Status::Dead);
     let end = g.join.finish();
     if let End::Detached = end {
         g.ctx.set(ctx);
+        g.window.set(window);
+        window.inspect(|window| window.remember(g));
         // SAFETY: no handle, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
         give_back(m, stack);
+        drop(image);
     }
     end
 }
@@ -133,6 +156,12 @@ fn leave_nothing(g: GRef) -> ! {
         // SAFETY: `g` has left its stack, and no handle exists.
         give_back(m, unsafe { (*g.get().stack.get()).take() });
         g.get().ctx.set(Context::NULL);
+        drop(
+            g.get()
+                .window
+                .take()
+                .and_then(|window| window.forget(g.get())),
+        );
         g.get().status.set(Status::Dead);
         free_to(m.p(), g);
         true

@@ -14,6 +14,7 @@ use goroutines_stack::{self as stack, Class, SignalStack, Slab};
 
 use crate::{
     config::{Config, StartError},
+    copying::Windows,
     fatal, faults,
     g::{FreeList, G, GRef, Kind},
     idle::Idle,
@@ -40,6 +41,8 @@ pub(crate) struct Sched {
     pub(crate) class: Class,
     free: Mutex<FreeList>,
     slab: Slab<G>,
+    /// Where goroutines with copy stacks run.
+    pub(crate) windows: Windows,
     next_id: AtomicU64,
 }
 
@@ -111,6 +114,7 @@ impl Sched {
             class,
             free: Mutex::new(FreeList::new()),
             slab: Slab::new(),
+            windows: Windows::new(procs),
             next_id: AtomicU64::new(1),
         }
     }

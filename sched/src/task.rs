@@ -5,7 +5,7 @@ use std::{io, marker::PhantomData, thread, time::Instant};
 use goroutines_stack::{self as stack, Class};
 
 use crate::{
-    find,
+    copying, find,
     g::GRef,
     m::M,
     p::P,
@@ -23,6 +23,9 @@ pub struct Options {
     pub name: Option<Box<str>>,
     /// How far its stack may grow; `None`: what the process was started with.
     pub class: Option<Class>,
+    /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
+    /// public crate for what that asks of its code.
+    pub copied: bool,
 }
 
 /// Makes a goroutine that runs `f`, behind those that are runnable already.
@@ -48,7 +51,7 @@ where
     let p = current_m().and_then(M::p);
     let g = sched.new_g(p)?;
     let desc = g.get();
-    if options.class.is_some() || options.name.is_some() {
+    if options.class.is_some() || options.name.is_some() || options.copied {
         apply(g, p, options)?;
     }
     desc.entry.set(Some(entry_of::<F, T>()));
@@ -67,7 +70,12 @@ where
 /// class has been admitted with the descriptor.
 #[cold]
 fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
-    if let Some(class) = options.class.filter(|&class| class != sched::own().class) {
+    if options.copied {
+        if let Err(error) = copying::assign(g) {
+            run::free(g);
+            return Err(error);
+        }
+    } else if let Some(class) = options.class.filter(|&class| class != sched::own().class) {
         let acquired = match p {
             // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
             Some(p) => unsafe { p.local() }.stacks.acquire(class),

@@ -5,12 +5,23 @@ use std::{
     sync::Once,
 };
 
+use goroutines::Config;
+
 /// Starts the runtime of this test process with `procs` Ps, once.
 pub fn start(procs: usize) {
+    start_with(Config::new().procs(procs));
+}
+
+/// Starts the runtime of this test process, once.
+///
+/// # Panics
+///
+/// When it does not start.
+pub fn start_with(config: Config) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: the tests keep no thread-local storage over a call that can park.
-        let started = unsafe { goroutines::Config::new().procs(procs).start() };
+        let started = unsafe { config.start() };
         started.expect("the runtime starts");
     });
 }

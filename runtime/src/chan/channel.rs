@@ -1,26 +1,23 @@
 //! The channel itself: a lock, two wait queues and a buffer. The protocol is in the module's essay.
 
-use std::{
-    cell::UnsafeCell,
-    mem,
-    ops::{Deref, DerefMut},
-    time::Instant,
-};
+use std::{cell::UnsafeCell, mem, ptr};
 
-use goroutines_sched::{ByteLock, TIMED_OUT, arm, current, park, park_until};
+use goroutines_sched::ByteLock;
 
 use super::{
     blocks::{Block, Blocks},
-    buffer::{Buffer, Room},
+    buffer::Buffer,
     counter::Side,
+    locked::{Core, Locked, Patience, RecvStep, SendStep},
     ring::Ring,
-    waiter::{Dismissed, End, Taken, Waiter, Waiters, Who, take},
+    shelter::Shelter,
+    waiter::{Dismissed, End},
 };
 use crate::sync::waitq::Queue;
 
 pub(super) struct Channel<T> {
-    lock: ByteLock,
-    core: UnsafeCell<Core<T>>,
+    pub(super) lock: ByteLock,
+    pub(super) core: UnsafeCell<Core<T>>,
     /// `None`: unbounded.
     capacity: Option<usize>,
 }
@@ -29,198 +26,6 @@ pub(super) struct Channel<T> {
 unsafe impl<T: Send> Sync for Channel<T> {}
 // SAFETY: as above; the queues are empty while nobody borrows the channel.
 unsafe impl<T: Send> Send for Channel<T> {}
-
-/// What the lock protects.
-struct Core<T> {
-    recvq: Waiters<T>,
-    sendq: Waiters<T>,
-    buffer: Buffer<T>,
-    senders_gone: bool,
-    receivers_gone: bool,
-}
-
-/// How long an operation may wait for its counterpart.
-#[derive(Clone, Copy)]
-pub(super) enum Patience {
-    None,
-    Until(Instant),
-    Forever,
-}
-
-/// What a sender has to do next.
-enum SendStep<T> {
-    Deliver(Taken<T>),
-    Push,
-    BringBlock,
-    Wait,
-    Disconnected,
-}
-
-/// What a receiver has to do next.
-enum RecvStep<T> {
-    Pop,
-    Collect(Taken<T>),
-    Wait,
-    Disconnected,
-}
-
-impl<T> Core<T> {
-    /// Where those of this side wait.
-    #[inline(always)]
-    fn queue(&mut self, side: Side) -> &mut Waiters<T> {
-        match side {
-            Side::Sender => &mut self.sendq,
-            Side::Receiver => &mut self.recvq,
-        }
-    }
-
-    #[inline(always)]
-    fn send_step(&mut self) -> SendStep<T> {
-        if self.receivers_gone {
-            return SendStep::Disconnected;
-        }
-        if let Some(receiver) = take(&mut self.recvq) {
-            return SendStep::Deliver(receiver);
-        }
-        match self.buffer.room() {
-            Room::Yes => SendStep::Push,
-            Room::No => SendStep::Wait,
-            Room::NeedsBlock => SendStep::BringBlock,
-        }
-    }
-
-    #[inline(always)]
-    fn recv_step(&mut self) -> RecvStep<T> {
-        if self.buffer.len() > 0 {
-            return RecvStep::Pop;
-        }
-        if let Some(sender) = take(&mut self.sendq) {
-            return RecvStep::Collect(sender);
-        }
-        if self.senders_gone {
-            RecvStep::Disconnected
-        } else {
-            RecvStep::Wait
-        }
-    }
-
-    /// After a pop: the message of the first waiting sender takes the place that became free.
-    #[inline(always)]
-    fn refill(&mut self) -> Option<Taken<T>> {
-        let sender = take(&mut self.sendq)?;
-        // SAFETY: one message has just been popped; `sendq` holds senders, whose places are full.
-        unsafe { self.buffer.push(sender.place()) };
-        Some(sender)
-    }
-}
-
-/// The channel while it is locked.
-struct Locked<'a, T>(&'a Channel<T>);
-
-impl<T> Deref for Locked<'_, T> {
-    type Target = Core<T>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Core<T> {
-        // SAFETY: this value holds the lock.
-        unsafe { &*self.0.core.get() }
-    }
-}
-
-impl<T> DerefMut for Locked<'_, T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Core<T> {
-        // SAFETY: this value holds the lock, and is borrowed mutably.
-        unsafe { &mut *self.0.core.get() }
-    }
-}
-
-impl<T> Drop for Locked<'_, T> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // SAFETY: this value was made when the lock was taken.
-        unsafe { self.0.lock.unlock() };
-    }
-}
-
-impl<'a, T> Locked<'a, T> {
-    /// For a commit: locked until it unlocks.
-    #[inline(always)]
-    fn leave_locked(self) -> &'a ByteLock {
-        let lock = &self.0.lock;
-        mem::forget(self);
-        lock
-    }
-
-    /// Waits in the queue of `side` until a counterpart takes us out. `place` is the message, or where
-    /// it is to go.
-    ///
-    /// # Safety
-    ///
-    /// `place` is valid, and full if we are a sender.
-    #[inline(always)]
-    unsafe fn wait(mut self, side: Side, place: *mut T) -> End {
-        let node = Waiter::node(Who::Alone(current()), place);
-        // SAFETY: the node stays here until `park` returns, when it has been taken out. Who takes it
-        // out, for which it needs the lock that the commit gives free as its last step, makes us
-        // ready once.
-        unsafe {
-            self.queue(side).push_back(&node);
-            let lock = self.leave_locked();
-            park(|| {
-                lock.unlock();
-                true
-            });
-        }
-        node.data.end()
-    }
-
-    /// Waits as long as `patience` says.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Locked::wait`].
-    #[inline(always)]
-    unsafe fn wait_with(self, patience: Patience, side: Side, place: *mut T) -> End {
-        match patience {
-            Patience::None => End::OutOfPatience,
-            // SAFETY: passed on.
-            Patience::Until(deadline) => unsafe { self.wait_until(side, place, deadline) },
-            // SAFETY: passed on.
-            Patience::Forever => unsafe { self.wait(side, place) },
-        }
-    }
-
-    /// As [`Locked::wait`], at most until `deadline`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[inline(never)]
-    unsafe fn wait_until(mut self, side: Side, place: *mut T, deadline: Instant) -> End {
-        if Instant::now() >= deadline {
-            return End::OutOfPatience;
-        }
-        let channel = self.0;
-        let ticket = arm();
-        let node = Waiter::node(Who::Shared(ticket), place);
-        // SAFETY: the node stays here until it was taken out, by a counterpart or below. Who wins
-        // the ticket makes us ready; the commit gives the lock free as its last step.
-        let ended_with = unsafe {
-            self.queue(side).push_back(&node);
-            let lock = self.leave_locked();
-            park_until(ticket, Some(deadline), || {
-                lock.unlock();
-                true
-            })
-        };
-        if ended_with == TIMED_OUT {
-            // SAFETY: it was put into this queue. With the lock nobody else looks at it.
-            unsafe { channel.lock().queue(side).unlink(&node) };
-        }
-        node.data.end()
-    }
-}
 
 impl<T> Channel<T> {
     pub(super) fn bounded(capacity: usize) -> Channel<T> {
@@ -250,7 +55,7 @@ impl<T> Channel<T> {
     }
 
     #[inline(always)]
-    fn lock(&self) -> Locked<'_, T> {
+    pub(super) fn lock(&self) -> Locked<'_, T> {
         self.lock.lock();
         Locked(self)
     }
@@ -263,6 +68,26 @@ impl<T> Channel<T> {
     /// `msg` points at a message; after `Served` it is gone.
     #[inline(always)]
     pub(super) unsafe fn send(&self, msg: *mut T, patience: Patience) -> End {
+        // SAFETY: passed on.
+        match unsafe { self.send_from(msg, patience, None) } {
+            Some(end) => end,
+            // SAFETY: passed on.
+            None => unsafe { self.send_sheltered(msg, patience) },
+        }
+    }
+
+    /// As [`Channel::send`]; `None`: a shelter is needed.
+    ///
+    /// # Safety
+    ///
+    /// As there; a shelter is of `msg` and `patience`.
+    #[inline(always)]
+    unsafe fn send_from(
+        &self,
+        msg: *mut T,
+        patience: Patience,
+        shelter: Option<&Shelter<T>>,
+    ) -> Option<End> {
         loop {
             let mut core = self.lock();
             match core.send_step() {
@@ -270,12 +95,12 @@ impl<T> Channel<T> {
                     drop(core);
                     // SAFETY: `recvq` holds receivers; the message is the caller's to give.
                     unsafe { receiver.deliver(msg) };
-                    return End::Served;
+                    return Some(End::Served);
                 }
                 SendStep::Push => {
                     // SAFETY: the step says that there is room; the message is the caller's to give.
                     unsafe { core.buffer.push(msg) };
-                    return End::Served;
+                    return Some(End::Served);
                 }
                 SendStep::BringBlock => {
                     drop(core);
@@ -283,10 +108,29 @@ impl<T> Channel<T> {
                 }
                 SendStep::Wait => {
                     // SAFETY: `msg` is full and stays while we wait.
-                    return unsafe { core.wait_with(patience, Side::Sender, msg) };
+                    return unsafe { core.wait_with(patience, Side::Sender, msg, shelter) };
                 }
-                SendStep::Disconnected => return End::Disconnected,
+                SendStep::Disconnected => return Some(End::Disconnected),
             }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Channel::send`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn send_sheltered(&self, msg: *mut T, patience: Patience) -> End {
+        let shelter = Shelter::new(patience);
+        // SAFETY: the message moves into the shelter, and back unless it was sent.
+        unsafe {
+            ptr::copy_nonoverlapping(msg, shelter.place(), 1);
+            let end = self.send_from(shelter.place(), patience, Some(&shelter));
+            let end = end.unwrap_or(End::OutOfPatience);
+            if end != End::Served {
+                ptr::copy_nonoverlapping(shelter.place(), msg, 1);
+            }
+            end
         }
     }
 
@@ -307,6 +151,26 @@ impl<T> Channel<T> {
     /// `out` may be written; after `Served` the message there is the caller's.
     #[inline(always)]
     pub(super) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
+        // SAFETY: passed on.
+        match unsafe { self.recv_to(out, patience, None) } {
+            Some(end) => end,
+            // SAFETY: passed on.
+            None => unsafe { self.recv_sheltered(out, patience) },
+        }
+    }
+
+    /// As [`Channel::recv`]; `None`: a shelter is needed.
+    ///
+    /// # Safety
+    ///
+    /// As there; a shelter is of `out` and `patience`.
+    #[inline(always)]
+    unsafe fn recv_to(
+        &self,
+        out: *mut T,
+        patience: Patience,
+        shelter: Option<&Shelter<T>>,
+    ) -> Option<End> {
         let mut core = self.lock();
         match core.recv_step() {
             RecvStep::Pop => {
@@ -320,17 +184,35 @@ impl<T> Channel<T> {
                 if spent.is_some() {
                     free_block(spent);
                 }
-                End::Served
+                Some(End::Served)
             }
             RecvStep::Collect(sender) => {
                 drop(core);
                 // SAFETY: `sendq` holds senders.
                 unsafe { sender.collect(out) };
-                End::Served
+                Some(End::Served)
             }
             // SAFETY: `out` stays while we wait.
-            RecvStep::Wait => unsafe { core.wait_with(patience, Side::Receiver, out) },
-            RecvStep::Disconnected => End::Disconnected,
+            RecvStep::Wait => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
+            RecvStep::Disconnected => Some(End::Disconnected),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Channel::recv`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn recv_sheltered(&self, out: *mut T, patience: Patience) -> End {
+        let shelter = Shelter::new(patience);
+        // SAFETY: the message arrives in the shelter and moves on to `out`.
+        unsafe {
+            let end = self.recv_to(shelter.place(), patience, Some(&shelter));
+            let end = end.unwrap_or(End::OutOfPatience);
+            if end == End::Served {
+                ptr::copy_nonoverlapping(shelter.place(), out, 1);
+            }
+            end
         }
     }
 

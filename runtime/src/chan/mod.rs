@@ -75,9 +75,11 @@ mod channel;
 mod counter;
 mod error;
 mod iter;
+mod locked;
 mod receiver;
 mod ring;
 mod sender;
+mod shelter;
 mod waiter;
 
 pub use error::{

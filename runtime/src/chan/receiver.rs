@@ -9,9 +9,9 @@ use std::{
 
 use super::{
     RecvError, RecvTimeoutError, TryRecvError,
-    channel::Patience,
     counter::{Handle, Side},
     iter::{Iter, TryIter},
+    locked::Patience,
     waiter::End,
 };
 

@@ -9,8 +9,8 @@ use std::{
 
 use super::{
     SendError, SendTimeoutError, TrySendError,
-    channel::Patience,
     counter::{Handle, Side},
+    locked::Patience,
     waiter::End,
 };
 

@@ -36,7 +36,7 @@ use std::{
 
 use goroutines_sched::{ByteLock, GRef, current, park, procs, ready};
 
-use super::waitq::{Node, Queue};
+use super::waitq::{Place, Queue};
 
 const LOCKED: u32 = 1;
 const WOKEN: u32 = 2;
@@ -154,11 +154,13 @@ impl RawLock {
         if self.spin() {
             return;
         }
-        let node = Node::new(Waiter {
-            g: current(),
+        let g = current();
+        let waiter = Waiter {
+            g,
             losses: Cell::new(0),
             is_holder: Cell::new(false),
-        });
+        };
+        let node = Place::of(g, waiter);
         let mut woken = 0;
         loop {
             self.queue_lock.lock();

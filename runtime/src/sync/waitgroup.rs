@@ -9,7 +9,7 @@ use std::{
 
 use goroutines_sched::{ByteLock, GRef, current, park, ready_tail};
 
-use super::waitq::{Node, Queue};
+use super::waitq::{Place, Queue};
 
 /// Lets one wait until all others are done: each holds a clone and drops it when it has finished.
 ///
@@ -79,7 +79,8 @@ impl Inner {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
-        let node = Node::new(current());
+        let g = current();
+        let node = Place::of(g, g);
         self.lock.lock();
         // Acquire: as above. The last one counts down before it takes the lock to look for waiters:
         // either we see the 0 or it sees our node.

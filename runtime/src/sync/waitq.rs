@@ -10,11 +10,14 @@
 //!                    └───────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Waiting allocates nothing. A node is reached through shared references only, so everything that
+//! Waiting allocates nothing, except for a goroutine whose stack is copied out meanwhile: its node lies
+//! in a box ([`Place`]). A node is reached through shared references only, so everything that
 //! changes in it is a cell; the byte lock of the object that owns the queue orders the accesses, and
 //! from the moment a node was taken out until its owner is made ready, it is the taker's.
 
-use std::{cell::Cell, marker::PhantomPinned, ptr::NonNull};
+use std::{cell::Cell, marker::PhantomPinned, ops::Deref, ptr::NonNull};
+
+use goroutines_sched::GRef;
 
 /// One who waits.
 pub(crate) struct Node<D> {
@@ -36,6 +39,36 @@ impl<D> Node<D> {
             linked: Cell::new(false),
             data,
             _stays: PhantomPinned,
+        }
+    }
+}
+
+/// Where one who waits keeps its node: on its stack, or, if that is copied out meanwhile, in a box.
+pub(crate) enum Place<D> {
+    Stack(Node<D>),
+    Heap(Box<Node<D>>),
+}
+
+impl<D> Place<D> {
+    /// For `g`, who is going to wait.
+    #[inline(always)]
+    pub(crate) fn of(g: GRef, data: D) -> Place<D> {
+        if g.is_copied_out() {
+            Place::Heap(Box::new(Node::new(data)))
+        } else {
+            Place::Stack(Node::new(data))
+        }
+    }
+}
+
+impl<D> Deref for Place<D> {
+    type Target = Node<D>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Node<D> {
+        match self {
+            Place::Stack(node) => node,
+            Place::Heap(node) => node,
         }
     }
 }
