@@ -117,10 +117,8 @@ fn no_address_space() {
         rlim_max: 8 << 30,
     };
     // SAFETY: `limit` is a valid rlimit for the call.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
-        0
-    );
+    let limited = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(limited, 0);
     start(1);
     let release = Arc::new(AtomicBool::new(false));
     let ran = Arc::new(AtomicUsize::new(0));
