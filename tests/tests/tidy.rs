@@ -250,11 +250,8 @@ fn functions_that_can_park_say_so() {
             if line.starts_with("///") {
                 docs.push_str(line);
                 docs.push('\n');
-            } else if line.starts_with("pub fn ") {
-                let name = line["pub fn ".len()..]
-                    .split(['(', '<'])
-                    .next()
-                    .unwrap_or_default();
+            } else if let Some(rest) = line.strip_prefix("pub fn ") {
+                let name = rest.split(['(', '<']).next().unwrap_or_default();
                 let parks = ["send", "recv", "join", "sleep", "lock", "wait", "yield_now"];
                 let timed = name.ends_with("_timeout") || name.ends_with("_deadline");
                 let may_park = parks.contains(&name) || timed && !name.starts_with("is_");
