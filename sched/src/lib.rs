@@ -88,9 +88,9 @@ pub use {
     config::{Config, StartError},
     copying::{StackPin, pin_stack},
     g::GRef,
-    goroutines_stack::{Class, SizeError},
+    goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
-    sched::{procs, start},
+    sched::{procs, rounds, start},
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},
     ticket::{TIMED_OUT, Ticket},
 };

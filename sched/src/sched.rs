@@ -22,7 +22,7 @@ use crate::{
     os::clock::NEVER,
     p::P,
     run,
-    switch::set_current_m,
+    switch::{current_m, set_current_m},
     sync::lock,
 };
 
@@ -94,6 +94,13 @@ pub(crate) fn get() -> Option<&'static Sched> {
 #[inline]
 pub fn procs() -> usize {
     get().map_or(0, |sched| sched.ps.len())
+}
+
+/// How many scheduling rounds the P of the calling goroutine has begun; none where no goroutine runs. As long as a
+/// goroutine does not park, nothing is scheduled, and the number stays.
+pub fn rounds() -> Option<u32> {
+    let p = current_m().and_then(M::p)?;
+    Some(p.tick())
 }
 
 /// The running scheduler, on its own threads, where it is known to run.

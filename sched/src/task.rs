@@ -2,7 +2,7 @@
 
 use std::{io, marker::PhantomData, thread, time::Instant};
 
-use goroutines_stack::{self as stack, Class};
+use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
     copying, find,
@@ -23,6 +23,8 @@ pub struct Options {
     pub name: Option<Box<str>>,
     /// How far its stack may grow; `None`: what the process was started with.
     pub class: Option<Class>,
+    /// Where its stack starts; `None`: where its likes needed it.
+    pub start: Option<Step>,
     /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
     /// public crate for what that asks of its code.
     pub copied: bool,
@@ -51,7 +53,13 @@ where
     let p = current_m().and_then(M::p);
     let g = sched.new_g(p)?;
     let desc = g.get();
-    if options.class.is_some() || options.name.is_some() || options.copied {
+    let Options {
+        name,
+        class,
+        start,
+        copied,
+    } = &options;
+    if class.is_some() || start.is_some() || *copied || name.is_some() {
         apply(g, p, options)?;
     }
     desc.entry.set(Some(entry_of::<F, T>()));
@@ -67,19 +75,23 @@ where
 }
 
 /// What is not the default. A stack of another class is taken at once, because only the default
-/// class has been admitted with the descriptor.
+/// class has been admitted with the descriptor; so is one that starts at a given step, because
+/// the G has no place to remember that.
 #[cold]
 fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
+    let default = sched::own().class;
+    let class = options.class.unwrap_or(default);
     if options.copied {
         if let Err(error) = copying::assign(g) {
             run::free(g);
             return Err(error);
         }
-    } else if let Some(class) = options.class.filter(|&class| class != sched::own().class) {
+    } else if class != default || options.start.is_some() {
+        let start = options.start.unwrap_or(Step::DEFAULT);
         let acquired = match p {
             // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
-            Some(p) => unsafe { p.local() }.stacks.acquire(class),
-            None => stack::acquire(class),
+            Some(p) => unsafe { p.local() }.stacks.acquire_at(class, start),
+            None => stack::acquire_at(class, start),
         };
         match acquired {
             // SAFETY: the G is dead and ours.

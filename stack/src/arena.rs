@@ -29,6 +29,7 @@ use crate::class::{CLASSES, Class};
 use crate::guard;
 use crate::lifo::Lifo;
 use crate::map;
+use crate::step::Step;
 use crate::window::{HARD_GUARD, Stack};
 
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
@@ -278,6 +279,18 @@ pub fn acquire(class: Class) -> io::Result<Stack> {
     stack
 }
 
+/// [`acquire`], but the stack is at `step`, or at its last one if that comes first: three system calls where it is not at
+/// that step already. Where guards are made with `mprotect` there are no steps, and it starts with its whole window.
+///
+/// # Errors
+///
+/// Those of [`acquire`].
+pub fn acquire_at(class: Class, step: Step) -> io::Result<Stack> {
+    let mut stack = acquire(class)?;
+    stack.restart(step);
+    Ok(stack)
+}
+
 /// Gives a stack back. A stack that has grown is brought back to its first step: the memory below it goes to the kernel.
 pub fn release(stack: Stack) {
     drop(stack); // `Drop` is where it happens, so that a stack nobody releases is not lost either.
@@ -285,8 +298,8 @@ pub fn release(stack: Stack) {
 
 /// Puts a stack nobody uses on the shared list.
 pub(crate) fn put_back(mut stack: Stack) {
-    if stack.has_grown() {
-        stack.reset();
+    if stack.has_moved() {
+        stack.restart(Step::DEFAULT);
     }
     let mut state = ARENAS[stack.class().index()].lock();
     // Never reallocates: `claim` made the room when the window was claimed.

@@ -13,6 +13,7 @@ use std::io;
 use crate::arena::{self, Range};
 use crate::class::{CLASSES, Class};
 use crate::lifo::{BOUND, Lifo};
+use crate::step::Step;
 use crate::window::Stack;
 
 /// Address space that a list may hold. It bounds the number of large windows, because each may keep a first step of memory.
@@ -49,7 +50,7 @@ pub struct Cache {
 }
 
 struct List {
-    /// At their first step.
+    /// At the default step.
     free: Lifo,
     /// Claimed and not carved yet.
     fresh: Range,
@@ -87,8 +88,8 @@ impl List {
 
     #[cold]
     fn release_slow(&mut self, mut stack: Stack) {
-        if stack.has_grown() {
-            stack.reset();
+        if stack.has_moved() {
+            stack.restart(Step::DEFAULT);
         }
         let class = stack.class();
         if !self.admit(class) {
@@ -142,12 +143,23 @@ impl Cache {
         }
     }
 
-    /// Takes a stack back, at its first step.
+    /// [`acquire`](Cache::acquire), but the stack is at `step`, or at its last one if that comes first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](crate::acquire).
+    pub fn acquire_at(&mut self, class: Class, step: Step) -> io::Result<Stack> {
+        let mut stack = self.acquire(class)?;
+        stack.restart(step);
+        Ok(stack)
+    }
+
+    /// Takes a stack back, at the default step.
     #[inline]
     pub fn release(&mut self, mut stack: Stack) {
-        let (class, has_grown) = stack.class_and_growth();
+        let (class, step) = stack.class_and_step();
         let list = &mut self.lists[class.index()];
-        if has_grown || list.free.len() >= list.limit {
+        if step != Step::DEFAULT || list.free.len() >= list.limit {
             return list.release_slow(stack);
         }
         list.free.push(stack);

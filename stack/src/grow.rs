@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::guard;
 use crate::map;
-use crate::window::{self, HARD_GUARD, Stack};
+use crate::step::Step;
+use crate::window::{HARD_GUARD, Stack};
 
 /// What a fault was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,9 +59,10 @@ pub(crate) fn fault(stack: &Stack, addr: usize) -> Fault {
 }
 
 /// Places the soft guard of the next step that can have one, and returns that step: the last one has none.
-fn place_next_guard(stack: &Stack) -> u8 {
-    let last = window::last_step(stack.class());
-    for step in stack.step() + 1..last {
+fn place_next_guard(stack: &Stack) -> Step {
+    let mut step = stack.step();
+    loop {
+        step = step.next();
         let Some(place) = stack.soft_guard_place(step) else {
             break;
         };
@@ -73,5 +75,5 @@ fn place_next_guard(stack: &Stack) -> u8 {
         }
     }
     // Also where the kernel refuses: a stack without a soft guard is whole, it only grows unseen.
-    last
+    Step::last(stack.class())
 }

@@ -37,7 +37,11 @@ const SIZES: [usize; 34] = {
     let mut sizes = [0_usize; 34];
     let mut i = 0;
     while i < sizes.len() {
-        sizes[i] = if i < small.len() { small[i] } else { sizes[i - 1] * 2 };
+        sizes[i] = if i < small.len() {
+            small[i]
+        } else {
+            sizes[i - 1] * 2
+        };
         assert!(sizes[i].is_multiple_of(ALIGN) && sizes.len() <= ALIGN);
         i += 1;
     }
@@ -158,7 +162,11 @@ impl Image {
     /// # Safety
     ///
     /// `[sp, top)` is readable, and nobody writes to it meanwhile.
-    pub unsafe fn store(image: &mut Option<Image>, sp: *const u8, top: *const u8) -> io::Result<()> {
+    pub unsafe fn store(
+        image: &mut Option<Image>,
+        sp: *const u8,
+        top: *const u8,
+    ) -> io::Result<()> {
         let live = top.addr() - sp.addr();
         let holder = match image.take_if(|image| !image.fits(live)) {
             None if image.is_some() => image.as_ref(),
@@ -235,14 +243,20 @@ mod tests {
     fn what_is_stored_comes_back_whatever_its_size() {
         let mut image = None;
         let mut held = Vec::new();
-        for live in [1, 100, 128, 129, 500, 2048, 2049, 5000, 100_000, 300, 200_000, 64, 700] {
+        for live in [
+            1, 100, 128, 129, 500, 2048, 2049, 5000, 100_000, 300, 200_000, 64, 700,
+        ] {
             let bytes: Vec<u8> = (0..live).map(|i| (i * 7 + live) as u8).collect();
             let range = bytes.as_ptr_range();
             // SAFETY: the range is the Vec's.
             unsafe { Image::store(&mut image, range.start, range.end).unwrap() };
             let image = image.as_ref().unwrap();
             assert!(image.size() >= live);
-            assert!(image.size() <= 128.max(live * 4), "{live} bytes in {}", image.size());
+            assert!(
+                image.size() <= 128.max(live * 4),
+                "{live} bytes in {}",
+                image.size()
+            );
             let mut back = vec![0; live];
             let range = back.as_mut_ptr_range();
             // SAFETY: stored from as many bytes just now.

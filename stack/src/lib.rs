@@ -22,7 +22,8 @@
 //! |---|---|
 //! | the sizes a window can have | `class.rs` |
 //! | the address space they are carved from, admission, the shared free list | `arena.rs` |
-//! | one window in use: guards, colour, steps | `window.rs` |
+//! | one window in use: guards, colour | `window.rs` |
+//! | where its soft guard stands, and goes next | `step.rs` |
 //! | pages that fault, in two flavours | `guard.rs` |
 //! | growing, in the signal handler | `grow.rs` |
 //! | the handler itself, and the signals that are not ours | `signal.rs` |
@@ -35,7 +36,7 @@
 //!
 //! # What code on such a stack can notice
 //!
-//! Nothing, but for the one page of a soft guard, 64 KiB down, before it has moved:
+//! Nothing, but for the one page of a soft guard, 64 KiB down (2 KB with [`Step::STRICT`]), before it has moved:
 //!
 //! - A system call that is given a buffer in that page, which nothing has touched, answers EFAULT. Frames of a page and more
 //!   are touched on entry by the probes that rustc emits, and any call from a smaller frame touches what is below it; what
@@ -49,8 +50,6 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | windows of 8 MiB, 64 MiB, 1 GiB | rows in `class.rs` |
-//! | a first step of 2 KB, and one that is learned for each spawn site | `step_end` in `window.rs` becomes a schedule |
 //! | shrinking stacks that stay parked | `Stack::reset`, told how far down the stack is in use |
 //! | stacks that are copied out of a shared window | a module `copy.rs`, beside `window.rs` |
 #![cfg(target_os = "linux")]
@@ -67,9 +66,10 @@ mod overflow;
 mod signal;
 mod sigstack;
 mod slab;
+mod step;
 mod window;
 
-pub use arena::{acquire, release, reserve, unreserve};
+pub use arena::{acquire, acquire_at, release, reserve, unreserve};
 pub use cache::Cache;
 pub use class::{Class, SizeError};
 pub use grow::growth_faults;
@@ -77,4 +77,5 @@ pub use image::{Image, image_growths};
 pub use signal::{Hooks, install};
 pub use sigstack::SignalStack;
 pub use slab::Slab;
+pub use step::{StartError, Step};
 pub use window::Stack;

@@ -4,19 +4,19 @@
 //!  base + window ─┬──────────────────────┐
 //!                 │ colour, 0 to 1920 B  │ 128 bytes times the window's number modulo 16
 //!           top ──┼──────────────────────┤ the first page: at least 2 KB of it below `top`
-//!                 │ step 0: 64 KiB       │ pages appear when they are touched
-//!                 ├──────────────────────┤ one page, the soft guard of step 0: a touch moves it down
-//!                 │ step 1: to 256 KiB   │
-//!                 ├──────────────────────┤ where the soft guard of step 1 goes (1 MiB windows and larger)
+//!                 │ steps 0 to 2: 64 KiB │ pages appear when they are touched
+//!                 ├──────────────────────┤ one page, the soft guard of step 2: a touch moves it down
+//!                 │ step 3: to 256 KiB   │
+//!                 ├──────────────────────┤ where the soft guard of step 3 goes (1 MiB windows and larger)
 //!                 │ ...                  │
 //!  base + 16 KiB ─┼──────────────────────┤
 //!                 │ hard guard           │ stays for good: a touch is an overflow
 //!          base ──┴──────────────────────┘ aligned to the window's size
 //! ```
 //!
-//! At any time a window has the hard guard and at most one soft guard, the one of its current step. The last step ends
-//! at the hard guard and has no soft one. A window of 64 KiB has only the last step, and so has every window where
-//! guards are made with `mprotect` (`guard.rs`).
+//! At any time a window has the hard guard and at most one soft guard, the one of its current step (`step.rs`). The last
+//! step ends at the hard guard and has no soft one. A window of 64 KiB starts in its last step, and so does every window
+//! where guards are made with `mprotect` (`guard.rs`), wherever it was asked to start.
 //!
 //! The colour exists because stack tops at one page offset fight for the same few cache sets: a thousand parked
 //! goroutines would use 1/64 of the cache.
@@ -30,13 +30,10 @@ use crate::arena;
 use crate::class::{CLASSES, Class};
 use crate::guard::{self, Flavour};
 use crate::map;
+use crate::step::{self, Step};
 
 /// Bytes at the bottom of a window that are never accessible.
 pub(crate) const HARD_GUARD: usize = 16 << 10;
-
-/// Where the first step ends, in bytes below the window's end. Each further step ends four times as far down.
-const FIRST_STEP: usize = 64 << 10;
-const STEP_SHIFT: u32 = 2;
 
 const COLOURS: usize = 16;
 const COLOUR: usize = 128;
@@ -56,7 +53,6 @@ pub struct Stack {
 
 /// Tops are aligned to the colours' distance.
 const TAGS: usize = COLOUR - 1;
-const STEPS: usize = 0xf;
 const CLASS_SHIFT: u32 = 4;
 
 const _: () = assert!(
@@ -109,7 +105,7 @@ impl Stack {
         let colour = (base.addr().get() / window % COLOURS) * COLOUR;
         // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
         let top = base.as_ptr().wrapping_add(window - colour);
-        let tag = class.index() << CLASS_SHIFT | usize::from(last_step(class));
+        let tag = class.index() << CLASS_SHIFT | usize::from(Step::last(class).number());
         let stack = Stack {
             word: AtomicPtr::new(top.map_addr(|top| top | tag)),
         };
@@ -117,55 +113,62 @@ impl Stack {
         let stack = std::mem::ManuallyDrop::new(stack);
         // SAFETY: the pages are the bottom of a window that nobody uses.
         unsafe { guard::install(base.as_ptr(), HARD_GUARD)? };
-        stack.install_first_soft_guard()?;
+        stack.install_soft_guard(Step::DEFAULT)?;
         Ok(std::mem::ManuallyDrop::into_inner(stack))
     }
 
-    /// Whether the stack has grown beyond its first step (always so where there are no soft guards).
+    /// Whether the stack is at another step than the one that cached stacks are at (always so where there are no soft guards).
     #[inline]
-    pub(crate) fn has_grown(&self) -> bool {
-        self.step() != 0
+    pub(crate) fn has_moved(&self) -> bool {
+        self.step() != Step::DEFAULT
     }
 
     /// Both at once, from a register: the owner's way to look, which no handler can interfere with.
     #[inline]
-    pub(crate) fn class_and_growth(&mut self) -> (Class, bool) {
+    pub(crate) fn class_and_step(&mut self) -> (Class, Step) {
         let word = *self.word.get_mut();
-        (class_of(word), word.addr() & STEPS != 0)
+        (class_of(word), Step::from_bits(word.addr()))
     }
 
-    /// Brings a stack that nothing runs on back to its first step: the memory below it goes back to the kernel.
+    /// Brings a stack that nothing runs on to `step`, or to its last step if that comes first. When it goes back, the
+    /// memory below goes to the kernel.
     #[cold]
-    pub(crate) fn reset(&mut self) {
-        let Some(first) = self.soft_guard_place(0) else {
+    pub(crate) fn restart(&mut self, step: Step) {
+        let (now, last) = (self.step(), Step::last(self.class()));
+        let step = step.min(last);
+        if step == now {
             return;
-        };
+        }
         if let Some(current) = self.soft_guard() {
-            // A guard that stays would be a fault that the handler knows nothing about; then growing stays where it is.
+            // A guard that stays would be a fault that the handler knows nothing about; then the step stays what it is.
             // SAFETY: `soft_guard` says that a guard stands on this page.
             if !unsafe { guard::remove(current, map::page_size()) } {
                 return;
             }
         }
-        let low = self.base().wrapping_add(HARD_GUARD);
-        let len = first as usize - low as usize + map::page_size();
-        // SAFETY: whole pages of this window, and nothing runs on the stack that could need what is in them.
-        unsafe { guard::discard(low, len) };
-        // Without its soft guard the stack still works: it only grows unseen, and is reset again at its next release.
-        self.set_step(last_step(self.class()));
-        let _ = self.install_first_soft_guard();
+        if step < now
+            && let Some(place) = self.soft_guard_place(step)
+        {
+            let low = self.base().wrapping_add(HARD_GUARD);
+            let len = place as usize - low as usize + map::page_size();
+            // SAFETY: whole pages of this window, and nothing runs on the stack that could need what is in them.
+            unsafe { guard::discard(low, len) };
+        }
+        // Without its soft guard the stack still works: it only grows unseen, and is restarted at its next release.
+        self.set_step(last);
+        let _ = self.install_soft_guard(step);
     }
 
-    /// The first soft guard, where there is one. On success the stack is at its first step.
-    fn install_first_soft_guard(&self) -> io::Result<()> {
+    /// The soft guard of `step`, where there is one. On success the stack is at that step.
+    fn install_soft_guard(&self, step: Step) -> io::Result<()> {
         if guard::flavour() == Some(Flavour::Mprotect) {
             return Ok(());
         }
-        if let Some(place) = self.soft_guard_place(0) {
+        if let Some(place) = self.soft_guard_place(step) {
             // SAFETY: the page lies below everything in use: the stack is empty.
             unsafe { guard::install(place, map::page_size())? };
         }
-        self.set_step(0);
+        self.set_step(step);
         Ok(())
     }
 
@@ -175,8 +178,8 @@ impl Stack {
     }
 
     /// Where the soft guard of `step` goes; `None` for the last step.
-    pub(crate) fn soft_guard_place(&self, step: u8) -> Option<*mut u8> {
-        let end = step_end(self.class(), step)?;
+    pub(crate) fn soft_guard_place(&self, step: Step) -> Option<*mut u8> {
+        let end = step.end(self.class())?;
         let offset = self.class().window() - end - map::page_size();
         Some(self.base().wrapping_add(offset))
     }
@@ -190,15 +193,16 @@ impl Stack {
             .wrapping_sub((below & (self.class().window() - 1)) + 1)
     }
 
+    /// The step it is at.
     #[inline]
-    pub(crate) fn step(&self) -> u8 {
-        (self.word().addr() & STEPS) as u8
+    pub fn step(&self) -> Step {
+        Step::from_bits(self.word().addr())
     }
 
-    pub(crate) fn set_step(&self, step: u8) {
+    pub(crate) fn set_step(&self, step: Step) {
         let word = self
             .word()
-            .map_addr(|word| word & !STEPS | usize::from(step));
+            .map_addr(|word| word & !step::MASK | usize::from(step.number()));
         // Relaxed: pairs with `word`, see there.
         self.word.store(word, Ordering::Relaxed);
     }
@@ -236,22 +240,6 @@ fn class_of(word: *mut u8) -> Class {
     unsafe { Class::from_index((word.addr() & TAGS) >> CLASS_SHIFT) }
 }
 
-/// Where `step` ends, in bytes below the window's end; `None` for a step that would reach the hard guard.
-fn step_end(class: Class, step: u8) -> Option<usize> {
-    let end = FIRST_STEP.checked_shl(STEP_SHIFT * u32::from(step))?;
-    let room = class.window() - HARD_GUARD - map::page_size();
-    (end < room).then_some(end)
-}
-
-/// The step that ends at the hard guard.
-pub(crate) fn last_step(class: Class) -> u8 {
-    let mut step = 0;
-    while step_end(class, step).is_some() {
-        step += 1;
-    }
-    step
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,28 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn steps_grow_fourfold_to_the_hard_guard() {
-        let [small, medium, large] = [0, 1, 2].map(|i| Class::ALL[i]);
-        assert_eq!(step_end(small, 0), None);
-        assert_eq!(step_end(medium, 0), Some(64 << 10));
-        assert_eq!(step_end(medium, 1), None);
-        assert_eq!(step_end(large, 0), Some(64 << 10));
-        assert_eq!(step_end(large, 1), Some(256 << 10));
-        assert_eq!(step_end(large, 2), None);
-        assert_eq!([small, medium, large].map(last_step), [0, 1, 2]);
-        let largest: Vec<u8> = Class::ALL[3..]
-            .iter()
-            .map(|&class| last_step(class))
-            .collect();
-        assert_eq!(largest, [4, 5, 7]);
-    }
-
-    #[test]
     fn the_word_holds_top_class_and_step_apart() {
         for &class in Class::ALL {
             let stack = acquire(class).unwrap();
             let (top, base, step) = (stack.top(), stack.base(), stack.step());
-            for other in [15, 0, step] {
+            for other in [15, 0, usize::from(step.number())].map(Step::from_bits) {
                 stack.set_step(other);
                 assert_eq!(stack.step(), other);
                 assert_eq!((stack.top(), stack.base()), (top, base));

@@ -5,7 +5,7 @@ mod common;
 use std::hint::black_box;
 
 use common::{descend, on_stack, soft_guards};
-use goroutines_stack::{Cache, Class, Stack, acquire, growth_faults, release};
+use goroutines_stack::{Cache, Class, Stack, Step, acquire, acquire_at, growth_faults, release};
 
 const LARGE: Class = common::MIB;
 
@@ -63,6 +63,88 @@ fn growth_goes_step_by_step() {
     let colour = (stack.top() as usize).wrapping_neg() % page();
     let steps = [64 << 10, 256 << 10, 256 << 10, (1 << 20) - (16 << 10)];
     assert_eq!(seen, steps.map(|end| end - colour));
+}
+
+#[test]
+fn a_strict_start_goes_on_in_the_same_steps_and_counts_exactly() {
+    if !soft_guards() || page() != 4096 {
+        return;
+    }
+    // A used stack first: what an earlier goroutine left must not blur the steps.
+    let used = acquire(LARGE).unwrap();
+    on_stack(&used, || descend(60 << 10));
+    release(used);
+    let stack = acquire_at(LARGE, Step::STRICT).unwrap();
+    assert!(stack.committed() >= 2048);
+    assert!(
+        !resident(&stack, 10 << 10),
+        "the rest of the first 64 KiB went to the kernel"
+    );
+    let mut seen = vec![stack.committed()];
+    for used in [6 << 10, 30 << 10, 100 << 10, 300 << 10] {
+        on_stack(&stack, || descend(used));
+        seen.push(stack.committed());
+    }
+    let colour = (stack.top() as usize).wrapping_neg() % page();
+    let steps = [
+        4 << 10,
+        16 << 10,
+        64 << 10,
+        256 << 10,
+        (1 << 20) - (16 << 10),
+    ];
+    assert_eq!(seen, steps.map(|end| end - colour));
+}
+
+#[test]
+fn each_step_of_a_strict_start_is_one_fault_at_its_end() {
+    if !soft_guards() || page() != 4096 {
+        return;
+    }
+    let stack = acquire_at(LARGE, Step::STRICT).unwrap();
+    for end in [4 << 10, 16 << 10, 64 << 10, 256 << 10_usize] {
+        let colour = (stack.top() as usize).wrapping_neg() % page();
+        let committed = stack.committed();
+        assert_eq!(committed, end - colour);
+        if end > 4 << 10 {
+            // The last byte of the step is there; the code that runs the job needs the whole first page.
+            on_stack(&stack, || poke(&stack, committed, 1));
+            assert_eq!(stack.committed(), committed);
+        }
+        on_stack(&stack, || poke(&stack, committed + 1, 1));
+        assert!(stack.committed() > committed);
+    }
+    assert_eq!(stack.committed(), stack.limit());
+}
+
+#[test]
+fn a_strict_stack_comes_back_to_the_default_step() {
+    let mut cache = Cache::new();
+    let default = cache.acquire(LARGE).unwrap();
+    let committed = default.committed();
+    cache.release(default);
+    for deep in [0, 5 << 10, 40 << 10, 500 << 10] {
+        let stack = cache.acquire_at(LARGE, Step::STRICT).unwrap();
+        on_stack(&stack, || descend(deep));
+        cache.release(stack);
+        let stack = cache.acquire(LARGE).unwrap();
+        assert_eq!(stack.committed(), committed);
+        on_stack(&stack, || descend(60 << 10));
+        assert_eq!(stack.committed(), committed, "a stray guard");
+        cache.release(stack);
+    }
+}
+
+#[test]
+fn a_later_start_grows_without_faults() {
+    for (bytes, deep) in [(200 << 10, 190 << 10), (1 << 20, 900 << 10)] {
+        let start = Step::for_start(bytes).unwrap();
+        let stack = acquire_at(LARGE, start).unwrap();
+        let committed = stack.committed();
+        assert!(committed >= deep);
+        on_stack(&stack, || descend(deep));
+        assert_eq!(stack.committed(), committed);
+    }
 }
 
 #[test]
