@@ -121,6 +121,12 @@ pub fn set_thread_word(word: *mut ()) {
     Native::set_thread_word(word);
 }
 
+/// The stack pointer, as it is where this is inlined: see [`Port::stack_pointer`].
+#[inline(always)]
+pub fn stack_pointer() -> *const u8 {
+    Native::stack_pointer()
+}
+
 /// Asks for the cache line at `addr`, to be written soon: see [`Port::prefetch`].
 #[inline(always)]
 pub fn prefetch(addr: *const u8) {

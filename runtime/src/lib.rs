@@ -28,8 +28,11 @@
 pub mod chan;
 mod config;
 mod go;
+mod grow;
 pub mod sync;
 
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
+pub use goroutines_macros::grow;
 pub use goroutines_sched::StartError;
+pub use grow::grow;

@@ -143,7 +143,7 @@ impl Window {
 
     /// Step 2. The caller is inside.
     fn copy_out(&self, g: &G) {
-        let sp = g.ctx.get().sp();
+        let sp = g.own_sp();
         // SAFETY: who is inside owns the image of the resident, which does not run.
         let image = unsafe { &mut *g.image.get() };
         // SAFETY: the resident has run in this window, so its live bytes are [sp, top); nobody writes
@@ -158,7 +158,7 @@ impl Window {
 
     /// Step 3. The caller is inside.
     fn copy_in(&self, g: GRef) {
-        let sp = g.get().ctx.get().sp();
+        let sp = g.get().own_sp();
         if !sp.is_null() {
             // SAFETY: who is inside owns the goroutine's image.
             let Some(image) = (unsafe { &*g.get().image.get() }) else {

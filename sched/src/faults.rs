@@ -34,23 +34,52 @@ fn current_g() -> Option<GRef> {
 }
 
 fn current_stack() -> *mut Stack {
-    current_g().map_or(ptr::null_mut(), |g| {
-        if let Some(window) = g.get().window.get() {
-            return window.stack();
-        }
-        // SAFETY: the goroutine that was interrupted owns the cell, and it is this thread's.
-        let stack = unsafe { &mut *g.get().stack.get() };
-        stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
+    current_g().map_or(ptr::null_mut(), |g| match g.get().segments.stack() {
+        Some(stack) => stack,
+        None => own_stack(g),
     })
+}
+
+/// The stack of `g` itself, whether it runs there or on a segment; null for a plain thread's.
+///
+/// `g` runs on this thread, or was interrupted on it.
+pub(crate) fn own_stack(g: GRef) -> *mut Stack {
+    if let Some(window) = g.get().window.get() {
+        return window.stack();
+    }
+    // SAFETY: the goroutine that runs here owns the cell, and it is this thread's.
+    let stack = unsafe { &mut *g.get().stack.get() };
+    stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
 }
 
 fn describe(out: &mut dyn fmt::Write) {
     let Some(g) = current_g() else {
         return;
     };
-    let _ = write!(out, "goroutine {}", g.id());
+    match g.id() {
+        0 => describe_thread(out),
+        id => {
+            let _ = write!(out, "goroutine {id}");
+        }
+    }
     // SAFETY: the name does not change while the goroutine, which was interrupted here, runs.
     if let Some(name) = unsafe { &*g.get().name.get() } {
         let _ = write!(out, " [{name}]");
     }
+    match g.get().segments.number() {
+        0 => {}
+        number => {
+            let _ = write!(out, ", on segment {number} of `grow`");
+        }
+    }
+}
+
+/// The kernel's name for the thread: std's would need thread-local storage and a lock.
+fn describe_thread(out: &mut dyn fmt::Write) {
+    let mut name = [0_u8; 16];
+    // SAFETY: PR_GET_NAME writes at most 16 bytes, terminator included.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    let len = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    let name = str::from_utf8(&name[..len]).unwrap_or("?");
+    let _ = write!(out, "thread '{name}'");
 }

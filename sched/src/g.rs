@@ -25,6 +25,7 @@ use crate::{
     episode::Episode,
     parker::Parker,
     payload::Entry,
+    segment::Segments,
     status::{Status, StatusCell},
     switch::Context,
 };
@@ -68,6 +69,8 @@ pub(crate) struct G {
     pub(crate) parker: Parker,
     /// Where its live bytes wait while another goroutine has the window.
     pub(crate) image: UnsafeCell<Option<Image>>,
+    /// Further stacks of a deep recursion (see grow.rs).
+    pub(crate) segments: Segments,
     pub(crate) payload: Line<UnsafeCell<Payload>>,
 }
 
@@ -102,6 +105,7 @@ impl G {
             name: UnsafeCell::new(None),
             parker: Parker::new(),
             image: UnsafeCell::new(None),
+            segments: Segments::new(),
             payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
         }
     }
@@ -130,6 +134,15 @@ impl G {
         let word = unsafe { AtomicUsize::from_ptr(self.ctx.as_ptr().cast()) };
         // Relaxed: any value will do.
         word.load(Ordering::Relaxed) as *const u8
+    }
+
+    /// Down to where the goroutine's own stack is live while it is parked: its stack pointer, unless it
+    /// waits on a segment (see grow.rs).
+    pub(crate) fn own_sp(&self) -> *mut u8 {
+        self.segments
+            .own_context()
+            .unwrap_or_else(|| self.ctx.get())
+            .sp()
     }
 
     pub(crate) fn payload(&self) -> *mut u8 {

@@ -44,6 +44,8 @@ mod faults;
 mod find;
 #[cfg(not(loom))]
 mod g;
+#[cfg(not(loom))]
+mod grow;
 mod handover;
 mod idle;
 mod lock;
@@ -63,6 +65,8 @@ mod queue;
 mod run;
 #[cfg(not(loom))]
 mod sched;
+#[cfg(not(loom))]
+mod segment;
 #[cfg(not(loom))]
 mod size;
 #[cfg(not(loom))]
@@ -89,6 +93,7 @@ pub use {
     copying::{StackPin, pin_stack},
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
+    grow::{has_stack, on_segment},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     sched::{procs, rounds, start},
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},

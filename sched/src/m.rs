@@ -21,6 +21,8 @@ pub(crate) struct M {
     p: Cell<*const P>,
     /// Is this M the spinner (see idle.rs)?
     pub(crate) spinning: Cell<bool>,
+    /// On a plain thread: where its stack ends; 0 while nobody has asked.
+    pub(crate) stack_low: Cell<usize>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
@@ -37,6 +39,7 @@ impl M {
             current: Cell::new(current),
             p: Cell::new(ptr::null()),
             spinning: Cell::new(false),
+            stack_low: Cell::new(0),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }

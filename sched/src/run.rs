@@ -103,6 +103,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
     unsafe { (entry.run)(g) };
     // A pin that was forgotten ends with its goroutine.
     g.get().pinned.set(false);
+    g.get().segments.end();
     if !g.get().join.is_detached() {
         leave_result(g);
         // Back here only if the handle was dropped in the last moment.

@@ -5,7 +5,7 @@ use std::ptr;
 use goroutines_asm as asm;
 pub(crate) use goroutines_asm::Context;
 
-use crate::{g::GRef, m::M, park::Commit};
+use crate::{g::GRef, m::M, park::Commit, segment::Segment};
 
 /// The M of this thread, if it has one.
 ///
@@ -76,4 +76,43 @@ pub(crate) unsafe fn prefetch_g(word: usize) {
 pub(crate) unsafe fn prefetch_stack(word: usize) {
     // SAFETY: passed on.
     asm::prefetch(unsafe { GRef::from_word(word) }.get().ctx_hint());
+}
+
+/// The stack pointer, as it is where this is inlined.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *const u8 {
+    asm::stack_pointer()
+}
+
+/// Leaves the running stack for `segment`, whose first function is `entry`; back when that function
+/// calls [`from_segment`].
+///
+/// # Safety
+///
+/// Nothing lives on the segment below `top`, and nothing else enters it until this returns. `entry`
+/// ends in [`from_segment`].
+#[inline(always)]
+pub(crate) unsafe fn to_segment(
+    segment: &'static Segment,
+    top: *mut u8,
+    entry: asm::Entry,
+    arg: usize,
+) {
+    // SAFETY: `top` is below a header that is aligned to 16, in a stack on which nothing lives; `back`
+    // is written before the segment runs, and read only by it.
+    unsafe {
+        let fresh = asm::prepare(top, entry);
+        asm::switch(segment.back.as_ptr(), fresh, arg);
+    }
+}
+
+/// Ends the first function of `segment`: the older stack goes on.
+///
+/// # Safety
+///
+/// The caller is that function, and needs nothing of its frame any more.
+pub(crate) unsafe fn from_segment(segment: &'static Segment) -> ! {
+    // SAFETY: `back` was saved in `to_segment`, and each entry comes back once.
+    unsafe { asm::switch(segment.left.as_ptr(), segment.back.get(), 0) };
+    crate::fatal::throw(format_args!("a segment ran on after its end"));
 }

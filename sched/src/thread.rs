@@ -3,9 +3,18 @@
 //! The only place with a `thread_local!`: its destructor gives the record back when the thread ends.
 //! The record itself is found through the thread word, as on every M.
 
-use std::{cell::Cell, sync::Mutex};
+use std::{
+    cell::{Cell, RefCell},
+    io, mem,
+    mem::MaybeUninit,
+    ptr,
+    sync::Mutex,
+};
+
+use goroutines_stack::SignalStack;
 
 use crate::{
+    faults,
     g::{G, GRef, Kind},
     m::M,
     switch::{current_m, set_current_m},
@@ -17,11 +26,18 @@ use crate::{
 static SPARE: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 
 /// Gives the thread's record back when the thread ends.
-struct Attached(Cell<bool>);
+struct Attached {
+    yes: Cell<bool>,
+    /// For faults on segments, from the first of them on.
+    signals: RefCell<Option<SignalStack>>,
+}
 
 impl Drop for Attached {
     fn drop(&mut self) {
         if let Some(m) = current_m() {
+            if let Some(g) = m.current.get() {
+                g.get().segments.end();
+            }
             set_current_m(None);
             lock(&SPARE).push(m);
         }
@@ -29,7 +45,9 @@ impl Drop for Attached {
 }
 
 thread_local! {
-    static ATTACHED: Attached = const { Attached(Cell::new(false)) };
+    static ATTACHED: Attached = const {
+        Attached { yes: Cell::new(false), signals: RefCell::new(None) }
+    };
 }
 
 /// Makes this OS thread known to the runtime.
@@ -40,9 +58,61 @@ pub(crate) fn attach() -> &'static M {
         let g = GRef::new(Box::leak(Box::new(G::new(Kind::Thread))));
         Box::leak(Box::new(M::new(Some(g))))
     });
+    m.stack_low.set(0);
     set_current_m(Some(m));
     // In a thread that is already running its destructors there is no destructor for us any more:
     // the record (some hundred bytes) is then not reused.
-    let _ = ATTACHED.try_with(|attached| attached.0.set(true));
+    let _ = ATTACHED.try_with(|attached| attached.yes.set(true));
     m
+}
+
+/// Where the stack of this plain thread ends: the lowest address that may be used; 0 where the system
+/// does not say, so that it looks endless.
+pub(crate) fn stack_low() -> usize {
+    let m = current_m().unwrap_or_else(attach);
+    if m.stack_low.get() == 0 {
+        m.stack_low.set(ask_for_stack_low().unwrap_or(0));
+    }
+    m.stack_low.get()
+}
+
+#[cold]
+fn ask_for_stack_low() -> Option<usize> {
+    let mut attr = MaybeUninit::uninit();
+    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+    // SAFETY: `attr` is initialised by the first call, where it succeeds, and destroyed by the last;
+    // the others read it and write to the variables above.
+    let known = unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let known = libc::pthread_attr_getstack(attr.as_ptr(), &mut start, &mut size) == 0
+            && libc::pthread_attr_getguardsize(attr.as_ptr(), &mut guard) == 0;
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+        known
+    };
+    // Some C libraries count the guard in, some do not.
+    known.then(|| start.addr() + guard)
+}
+
+/// Before the first segment of a plain thread: a fault on it needs the handler, and a stack for it that
+/// is larger than what std gives its threads.
+///
+/// # Errors
+///
+/// When the handler cannot be installed, or there is no memory for the stack.
+pub(crate) fn prepare_for_segments() -> io::Result<()> {
+    faults::install()?;
+    ATTACHED
+        .try_with(|attached| {
+            let mut signals = attached.signals.borrow_mut();
+            if signals.is_none() {
+                *signals = Some(SignalStack::install()?);
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|_| {
+            // The thread runs its destructors: the signal stack stays to its end, and beyond.
+            SignalStack::install().map(mem::forget)
+        })
 }

@@ -62,21 +62,40 @@ impl SignalStack {
 
 impl Drop for SignalStack {
     fn drop(&mut self) {
+        // Somebody may have set another one since; std takes its own away, and unmaps it, before the destructors of a
+        // thread run. Then there is nothing to restore.
+        let ours = self.memory.as_ptr().addr() + map::page_size();
+        let replaced = present().is_ok_and(|present| present.ss_sp.addr() != ours);
         // Fails only while a handler runs on this very stack; then its memory must stay.
-        if exchange(&self.before).is_ok() {
+        if replaced || exchange(&self.before).is_ok() {
             // SAFETY: the thread no longer uses the memory as its signal stack, and drop runs once.
             unsafe { ManuallyDrop::drop(&mut self.memory) };
         }
     }
 }
 
-/// Sets the thread's signal stack and returns the previous one.
-fn exchange(stack: &libc::stack_t) -> io::Result<libc::stack_t> {
-    let mut before = libc::stack_t {
+/// The thread's signal stack.
+fn present() -> io::Result<libc::stack_t> {
+    let mut present = disabled();
+    // SAFETY: with a null pointer nothing is set; the present stack is written to a whole `stack_t`.
+    match unsafe { libc::sigaltstack(ptr::null(), &mut present) } {
+        0 => Ok(present),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// No signal stack.
+fn disabled() -> libc::stack_t {
+    libc::stack_t {
         ss_sp: ptr::null_mut(),
         ss_flags: libc::SS_DISABLE,
         ss_size: 0,
-    };
+    }
+}
+
+/// Sets the thread's signal stack and returns the previous one.
+fn exchange(stack: &libc::stack_t) -> io::Result<libc::stack_t> {
+    let mut before = disabled();
     // SAFETY: both pointers are to whole `stack_t`; the memory is a mapping that outlives its use, or the previous stack.
     match unsafe { libc::sigaltstack(stack, &mut before) } {
         0 => Ok(before),

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Builder, Config, go, sleep, yield_now};
+use goroutines::{Builder, Config, go, grow, sleep, yield_now};
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
@@ -21,6 +21,11 @@ fn main() -> ExitCode {
             overflow(Builder::new().name("deep".to_owned()).stack_size(1 << 20));
         }
         "overflow-of-a-thread" => overflow_of_a_thread(),
+        "overflow-on-a-segment" => overflow_on_a_segment(),
+        "overflow-of-a-thread-on-a-segment" => overflow_of_a_thread_on_a_segment(),
+        "overflow-without-end" => overflow_without_end(),
+        "grow-at-the-end-of-a-thread" => grow_at_the_end_of_a_thread(),
+        "grow-without-address-space" => grow_without_address_space(),
         "wild-pointer" => wild_pointer(),
         "go-before-start" => {
             go(|| ());
@@ -98,6 +103,78 @@ fn overflow_of_a_thread() {
         .spawn(|| recurse(0))
         .unwrap();
     println!("returned {:?}", deep.join().is_ok());
+}
+
+/// More than the stacks have from which this is called.
+const ONTO_A_SEGMENT: usize = 600 << 10;
+
+fn overflow_on_a_segment() {
+    start(1);
+    let builder = Builder::new().name("deep".to_owned());
+    let deep = builder.spawn(|| grow(ONTO_A_SEGMENT, || recurse(0)));
+    println!("returned {:?}", deep.unwrap().join().is_ok());
+}
+
+fn overflow_of_a_thread_on_a_segment() {
+    let deep = thread::Builder::new()
+        .name("plain".to_owned())
+        .stack_size(128 << 10)
+        .spawn(|| grow(ONTO_A_SEGMENT, || recurse(0)))
+        .unwrap();
+    println!("returned {:?}", deep.join().is_ok());
+}
+
+/// Recurses for ever through `grow`; large frames, so that the end comes soon.
+#[goroutines::grow]
+fn recurse_and_grow(depth: u64) -> u64 {
+    let frame = hint::black_box([0_u8; 16 << 10]);
+    recurse_and_grow(depth + 1) + u64::from(frame[(depth % 16) as usize])
+}
+
+fn overflow_without_end() {
+    start(1);
+    println!("returned {}", go(|| recurse_and_grow(0)).join().is_ok());
+}
+
+/// Grows in a destructor of the thread's storage, when std has taken its signal stack away already.
+struct GrowsInDrop;
+
+impl Drop for GrowsInDrop {
+    fn drop(&mut self) {
+        println!("in a destructor: {}", grow(ONTO_A_SEGMENT, || 1 + 1));
+    }
+}
+
+thread_local! {
+    static AT_THE_END: GrowsInDrop = const { GrowsInDrop };
+}
+
+fn grow_at_the_end_of_a_thread() {
+    for _ in 0..2 {
+        let plain = thread::Builder::new()
+            .stack_size(128 << 10)
+            .spawn(|| {
+                AT_THE_END.with(|_| ());
+                grow(ONTO_A_SEGMENT, || hint::black_box(()));
+            })
+            .unwrap();
+        plain.join().unwrap();
+    }
+}
+
+fn grow_without_address_space() {
+    start(1);
+    go(|| ()).join().unwrap();
+    let limit = libc::rlimit {
+        rlim_cur: 1 << 20,
+        rlim_max: 1 << 20,
+    };
+    // SAFETY: `limit` is a valid rlimit for the call.
+    let refused = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(refused, 0);
+    let failed = go(|| grow(ONTO_A_SEGMENT, || ())).join().unwrap_err();
+    println!("{}", failed.downcast_ref::<String>().unwrap());
+    println!("went on with {}", go(|| 7).join().unwrap());
 }
 
 fn wild_pointer() {

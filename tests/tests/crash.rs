@@ -57,6 +57,65 @@ fn overflow_of_a_plain_thread_is_still_reported_by_std() {
 }
 
 #[test]
+fn overflow_on_a_segment_names_the_goroutine_and_the_segment() {
+    let death = case("overflow-on-a-segment");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death.stderr.contains(
+            "goroutine 1 [deep], on segment 1 of `grow`: stack exceeds 1048576-byte limit"
+        ),
+        "{death:?}"
+    );
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
+fn overflow_on_a_segment_of_a_plain_thread_names_the_thread() {
+    let death = case("overflow-of-a-thread-on-a-segment");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("thread 'plain', on segment 1 of `grow`: stack exceeds 1048576-byte limit"),
+        "{death:?}"
+    );
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
+fn recursion_without_an_end_overflows_although_it_grows() {
+    let death = case("overflow-without-end");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death.stderr.contains("goroutine 1, on segment ")
+            && death.stderr.contains("of `grow`: stack exceeds ")
+            && death.stderr.contains("recurse less deeply"),
+        "{death:?}"
+    );
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
+fn destructors_of_a_thread_may_grow() {
+    let death = case("grow-at-the-end-of-a-thread");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    assert_eq!(death.stdout, "in a destructor: 2\n".repeat(2), "{death:?}");
+}
+
+#[test]
+fn without_address_space_grow_panics_with_the_reason_and_nothing_is_lost() {
+    let death = case("grow-without-address-space");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let lines: Vec<&str> = death.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("goroutines::grow: less than 614400 bytes are left"),
+        "{death:?}"
+    );
+    assert!(lines[0].contains("RLIMIT_AS"), "{death:?}");
+    assert_eq!(lines[1], "went on with 7", "{death:?}");
+}
+
+#[test]
 fn wild_pointer_on_a_goroutine_is_a_segmentation_fault() {
     let death = case("wild-pointer");
     assert_eq!(death.signal, Some(libc::SIGSEGV), "{death:?}");

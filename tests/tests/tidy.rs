@@ -61,7 +61,13 @@ fn only_in(dirs: &[&str], word: &str, allowed: &[&str]) {
     );
 }
 
-const SOURCES: [&str; 4] = ["asm/src", "stack/src", "sched/src", "runtime/src"];
+const SOURCES: [&str; 5] = [
+    "asm/src",
+    "stack/src",
+    "sched/src",
+    "runtime/src",
+    "runtime/macros/src",
+];
 
 #[test]
 fn target_arch_stands_in_asm_only() {
@@ -158,7 +164,11 @@ fn dependencies_point_one_way() {
         dependencies("sched"),
         ["goroutines-asm", "goroutines-stack"]
     );
-    assert_eq!(dependencies("runtime"), ["goroutines-sched"]);
+    assert_eq!(
+        dependencies("runtime"),
+        ["goroutines-macros", "goroutines-sched"]
+    );
+    assert_eq!(dependencies("runtime/macros"), [""; 0]);
 }
 
 #[test]
@@ -176,7 +186,16 @@ fn asm_depends_on_nothing() {
 
 #[test]
 fn every_member_uses_the_one_lint_table() {
-    for member in ["asm", "stack", "sched", "runtime", "benches", "tests"] {
+    let members = [
+        "asm",
+        "stack",
+        "sched",
+        "runtime",
+        "runtime/macros",
+        "benches",
+        "tests",
+    ];
+    for member in members {
         let manifest =
             fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");
         assert!(
@@ -252,7 +271,16 @@ fn functions_that_can_park_say_so() {
                 docs.push('\n');
             } else if let Some(rest) = line.strip_prefix("pub fn ") {
                 let name = rest.split(['(', '<']).next().unwrap_or_default();
-                let parks = ["send", "recv", "join", "sleep", "lock", "wait", "yield_now"];
+                let parks = [
+                    "send",
+                    "recv",
+                    "join",
+                    "sleep",
+                    "lock",
+                    "wait",
+                    "yield_now",
+                    "grow",
+                ];
                 let timed = name.ends_with("_timeout") || name.ends_with("_deadline");
                 let may_park = parks.contains(&name) || timed && !name.starts_with("is_");
                 assert!(
