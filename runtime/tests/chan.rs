@@ -558,15 +558,3 @@ fn handles_are_send_sync_and_unwind_safe() {
     check::<Sender<std::cell::Cell<u8>>>();
     check::<Receiver<std::cell::Cell<u8>>>();
 }
-
-#[test]
-fn sending_needs_no_runtime_when_it_need_not_wait() {
-    // This test may run before the others have started the runtime: nothing here asks for it.
-    let (tx, rx) = bounded(1);
-    tx.send(1).unwrap();
-    assert_eq!(rx.recv(), Ok(1));
-    assert_eq!(rx.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout));
-    let here = std::thread::spawn(move || (0..10).for_each(|i| tx.send(i).unwrap()));
-    assert!(rx.iter().eq(0..10));
-    here.join().unwrap();
-}

@@ -268,20 +268,6 @@ fn a_mutex_is_sync_and_its_guard_too_as_std_has_it() {
 }
 
 #[test]
-fn a_mutex_needs_no_runtime_when_it_need_not_wait() {
-    // And threads can wait for it without one: nothing here asks for the runtime.
-    let mutex = Arc::new(Mutex::new(0));
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let mutex = Arc::clone(&mutex);
-            std::thread::spawn(move || (0..1000).for_each(|_| *mutex.lock().unwrap() += 1))
-        })
-        .collect();
-    threads.into_iter().for_each(|one| one.join().unwrap());
-    assert_eq!(*mutex.lock().unwrap(), 4000);
-}
-
-#[test]
 fn a_wait_group_waits_for_every_clone() {
     start();
     for workers in BOTH {

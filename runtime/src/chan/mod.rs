@@ -18,7 +18,12 @@
 //! assert_eq!(answers.recv(), Ok(144));
 //! ```
 //!
-//! Every operation works from goroutines and from plain OS threads, on either end.
+//! Every operation works from goroutines and from plain OS threads, on either end. Among threads alone
+//! channels work even without a running runtime.
+//!
+//! What differs from `crossbeam-channel`: when the last receiver of a bounded channel is dropped, what is
+//! buffered is dropped at once, as in an unbounded one, and not only with the last sender; and the `Debug`
+//! texts of the errors with a message have no quotation marks.
 
 // # How it works
 //
@@ -57,8 +62,9 @@
 // that will not also time out. The one that timed out takes the lock, to know that no taker looks at
 // its node any more, and unlinks it if it is still in.
 //
-// Under the lock: no user code (no clone, no drop, no panic of a message), no allocation, no park.
-// A message is moved, never looked at.
+// Under the lock: no user code (no clone, no drop, no panic of a message), no park, and no allocation,
+// except that a wait with a deadline may make the P's timer heap grow. A message is moved, never looked
+// at.
 //
 // On one P an unbuffered stream costs one switch and two locks a message: the receiver that was given
 // message 1 finds the sender already waiting with message 2, takes it and makes the sender ready,

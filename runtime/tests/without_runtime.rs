@@ -1,0 +1,89 @@
+//! Threads alone can use channels and locks without a running runtime: nothing here starts one.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use goroutines::{
+    chan::{RecvError, RecvTimeoutError, SendTimeoutError, bounded, unbounded},
+    sync::{Mutex, WaitGroup},
+};
+
+const SHORT: Duration = Duration::from_millis(3);
+
+#[test]
+fn threads_exchange_messages() {
+    for (tx, rx) in [bounded(0), bounded(1), bounded(10), unbounded()] {
+        let sender = thread::spawn(move || (0..1000).for_each(|i| tx.send(i).unwrap()));
+        assert!(rx.iter().eq(0..1000));
+        sender.join().unwrap();
+        assert_eq!(rx.recv(), Err(RecvError));
+    }
+}
+
+#[test]
+fn threads_time_out() {
+    let (tx, rx) = bounded(0);
+    assert_eq!(rx.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout));
+    assert_eq!(tx.send_timeout(1, SHORT), Err(SendTimeoutError::Timeout(1)));
+    // And can wait again after that.
+    let sender = thread::spawn(move || tx.send_timeout(2, Duration::MAX));
+    assert_eq!(rx.recv_timeout(Duration::from_secs(3600)), Ok(2));
+    assert_eq!(sender.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_disconnect_wakes_threads() {
+    let (tx, rx) = bounded::<u8>(0);
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let rx = rx.clone();
+            thread::spawn(move || rx.recv())
+        })
+        .collect();
+    thread::sleep(SHORT);
+    drop(tx);
+    for one in waiting {
+        assert_eq!(one.join().unwrap(), Err(RecvError));
+    }
+}
+
+#[test]
+fn threads_share_a_mutex() {
+    let mutex = Arc::new(Mutex::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let mutex = Arc::clone(&mutex);
+            thread::spawn(move || {
+                for _ in 0..1000 {
+                    let mut guard = mutex.lock().unwrap();
+                    let before = *guard;
+                    thread::yield_now();
+                    *guard = before + 1;
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|one| one.join().unwrap());
+    assert_eq!(*mutex.lock().unwrap(), 4000);
+}
+
+#[test]
+fn threads_wait_for_a_group() {
+    let (group, done) = (WaitGroup::new(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..4 {
+        let (group, done) = (group.clone(), Arc::clone(&done));
+        thread::spawn(move || {
+            thread::sleep(SHORT);
+            done.fetch_add(1, Ordering::SeqCst);
+            drop(group);
+        });
+    }
+    group.wait();
+    assert_eq!(done.load(Ordering::SeqCst), 4);
+}
