@@ -68,6 +68,8 @@ mod sched;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
+mod site;
+#[cfg(not(loom))]
 mod size;
 #[cfg(not(loom))]
 mod status;

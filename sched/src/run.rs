@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use goroutines_stack::Stack;
+use goroutines_stack::{Stack, Step};
 
 use crate::{
     fatal, find,
@@ -10,7 +10,8 @@ use crate::{
     m::M,
     p::P,
     park::{park_with, ready},
-    sched,
+    payload::Entry,
+    sched, site,
     status::Status,
     switch::{self, Context},
 };
@@ -67,7 +68,7 @@ fn first_run(m: &'static M, g: GRef) {
         return unsafe { switch::prepare(g, window.top(), main) };
     }
     if stack.is_none() {
-        *stack = Some(new_stack(m));
+        *stack = Some(new_stack(m, g));
     }
     if let Some(stack) = stack {
         // SAFETY: nothing lives on the stack, and `g` is ours.
@@ -76,10 +77,18 @@ fn first_run(m: &'static M, g: GRef) {
 }
 
 #[inline]
-fn new_stack(m: &'static M) -> Stack {
+fn new_stack(m: &'static M, g: GRef) -> Stack {
     // SAFETY: this M owns its P, and nothing below parks.
     let cache = unsafe { &mut m.own_p().local().stacks };
-    match cache.acquire(sched::own().class) {
+    let class = sched::own().class;
+    let acquired = match g.get().entry.get() {
+        Some(entry) => match site::start(entry) {
+            Step::DEFAULT => cache.acquire(class),
+            step => site::acquire(cache, class, step, entry, g.id()),
+        },
+        None => cache.acquire(class),
+    };
+    match acquired {
         Ok(stack) => stack,
         // Address space was admitted when the G was made; what is missing is the kernel's memory.
         Err(error) => fatal::fatal(format_args!(
@@ -134,6 +143,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     // SAFETY: `g` has left its stack and nobody else knows that yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
+    let entry = g.entry.get();
     let window = g.window.take();
     let image = window.and_then(|window| window.forget(g));
     g.status.set(Status::Dead);
@@ -145,7 +155,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
         // SAFETY: no handle, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
-        give_back(m, stack);
+        give_back(m, stack, entry);
         drop(image);
     }
     end
@@ -155,7 +165,8 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
 fn leave_nothing(g: GRef) -> ! {
     let free_it = move |m: &'static M| {
         // SAFETY: `g` has left its stack, and no handle exists.
-        give_back(m, unsafe { (*g.get().stack.get()).take() });
+        let stack = unsafe { (*g.get().stack.get()).take() };
+        give_back(m, stack, g.get().entry.get());
         g.get().ctx.set(Context::NULL);
         drop(
             g.get()
@@ -174,10 +185,14 @@ fn leave_nothing(g: GRef) -> ! {
 
 /// On g0: a stack back into the cache of this M's P.
 #[inline]
-fn give_back(m: &'static M, stack: Option<Stack>) {
+fn give_back(m: &'static M, stack: Option<Stack>, entry: Option<&'static Entry>) {
     if let Some(stack) = stack {
         // SAFETY: this M owns its P, and nothing below parks.
-        unsafe { m.own_p().local() }.stacks.release(stack);
+        let cache = unsafe { &mut m.own_p().local().stacks };
+        match stack.step() {
+            Step::DEFAULT => cache.release(stack),
+            _ => site::release(cache, stack, entry),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     p::P,
     park::{current, park, park_with, running_goroutine},
     payload::{self, Outcome, entry_of},
-    run, sched,
+    run, sched, site,
     status::Status,
     switch::current_m,
 };
@@ -60,7 +60,7 @@ where
         copied,
     } = &options;
     if class.is_some() || start.is_some() || *copied || name.is_some() {
-        apply(g, p, options)?;
+        apply(g, p, options, entry_of::<F, T>())?;
     }
     desc.entry.set(Some(entry_of::<F, T>()));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
@@ -78,7 +78,12 @@ where
 /// class has been admitted with the descriptor; so is one that starts at a given step, because
 /// the G has no place to remember that.
 #[cold]
-fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
+fn apply(
+    g: GRef,
+    p: Option<&P>,
+    options: Options,
+    entry: &'static payload::Entry,
+) -> io::Result<()> {
     let default = sched::own().class;
     let class = options.class.unwrap_or(default);
     if options.copied {
@@ -87,7 +92,7 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
             return Err(error);
         }
     } else if class != default || options.start.is_some() {
-        let start = options.start.unwrap_or(Step::DEFAULT);
+        let start = options.start.unwrap_or_else(|| site::start(entry));
         let acquired = match p {
             // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
             Some(p) => unsafe { p.local() }.stacks.acquire_at(class, start),

@@ -5,6 +5,10 @@
 //! them moves to the shared list, and an empty list fetches as many. A fresh window gets its guards when it is used and not
 //! when it is fetched.
 //!
+//! Stacks of goroutines that are known to need a later step can be kept there ([`Cache::release_at`]), with guard and memory
+//! as they are, so that the next one of that kind neither faults nor costs a system call. They have a list of their own,
+//! bounded by the memory that they may hold.
+//!
 //! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
 //! [`reserve`] before it keeps any; where that is refused it keeps none and passes everything on.
 
@@ -12,12 +16,17 @@ use std::io;
 
 use crate::arena::{self, Range};
 use crate::class::{CLASSES, Class};
+use crate::guard;
 use crate::lifo::{BOUND, Lifo};
 use crate::step::Step;
 use crate::window::Stack;
 
 /// Address space that a list may hold. It bounds the number of large windows, because each may keep a first step of memory.
 const BOUND_BYTES: usize = 256 << 20;
+
+/// Stacks at later steps that a list may hold, and the memory that they may hold together.
+const KEPT: usize = 32;
+const KEPT_BYTES: usize = 8 << 20;
 
 /// How many windows of `class` a list may hold.
 const fn bound(class: Class) -> usize {
@@ -52,11 +61,13 @@ pub struct Cache {
 struct List {
     /// At the default step.
     free: Lifo,
+    /// At later steps.
+    kept: Lifo<KEPT>,
     /// Claimed and not carved yet.
     fresh: Range,
     /// Windows this list may hold, carved or not: [`bound`] once admitted, 0 before and where that is refused.
     room: usize,
-    /// Stacks that `free` may hold: the room that `fresh` leaves.
+    /// Stacks that `free` may hold: the room that `kept` and `fresh` leave.
     limit: usize,
 }
 
@@ -64,6 +75,7 @@ impl List {
     const fn new() -> List {
         List {
             free: Lifo::new(),
+            kept: Lifo::new(),
             fresh: Range::EMPTY,
             room: 0,
             limit: 0,
@@ -82,8 +94,50 @@ impl List {
             Some(stack) => Ok(stack),
             None => self.fresh.carve(class),
         };
-        self.limit = self.room - self.fresh.len();
+        self.share_room();
         stack
+    }
+
+    /// After a change of `kept` or `fresh`.
+    fn share_room(&mut self) {
+        self.limit = self.room.saturating_sub(self.kept.len() + self.fresh.len());
+    }
+
+    #[cold]
+    fn acquire_kept(&mut self, class: Class, step: Step) -> io::Result<Stack> {
+        let kept = (step > Step::DEFAULT).then(|| self.kept.pop()).flatten();
+        let mut stack = match kept {
+            Some(stack) => {
+                self.share_room();
+                stack
+            }
+            None => match self.free.pop() {
+                Some(stack) => stack,
+                None => self.acquire_slow(class)?,
+            },
+        };
+        stack.restart(step);
+        Ok(stack)
+    }
+
+    /// Takes a stack at a later step, if there is room for it as it is.
+    fn keep(&mut self, stack: Stack) -> Result<(), Stack> {
+        let class = stack.class();
+        let bytes = stack.step().end(class).unwrap_or(class.window());
+        let kept = self.kept.len();
+        if kept == KEPT || (kept + 1) * bytes > KEPT_BYTES || !self.admit(class) {
+            return Err(stack);
+        }
+        // An empty list must find room for what it fetches.
+        if kept + batch(class) >= self.room {
+            return Err(stack);
+        }
+        if kept + self.fresh.len() + self.free.len() >= self.room {
+            arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
+        }
+        self.kept.push(stack);
+        self.share_room();
+        Ok(())
     }
 
     #[cold]
@@ -98,7 +152,11 @@ impl List {
         if self.free.len() >= self.limit {
             arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
         }
-        self.free.push(stack);
+        // Fresh and kept windows may take all the room there is.
+        match self.limit {
+            0 => arena::release(stack),
+            _ => self.free.push(stack),
+        }
     }
 
     /// Whether windows may be kept here.
@@ -114,6 +172,7 @@ impl List {
         if self.room == 0 {
             return;
         }
+        self.kept.take_coldest(KEPT, drop);
         let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
         arena::give_back(class, &mut self.free, BOUND, fresh);
         self.limit = 0;
@@ -149,9 +208,7 @@ impl Cache {
     ///
     /// Those of [`acquire`](crate::acquire).
     pub fn acquire_at(&mut self, class: Class, step: Step) -> io::Result<Stack> {
-        let mut stack = self.acquire(class)?;
-        stack.restart(step);
-        Ok(stack)
+        self.lists[class.index()].acquire_kept(class, step)
     }
 
     /// Takes a stack back, at the default step.
@@ -163,6 +220,20 @@ impl Cache {
             return list.release_slow(stack);
         }
         list.free.push(stack);
+    }
+
+    /// [`release`](Cache::release) of a stack whose likes start at `step`: if it is at that step it may be kept as it is,
+    /// for [`acquire_at`](Cache::acquire_at).
+    #[cold]
+    pub fn release_at(&mut self, stack: Stack, step: Step) {
+        let (class, now) = (stack.class(), stack.step());
+        if now <= Step::DEFAULT || now != step.min(Step::last(class)) || !guard::has_steps() {
+            return self.release(stack);
+        }
+        let list = &mut self.lists[class.index()];
+        if let Err(stack) = list.keep(stack) {
+            list.release_slow(stack);
+        }
     }
 
     /// Gives everything back to the shared lists, for a P that is no longer used.
@@ -202,17 +273,22 @@ mod tests {
         }
     }
 
+    const LATER: Step = Step::from_number(3);
+
     fn waves(class: Class) {
         let mut cache = Cache::new();
         let mut held = Vec::new();
         for round in 0..200_usize {
             // Waves of growing size, so that refills of fresh windows meet lists that fill up.
             for _ in 0..round % 97 {
-                held.push(cache.acquire(class).unwrap());
+                held.push(match held.len() % 3 {
+                    0 => cache.acquire_at(class, LATER).unwrap(),
+                    _ => cache.acquire(class).unwrap(),
+                });
                 check(&cache, class);
             }
             while held.len() > round % 7 {
-                cache.release(held.pop().unwrap());
+                cache.release_at(held.pop().unwrap(), LATER);
                 check(&cache, class);
             }
             if round % 50 == 49 {
@@ -222,11 +298,19 @@ mod tests {
         held.into_iter().for_each(|stack| cache.release(stack));
         cache.drain();
         let list = &cache.lists[class.index()];
-        assert_eq!((list.free.len(), list.fresh.len(), list.room), (0, 0, 0));
+        assert_eq!(
+            (
+                list.free.len(),
+                list.kept.len(),
+                list.fresh.len(),
+                list.room
+            ),
+            (0, 0, 0, 0)
+        );
     }
 
     fn check(cache: &Cache, class: Class) {
         let list = &cache.lists[class.index()];
-        assert!(list.free.len() + list.fresh.len() <= list.room);
+        assert!(list.free.len() + list.kept.len() + list.fresh.len() <= list.room);
     }
 }

@@ -48,6 +48,11 @@ pub(crate) fn flavour() -> Option<Flavour> {
     }
 }
 
+/// Whether stacks grow in steps, which takes guards that cost nothing.
+pub fn has_steps() -> bool {
+    flavour() == Some(Flavour::Madvise)
+}
+
 /// Chooses the flavour; later calls return the same choice.
 ///
 /// # Errors

@@ -73,6 +73,7 @@ pub use arena::{acquire, acquire_at, release, reserve, unreserve};
 pub use cache::Cache;
 pub use class::{Class, SizeError};
 pub use grow::growth_faults;
+pub use guard::has_steps;
 pub use image::{Image, image_growths};
 pub use signal::{Hooks, install};
 pub use sigstack::SignalStack;

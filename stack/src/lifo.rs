@@ -4,21 +4,21 @@ use std::mem::MaybeUninit;
 
 use crate::window::Stack;
 
-/// Stacks a list can hold.
+/// Stacks a list holds unless it says otherwise.
 pub(crate) const BOUND: usize = 64;
 
 /// A bounded last-in, first-out list.
-pub(crate) struct Lifo {
+pub(crate) struct Lifo<const N: usize = BOUND> {
     len: usize,
     /// The first `len` are stacks, the coldest first.
-    stacks: [MaybeUninit<Stack>; BOUND],
+    stacks: [MaybeUninit<Stack>; N],
 }
 
-impl Lifo {
-    pub(crate) const fn new() -> Lifo {
+impl<const N: usize> Lifo<N> {
+    pub(crate) const fn new() -> Lifo<N> {
         Lifo {
             len: 0,
-            stacks: [const { MaybeUninit::uninit() }; BOUND],
+            stacks: [const { MaybeUninit::uninit() }; N],
         }
     }
 
@@ -64,9 +64,9 @@ impl Lifo {
     }
 }
 
-impl Drop for Lifo {
+impl<const N: usize> Drop for Lifo<N> {
     fn drop(&mut self) {
-        self.take_coldest(BOUND, drop);
+        self.take_coldest(N, drop);
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use crate::{Class, acquire};
 
     fn filled(n: usize) -> (Lifo, Vec<*mut u8>) {
-        let mut list = Lifo::new();
+        let mut list: Lifo = Lifo::new();
         let tops = (0..n).map(|_| {
             let stack = acquire(Class::DEFAULT).unwrap();
             let top = stack.top();

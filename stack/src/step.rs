@@ -57,9 +57,21 @@ impl Step {
         }
     }
 
+    /// The number of the step, below 16.
     #[inline]
-    pub(crate) const fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// The step with a number that [`number`](Step::number) gave.
+    #[inline]
+    pub const fn from_number(number: u8) -> Step {
+        Step::from_bits(number as usize)
+    }
+
+    /// The step before it; the first step before itself.
+    pub const fn before(self) -> Step {
+        Step(self.0.saturating_sub(1))
     }
 
     /// The step whose number is in the low bits of `word`.

@@ -149,14 +149,31 @@ impl Stack {
         if step < now
             && let Some(place) = self.soft_guard_place(step)
         {
-            let low = self.base().wrapping_add(HARD_GUARD);
-            let len = place as usize - low as usize + map::page_size();
-            // SAFETY: whole pages of this window, and nothing runs on the stack that could need what is in them.
-            unsafe { guard::discard(low, len) };
+            self.discard_up_to(place.wrapping_add(map::page_size()));
         }
         // Without its soft guard the stack still works: it only grows unseen, and is restarted at its next release.
         self.set_step(last);
         let _ = self.install_soft_guard(step);
+    }
+
+    /// Gives the memory below `step` back to the kernel, without changing where the stack is. Nothing runs on it.
+    pub fn clear_below(&mut self, step: Step) {
+        if let Some(place) = self.soft_guard_place(step) {
+            self.discard_up_to(place.wrapping_add(map::page_size()));
+        }
+    }
+
+    /// Whether the stack has been used beyond `step` since [`clear_below`](Stack::clear_below): where the soft guard of
+    /// that step would stand there is data.
+    pub fn has_used_beyond(&self, step: Step) -> bool {
+        self.soft_guard_place(step).is_some_and(guard::in_use)
+    }
+
+    /// Gives what lies between the hard guard and `end` back to the kernel.
+    fn discard_up_to(&mut self, end: *mut u8) {
+        let low = self.base().wrapping_add(HARD_GUARD);
+        // SAFETY: whole pages of this window, and its owner runs nothing on it that could need what is in them.
+        unsafe { guard::discard(low, end as usize - low as usize) };
     }
 
     /// The soft guard of `step`, where there is one. On success the stack is at that step.

@@ -5,7 +5,7 @@ mod common;
 use std::io;
 
 use common::{MIB, assert_success, child, descend, on_stack, soft_guards, stderr};
-use goroutines_stack::{Cache, Class, Slab, Stack, acquire, release, reserve, unreserve};
+use goroutines_stack::{Cache, Class, Slab, Stack, Step, acquire, release, reserve, unreserve};
 
 fn memory_areas() -> usize {
     std::fs::read_to_string("/proc/self/maps")
@@ -35,14 +35,15 @@ fn many_windows() {
 }
 
 /// In a process that dies of any system call but read, write and exit.
-fn reuse_without_system_calls() {
-    const STACKS: usize = 500;
+fn reuse_without_system_calls(count: usize, step: Step) {
     let mut cache = Cache::new();
-    let mut stacks: Vec<Stack> = Vec::with_capacity(STACKS);
+    let mut stacks: Vec<Stack> = Vec::with_capacity(count);
     let mut rounds = |n: usize| {
         for _ in 0..n {
-            stacks.drain(..).for_each(|stack| cache.release(stack));
-            stacks.extend((0..STACKS).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
+            stacks
+                .drain(..)
+                .for_each(|stack| cache.release_at(stack, step));
+            stacks.extend((0..count).map_while(|_| cache.acquire_at(Class::DEFAULT, step).ok()));
         }
         stacks.len()
     };
@@ -55,7 +56,7 @@ fn reuse_without_system_calls() {
             if libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) != 0 {
                 libc::_exit(2);
             }
-            let code = libc::c_int::from(rounds(5) != STACKS);
+            let code = libc::c_int::from(rounds(5) != count);
             libc::syscall(libc::SYS_exit, code);
         }
     }
@@ -264,7 +265,9 @@ fn play() {
         "many windows" => many_windows(),
         // Without soft guards each release gives memory back, because nobody knows how far the stack has grown.
         "reuse" if !soft_guards() => {}
-        "reuse" => reuse_without_system_calls(),
+        "reuse" => reuse_without_system_calls(500, Step::DEFAULT),
+        "reuse of later steps" if !soft_guards() => {}
+        "reuse of later steps" => reuse_without_system_calls(32, Step::from_number(3)),
         "flags" => arena_flags(),
         "locked" => locked_memory(),
         "has guard advice" => assert!(has_guard_advice()),
@@ -314,6 +317,7 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
 #[test]
 fn a_reused_stack_costs_no_system_call() {
     assert_success(&child("reuse", &[]));
+    assert_success(&child("reuse of later steps", &[]));
 }
 
 #[test]
