@@ -10,6 +10,8 @@
 //!    fixed seed shuffles. A slow spell of the machine hits all rows alike instead of one row only.
 //! 4. The median over the rounds stands for a row, the 10th and 90th percentile for its spread ([`stats`]).
 //!
+//! What stacks cost is a report of its own, with scenarios instead of rows: [`stacks`].
+//!
 //! What was measured becomes a [`report::Report`], and that a text ([`table`]), JSON ([`json`]) or a bar chart ([`chart`]).
 
 pub mod chart;
@@ -20,5 +22,6 @@ pub mod measure;
 pub mod output;
 pub mod report;
 pub mod rows;
+pub mod stacks;
 pub mod stats;
 pub mod table;

@@ -131,8 +131,8 @@ fn calibrate(row: &Row, target: Duration) -> Result<u64, RowError> {
     }
 }
 
-/// A xorshift generator: the same order of rows in every run.
-struct Random(u64);
+/// A xorshift generator: the same order in every run.
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
@@ -142,7 +142,7 @@ impl Random {
         (self.0 % bound as u64) as usize
     }
 
-    fn shuffle(&mut self, order: &mut [usize]) {
+    pub(crate) fn shuffle<T>(&mut self, order: &mut [T]) {
         for last in (1..order.len()).rev() {
             order.swap(last, self.below(last + 1));
         }

@@ -94,9 +94,12 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
 }
 
 /// Fetches what the next rounds will touch while this one runs: with many goroutines each of them is
-/// cold when its turn comes.
+/// cold when its turn comes. Nothing with the feature `no-lookahead`, which is for measuring what this gains.
 #[inline(always)]
 fn look_ahead(p: &P, left: u32) {
+    if cfg!(feature = "no-lookahead") {
+        return;
+    }
     // SAFETY: rings hold words of Gs.
     unsafe {
         if left > 1 {

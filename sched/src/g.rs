@@ -195,6 +195,18 @@ impl GRef {
         self.get().window.get().is_some()
     }
 
+    /// How many bytes are alive on the own stack of a parked goroutine, saved registers included;
+    /// `None` if it has no stack of its own.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine is parked, and nobody makes it ready meanwhile.
+    pub unsafe fn live_bytes(self) -> Option<usize> {
+        // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
+        let stack = unsafe { (*self.get().stack.get()).as_ref() }?;
+        Some(stack.top().addr() - self.get().ctx.get().sp().addr())
+    }
+
     /// The number of the goroutine, counted from 1; 0 for OS threads.
     pub fn id(self) -> u64 {
         self.get().id.get()

@@ -1,0 +1,66 @@
+//! A scenario in a process of its own.
+
+use std::env;
+use std::io;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::figure::Figure;
+use super::memory;
+use super::scenario::Scenario;
+
+/// How a scenario ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// With these figures.
+    Measured(Vec<Figure>),
+    /// It was not begun: why.
+    Skipped(String),
+    /// Without figures: why.
+    Failed(String),
+}
+
+/// Runs `scenario` in a child: this program with `arguments`, which make it [`print`] the scenario's figures.
+///
+/// `GOMAXPROCS` and `GOROUTINE_STACK` do not reach the child: the scenario says how many Ps there are, and its stacks are
+/// the default ones.
+pub fn run(scenario: &Scenario, arguments: &[&str]) -> Outcome {
+    if let Some(available) = memory::available().filter(|&bytes| bytes < scenario.needs()) {
+        let gigabytes = |bytes: usize| bytes as f64 / 1e9;
+        return Outcome::Skipped(format!(
+            "it needs about {:.1} GB of memory, {:.1} GB are available",
+            gigabytes(scenario.needs()),
+            gigabytes(available)
+        ));
+    }
+    spawn(arguments).unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+fn spawn(arguments: &[&str]) -> io::Result<Outcome> {
+    let output = Command::new(env::current_exe()?)
+        .args(arguments)
+        .env_remove("GOMAXPROCS")
+        .env_remove("GOROUTINE_STACK")
+        .stdin(Stdio::null())
+        .output()?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Ok(Outcome::Failed(format!(
+            "{}: {}",
+            output.status,
+            words.trim()
+        )));
+    }
+    Ok(Outcome::Measured(serde_json::from_slice(&output.stdout)?))
+}
+
+/// The child's part: measures, and gives what it shall print.
+///
+/// # Errors
+///
+/// See [`Scenario::run`].
+pub fn print(scenario: &Scenario) -> io::Result<String> {
+    Ok(serde_json::to_string(&scenario.run()?)?)
+}

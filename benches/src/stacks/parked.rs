@@ -1,0 +1,146 @@
+//! What a parked goroutine costs.
+//!
+//! A goroutine spawns all others, one after the other as a program would, and lets them run until each waits in `recv` of
+//! one channel. Then it looks at the process. The list of their handles belongs to what they cost. At last it closes the
+//! channel, joins them all and looks again.
+//!
+//! Those with copy stacks hold a buffer across the park, so that about 500 bytes of each are alive. How many it really
+//! are is measured on one goroutine more, which does the same on a stack of its own.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use goroutines::chan::{self, Receiver};
+use goroutines::{JoinHandle, sleep, yield_now};
+use goroutines_sched::{GRef, current};
+
+use super::figure::{Bound, Figure, Unit};
+use super::memory::{self, Memory};
+use super::{Stacks, finished, on_goroutine};
+
+/// What the copy stacks keep alive beside the frames of `recv` and of the runtime.
+const BUFFER: usize = 256;
+
+/// How many goroutines are about to wait.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// The goroutine on which the live bytes are measured.
+static SAMPLE: OnceLock<GRef> = OnceLock::new();
+
+/// Runs the scenario, once in a process.
+///
+/// # Errors
+///
+/// When the runtime cannot be started, a goroutine cannot be made, or /proc cannot be read.
+pub fn run(stacks: Stacks, count: usize, procs: usize) -> io::Result<Vec<Figure>> {
+    on_goroutine(procs, move || measure(stacks, count))
+}
+
+fn measure(stacks: Stacks, count: usize) -> io::Result<Vec<Figure>> {
+    let (gate, closed) = chan::bounded::<Infallible>(0);
+    let sample = spawn(Stacks::Own, stacks, closed.clone())?;
+    let live = live_bytes();
+    let mut handles = Vec::with_capacity(count);
+
+    let before = Memory::now()?;
+    let start = Instant::now();
+    for _ in 0..count {
+        handles.push(spawn(stacks, stacks, closed.clone())?);
+    }
+    wait_for(1 + count);
+    let parking = start.elapsed();
+    settle();
+    let growth = Memory::now()?.since(before);
+    let areas = memory::areas()?;
+
+    let start = Instant::now();
+    drop(gate);
+    for handle in handles {
+        finished(handle.join())?;
+    }
+    let ending = start.elapsed();
+    finished(sample.join())?;
+    let left = Memory::now()?.since(before);
+
+    let each = |what: f64| what / count as f64;
+    let bytes = |name, value| Figure::new(name, value, Unit::Bytes);
+    let time =
+        |name, took: Duration| Figure::new(name, each(took.as_nanos() as f64), Unit::Nanoseconds);
+    let all_in = match stacks {
+        Stacks::Own => 5200.0,
+        Stacks::Copy => 1000.0,
+    };
+    Ok(vec![
+        bytes("all in, a goroutine", each(growth.all())).within(Bound::AtMost(all_in)),
+        bytes("  resident memory", each(growth.resident)),
+        bytes("  page tables", each(growth.tables)),
+        bytes(
+            "alive on its stack",
+            live.map_or(f64::NAN, |bytes| bytes as f64),
+        ),
+        Figure::new("memory areas of the process", areas as f64, Unit::Count)
+            .within(Bound::AtMost(memory::max_areas()? as f64)),
+        time("spawn and park", parking).within(Bound::AtMost(5000.0)),
+        time("release, end and join", ending),
+        bytes("left when all have ended, in all", left.all()),
+    ])
+}
+
+/// A goroutine with `stacks` that waits as one with `like` does.
+fn spawn(stacks: Stacks, like: Stacks, closed: Receiver<Infallible>) -> io::Result<JoinHandle<()>> {
+    // SAFETY: neither closure lends anything of its stack to anybody.
+    let builder = unsafe { stacks.builder() };
+    match like {
+        Stacks::Own => builder.spawn(move || {
+            arrive();
+            wait(&closed);
+        }),
+        Stacks::Copy => builder.spawn(move || {
+            arrive();
+            let mut buffer = [1_u8; BUFFER];
+            black_box(&mut buffer);
+            wait(&closed);
+            black_box(&buffer);
+        }),
+    }
+}
+
+fn arrive() {
+    // Release: partner is the Acquire load in `wait_for`.
+    if ARRIVED.fetch_add(1, Ordering::Release) == 0 {
+        // The first is the only one that sets it.
+        let _ = SAMPLE.set(current());
+    }
+}
+
+fn wait(closed: &Receiver<Infallible>) {
+    match closed.recv() {
+        Ok(never) => match never {},
+        Err(chan::RecvError) => {}
+    }
+}
+
+/// Until `count` goroutines wait, or are about to.
+fn wait_for(count: usize) {
+    // Acquire: partner is the addition in `arrive`.
+    while ARRIVED.load(Ordering::Acquire) < count {
+        yield_now();
+    }
+}
+
+/// With several Ps the last one may still be on its way from `arrive` to its park.
+fn settle() {
+    sleep(Duration::from_millis(10));
+}
+
+/// What is alive on the stack of the first goroutine, which has just been spawned.
+fn live_bytes() -> Option<usize> {
+    wait_for(1);
+    settle();
+    // SAFETY: it has parked in `recv`, and only the caller closes the channel, later.
+    unsafe { SAMPLE.get()?.live_bytes() }
+}

@@ -1,0 +1,161 @@
+//! Which scenarios there are.
+
+use std::io;
+
+use super::figure::Figure;
+use super::{Stacks, growth, parked, resume};
+
+/// What a scenario measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// See [`parked`].
+    Parked(Stacks),
+    /// See [`growth`].
+    Growth,
+    /// See [`resume`].
+    Resume(Stacks),
+}
+
+/// One line of the plan: what, with how many goroutines, on how many Ps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scenario {
+    /// What is measured.
+    pub kind: Kind,
+    /// How many goroutines.
+    pub count: usize,
+    /// How many Ps.
+    pub procs: usize,
+}
+
+/// Every scenario, in the order of the report; with few goroutines if it shall be `quick`.
+pub fn all(quick: bool) -> Vec<Scenario> {
+    use Kind::{Growth, Parked, Resume};
+    use Stacks::{Copy, Own};
+    let [few, many, most, windows] = if quick {
+        [200, 1000, 3000, 50]
+    } else {
+        [10_000, 100_000, 1_000_000, 2000]
+    };
+    let mut plan = Vec::new();
+    for stacks in [Own, Copy] {
+        plan.extend([
+            (Parked(stacks), many, 1),
+            (Parked(stacks), most, 1),
+            (Parked(stacks), most, 2),
+        ]);
+    }
+    plan.push((Growth, windows, 1));
+    for stacks in [Own, Copy] {
+        plan.extend([
+            (Resume(stacks), few, 1),
+            (Resume(stacks), many, 1),
+            (Resume(stacks), most, 1),
+            (Resume(stacks), most, 2),
+        ]);
+    }
+    plan.into_iter()
+        .map(|(kind, count, procs)| Scenario { kind, count, procs })
+        .collect()
+}
+
+impl Scenario {
+    /// Its name in JSON and for `--only`.
+    pub fn id(&self) -> String {
+        let kind = match self.kind {
+            Kind::Parked(Stacks::Own) => "parked-own",
+            Kind::Parked(Stacks::Copy) => "parked-copy",
+            Kind::Growth => "growth",
+            Kind::Resume(Stacks::Own) => "resume-own",
+            Kind::Resume(Stacks::Copy) => "resume-copy",
+        };
+        format!("{kind}-{}-p{}", self.count, self.procs)
+    }
+
+    /// Its name for people.
+    pub fn title(&self) -> String {
+        let what = match self.kind {
+            Kind::Parked(Stacks::Own) => "parked goroutines, own stacks",
+            Kind::Parked(Stacks::Copy) => "parked goroutines, copy stacks",
+            Kind::Growth => "growing stacks of each start",
+            Kind::Resume(Stacks::Own) => "goroutines resumed, own stacks",
+            Kind::Resume(Stacks::Copy) => "goroutines resumed, copy stacks",
+        };
+        let procs = match self.procs {
+            1 => "one P".to_owned(),
+            procs => format!("{procs} Ps"),
+        };
+        format!("{} {what}, {procs}", grouped(self.count))
+    }
+
+    /// About how much memory it needs, in bytes.
+    pub fn needs(&self) -> usize {
+        let each = match self.kind {
+            Kind::Parked(Stacks::Own) | Kind::Resume(Stacks::Own) => 5500,
+            Kind::Parked(Stacks::Copy) | Kind::Resume(Stacks::Copy) => 1500,
+            Kind::Growth => 120 << 10,
+        };
+        self.count * each
+    }
+
+    /// Measures it. Once in a process.
+    ///
+    /// # Errors
+    ///
+    /// When something is refused that it needs: memory, the runtime, /proc.
+    pub fn run(&self) -> io::Result<Vec<Figure>> {
+        match self.kind {
+            Kind::Parked(stacks) => parked::run(stacks, self.count, self.procs),
+            Kind::Growth => growth::run(self.count, self.procs),
+            Kind::Resume(stacks) => resume::run(stacks, self.count, self.procs, self.rounds()),
+        }
+    }
+
+    /// How often all goroutines are resumed: about as many times in all, whatever their number, but never seldom.
+    fn rounds(&self) -> usize {
+        (1_000_000 / self.count).clamp(5, 50)
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: usize) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{} {:03}", grouped(number / 1000), number % 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_an_id_of_its_own() {
+        for quick in [false, true] {
+            let ids: HashSet<_> = all(quick).iter().map(Scenario::id).collect();
+            assert_eq!(ids.len(), all(quick).len());
+        }
+    }
+
+    #[test]
+    fn a_quick_run_has_the_same_scenarios_with_fewer_goroutines() {
+        for (full, quick) in all(false).iter().zip(&all(true)) {
+            assert_eq!((full.kind, full.procs), (quick.kind, quick.procs));
+            assert!(quick.count < full.count);
+        }
+        assert_eq!(all(false).len(), all(true).len());
+    }
+
+    #[test]
+    fn titles_say_the_number_so_that_it_can_be_read() {
+        let title = Scenario {
+            kind: Kind::Resume(Stacks::Copy),
+            count: 1_000_020,
+            procs: 2,
+        }
+        .title();
+        assert_eq!(title, "1 000 020 goroutines resumed, copy stacks, 2 Ps");
+        assert_eq!(grouped(999), "999");
+    }
+}
