@@ -235,6 +235,38 @@ fn a_goroutine_that_locks_again_and_again_does_not_starve_a_waiter() {
 }
 
 #[test]
+fn a_waiter_that_lost_the_lock_keeps_its_place() {
+    alone(|| {
+        let mutex = Arc::new(Mutex::new(Vec::new()));
+        let guard = mutex.lock().unwrap();
+        let waiters: Vec<_> = (0..3)
+            .map(|i| {
+                let mutex = Arc::clone(&mutex);
+                let waiter = go(move || mutex.lock().unwrap().push(i));
+                yield_now();
+                waiter
+            })
+            .collect();
+        drop(guard);
+        // Each time the first waiter is woken, and finds the lock taken; it is not passed over for the
+        // others, which would take three times as long to hand the lock over to one of them.
+        let mut rounds = 0;
+        loop {
+            let guard = mutex.lock().unwrap();
+            if !guard.is_empty() {
+                break;
+            }
+            rounds += 1;
+            yield_now();
+            drop(guard);
+        }
+        assert!(rounds <= 5, "{rounds} rounds");
+        waiters.into_iter().for_each(|one| one.join().unwrap());
+        assert_eq!(*mutex.lock().unwrap(), [0, 1, 2]);
+    });
+}
+
+#[test]
 fn a_wait_group_wakes_all_who_wait() {
     alone(|| {
         let group = WaitGroup::new();
