@@ -25,12 +25,14 @@
 //! goroutine reaches its [`JoinHandle::join`] and nothing else. The process ends when `main` returns,
 //! whether goroutines are left or not.
 
+mod blocking;
 pub mod chan;
 mod config;
 mod go;
 mod grow;
 pub mod sync;
 
+pub use blocking::blocking;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;

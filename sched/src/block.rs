@@ -13,9 +13,11 @@
 use crate::{
     fatal,
     g::{GRef, Kind},
+    m::M,
     p::P,
     sched,
     switch::current_m,
+    sysmon,
 };
 
 /// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
@@ -24,16 +26,23 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
     let Some(m) = current_m() else {
         fatal::throw(format_args!("a goroutine without an M"));
     };
-    let sched = sched::own();
     g.get().set_kind(Kind::Thread);
     if let Some(p) = m.p() {
         m.set_p(None);
-        sched.hand_off(p);
+        sched::own().hand_off(p);
     }
     wait();
-    match sched.idle.take_p_or_starve(m.id()) {
-        // SAFETY: ids in the idle lists are Ps'.
-        Some(p) => m.set_p(Some(unsafe { P::from_id(p) })),
+    get_p_on_thread(m, g);
+}
+
+/// Step 4, for the goroutine `g` on its M: it becomes a goroutine again.
+pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
+    match sched::own().idle.take_p_or_starve(m.id()) {
+        Some(p) => {
+            sysmon::note_busy();
+            // SAFETY: ids in the idle lists are Ps'.
+            m.set_p(Some(unsafe { P::from_id(p) }));
+        }
         None => {
             m.parker.wait(|| None);
             m.accept();

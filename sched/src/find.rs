@@ -22,6 +22,7 @@ use crate::{
     status::Status,
     switch::{current_m, prefetch_g, prefetch_stack},
     sync::spin_loop,
+    sysmon,
     ticket::TIMED_OUT,
 };
 
@@ -40,12 +41,17 @@ const PAUSES: u32 = 16;
 pub(crate) fn next(m: &'static M) -> GRef {
     let sched = sched::own();
     let word = loop {
-        let p = m.own_p();
+        let Some(p) = m.p() else {
+            // Its P was taken while it was in a blocking call, and its goroutine is queued.
+            sched.idle.rest_m(m.id());
+            sleep_unless_work(sched, m);
+            continue;
+        };
         if let Some(word) = pick(sched, m, p) {
             break word;
         }
         if m.p().is_none() {
-            // It was handed to an M that waited for one.
+            // It was handed to an M that waited for one; this M is at rest.
             sleep_unless_work(sched, m);
         } else if let Some(word) = search(sched, m, p) {
             break word;
@@ -165,6 +171,7 @@ fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
 
 /// Becomes the owner of `p`, an id from the idle lists.
 fn take(m: &M, p: usize) {
+    sysmon::note_busy();
     // SAFETY: ids in the idle lists are Ps'.
     m.set_p(Some(unsafe { P::from_id(p) }));
 }

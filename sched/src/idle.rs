@@ -237,6 +237,27 @@ impl Idle {
         None
     }
 
+    /// Takes an idle P, if there is one.
+    pub(crate) fn take_p(&self) -> Option<Id> {
+        let mut lists = lock(&self.lists);
+        let p = lists.ps.pop()?;
+        // Relaxed: as in `claim_wake`.
+        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        Some(p)
+    }
+
+    /// An M without a P goes to sleep (I2 and I3 for it alone).
+    pub(crate) fn rest_m(&self, m: Id) {
+        lock(&self.lists).ms.push(m);
+        fence(Ordering::SeqCst);
+    }
+
+    /// How many Ps are idle? A snapshot.
+    pub(crate) fn resting(&self) -> u32 {
+        // Relaxed: partner is the fence of who goes to rest; sysmon looks again.
+        self.resting.load(Ordering::Relaxed)
+    }
+
     /// Does an M wait for a P? A hint.
     #[inline]
     pub(crate) fn someone_starves(&self) -> bool {

@@ -48,6 +48,7 @@ mod g;
 mod grow;
 mod handover;
 mod idle;
+mod lending;
 mod lock;
 #[cfg(not(loom))]
 mod m;
@@ -77,6 +78,10 @@ mod status;
 mod switch;
 mod sync;
 #[cfg(not(loom))]
+mod syscall;
+#[cfg(not(loom))]
+mod sysmon;
+#[cfg(not(loom))]
 mod task;
 #[cfg(not(loom))]
 mod thread;
@@ -98,6 +103,7 @@ pub use {
     grow::{has_stack, on_segment},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     sched::{procs, rounds, start},
+    syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},
     ticket::{TIMED_OUT, Ticket},
 };

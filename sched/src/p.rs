@@ -7,6 +7,7 @@ use goroutines_stack::Cache;
 
 use crate::{
     g::FreeList,
+    lending::Lending,
     queue::Ring,
     sync::{AtomicU32, Ordering},
     ticket::Ticket,
@@ -19,6 +20,8 @@ pub(crate) struct P {
     pub(crate) ring: Ring,
     /// Sleeping goroutines; whoever has nothing to do fires what is due.
     pub(crate) timers: Timers<Ticket>,
+    /// Is it lent while its M is in a blocking call?
+    pub(crate) lending: Lending,
     /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
     tick: AtomicU32,
     local: UnsafeCell<Local>,
@@ -46,6 +49,7 @@ impl P {
         P {
             ring: Ring::new(count > 1),
             timers: Timers::new(),
+            lending: Lending::new(),
             tick: AtomicU32::new(0),
             local: UnsafeCell::new(Local {
                 stacks: Cache::new(),
@@ -66,6 +70,11 @@ impl P {
     pub(crate) unsafe fn local(&self) -> &mut Local {
         // SAFETY: only the owner gets here, one reference at a time, says the caller.
         unsafe { &mut *self.local.get() }
+    }
+
+    /// Is anything runnable here, `runnext` included? A snapshot for others.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.ring.is_empty() || self.ring.has_next()
     }
 
     /// Counts a scheduling round; owner only.

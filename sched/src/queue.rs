@@ -245,6 +245,12 @@ impl Ring {
         (word != 0).then_some(word)
     }
 
+    /// Is there a `runnext`? A snapshot.
+    pub(crate) fn has_next(&self) -> bool {
+        // Relaxed: a hint; who wants it takes it by swap.
+        self.next.load(Ordering::Relaxed) != 0
+    }
+
     /// Is there anything in the ring (`runnext` not counted)? A snapshot.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

@@ -24,6 +24,7 @@ use crate::{
     run,
     switch::{current_m, set_current_m},
     sync::lock,
+    sysmon,
 };
 
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
@@ -74,6 +75,7 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     let Some(first) = first else {
         fatal::throw(format_args!("a new scheduler has no idle P"));
     };
+    sysmon::start(&SCHED).map_err(|e| StartError::Os("starting the monitor thread", e))?;
     // SAFETY: the id is one that `init_idle` put into the list.
     let p = unsafe { P::from_id(first.p) };
     sched
@@ -190,6 +192,7 @@ impl Sched {
         };
         // SAFETY: ids in the idle lists are Ps' and Ms'.
         let p = unsafe { P::from_id(wake.p) };
+        sysmon::note_busy();
         match wake.m {
             // SAFETY: as above.
             Some(m) => unsafe { M::from_id(m) }.hand(p, true),
@@ -205,12 +208,22 @@ impl Sched {
 
     /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
     pub(crate) fn hand_off(&'static self, p: &'static P) {
-        if let Some(m) = self.idle.take_m() {
+        if self.idle.someone_starves() {
+            self.rest_p(p);
+        } else if let Some(m) = self.idle.take_m() {
             // SAFETY: ids in the idle lists are Ms'.
             unsafe { M::from_id(m) }.hand(p, false);
         } else if self.start_thread(p, false).is_err() {
             self.rest_p(p);
         }
+    }
+
+    /// Takes an idle P for an M that has none.
+    pub(crate) fn take_idle_p(&self) -> Option<&'static P> {
+        let p = self.idle.take_p()?;
+        sysmon::note_busy();
+        // SAFETY: ids in the idle lists are Ps'.
+        Some(unsafe { P::from_id(p) })
     }
 
     /// Puts `p` to rest without an M, and sees to it that work left in it is found.

@@ -5,6 +5,7 @@
 
 mod handover;
 mod idle;
+mod lending;
 mod park;
 mod ring;
 

@@ -1,0 +1,97 @@
+//! Blocking calls: the goroutine keeps its thread, the P goes where it is needed.
+//!
+//! ```text
+//! M, in `blocking`                            sysmon, some 20 us later or more
+//! B1 the G is woken as a thread (Kind)        Y1 a P has been lent since the last look, and there is
+//! B2 the M has no P; lend the P: a store         work for it
+//! B3 ... the call ...                         Y2 retake it: CAS
+//! B4 take the P back: one CAS. Else:          Y3 hand it to a sleeping M, or to a new one
+//! B5 any idle P. Else:
+//! B6 the G into the global queue, the M sleeps
+//! ```
+//!
+//! No lock and no system call on the way in, and none on the way out if the call was short. During the
+//! call the G counts as an OS thread: what it waits for in there (a channel, a lock) blocks the thread,
+//! which has nothing to give away any more.
+//!
+//! A goroutine that leaves a blocking call by unwinding keeps its thread (see block.rs): at B6 it waits
+//! for a P there.
+
+use crate::{
+    block, find,
+    g::{GRef, Kind},
+    lending::Call,
+    m::M,
+    p::P,
+    park::{park_with, running_goroutine},
+    sched,
+    switch::current_m,
+    sysmon,
+};
+
+/// Runs `f`, which may block its thread: other goroutines get the P of this one meanwhile.
+///
+/// On a plain OS thread, and inside another `blocking`, just calls `f`.
+pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    let Some((m, g)) = running_goroutine() else {
+        return f();
+    };
+    let _exit = enter_syscall(m, g);
+    f()
+}
+
+/// Ends the blocking call when it is dropped, also by unwinding.
+struct ExitSyscall {
+    g: GRef,
+    p: &'static P,
+    call: Call,
+}
+
+/// B1 and B2.
+#[inline]
+fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
+    let p = m.own_p();
+    g.get().set_kind(Kind::Thread);
+    m.set_p(None);
+    let call = p.lending.lend();
+    sysmon::note_call();
+    ExitSyscall { g, p, call }
+}
+
+impl Drop for ExitSyscall {
+    /// B4 to B6.
+    #[inline]
+    fn drop(&mut self) {
+        let Some(m) = current_m() else {
+            crate::fatal::throw(format_args!("a blocking call without an M"));
+        };
+        if self.p.lending.take_back(self.call) {
+            m.set_p(Some(self.p));
+            self.g.get().set_kind(Kind::Goroutine);
+        } else {
+            exit_slow(m, self.g);
+        }
+    }
+}
+
+#[cold]
+fn exit_slow(m: &'static M, g: GRef) {
+    let sched = sched::own();
+    if std::thread::panicking() {
+        return block::get_p_on_thread(m, g);
+    }
+    if let Some(p) = sched.take_idle_p() {
+        m.set_p(Some(p));
+        g.get().set_kind(Kind::Goroutine);
+        return;
+    }
+    g.get().set_kind(Kind::Goroutine);
+    // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and
+    // needs none.
+    unsafe {
+        park_with(|_| {
+            find::ready_tail(g);
+            true
+        });
+    }
+}

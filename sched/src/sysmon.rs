@@ -1,0 +1,186 @@
+//! sysmon: a thread without a P that looks after those who cannot help themselves.
+//!
+//! | what it sees | what it does |
+//! |---|---|
+//! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
+//! | a P whose rounds have stood still for [`STUCK`] while it has runnable goroutines or due timers, and an idle P | wakes an M, which steals them |
+//!
+//! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
+//! 10 ms. When every P is idle it sleeps until one is taken up again: an idle program has no periodic
+//! wake-ups.
+//!
+//! ```text
+//! sysmon                                     whoever takes a P from the idle list
+//! Z1 asleep = true                           K1 the P is off the list: resting -= 1 (under the lock)
+//! Z2 fence(SeqCst)                           K2 fence(SeqCst)
+//! Z3 all Ps rest still? sleep                K3 asleep: asleep = false, wake it
+//! ```
+
+use std::{
+    io,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering, fence},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    lending::Call,
+    os::clock::{NEVER, now},
+    p::P,
+    parker::Parker,
+    sched::Sched,
+};
+
+/// The shortest pause between two looks.
+const SHORTEST: Duration = Duration::from_micros(20);
+
+/// The longest.
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// Looks for nothing after which the pause begins to double.
+const PATIENCE: u32 = 50;
+
+/// How long a P's rounds may stand still before others are told to steal from it.
+const STUCK: u64 = 10_000_000;
+
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+static PARKER: Parker = Parker::new();
+
+/// Blocking calls so far: sysmon looks more often while there are some. A statistic, not exact.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// A blocking call begins.
+#[inline(always)]
+pub(crate) fn note_call() {
+    // Relaxed (both): a hint; an addition that is lost does no harm, a locked one would cost.
+    CALLS.store(CALLS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// K2 and K3: a P was taken up.
+#[inline]
+pub(crate) fn note_busy() {
+    fence(Ordering::SeqCst);
+    // Relaxed: the fence orders it after the change of `resting`, partner is Z2.
+    if ASLEEP.load(Ordering::Relaxed) {
+        wake();
+    }
+}
+
+#[cold]
+fn wake() {
+    // Relaxed: the parker's token carries everything.
+    if ASLEEP.swap(false, Ordering::Relaxed) {
+        PARKER.notify();
+    }
+}
+
+/// What sysmon saw of a P when it looked last.
+#[derive(Clone, Copy)]
+struct Seen {
+    call: Option<Call>,
+    tick: u32,
+    since: u64,
+}
+
+/// Starts sysmon, which begins when `sched` is there.
+pub(crate) fn start(sched: &'static OnceLock<&'static Sched>) -> io::Result<()> {
+    thread::Builder::new()
+        .name("goroutines-sysmon".to_owned())
+        .stack_size(128 << 10)
+        .spawn(move || watch(sched.wait()))
+        .map(drop)
+}
+
+fn watch(sched: &'static Sched) -> ! {
+    let look = |p: &P, now: u64| Seen {
+        call: p.lending.lent(),
+        tick: p.tick(),
+        since: now,
+    };
+    let mut seen: Vec<Seen> = sched.ps.iter().map(|p| look(p, now())).collect();
+    let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
+    loop {
+        thread::sleep(pause);
+        if sleep_while_idle(sched) {
+            (pause, idle_looks) = (SHORTEST, 0);
+            continue;
+        }
+        let mut acted = false;
+        let time = now();
+        for (p, seen) in sched.ps.iter().zip(&mut seen) {
+            acted |= retake(sched, p, seen);
+            acted |= unstick(sched, p, seen, time);
+        }
+        // Relaxed: a hint.
+        let calls_now = CALLS.load(Ordering::Relaxed);
+        if acted || calls_now != calls {
+            (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
+        } else {
+            idle_looks += 1;
+            if idle_looks > PATIENCE {
+                pause = (pause * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+/// Z1 to Z3. True if it has slept.
+fn sleep_while_idle(sched: &Sched) -> bool {
+    if (sched.idle.resting() as usize) < sched.ps.len() {
+        return false;
+    }
+    // Relaxed: ordered by the fence, partner is K2.
+    ASLEEP.store(true, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    if (sched.idle.resting() as usize) < sched.ps.len() {
+        // Relaxed: as in `wake`; whoever swapped it first has given a token, which is used up here.
+        if !ASLEEP.swap(false, Ordering::Relaxed) {
+            PARKER.wait(|| None);
+        }
+        return false;
+    }
+    PARKER.wait(|| None);
+    true
+}
+
+/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it.
+fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen) -> bool {
+    let call = p.lending.lent();
+    let lasts = call.is_some() && call == seen.call;
+    seen.call = call;
+    let Some(call) = call.filter(|_| lasts && is_wanted(sched, p)) else {
+        return false;
+    };
+    let retaken = p.lending.retake(call);
+    if retaken {
+        seen.call = None;
+        sched.hand_off(p);
+    }
+    retaken
+}
+
+/// Is there work for `p` that nobody else does already?
+fn is_wanted(sched: &Sched, p: &P) -> bool {
+    p.has_work()
+        || p.timers.next() != NEVER
+        || sched.idle.someone_starves()
+        || sched.idle.resting() == 0 && sched.any_work()
+}
+
+/// Wakes an M when the rounds of `p` stand still although it has something to do, and a P is idle.
+fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> bool {
+    if p.tick() != seen.tick || seen.call.is_some() {
+        (seen.tick, seen.since) = (p.tick(), time);
+        return false;
+    }
+    let overdue = p.timers.next() <= time || p.has_work();
+    if time - seen.since < STUCK || !overdue || !sched.idle.may_wake() {
+        return false;
+    }
+    seen.since = time;
+    sched.wake();
+    true
+}
