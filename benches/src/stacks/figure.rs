@@ -1,6 +1,6 @@
 //! A measured number, and what it must not exceed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::report::{nanoseconds, times};
 use crate::stats::Summary;
@@ -34,7 +34,8 @@ pub enum Bound {
 pub struct Figure {
     /// What was measured.
     pub name: String,
-    /// The number; the median if it was measured often.
+    /// The number; the median if it was measured often; not a number (JSON's null) if it was never.
+    #[serde(deserialize_with = "number_or_null")]
     pub value: f64,
     /// What it counts.
     pub unit: Unit,
@@ -106,9 +107,15 @@ impl Figure {
     }
 }
 
+/// JSON has no word for what is not a number.
+fn number_or_null<'de, D: Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
+    Option::deserialize(json).map(|number| number.unwrap_or(f64::NAN))
+}
+
 impl Unit {
     fn text(self, value: f64) -> String {
         match self {
+            _ if value.is_nan() => "-".to_owned(),
             Unit::Bytes if value.abs() < 99_999.5 => format!("{value:.0} B"),
             Unit::Bytes => format!("{:.1} MB", value / 1e6),
             Unit::Nanoseconds => format!("{} ns", nanoseconds(value)),
@@ -161,5 +168,12 @@ mod tests {
         let figure = Figure::median("x", &[1.0, 2.0, 3.0]).within(Bound::Exactly(2.0));
         let json = serde_json::to_string(&figure).unwrap();
         assert_eq!(serde_json::from_str::<Figure>(&json).unwrap(), figure);
+        let json = serde_json::to_string(&Figure::median("y", &[])).unwrap();
+        assert!(
+            serde_json::from_str::<Figure>(&json)
+                .unwrap()
+                .value
+                .is_nan()
+        );
     }
 }

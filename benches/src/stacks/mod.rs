@@ -23,6 +23,7 @@ pub mod parked;
 pub mod report;
 pub mod resume;
 pub mod scenario;
+pub mod stopwatch;
 pub mod text;
 
 use std::{io, thread};

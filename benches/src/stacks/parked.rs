@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use goroutines::chan::{self, Receiver};
 use goroutines::{JoinHandle, sleep, yield_now};
@@ -20,6 +20,7 @@ use goroutines_sched::{GRef, current};
 
 use super::figure::{Bound, Figure, Unit};
 use super::memory::{self, Memory};
+use super::stopwatch::Stopwatch;
 use super::{Stacks, finished, on_goroutine};
 
 /// What the copy stacks keep alive beside the frames of `recv` and of the runtime.
@@ -47,47 +48,48 @@ fn measure(stacks: Stacks, count: usize) -> io::Result<Vec<Figure>> {
     let mut handles = Vec::with_capacity(count);
 
     let before = Memory::now()?;
-    let start = Instant::now();
+    let watch = Stopwatch::start()?;
     for _ in 0..count {
         handles.push(spawn(stacks, stacks, closed.clone())?);
     }
     wait_for(1 + count);
-    let parking = start.elapsed();
+    let parking = watch.took()?;
     settle();
     let growth = Memory::now()?.since(before);
     let areas = memory::areas()?;
 
-    let start = Instant::now();
+    let watch = Stopwatch::start()?;
     drop(gate);
     for handle in handles {
         finished(handle.join())?;
     }
-    let ending = start.elapsed();
+    let ending = watch.took()?;
     finished(sample.join())?;
     let left = Memory::now()?.since(before);
 
-    let each = |what: f64| what / count as f64;
-    let bytes = |name, value| Figure::new(name, value, Unit::Bytes);
-    let time =
-        |name, took: Duration| Figure::new(name, each(took.as_nanos() as f64), Unit::Nanoseconds);
     let all_in = match stacks {
         Stacks::Own => 5200.0,
         Stacks::Copy => 1000.0,
     };
-    Ok(vec![
+    let each = |what: f64| what / count as f64;
+    let bytes = |name, value| Figure::new(name, value, Unit::Bytes);
+    let time = |name, took| Figure::new(name, each(took), Unit::Nanoseconds);
+    let mut figures = vec![
         bytes("all in, a goroutine", each(growth.all())).within(Bound::AtMost(all_in)),
         bytes("  resident memory", each(growth.resident)),
         bytes("  page tables", each(growth.tables)),
-        bytes(
-            "alive on its stack",
-            live.map_or(f64::NAN, |bytes| bytes as f64),
-        ),
+    ];
+    figures.extend(live.map(|live| bytes("alive on its stack", live as f64)));
+    figures.extend([
         Figure::new("memory areas of the process", areas as f64, Unit::Count)
             .within(Bound::AtMost(memory::max_areas()? as f64)),
-        time("spawn and park", parking).within(Bound::AtMost(5000.0)),
-        time("release, end and join", ending),
+        time("spawn and park", parking.wall).within(Bound::AtMost(5000.0)),
+        time("  processor time", parking.processor),
+        time("release, end and join", ending.wall),
+        time("  processor time", ending.processor),
         bytes("left when all have ended, in all", left.all()),
-    ])
+    ]);
+    Ok(figures)
 }
 
 /// A goroutine with `stacks` that waits as one with `like` does.

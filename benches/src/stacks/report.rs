@@ -48,6 +48,11 @@ impl Line {
         }
     }
 
+    /// Whether it says what parked goroutines cost.
+    pub fn is_parked(&self) -> bool {
+        self.id.starts_with("parked")
+    }
+
     fn shortfalls(&self) -> Vec<String> {
         match &self.outcome {
             Outcome::Measured(figures) => figures

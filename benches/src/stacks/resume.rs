@@ -10,12 +10,12 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use goroutines::yield_now;
 use goroutines_sched::{GRef, current, park, ready_tail};
 
 use super::figure::Figure;
+use super::stopwatch::Stopwatch;
 use super::{Stacks, finished, on_goroutine};
 use crate::measure::Random;
 
@@ -51,11 +51,11 @@ fn measure(stacks: Stacks, count: usize, rounds: usize) -> io::Result<Vec<Figure
     let mut order = std::mem::take(&mut *GOROUTINES.lock().unwrap_or_else(PoisonError::into_inner));
 
     round(&order, &mut parked);
-    let in_order = samples(&mut order, &mut parked, rounds, |_| ());
+    let in_order = samples(&mut order, &mut parked, rounds, |_| ())?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let shuffled = samples(&mut order, &mut parked, rounds, |order| {
         random.shuffle(order);
-    });
+    })?;
 
     // Relaxed: published to each goroutine by the run queue through which it goes on.
     ENDING.store(true, Ordering::Relaxed);
@@ -70,26 +70,36 @@ fn measure(stacks: Stacks, count: usize, rounds: usize) -> io::Result<Vec<Figure
         finished(handle.join())?;
     }
     Ok(vec![
-        Figure::median("round trip, random order", &shuffled),
-        Figure::median("round trip, order of spawning", &in_order),
+        Figure::median("round trip, random order", &shuffled.wall),
+        Figure::median("  processor time", &shuffled.processor),
+        Figure::median("round trip, order of spawning", &in_order.wall),
+        Figure::median("  processor time", &in_order.processor),
     ])
 }
 
 /// Nanoseconds a round trip, round by round.
+#[derive(Default)]
+struct Samples {
+    wall: Vec<f64>,
+    processor: Vec<f64>,
+}
+
 fn samples(
     order: &mut [GRef],
     parked: &mut usize,
     rounds: usize,
     mut arrange: impl FnMut(&mut [GRef]),
-) -> Vec<f64> {
-    let mut samples = Vec::with_capacity(rounds);
+) -> io::Result<Samples> {
+    let mut samples = Samples::default();
     for _ in 0..rounds {
         arrange(order);
-        let start = Instant::now();
+        let watch = Stopwatch::start()?;
         round(order, parked);
-        samples.push(start.elapsed().as_nanos() as f64 / order.len() as f64);
+        let took = watch.took()?;
+        samples.wall.push(took.wall / order.len() as f64);
+        samples.processor.push(took.processor / order.len() as f64);
     }
-    samples
+    Ok(samples)
 }
 
 /// Resumes each of `order` once; all are parked before and after.

@@ -96,9 +96,11 @@ fn row(figure: &Figure) -> String {
 }
 
 fn footing(text: &mut String, report: &Report) {
-    *text += "\nfor orientation: a parked one elsewhere, measured with other programs\n";
-    for (what, bytes) in ELSEWHERE {
-        let _ = writeln!(text, "{:NAME$}{bytes:>12}", format!("  {what}"));
+    if report.scenarios.iter().any(Line::is_parked) {
+        *text += "\nfor orientation: a parked one elsewhere, measured with other programs\n";
+        for (what, bytes) in ELSEWHERE {
+            let _ = writeln!(text, "{:NAME$}{bytes:>12}", format!("  {what}"));
+        }
     }
     *text += "\n";
     if report.shortfalls.is_empty() {
