@@ -1,5 +1,7 @@
 //! What the process's runtime is started with.
 
+use std::time::Duration;
+
 use goroutines_sched as sched;
 
 /// Settings of the process's runtime, for [`Config::start`].
@@ -35,6 +37,14 @@ impl Config {
     /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=1M`.
     pub fn stack_size(self, bytes: usize) -> Config {
         Config(self.0.stack_size(bytes))
+    }
+
+    /// How long a goroutine stays parked before the memory that its stack does not need goes back to
+    /// the system: after that time, and at most twice as long. [`Duration::ZERO`] for never. The
+    /// environment variable `GOROUTINE_STACK_IDLE` wins over it: `500ms`, `5s`, `2m`, `1h` or `off`.
+    /// 30 seconds if nobody says otherwise.
+    pub fn stack_idle(self, time: Duration) -> Config {
+        Config(self.0.stack_idle(time))
     }
 
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).

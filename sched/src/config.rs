@@ -1,6 +1,6 @@
 //! What a start can be told, and how it can fail.
 
-use std::{env, error, fmt, io, num::NonZeroUsize, thread};
+use std::{env, error, fmt, io, num::NonZeroUsize, thread, time::Duration};
 
 use goroutines_stack::{Class, SizeError};
 
@@ -14,7 +14,19 @@ pub(crate) const MAX_PROCS: usize = 4096;
 pub struct Config {
     pub(crate) procs: Option<usize>,
     pub(crate) stack_size: Option<usize>,
+    pub(crate) stack_idle: Option<Duration>,
 }
+
+/// The settings in force.
+pub(crate) struct Settings {
+    pub(crate) procs: usize,
+    pub(crate) class: Class,
+    /// None: stacks keep their memory.
+    pub(crate) stack_idle: Option<Duration>,
+}
+
+/// How long a goroutine stays parked before its stack shrinks, where nobody says otherwise.
+const STACK_IDLE: Duration = Duration::from_secs(30);
 
 /// Why a start failed. Nothing has been started then.
 #[derive(Debug)]
@@ -30,6 +42,8 @@ pub enum StartError {
     StackSize(SizeError),
     /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
     GoroutineStack(String, Option<SizeError>),
+    /// The environment variable `GOROUTINE_STACK_IDLE` is no duration.
+    GoroutineStackIdle(String),
     /// The operating system refused something: what, and why.
     Os(&'static str, io::Error),
 }
@@ -59,6 +73,11 @@ impl fmt::Display for StartError {
             StartError::GoroutineStack(value, Some(error)) => {
                 write!(f, "goroutines::start: GOROUTINE_STACK is `{value}`: {error}")
             }
+            StartError::GoroutineStackIdle(value) => write!(
+                f,
+                "goroutines::start: GOROUTINE_STACK_IDLE is `{value}`, which is not a duration; set it \
+                 to a number of seconds, or one followed by ms, s, m or h, or to `off`, or unset it"
+            ),
             StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
         }
     }
@@ -99,8 +118,17 @@ impl Config {
         self
     }
 
+    /// How long a goroutine stays parked before the memory that its stack does not need goes back to
+    /// the system: after that time, and at most twice as long. [`Duration::ZERO`] for never. The
+    /// environment variable `GOROUTINE_STACK_IDLE` wins over it. 30 seconds if nobody says otherwise.
+    #[must_use]
+    pub fn stack_idle(mut self, time: Duration) -> Config {
+        self.stack_idle = Some(time);
+        self
+    }
+
     /// The settings in force: environment, then this configuration, then the machine.
-    pub(crate) fn resolve(&self) -> Result<(usize, Class), StartError> {
+    pub(crate) fn resolve(&self) -> Result<Settings, StartError> {
         let class = match self.stack_size {
             None => Class::DEFAULT,
             Some(bytes) => Class::for_size(bytes).map_err(StartError::StackSize)?,
@@ -120,7 +148,15 @@ impl Config {
                 .procs
                 .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get)),
         };
-        Ok((procs, class))
+        let stack_idle = match env::var_os("GOROUTINE_STACK_IDLE") {
+            Some(value) => parse_idle(&value.to_string_lossy())?,
+            None => self.stack_idle.unwrap_or(STACK_IDLE),
+        };
+        Ok(Settings {
+            procs,
+            class,
+            stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
+        })
     }
 }
 
@@ -139,9 +175,62 @@ fn parse_stack(value: &str) -> Result<Class, StartError> {
     Class::for_size(bytes).map_err(|error| bad(Some(error)))
 }
 
+/// `GOROUTINE_STACK_IDLE` as a time, zero for `off`; empty counts as not a duration.
+fn parse_idle(value: &str) -> Result<Duration, StartError> {
+    let text = value.trim();
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Duration::ZERO);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "ms" => Some(1),
+        "" | "s" => Some(1000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    milliseconds
+        .and_then(|unit: u64| number.parse::<u64>().ok()?.checked_mul(unit))
+        .map(Duration::from_millis)
+        .ok_or_else(|| StartError::GoroutineStackIdle(value.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn goroutine_stack_idle_is_a_duration_or_off() {
+        for (value, milliseconds) in [
+            ("5", 5000),
+            ("250ms", 250),
+            (" 2 S ", 2000),
+            ("3m", 180_000),
+            ("1h", 3_600_000),
+            ("0", 0),
+            ("off", 0),
+        ] {
+            let parsed = parse_idle(value).unwrap();
+            assert_eq!(parsed, Duration::from_millis(milliseconds));
+        }
+        for bad in [
+            "",
+            "soon",
+            "-1",
+            "1.5",
+            "1 day",
+            "99999999999999999999",
+            "s",
+        ] {
+            let error = parse_idle(bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("GOROUTINE_STACK_IDLE is `{bad}`")),
+                "{error}"
+            );
+            assert!(error.contains("off"), "{error}");
+        }
+    }
 
     #[test]
     fn goroutine_stack_is_a_size_that_a_stack_can_have() {
@@ -186,7 +275,7 @@ mod tests {
                 ["Config::stack_size", "18446744073709551615"],
             ),
         ] {
-            let error = config.resolve().unwrap_err().to_string();
+            let error = config.resolve().err().unwrap().to_string();
             for word in words {
                 assert!(error.contains(word), "{error}");
             }

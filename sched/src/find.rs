@@ -178,6 +178,12 @@ fn take(m: &M, p: usize) {
 
 /// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due.
 fn sleep(sched: &'static Sched, m: &'static M) {
+    sched.shrinker.rouse();
+    sleep_until_woken(sched, m);
+    sched.shrinker.rouse();
+}
+
+fn sleep_until_woken(sched: &'static Sched, m: &'static M) {
     let due = sched.earliest_timer();
     let mut keeper = due != NEVER && sched.idle.keep_time(m.id(), due);
     loop {

@@ -26,6 +26,7 @@ use crate::{
     parker::Parker,
     payload::Entry,
     segment::Segments,
+    shrink::Shrinking,
     status::{Status, StatusCell},
     switch::Context,
 };
@@ -60,6 +61,8 @@ pub(crate) struct G {
     pub(crate) pinned: Cell<bool>,
     kind: AtomicU8,
     pub(crate) status: StatusCell,
+    /// Does somebody work on its stack while it is parked (see shrink.rs)?
+    pub(crate) shrinking: Shrinking,
     // What spawn, join and the end touch.
     pub(crate) join: JoinWord,
     pub(crate) entry: Cell<Option<&'static Entry>>,
@@ -98,6 +101,7 @@ impl G {
                 Kind::Goroutine => Status::Dead,
                 Kind::Thread => Status::Running,
             }),
+            shrinking: Shrinking::new(),
             join: JoinWord::new(),
             entry: Cell::new(None),
             link: Cell::new(None),

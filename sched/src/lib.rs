@@ -69,6 +69,8 @@ mod sched;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
+mod shrink;
+#[cfg(not(loom))]
 mod site;
 #[cfg(not(loom))]
 mod size;

@@ -119,7 +119,6 @@ pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
     };
     match running_goroutine() {
         Some((m, g)) => {
-            g.get().status.set(Status::Waiting);
             // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
             unsafe { switch::leave(m, g, &raw const commit) };
         }
@@ -153,7 +152,7 @@ pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
 unsafe fn park_thread(commit: &Commit) {
     let g = current();
     let wait = || {
-        g.get().status.set(Status::Waiting);
+        g.get().status.set(Status::Blocked);
         // A goroutine that keeps its thread has given its P away: this M is the one without.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
@@ -177,7 +176,7 @@ unsafe fn park_thread(commit: &Commit) {
 /// `g` has parked (see [`park`]) and the caller is the one who may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
-    debug_assert_eq!(g.get().status.get(), Status::Waiting, "ready of {g:?}");
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(g);
     } else {
@@ -192,7 +191,7 @@ pub unsafe fn ready(g: GRef) {
 /// As for [`ready`].
 #[inline]
 pub unsafe fn ready_tail(g: GRef) {
-    debug_assert_eq!(g.get().status.get(), Status::Waiting, "ready of {g:?}");
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_tail(g);
     } else {
@@ -267,7 +266,7 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
 /// The same on an OS thread: it is its own timer.
 fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
-    g.status.set(Status::Waiting);
+    g.status.set(Status::Blocked);
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {

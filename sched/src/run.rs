@@ -44,10 +44,12 @@ fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().status.set(Status::Running);
+        g.get().shrinking.settle();
         // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
         m.current.set(None);
+        g.get().status.set_waiting();
         let stays = g.get().pinned.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.

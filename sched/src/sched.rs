@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     sync::{
         Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use crossbeam_deque::{Injector, Steal};
 use goroutines_stack::{self as stack, Class, SignalStack, Slab};
 
 use crate::{
-    config::{Config, StartError},
+    config::{Config, Settings, StartError},
     copying::Windows,
     fatal, faults,
     g::{FreeList, G, GRef, Kind},
@@ -22,6 +23,7 @@ use crate::{
     os::clock::NEVER,
     p::P,
     run,
+    shrink::Shrinker,
     switch::{current_m, set_current_m},
     sync::lock,
     sysmon,
@@ -29,6 +31,9 @@ use crate::{
 
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
 const G_BATCH: usize = 64;
+
+/// Batches of Gs whose stacks need no looking after as long as no M rests.
+const FEW: usize = 4;
 
 /// Goroutine numbers that a P takes at a time.
 const ID_BATCH: u64 = 64;
@@ -42,6 +47,7 @@ pub(crate) struct Sched {
     pub(crate) class: Class,
     free: Mutex<FreeList>,
     slab: Slab<G>,
+    pub(crate) shrinker: Shrinker,
     /// Where goroutines with copy stacks run.
     pub(crate) windows: Windows,
     next_id: AtomicU64,
@@ -67,9 +73,9 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     if *started {
         return Err(StartError::AlreadyStarted);
     }
-    let (procs, class) = config.resolve()?;
+    let settings = config.resolve()?;
     faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
-    let sched: &'static Sched = Box::leak(Box::new(Sched::new(procs, class)));
+    let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
     sched.init_idle();
     let first = sched.idle.claim_wake();
     let Some(first) = first else {
@@ -115,7 +121,12 @@ pub(crate) fn own() -> &'static Sched {
 }
 
 impl Sched {
-    fn new(procs: usize, class: Class) -> Sched {
+    fn new(settings: &Settings) -> Sched {
+        let Settings {
+            procs,
+            class,
+            stack_idle,
+        } = *settings;
         Sched {
             ps: (0..procs).map(|number| P::new(number, procs)).collect(),
             inject: Injector::new(),
@@ -123,6 +134,7 @@ impl Sched {
             class,
             free: Mutex::new(FreeList::new()),
             slab: Slab::new(),
+            shrinker: Shrinker::new(stack_idle),
             windows: Windows::new(procs),
             next_id: AtomicU64::new(1),
         }
@@ -315,8 +327,10 @@ impl Sched {
                     return Err(error);
                 }
             };
-            for slot in slots {
-                shared.push(GRef::new(slot.write(G::new(Kind::Goroutine))));
+            let new = written(slots);
+            new.iter().for_each(|g| shared.push(GRef::new(g)));
+            if self.shrinker.add(new) > FEW {
+                self.shrinker.rouse();
             }
         }
         Ok(shared)
@@ -336,4 +350,13 @@ impl Sched {
             lock(&self.free).refill(free, 2 * G_BATCH);
         }
     }
+}
+
+/// Makes dead Gs of new slots.
+fn written(slots: &'static mut [MaybeUninit<G>]) -> &'static [G] {
+    for slot in &mut *slots {
+        slot.write(G::new(Kind::Goroutine));
+    }
+    // SAFETY: each slot was written above.
+    unsafe { slots.assume_init_ref() }
 }

@@ -6,6 +6,9 @@
 //! | Runnable | a run queue                            | whoever takes it from the queue        |
 //! | Running  | on an M                                | itself; its M's g0 while it commits    |
 //! | Waiting  | the wait queue of what it waits for    | nobody, until somebody makes it ready  |
+//! | Marked   | the same, and was there some time ago  | the same, and shrink.rs (see there)    |
+//! | Shrunk   | the same, its stack has been shrunk    | as Waiting                             |
+//! | Blocked  | the same, and blocks its thread        | itself: it has not left its stack      |
 //! | Dead     | finished: its joiner's, or a free list | it has no stack any more               |
 //!
 //! The owner of the G stores it plainly: there is no compare-and-swap per change (three of them cost
@@ -22,6 +25,9 @@ pub(crate) enum Status {
     Running = 2,
     Waiting = 3,
     Dead = 4,
+    Marked = 5,
+    Shrunk = 6,
+    Blocked = 7,
 }
 
 pub(crate) struct StatusCell(AtomicU8);
@@ -37,6 +43,29 @@ impl StatusCell {
         self.0.store(status as u8, Ordering::Relaxed);
     }
 
+    /// The goroutine has left its stack; where to go on is written.
+    #[inline(always)]
+    pub(crate) fn set_waiting(&self) {
+        // Release: partner is `change`, after which shrink.rs reads the context.
+        self.0.store(Status::Waiting as u8, Ordering::Release);
+    }
+
+    /// Changes `from` to `to` for shrink.rs; false if it is another one.
+    pub(crate) fn change(&self, from: Status, to: Status) -> bool {
+        // Acquire: partner is `set_waiting`. Relaxed on failure: nothing is done then.
+        self.0
+            .compare_exchange(from as u8, to as u8, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Does it wait to be made ready?
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(
+            self.get(),
+            Status::Waiting | Status::Marked | Status::Shrunk | Status::Blocked
+        )
+    }
+
     pub(crate) fn get(&self) -> Status {
         // Relaxed: as in `set`.
         match self.0.load(Ordering::Relaxed) {
@@ -44,7 +73,10 @@ impl StatusCell {
             1 => Status::Runnable,
             2 => Status::Running,
             3 => Status::Waiting,
-            _ => Status::Dead,
+            4 => Status::Dead,
+            5 => Status::Marked,
+            6 => Status::Shrunk,
+            _ => Status::Blocked,
         }
     }
 }

@@ -11,6 +11,9 @@
 //! The caches in front of the shared list (`cache.rs`) move windows in batches, so the lock is taken about once in
 //! sixteen releases, and no system call is made under it except to reserve a chunk.
 //!
+//! Windows that nobody takes from the list for a while are *cold*: [`give_back_idle`] gives their memory to the kernel, and
+//! they are taken when there are no others.
+//!
 //! **Admission.** Whoever promises stacks before it takes them (a goroutine gets its stack at its first run) calls
 //! [`reserve`] first. `capacity >= admitted` holds at all times. Every window outside the list is in use, which was
 //! admitted, or lies in a cache, which was admitted by the cache: so an admitted acquire finds a window.
@@ -20,17 +23,19 @@
 //! was granted is taken, and never less than what was asked for. A process that locks its memory (`mlockall`) gets no
 //! large first chunk, because the kernel fills it at once.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::chunk::{check_page_size, no_space, reserve_chunk};
 use crate::class::{CLASSES, Class};
 use crate::guard;
 use crate::lifo::Lifo;
 use crate::map;
 use crate::step::Step;
-use crate::window::{HARD_GUARD, Stack};
+use crate::window::Stack;
 
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
 const CHUNK: usize = 64 << 30;
@@ -56,7 +61,11 @@ struct Chunk {
 
 struct State {
     /// Windows released, last in, first out. Its capacity covers every window that was ever claimed.
-    free: Vec<Stack>,
+    free: VecDeque<Stack>,
+    /// How many at its front nobody has needed since the last [`give_back_idle`].
+    idle: usize,
+    /// Windows that were idle so long that their memory went to the kernel. Capacity as that of `free`.
+    cold: Vec<Stack>,
     /// Windows never carved, or claimed by a cache that was drained.
     fresh: Vec<Range>,
     /// Windows in all chunks.
@@ -65,6 +74,20 @@ struct State {
     admitted: usize,
     /// Windows outside `fresh`.
     claimed: usize,
+}
+
+impl State {
+    /// The warmest free window.
+    fn take_free(&mut self) -> Option<Stack> {
+        let stack = self.free.pop_back().or_else(|| self.cold.pop());
+        self.note_use();
+        stack
+    }
+
+    /// After windows were taken out of `free`.
+    fn note_use(&mut self) {
+        self.idle = self.idle.min(self.free.len());
+    }
 }
 
 /// Windows that follow each other and have no guards yet.
@@ -113,7 +136,9 @@ impl Arena {
     const fn new() -> Arena {
         Arena {
             state: Mutex::new(State {
-                free: Vec::new(),
+                free: VecDeque::new(),
+                idle: 0,
+                cold: Vec::new(),
                 fresh: Vec::new(),
                 capacity: 0,
                 admitted: 0,
@@ -169,10 +194,10 @@ impl Arena {
             self.extend(state, class, 1)?;
         }
         // A released window must find a place without allocating: release cannot fail.
-        let places = state.claimed + n - state.free.len();
-        state
-            .free
-            .try_reserve(places)
+        let places = state.claimed + n;
+        let State { free, cold, .. } = state;
+        free.try_reserve(places - free.len())
+            .and_then(|()| cold.try_reserve(places - cold.len()))
             .map_err(|error| no_space(class, n, error))?;
         let Some(last) = state.fresh.last_mut() else {
             return Err(no_space(class, n, "no fresh windows"));
@@ -267,7 +292,7 @@ pub fn acquire(class: Class) -> io::Result<Stack> {
     let arena = &ARENAS[class.index()];
     let mut range = {
         let mut state = arena.lock();
-        if let Some(stack) = state.free.pop() {
+        if let Some(stack) = state.take_free() {
             return Ok(stack);
         }
         arena.claim(&mut state, class, 1)?
@@ -303,18 +328,24 @@ pub(crate) fn put_back(mut stack: Stack) {
     }
     let mut state = ARENAS[stack.class().index()].lock();
     // Never reallocates: `claim` made the room when the window was claimed.
-    state.free.push(stack);
+    state.free.push_back(stack);
 }
 
 /// Gives `keep` up to `n` stacks from the shared list, or claims up to `n` fresh windows when the list is empty.
 pub(crate) fn refill(class: Class, n: usize, keep: impl FnMut(Stack)) -> io::Result<Range> {
     let arena = &ARENAS[class.index()];
     let mut state = arena.lock();
-    if state.free.is_empty() {
+    if state.free.is_empty() && state.cold.is_empty() {
         return arena.claim(&mut state, class, n);
     }
-    let kept = state.free.len().saturating_sub(n);
-    state.free.drain(kept..).for_each(keep);
+    let State { free, cold, .. } = &mut *state;
+    let kept = free.len().saturating_sub(n);
+    // The warmest last, where the cache takes them from.
+    let others = cold.len().saturating_sub(n - (free.len() - kept));
+    cold.drain(others..)
+        .chain(free.drain(kept..))
+        .for_each(keep);
+    state.note_use();
     Ok(Range::EMPTY)
 }
 
@@ -323,61 +354,38 @@ pub(crate) fn give_back(class: Class, stacks: &mut Lifo, n: usize, range: Range)
     let arena = &ARENAS[class.index()];
     let mut state = arena.lock();
     // Never reallocates: `claim` made the room when the windows were claimed.
-    stacks.take_coldest(n, |stack| state.free.push(stack));
+    stacks.take_coldest(n, |stack| state.free.push_back(stack));
     arena.unclaim(&mut state, range);
 }
 
-/// Reserves a chunk: `wish` windows if possible, `need` at least.
-fn reserve_chunk(class: Class, need: usize, wish: usize) -> io::Result<(NonNull<u8>, usize)> {
-    let map = |windows: usize| {
-        let bytes = windows
-            .checked_mul(class.window())
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
-        map::reserve(bytes, class.window(), false)
-    };
-    if let Ok(base) = map(wish) {
-        return Ok((base, wish));
-    }
-    let mut windows = wish;
-    while windows > need {
-        windows = (windows / 2).max(need);
-        // Only tried: dropping the mapping gives the address space back before the quarter is taken.
-        if class
-            .window()
-            .checked_mul(windows)
-            .map(map::anonymous)
-            .is_some_and(|map| map.is_ok())
-        {
-            windows = (windows / 4).max(need);
-            break;
+/// Windows whose memory is given back between two looks at the list.
+const IDLE_BATCH: usize = 16;
+
+/// Gives the memory of those windows on the shared lists back to the kernel that nobody has needed since the last call.
+/// Returns whether there are others, which the next call may find idle.
+///
+/// For a thread that calls it now and then. While it works on some windows they are not on the list, so it admits them first
+/// as a cache does.
+pub fn give_back_idle() -> bool {
+    let mut others = false;
+    for &class in Class::ALL {
+        let arena = &ARENAS[class.index()];
+        while arena.lock().idle > 0 && reserve(class, IDLE_BATCH).is_ok() {
+            let mut batch: Vec<Stack> = Vec::with_capacity(IDLE_BATCH);
+            {
+                let mut state = arena.lock();
+                let n = state.idle.min(IDLE_BATCH);
+                batch.extend(state.free.drain(..n));
+                state.idle -= n;
+            }
+            batch.iter_mut().for_each(Stack::clear);
+            // Never reallocates: `claim` made the room when the windows were claimed.
+            arena.lock().cold.append(&mut batch);
+            unreserve(class, IDLE_BATCH);
         }
+        let mut state = arena.lock();
+        state.idle = state.free.len();
+        others |= state.idle > 0;
     }
-    match map(windows) {
-        Ok(base) => Ok((base, windows)),
-        Err(cause) => Err(no_space(class, need, cause)),
-    }
-}
-
-fn no_space(class: Class, need: usize, cause: impl std::fmt::Display) -> io::Error {
-    let window = class.window();
-    io::Error::new(
-        io::ErrorKind::OutOfMemory,
-        format!(
-            "no address space for {need} more goroutine stacks of {window} bytes: {cause}: raise RLIMIT_AS and \
-             RLIMIT_DATA (`ulimit -v`, `ulimit -d`), allow overcommit (sysctl vm.overcommit_memory=0), or use a smaller stack size"
-        ),
-    )
-}
-
-fn check_page_size() -> io::Result<()> {
-    let page = map::page_size();
-    if HARD_GUARD.is_multiple_of(page) {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!(
-            "goroutine stacks need pages of at most {HARD_GUARD} bytes, this kernel has {page}: use a kernel with smaller ones"
-        ),
-    ))
+    others
 }

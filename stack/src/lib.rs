@@ -21,7 +21,7 @@
 //! | part | where |
 //! |---|---|
 //! | the sizes a window can have | `class.rs` |
-//! | the address space they are carved from, admission, the shared free list | `arena.rs` |
+//! | the address space they are carved from, admission, the shared free list | `arena.rs`, of `chunk.rs` |
 //! | one window in use: guards, colour | `window.rs` |
 //! | where its soft guard stands, and goes next | `step.rs` |
 //! | pages that fault, in two flavours | `guard.rs` |
@@ -50,12 +50,12 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | shrinking stacks that stay parked | `Stack::reset`, told how far down the stack is in use |
 //! | stacks that are copied out of a shared window | a module `copy.rs`, beside `window.rs` |
 #![cfg(target_os = "linux")]
 
 mod arena;
 mod cache;
+mod chunk;
 mod class;
 mod grow;
 mod guard;
@@ -69,7 +69,7 @@ mod slab;
 mod step;
 mod window;
 
-pub use arena::{acquire, acquire_at, release, reserve, unreserve};
+pub use arena::{acquire, acquire_at, give_back_idle, release, reserve, unreserve};
 pub use cache::Cache;
 pub use class::{Class, SizeError};
 pub use grow::growth_faults;

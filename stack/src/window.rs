@@ -35,6 +35,9 @@ use crate::step::{self, Step};
 /// Bytes at the bottom of a window that are never accessible.
 pub(crate) const HARD_GUARD: usize = 16 << 10;
 
+/// At least what any ABI lets a function use below its stack pointer.
+const RED_ZONE: usize = 512;
+
 const COLOURS: usize = 16;
 const COLOUR: usize = 128;
 
@@ -160,6 +163,29 @@ impl Stack {
     pub fn clear_below(&mut self, step: Step) {
         if let Some(place) = self.soft_guard_place(step) {
             self.discard_up_to(place.wrapping_add(map::page_size()));
+        }
+    }
+
+    /// Gives all its memory back to the kernel. Nothing runs on it.
+    pub(crate) fn clear(&mut self) {
+        self.discard_up_to(self.base().wrapping_add(self.class().window()));
+    }
+
+    /// Gives the memory below `sp` back to the kernel; the stack stays at the step where it is. For a stack on which
+    /// something waits for a long time.
+    ///
+    /// # Safety
+    ///
+    /// What waits on the stack needs nothing below `sp` but a red zone, and does not go on before this returns.
+    pub unsafe fn trim(&self, sp: *const u8) {
+        if !self.contains(sp.addr()) {
+            return;
+        }
+        let page = map::page_size();
+        let end = (sp.addr() - self.base().addr()).saturating_sub(RED_ZONE) / page * page;
+        if let Some(len) = end.checked_sub(HARD_GUARD) {
+            // SAFETY: whole pages of this window below everything that the caller says is needed.
+            unsafe { guard::discard(self.base().wrapping_add(HARD_GUARD), len) };
         }
     }
 

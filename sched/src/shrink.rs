@@ -1,0 +1,300 @@
+//! Shrinking: what a stack does not need while its goroutine stays parked goes back to the kernel.
+//!
+//! A thread of its own looks at all goroutines once in an *idle time*. One that it finds parked is
+//! marked; one that still bears the mark at the next look has been parked all the while (running and
+//! parking again wipes it off), and loses the memory below its stack pointer. So a stack shrinks after
+//! one to two idle times. The switch must not pay for that, so nothing there is a locked instruction:
+//!
+//! ```text
+//! shrinker                                            M that runs the goroutine (run.rs)
+//!                                                     R1 status = Running          plain store
+//! S1 status: Waiting -> Marked                        R2 word != FREE ? settle     plain load
+//!    ... an idle time later, for some at a time ...   ... runs, parks ...
+//! S2 status is Marked: word = WANTED                  R3 off the stack: status = Waiting
+//! S3 membarrier
+//! S4 status is still Marked, and                      settle: word: WANTED -> FREE,
+//! S5 word: WANTED -> BUSY, else leave it alone                or wait while it is BUSY
+//! S6 madvise
+//! S7 status: Marked -> Shrunk; word = FREE
+//! ```
+//!
+//! The race is R1, R2 against S2, S4, as in any lock of two flags; the barrier that the M does without
+//! is S3, which puts one into every thread of the process that runs. If R1 came before it, S4 sees that
+//! the goroutine is not parked. If not, R2 comes after it and sees the word. An M that meets BUSY waits
+//! for a system call of some microseconds.
+//!
+//! The context is read in S6. It was written before R3, which S1 read from, and is not written again
+//! before the goroutine runs. A goroutine that waits without leaving its stack (block.rs) has another
+//! status, and one whose stack is copied has none of its own.
+//!
+//! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
+//! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
+//! On kernels without `membarrier` nothing shrinks.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU8, AtomicU32, Ordering, fence},
+    },
+    thread,
+    time::Duration,
+};
+
+use goroutines_stack as stack;
+
+use crate::{
+    g::G,
+    os::{futex::Futex, membarrier},
+    sched::{self, Sched},
+    status::Status,
+    sync::{lock, spin_loop},
+};
+
+/// How many goroutines share a barrier; the last of them may have to wait for the others.
+const BATCH: usize = 32;
+
+/// Nobody works on the stack.
+const FREE: u8 = 0;
+/// The shrinker would like to, if the goroutine stays parked.
+const WANTED: u8 = 1;
+/// It does.
+const BUSY: u8 = 2;
+
+/// The word of a G.
+pub(crate) struct Shrinking(AtomicU8);
+
+impl Shrinking {
+    pub(crate) const fn new() -> Shrinking {
+        Shrinking(AtomicU8::new(FREE))
+    }
+
+    /// R2: before the goroutine runs, after its status says so.
+    #[inline(always)]
+    pub(crate) fn settle(&self) {
+        // The order of R1 and R2 for this thread; S3 makes it one for the shrinker.
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        // Relaxed: partner is S2, by way of S3.
+        if self.0.load(Ordering::Relaxed) != FREE {
+            self.settle_slow();
+        }
+    }
+
+    #[cold]
+    fn settle_slow(&self) {
+        loop {
+            // Relaxed (both): against S5, on one word. On success nothing was done to the stack.
+            let withdrawn = self.0.compare_exchange(
+                WANTED,
+                FREE,
+                Ordering::Relaxed,
+                // Acquire: partner is S7, after which the stack may be used.
+                Ordering::Acquire,
+            );
+            match withdrawn {
+                Ok(_) | Err(FREE) => return,
+                Err(_) => (0..100).for_each(|_| spin_loop()),
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// S2. Relaxed: S3 follows.
+    fn want(&self) {
+        self.0.store(WANTED, Ordering::Relaxed);
+    }
+
+    /// S5. Relaxed: nothing was written that the other side of the race would have to see.
+    fn begin(&self) -> bool {
+        self.0
+            .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// S7, and the end of an attempt that S4 gave up.
+    fn end(&self) {
+        // Release: partner is the Acquire in `settle_slow`.
+        self.0.store(FREE, Ordering::Release);
+    }
+}
+
+/// All goroutines there are, and the thread that shrinks them.
+pub(crate) struct Shrinker {
+    idle_time: Option<Duration>,
+    all: Mutex<Vec<&'static [G]>>,
+    state: AtomicU32,
+    /// Where it sleeps when there is nothing to do.
+    bell: Futex,
+}
+
+/// The thread was not started.
+const ABSENT: u32 = 0;
+/// It looks once in an idle time.
+const AWAKE: u32 = 1;
+/// It waits for the bell.
+const ASLEEP: u32 = 2;
+
+impl Shrinker {
+    pub(crate) fn new(idle_time: Option<Duration>) -> Shrinker {
+        let able = idle_time.is_some() && membarrier::register();
+        Shrinker {
+            idle_time: idle_time.filter(|_| able),
+            all: Mutex::new(Vec::new()),
+            state: AtomicU32::new(if able { ABSENT } else { AWAKE }),
+            bell: Futex::new(0),
+        }
+    }
+
+    /// New goroutines, dead as yet. Returns how many times there were some.
+    pub(crate) fn add(&self, new: &'static [G]) -> usize {
+        let mut all = lock(&self.all);
+        all.push(new);
+        all.len()
+    }
+
+    /// An M has nothing to do, or gets up again: the thread shall be there.
+    #[inline]
+    pub(crate) fn rouse(&self) {
+        // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
+        fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        if self.state.load(Ordering::Relaxed) != AWAKE {
+            self.rouse_slow();
+        }
+    }
+
+    #[cold]
+    fn rouse_slow(&self) {
+        // Relaxed: what the thread then looks at has its own orderings.
+        match self.state.swap(AWAKE, Ordering::Relaxed) {
+            ABSENT => {
+                // Without it the process only keeps memory that it could do without.
+                let _ = thread::Builder::new()
+                    .name("goroutines-stks".to_owned())
+                    .spawn(|| sched::own().shrinker.run());
+            }
+            ASLEEP => {
+                // Relaxed: the kernel orders it with the sleep.
+                self.bell.word().fetch_add(1, Ordering::Relaxed);
+                self.bell.wake_one();
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&self) {
+        let Some(idle_time) = self.idle_time else {
+            return;
+        };
+        loop {
+            thread::sleep(idle_time);
+            let marked = self.look();
+            let others = stack::give_back_idle();
+            if !marked && !others {
+                self.rest(sched::own());
+            }
+        }
+    }
+
+    /// Sleeps until the bell rings, if all Ps rest.
+    fn rest(&self, sched: &Sched) {
+        // Relaxed (all): see the fences; a bell that rings early or late costs one look.
+        let ring = self.bell.word().load(Ordering::Relaxed);
+        self.state.store(ASLEEP, Ordering::Relaxed);
+        // Partner is the fence in `rouse`: either that M sees ASLEEP, or we see that its P does not rest.
+        fence(Ordering::SeqCst);
+        if sched.idle.resting() as usize == sched.ps.len() {
+            self.bell.wait(ring, None);
+        }
+        self.state.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// One look at all goroutines: marks those that are parked, shrinks those that still were marked.
+    /// Returns whether there are any that the next look could shrink.
+    fn look(&self) -> bool {
+        let mut any = false;
+        let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
+        let mut index = 0;
+        loop {
+            let next = lock(&self.all).get(index).copied();
+            let Some(gs) = next else {
+                break;
+            };
+            index += 1;
+            for g in gs {
+                match g.status.get() {
+                    Status::Waiting => any |= g.status.change(Status::Waiting, Status::Marked),
+                    Status::Marked => batch.push(g),
+                    _ => {}
+                }
+                if batch.len() == BATCH {
+                    shrink(&mut batch);
+                }
+            }
+        }
+        shrink(&mut batch);
+        any
+    }
+}
+
+/// S2 to S7.
+fn shrink(batch: &mut Vec<&'static G>) {
+    if batch.is_empty() {
+        return;
+    }
+    batch.iter().for_each(|g| g.shrinking.want());
+    membarrier::heavy_fence();
+    for g in batch.drain(..) {
+        if g.status.get() == Status::Marked && g.shrinking.begin() {
+            // SAFETY: the goroutine is parked and BUSY keeps it there, so nobody changes the cell.
+            if let Some(stack) = unsafe { &*g.stack.get() } {
+                // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
+                unsafe { stack.trim(g.own_sp()) };
+            }
+            g.status.change(Status::Marked, Status::Shrunk);
+            g.shrinking.end();
+        } else {
+            g.shrinking.end();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn a_goroutine_that_goes_on_first_keeps_its_stack() {
+        let word = Shrinking::new();
+        assert!(!word.begin(), "nobody wanted it");
+        word.want();
+        word.settle();
+        assert!(!word.begin());
+        word.want();
+        assert!(word.begin());
+        word.end();
+        word.settle();
+    }
+
+    #[test]
+    fn a_goroutine_waits_while_its_stack_is_worked_on() {
+        for _ in 0..200 {
+            let word = Shrinking::new();
+            let done = AtomicBool::new(false);
+            word.want();
+            assert!(word.begin());
+            thread::scope(|scope| {
+                let waiter = scope.spawn(|| {
+                    word.settle();
+                    // Relaxed: settle's Acquire, partner of `end`, orders it.
+                    assert!(done.load(Ordering::Relaxed), "it did not wait");
+                });
+                thread::yield_now();
+                done.store(true, Ordering::Relaxed); // Relaxed: as above.
+                word.end();
+                waiter.join().unwrap();
+            });
+        }
+    }
+}

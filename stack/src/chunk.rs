@@ -1,0 +1,67 @@
+//! Chunks: the reservations that an arena consists of, and what to say when there is none.
+
+use std::io;
+use std::ptr::NonNull;
+
+use crate::class::Class;
+use crate::map;
+use crate::window::HARD_GUARD;
+
+/// Reserves a chunk: `wish` windows if possible, `need` at least.
+pub(crate) fn reserve_chunk(
+    class: Class,
+    need: usize,
+    wish: usize,
+) -> io::Result<(NonNull<u8>, usize)> {
+    let map = |windows: usize| {
+        let bytes = windows
+            .checked_mul(class.window())
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        map::reserve(bytes, class.window(), false)
+    };
+    if let Ok(base) = map(wish) {
+        return Ok((base, wish));
+    }
+    let mut windows = wish;
+    while windows > need {
+        windows = (windows / 2).max(need);
+        // Only tried: dropping the mapping gives the address space back before the quarter is taken.
+        if class
+            .window()
+            .checked_mul(windows)
+            .map(map::anonymous)
+            .is_some_and(|map| map.is_ok())
+        {
+            windows = (windows / 4).max(need);
+            break;
+        }
+    }
+    match map(windows) {
+        Ok(base) => Ok((base, windows)),
+        Err(cause) => Err(no_space(class, need, cause)),
+    }
+}
+
+pub(crate) fn no_space(class: Class, need: usize, cause: impl std::fmt::Display) -> io::Error {
+    let window = class.window();
+    io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "no address space for {need} more goroutine stacks of {window} bytes: {cause}: raise RLIMIT_AS and \
+             RLIMIT_DATA (`ulimit -v`, `ulimit -d`), allow overcommit (sysctl vm.overcommit_memory=0), or use a smaller stack size"
+        ),
+    )
+}
+
+pub(crate) fn check_page_size() -> io::Result<()> {
+    let page = map::page_size();
+    if HARD_GUARD.is_multiple_of(page) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "goroutine stacks need pages of at most {HARD_GUARD} bytes, this kernel has {page}: use a kernel with smaller ones"
+        ),
+    ))
+}

@@ -1,0 +1,110 @@
+//! Memory that stacks do not need goes back to the kernel. A process of its own, because the shared lists are looked at.
+
+mod common;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::{MIB, descend, on_stack};
+use goroutines_stack::{Class, Stack, acquire, give_back_idle, release};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Pages of the stack that are in memory.
+fn resident(stack: &Stack) -> usize {
+    pages(stack.top() as usize - stack.limit(), stack.top() as usize)
+}
+
+fn pages(from: usize, to: usize) -> usize {
+    let mut vec = [0_u8; 1 << 20 >> 12];
+    let (low, high) = (from & !4095, (to + 4095) & !4095);
+    // SAFETY: mincore writes a byte for each page, of which there are at most those of 1 MiB.
+    let failed = unsafe { libc::mincore(low as *mut _, high - low, vec.as_mut_ptr()) };
+    assert_eq!(failed, 0);
+    vec.iter().filter(|&&byte| byte & 1 == 1).count()
+}
+
+#[test]
+fn a_parked_stack_keeps_what_is_above_its_stack_pointer_only() {
+    let _turn = alone();
+    for (class, deep) in [
+        (Class::DEFAULT, 50 << 10),
+        (Class::DEFAULT, 150 << 10),
+        (MIB, 900 << 10),
+    ] {
+        let stack = acquire(class).unwrap();
+        on_stack(&stack, || descend(deep));
+        let committed = stack.committed();
+        assert!(resident(&stack) > deep / 4096);
+        // SAFETY: inside the stack, on which nothing runs.
+        unsafe { stack.top().sub(700).write_volatile(7) };
+        // SAFETY: nothing waits on the stack but that byte.
+        unsafe { stack.trim(stack.top().sub(700)) };
+        assert!(resident(&stack) <= 2);
+        // SAFETY: as above.
+        assert_eq!(unsafe { stack.top().sub(700).read_volatile() }, 7);
+        // It is as usable as it was, and no guard has come back.
+        assert_eq!(stack.committed(), committed);
+        on_stack(&stack, || descend(deep));
+        assert_eq!(stack.committed(), committed);
+    }
+}
+
+#[test]
+fn a_stack_pointer_that_is_not_of_this_stack_trims_nothing() {
+    let _turn = alone();
+    let stack = acquire(Class::DEFAULT).unwrap();
+    on_stack(&stack, || descend(50 << 10));
+    let before = resident(&stack);
+    let elsewhere = 0_u8;
+    // SAFETY: nothing waits on the stack.
+    unsafe { stack.trim(&raw const elsewhere) };
+    // SAFETY: as above.
+    unsafe { stack.trim(stack.top().sub(stack.limit())) };
+    assert_eq!(resident(&stack), before);
+}
+
+#[test]
+fn windows_that_nobody_takes_give_back_even_their_first_page() {
+    let _turn = alone();
+    let stacks: Vec<Stack> = (0..100).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    let bounds: Vec<(usize, usize)> = stacks
+        .iter()
+        .map(|stack| (stack.top() as usize - stack.limit(), stack.top() as usize))
+        .collect();
+    for stack in &stacks {
+        on_stack(stack, || descend(30 << 10));
+    }
+    stacks.into_iter().for_each(release);
+    let in_memory = || {
+        bounds
+            .iter()
+            .map(|&(low, high)| pages(low, high))
+            .sum::<usize>()
+    };
+    assert!(in_memory() >= 700);
+    assert!(
+        give_back_idle(),
+        "there are windows that the next call finds idle"
+    );
+    assert!(in_memory() >= 700, "nobody had time to need them");
+    // The one that is used meanwhile stays warm.
+    drop(acquire(Class::DEFAULT).unwrap());
+    give_back_idle();
+    assert!(in_memory() <= 9, "{} pages", in_memory());
+    assert!(in_memory() > 0, "the warm one");
+    drop(acquire(Class::DEFAULT).unwrap());
+    give_back_idle();
+    give_back_idle();
+    assert_eq!(in_memory(), 0);
+    assert!(!give_back_idle(), "nothing is left to find");
+    // None is lost: all of them are taken again before a fresh one.
+    let again: Vec<Stack> = (0..100).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    let tops: Vec<usize> = again.iter().map(|stack| stack.top() as usize).collect();
+    assert!(bounds.iter().all(|(_, top)| tops.contains(top)));
+    again.iter().for_each(|stack| {
+        on_stack(stack, || descend(30 << 10));
+    });
+}
