@@ -120,10 +120,7 @@ fn arrive() {
 }
 
 fn wait(closed: &Receiver<Infallible>) {
-    match closed.recv() {
-        Ok(never) => match never {},
-        Err(chan::RecvError) => {}
-    }
+    let Err(chan::RecvError) = closed.recv();
 }
 
 /// Until `count` goroutines wait, or are about to.
