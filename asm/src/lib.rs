@@ -83,6 +83,8 @@ compile_error!(
 
 mod arch;
 mod port;
+#[cfg(feature = "valgrind")]
+pub mod valgrind;
 
 pub use arch::Native;
 pub use port::{Context, Entry, Port};

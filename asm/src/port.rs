@@ -162,6 +162,12 @@ pub unsafe trait Port {
     /// Asks for the cache line at `addr`, to be written soon. A hint: any address will do, none faults.
     fn prefetch(addr: *const u8);
 
+    /// Makes a request to valgrind, which is six words; 0 outside valgrind, and where nobody has written it.
+    #[cfg(feature = "valgrind")]
+    fn client_request(_request: &[usize; 6]) -> usize {
+        0
+    }
+
     /// Calls a compiled function around [`switch`](Port::switch) with known values in all callee-saved registers.
     ///
     /// Loads the registers of [`CALLEE_SAVED`](Port::CALLEE_SAVED) from `registers`, makes the call, and after the

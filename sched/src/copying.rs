@@ -37,7 +37,6 @@ use std::{
     cell::Cell,
     io,
     marker::PhantomData,
-    ptr,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -137,8 +136,8 @@ impl Window {
         self.stack.top()
     }
 
-    pub(crate) fn stack(&self) -> *mut Stack {
-        ptr::from_ref(&self.stack).cast_mut()
+    pub(crate) fn stack(&self) -> &Stack {
+        &self.stack
     }
 
     /// Step 2. The caller is inside.

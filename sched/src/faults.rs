@@ -7,7 +7,7 @@ use std::{fmt, io, ptr, sync::Mutex};
 
 use goroutines_stack::{self as stack, Hooks, Stack};
 
-use crate::{g::GRef, switch::current_m, sync::lock};
+use crate::{g::GRef, switch::current_m, sync::lock, tools};
 
 /// Has the handler been installed by an earlier start, which then failed?
 static INSTALLED: Mutex<bool> = Mutex::new(false);
@@ -16,6 +16,7 @@ static INSTALLED: Mutex<bool> = Mutex::new(false);
 pub(crate) fn install() -> io::Result<()> {
     let mut installed = lock(&INSTALLED);
     if !*installed {
+        tools::prepare();
         // SAFETY: `current_stack` returns null or the stack in the running goroutine's descriptor,
         // which stays there until that goroutine has ended; neither hook allocates or locks.
         unsafe {
@@ -45,7 +46,7 @@ fn current_stack() -> *mut Stack {
 /// `g` runs on this thread, or was interrupted on it.
 pub(crate) fn own_stack(g: GRef) -> *mut Stack {
     if let Some(window) = g.get().window.get() {
-        return window.stack();
+        return ptr::from_ref(window.stack()).cast_mut();
     }
     // SAFETY: the goroutine that runs here owns the cell, and it is this thread's.
     let stack = unsafe { &mut *g.get().stack.get() };

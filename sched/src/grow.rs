@@ -51,7 +51,7 @@ use crate::{
     park::current,
     segment::{Link, Segment, low, place, release, top_of},
     switch::{self, current_m},
-    thread,
+    thread, tools,
 };
 
 /// The windows of a chain have at least this many bytes before it is not continued any more.
@@ -170,6 +170,7 @@ unsafe extern "C" fn enter(work: usize) -> ! {
     let work = unsafe { &*(work as *const Work) };
     let segments = &work.g.get().segments;
     segments.set_running(work.segment);
+    tools::arrive_on_segment(work.segment);
     // SAFETY: `call` is what `run` was made for, and is used once.
     unsafe { (work.run)(work.call) };
     match work.segment.prev.get() {

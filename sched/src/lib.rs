@@ -90,6 +90,8 @@ mod thread;
 #[cfg(not(loom))]
 mod ticket;
 mod timers;
+#[cfg(not(loom))]
+mod tools;
 
 #[cfg(all(test, loom))]
 mod models;

@@ -23,6 +23,9 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// On a plain thread: where its stack ends; 0 while nobody has asked.
     pub(crate) stack_low: Cell<usize>,
+    /// For AddressSanitizer.
+    #[cfg(feature = "asan")]
+    pub(crate) g0_bounds: crate::tools::Bounds,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
@@ -40,6 +43,8 @@ impl M {
             p: Cell::new(ptr::null()),
             spinning: Cell::new(false),
             stack_low: Cell::new(0),
+            #[cfg(feature = "asan")]
+            g0_bounds: crate::tools::Bounds::new(),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }

@@ -67,14 +67,14 @@ fn first_run(m: &'static M, g: GRef) {
     let stack = unsafe { &mut *g.get().stack.get() };
     if let Some(window) = g.get().window.get() {
         // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
-        return unsafe { switch::prepare(g, window.top(), main) };
+        return unsafe { switch::prepare(g, window.stack(), main) };
     }
     if stack.is_none() {
         *stack = Some(new_stack(m, g));
     }
     if let Some(stack) = stack {
         // SAFETY: nothing lives on the stack, and `g` is ours.
-        unsafe { switch::prepare(g, stack.top(), main) };
+        unsafe { switch::prepare(g, stack, main) };
     }
 }
 
@@ -107,6 +107,7 @@ fn new_stack(m: &'static M, g: GRef) -> Stack {
 unsafe extern "C" fn main(word: usize) -> ! {
     // SAFETY: `resume` passes the word of the G it runs.
     let g = unsafe { GRef::from_word(word) };
+    crate::tools::arrive_on_goroutine(g);
     let Some(entry) = g.get().entry.get() else {
         fatal::throw(format_args!("a goroutine without an entry"));
     };

@@ -6,7 +6,7 @@ use std::{cell::Cell, mem::ManuallyDrop, ptr};
 
 use goroutines_stack::{self as stack, Stack};
 
-use crate::switch::Context;
+use crate::{switch::Context, tools};
 
 /// One segment in use or spare. Lies at the top of its own stack.
 #[repr(C, align(16))]
@@ -23,6 +23,9 @@ pub(crate) struct Segment {
     pub(crate) total: Cell<usize>,
     /// Where the older stack goes on.
     pub(crate) back: Cell<Context>,
+    /// For AddressSanitizer: the older stack.
+    #[cfg(feature = "asan")]
+    pub(crate) below: tools::Bounds,
     /// Where `enter` is saved when it leaves for good; nobody resumes it.
     pub(crate) left: Cell<Context>,
 }
@@ -123,6 +126,7 @@ pub(crate) fn low(stack: &Stack) -> usize {
 
 /// Puts the header of a segment at the top of its stack.
 pub(crate) fn place(stack: Stack) -> &'static Segment {
+    tools::begin(&stack);
     let place = stack.top().cast::<Segment>().wrapping_sub(1);
     let segment = Segment {
         low: low(&stack),
@@ -132,6 +136,8 @@ pub(crate) fn place(stack: Stack) -> &'static Segment {
         number: Cell::new(0),
         total: Cell::new(0),
         back: Cell::new(Context::NULL),
+        #[cfg(feature = "asan")]
+        below: tools::Bounds::new(),
         left: Cell::new(Context::NULL),
     };
     // SAFETY: the top page of a stack is there, has room for a header below `top`, which is aligned to
@@ -143,7 +149,7 @@ pub(crate) fn place(stack: Stack) -> &'static Segment {
 }
 
 /// Where the frames of a segment begin: below its header.
-pub(crate) fn top_of(segment: &'static Segment) -> *mut u8 {
+pub(crate) fn top_of(segment: &Segment) -> *mut u8 {
     ptr::from_ref(segment).cast_mut().cast()
 }
 

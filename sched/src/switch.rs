@@ -4,8 +4,11 @@ use std::ptr;
 
 use goroutines_asm as asm;
 pub(crate) use goroutines_asm::Context;
+#[cfg(feature = "valgrind")]
+pub(crate) use goroutines_asm::valgrind;
+use goroutines_stack::Stack;
 
-use crate::{g::GRef, m::M, park::Commit, segment::Segment};
+use crate::{g::GRef, m::M, park::Commit, segment::Segment, tools};
 
 /// The M of this thread, if it has one.
 ///
@@ -30,9 +33,12 @@ pub(crate) fn set_current_m(m: Option<&'static M>) {
 #[inline(always)]
 pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
     let ctx = g.get().ctx.get();
+    let departure = tools::leave_to_goroutine(g);
     // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
     // nobody else resumes it); `m.g0` is written before the goroutine runs.
-    unsafe { asm::switch(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit }
+    let commit = unsafe { asm::switch(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
+    tools::arrive(departure);
+    commit
 }
 
 /// On a goroutine: leaves to g0, which runs `commit`.
@@ -42,8 +48,10 @@ pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
 /// The caller is the goroutine `g` on `m`; `commit` stays valid until it was run.
 #[inline(always)]
 pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
+    let departure = tools::leave_to_g0(m, g);
     // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.
     unsafe { asm::switch(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
+    tools::arrive(departure);
 }
 
 /// Makes the stack of `g` ready for its first run.
@@ -52,9 +60,10 @@ pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
 ///
 /// `g` owns a stack on which nothing lives, and the caller owns `g`.
 #[inline]
-pub(crate) unsafe fn prepare(g: GRef, top: *mut u8, entry: asm::Entry) {
-    // SAFETY: `top` is the 16-aligned end of a stack that is `g`'s alone.
-    g.get().ctx.set(unsafe { asm::prepare(top, entry) });
+pub(crate) unsafe fn prepare(g: GRef, stack: &Stack, entry: asm::Entry) {
+    tools::begin(stack);
+    // SAFETY: its top is the 16-aligned end of a stack that is `g`'s alone.
+    g.get().ctx.set(unsafe { asm::prepare(stack.top(), entry) });
 }
 
 /// Asks for the lines that resuming the G behind `word` will touch: its descriptor.
@@ -98,12 +107,14 @@ pub(crate) unsafe fn to_segment(
     entry: asm::Entry,
     arg: usize,
 ) {
+    let departure = tools::leave_to_segment(segment);
     // SAFETY: `top` is below a header that is aligned to 16, in a stack on which nothing lives; `back`
     // is written before the segment runs, and read only by it.
     unsafe {
         let fresh = asm::prepare(top, entry);
         asm::switch(segment.back.as_ptr(), fresh, arg);
     }
+    tools::arrive(departure);
 }
 
 /// Ends the first function of `segment`: the older stack goes on.
@@ -112,6 +123,7 @@ pub(crate) unsafe fn to_segment(
 ///
 /// The caller is that function, and needs nothing of its frame any more.
 pub(crate) unsafe fn from_segment(segment: &'static Segment) -> ! {
+    tools::leave_segment(segment);
     // SAFETY: `back` was saved in `to_segment`, and each entry comes back once.
     unsafe { asm::switch(segment.left.as_ptr(), segment.back.get(), 0) };
     crate::fatal::throw(format_args!("a segment ran on after its end"));

@@ -171,7 +171,7 @@ impl Arena {
             .fresh
             .try_reserve(1)
             .map_err(|error| no_space(class, need, error))?;
-        let wish = match map::new_memory_is_locked() {
+        let wish = match map::new_memory_is_locked() || map::is_watched() {
             false => need.max(state.capacity).max(CHUNK / class.window()),
             true => need.max(state.capacity),
         };

@@ -64,6 +64,7 @@ pub(crate) fn decide() -> io::Result<Flavour> {
     }
     let forced = std::env::var_os(VARIABLE);
     let choice = match forced.as_deref().map(|v| v.to_string_lossy()) {
+        None if map::is_watched() => Flavour::Mprotect,
         None => match madvise_has_effect()? {
             true => Flavour::Madvise,
             false => Flavour::Mprotect,

@@ -75,6 +75,7 @@ pub use class::{Class, SizeError};
 pub use grow::growth_faults;
 pub use guard::has_steps;
 pub use image::{Image, image_growths};
+pub use map::assume_watched;
 pub use signal::{Hooks, install};
 pub use sigstack::SignalStack;
 pub use slab::Slab;

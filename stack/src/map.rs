@@ -2,13 +2,13 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
 /// The kernel's page size in bytes.
 #[inline]
 pub(crate) fn page_size() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     static SIZE: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: the value is the same whoever computes it, and nothing else is published with it.
     match SIZE.load(Ordering::Relaxed) {
@@ -56,6 +56,23 @@ pub(crate) fn new_memory_is_locked() -> bool {
     let refused =
         unsafe { libc::madvise(page.as_mut_ptr().cast(), page.len(), libc::MADV_DONTNEED) };
     refused != 0
+}
+
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Says that a tool like valgrind watches this process: it keeps a record of every byte of address space and does not
+/// pass on the faults in guard pages of the kernel's own kind. From here on reservations are small, and guards are made
+/// with `mprotect` unless the environment says otherwise.
+///
+/// Call it before the first stack is made.
+pub fn assume_watched() {
+    // Relaxed: pairs with `is_watched`; a setting that guards no other memory.
+    WATCHED.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`assume_watched`] was called.
+pub(crate) fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed) // Relaxed: pairs with `assume_watched`.
 }
 
 /// One anonymous, private, not reserved mapping, unmapped on drop.
