@@ -17,7 +17,7 @@ use crate::{
     p::P,
     sched,
     switch::current_m,
-    sysmon,
+    sysmon, taking,
 };
 
 /// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
@@ -27,21 +27,23 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
         fatal::throw(format_args!("a goroutine without an M"));
     };
     g.get().set_kind(Kind::Thread);
-    if let Some(p) = m.p() {
-        m.set_p(None);
+    let inside = taking::enter(m);
+    if let Some(p) = m.give_up_p() {
         sched::own().hand_off(p);
     }
+    drop(inside);
     wait();
     get_p_on_thread(m, g);
 }
 
 /// Step 4, for the goroutine `g` on its M: it becomes a goroutine again.
 pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
+    let _inside = taking::enter(m);
     match sched::own().idle.take_p_or_starve(m.id()) {
         Some(p) => {
             sysmon::note_busy();
             // SAFETY: ids in the idle lists are Ps'.
-            m.set_p(Some(unsafe { P::from_id(p) }));
+            m.set_p(unsafe { P::from_id(p) });
         }
         None => {
             m.parker.wait(|| None);

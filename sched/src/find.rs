@@ -158,7 +158,7 @@ fn sleep_unless_work(sched: &'static Sched, m: &'static M) {
 
 /// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
 fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
-    m.set_p(None);
+    m.give_up_p();
     let was_spinner = m.spinning.replace(false);
     if let Some(hungry) = sched.idle.rest(m.id(), p.id(), was_spinner) {
         // SAFETY: ids in the idle lists are Ms'.
@@ -170,10 +170,10 @@ fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
 }
 
 /// Becomes the owner of `p`, an id from the idle lists.
-fn take(m: &M, p: usize) {
+fn take(m: &'static M, p: usize) {
     sysmon::note_busy();
     // SAFETY: ids in the idle lists are Ps'.
-    m.set_p(Some(unsafe { P::from_id(p) }));
+    m.set_p(unsafe { P::from_id(p) });
 }
 
 /// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due.
@@ -272,6 +272,15 @@ pub(crate) fn push(p: &P, g: GRef) {
     g.get().status.set(Status::Runnable);
     if let Err(word) = p.ring.push(g.to_word()) {
         spill(p, word);
+    }
+}
+
+/// Appends `g`, which yields on `m`, to the queue there, or to the global one if its P was taken.
+#[inline]
+pub(crate) fn requeue(m: &M, g: GRef) {
+    match m.p() {
+        Some(p) => push(p, g),
+        None => ready_globally(g),
     }
 }
 

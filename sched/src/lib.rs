@@ -44,6 +44,7 @@ mod faults;
 mod find;
 #[cfg(not(loom))]
 mod g;
+mod gate;
 #[cfg(not(loom))]
 mod grow;
 mod handover;
@@ -83,6 +84,8 @@ mod sync;
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
+#[cfg(not(loom))]
+mod taking;
 #[cfg(not(loom))]
 mod task;
 #[cfg(not(loom))]

@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use crate::{g::GRef, p::P, parker::Parker, switch::Context};
+use crate::{g::GRef, gate::Gate, p::P, parker::Parker, switch::Context};
 
 #[repr(align(128))]
 pub(crate) struct M {
@@ -19,6 +19,8 @@ pub(crate) struct M {
     /// Who runs here; none while g0 itself does.
     pub(crate) current: Cell<Option<GRef>>,
     p: Cell<*const P>,
+    /// Where its P can be taken away (see gate.rs).
+    pub(crate) gate: Gate,
     /// Is this M the spinner (see idle.rs)?
     pub(crate) spinning: Cell<bool>,
     /// On a plain thread: where its stack ends; 0 while nobody has asked.
@@ -41,6 +43,7 @@ impl M {
             g0: Cell::new(Context::NULL),
             current: Cell::new(current),
             p: Cell::new(ptr::null()),
+            gate: Gate::new(crate::taking::fenced()),
             spinning: Cell::new(false),
             stack_low: Cell::new(0),
             #[cfg(feature = "asan")]
@@ -66,8 +69,25 @@ impl M {
         }
     }
 
-    pub(crate) fn set_p(&self, p: Option<&'static P>) {
-        self.p.set(p.map_or(ptr::null(), ptr::from_ref));
+    /// Takes over `p`, which is nobody else's.
+    pub(crate) fn set_p(&'static self, p: &'static P) {
+        p.set_owner(Some(self));
+        self.p.set(p);
+    }
+
+    /// Gives up the P it holds, if it does.
+    pub(crate) fn give_up_p(&self) -> Option<&'static P> {
+        let p = self.p();
+        if let Some(p) = p {
+            p.set_owner(None);
+        }
+        self.p.set(ptr::null());
+        p
+    }
+
+    /// Its P was taken away and may have a new owner already.
+    pub(crate) fn lose_p(&self) {
+        self.p.set(ptr::null());
     }
 
     /// This M in the lists of idle.rs.
@@ -92,7 +112,7 @@ impl M {
     }
 
     /// Takes over what it was woken with. Only after the parker gave its token.
-    pub(crate) fn accept(&self) {
+    pub(crate) fn accept(&'static self) {
         // Relaxed: ordered by the parker's Acquire.
         let word = self.handed.swap(0, Ordering::Relaxed);
         if word == 0 {
@@ -100,7 +120,7 @@ impl M {
         }
         self.spinning.set(word & 1 == 1);
         // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
-        self.set_p(Some(unsafe { P::from_id(word & !1) }));
+        self.set_p(unsafe { P::from_id(word & !1) });
     }
 }
 

@@ -1,13 +1,14 @@
 //! P: a processor, the right to run goroutines, with everything that is used without a lock while
 //! one has it.
 
-use std::cell::UnsafeCell;
+use std::{cell::UnsafeCell, ptr, sync::atomic::AtomicPtr};
 
 use goroutines_stack::Cache;
 
 use crate::{
     g::FreeList,
     lending::Lending,
+    m::M,
     queue::Ring,
     sync::{AtomicU32, Ordering},
     ticket::Ticket,
@@ -24,6 +25,8 @@ pub(crate) struct P {
     pub(crate) lending: Lending,
     /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
     tick: AtomicU32,
+    /// The M that holds it; null while it is idle, lent, or on its way.
+    owner: AtomicPtr<M>,
     local: UnsafeCell<Local>,
 }
 
@@ -51,6 +54,7 @@ impl P {
             timers: Timers::new(),
             lending: Lending::new(),
             tick: AtomicU32::new(0),
+            owner: AtomicPtr::new(ptr::null_mut()),
             local: UnsafeCell::new(Local {
                 stacks: Cache::new(),
                 free: FreeList::new(),
@@ -75,6 +79,20 @@ impl P {
     /// Is anything runnable here, `runnext` included? A snapshot for others.
     pub(crate) fn has_work(&self) -> bool {
         !self.ring.is_empty() || self.ring.has_next()
+    }
+
+    pub(crate) fn set_owner(&self, m: Option<&'static M>) {
+        let m = m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut());
+        // Release: partner is the load in `owner`.
+        self.owner.store(m, Ordering::Release);
+    }
+
+    /// The M that holds it. A snapshot: only behind that M's shut gate it stays true.
+    pub(crate) fn owner(&self) -> Option<&'static M> {
+        // Acquire: partner is the store in `set_owner`.
+        let m = self.owner.load(Ordering::Acquire);
+        // SAFETY: the owner is null or was set from a `&'static M`.
+        unsafe { m.as_ref() }
     }
 
     /// Counts a scheduling round; owner only.

@@ -31,9 +31,10 @@ use crate::{
     m::M,
     os::clock,
     p::P,
+    sched,
     status::Status,
     switch::{self, current_m},
-    thread,
+    taking, thread,
     ticket::{TIMED_OUT, Ticket},
 };
 
@@ -119,8 +120,10 @@ pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
     };
     match running_goroutine() {
         Some((m, g)) => {
+            taking::enter_to_park(m);
             // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
             unsafe { switch::leave(m, g, &raw const commit) };
+            taking::resumed();
         }
         // SAFETY: the caller's contract; the closure lies on this stack until the call returns.
         None => unsafe { park_thread(&commit) },
@@ -176,6 +179,7 @@ unsafe fn park_thread(commit: &Commit) {
 /// `g` has parked (see [`park`]) and the caller is the one who may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
+    let _inside = taking::enter_here();
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(g);
@@ -191,6 +195,7 @@ pub unsafe fn ready(g: GRef) {
 /// As for [`ready`].
 #[inline]
 pub unsafe fn ready_tail(g: GRef) {
+    let _inside = taking::enter_here();
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_tail(g);
@@ -251,7 +256,8 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
     // not fire before the goroutine is off its stack and committed.
     unsafe {
         park_with(|m| {
-            let p = m.own_p();
+            // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.
+            let p = m.p().unwrap_or_else(|| &sched::own().ps[0]);
             timers_of.set(Some(p));
             p.timers.insert_and(when, ticket, commit)
         });

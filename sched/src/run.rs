@@ -14,6 +14,7 @@ use crate::{
     sched, site,
     status::Status,
     switch::{self, Context},
+    taking,
 };
 
 /// Runs goroutines on `m`, whose g0 this is, for ever.
@@ -111,6 +112,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
     let Some(entry) = g.get().entry.get() else {
         fatal::throw(format_args!("a goroutine without an entry"));
     };
+    taking::resumed();
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g) };
     // A pin that was forgotten ends with its goroutine.
@@ -189,9 +191,12 @@ fn leave_nothing(g: GRef) -> ! {
 /// On g0: a stack back into the cache of this M's P.
 #[inline]
 fn give_back(m: &'static M, stack: Option<Stack>, entry: Option<&'static Entry>) {
+    let Some(p) = m.p() else {
+        return drop(stack); // taken from a hog: it goes to the shared list
+    };
     if let Some(stack) = stack {
         // SAFETY: this M owns its P, and nothing below parks.
-        let cache = unsafe { &mut m.own_p().local().stacks };
+        let cache = unsafe { &mut p.local().stacks };
         match stack.step() {
             Step::DEFAULT => cache.release(stack),
             _ => site::release(cache, stack, entry),
@@ -217,6 +222,7 @@ fn drop_outcome(g: GRef) {
 /// Frees the descriptor of a finished goroutine, name and all.
 #[inline]
 pub(crate) fn free(g: GRef) {
+    let _inside = taking::enter_here();
     free_to(switch::current_m().and_then(M::p), g);
 }
 

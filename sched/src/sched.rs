@@ -26,7 +26,7 @@ use crate::{
     shrink::Shrinker,
     switch::{current_m, set_current_m},
     sync::lock,
-    sysmon,
+    sysmon, taking,
 };
 
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
@@ -75,6 +75,7 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     }
     let settings = config.resolve()?;
     faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
+    taking::prepare();
     let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
     sched.init_idle();
     let first = sched.idle.claim_wake();
@@ -182,6 +183,11 @@ impl Sched {
         Some(first)
     }
 
+    /// Is there anything in the global queue?
+    pub(crate) fn any_injected(&self) -> bool {
+        !self.inject.is_empty()
+    }
+
     /// Is there work that an M without any could take? `runnext` slots do not count.
     pub(crate) fn any_work(&self) -> bool {
         !self.inject.is_empty() || self.ps.iter().any(|p| !p.ring.is_empty())
@@ -260,7 +266,7 @@ impl Sched {
                     )),
                 };
                 let m: &'static M = Box::leak(Box::new(M::new(None)));
-                m.set_p(Some(p));
+                m.set_p(p);
                 m.spinning.set(as_spinner);
                 set_current_m(Some(m));
                 run::schedule(m)

@@ -25,6 +25,28 @@ pub(crate) use loom::{
 #[cfg(not(loom))]
 pub(crate) use crate::os::futex::{Futex, nap};
 
+/// A fence that costs its thread nothing, because the other side makes up for it with [`heavy_fence`].
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn light_fence() {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+#[cfg(not(loom))]
+pub(crate) use crate::os::membarrier::heavy_fence;
+
+/// Loom has no membarrier: the pair is two fences, which is what it amounts to.
+#[cfg(loom)]
+pub(crate) fn light_fence() {
+    fence(Ordering::SeqCst);
+}
+
+/// See [`light_fence`].
+#[cfg(loom)]
+pub(crate) fn heavy_fence() {
+    fence(Ordering::SeqCst);
+}
+
 /// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and
 /// the data that these locks guard is consistent at every step.
 #[inline]

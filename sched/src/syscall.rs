@@ -26,7 +26,7 @@ use crate::{
     park::{park_with, running_goroutine},
     sched,
     switch::current_m,
-    sysmon,
+    sysmon, taking,
 };
 
 /// Runs `f`, which may block its thread: other goroutines get the P of this one meanwhile.
@@ -43,19 +43,18 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
 /// Ends the blocking call when it is dropped, also by unwinding.
 struct ExitSyscall {
     g: GRef,
-    p: &'static P,
-    call: Call,
+    /// None where sysmon has taken the P before.
+    lent: Option<(&'static P, Call)>,
 }
 
 /// B1 and B2.
 #[inline]
 fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
-    let p = m.own_p();
+    let _inside = taking::enter(m);
     g.get().set_kind(Kind::Thread);
-    m.set_p(None);
-    let call = p.lending.lend();
+    let lent = m.give_up_p().map(|p| (p, p.lending.lend()));
     sysmon::note_call();
-    ExitSyscall { g, p, call }
+    ExitSyscall { g, lent }
 }
 
 impl Drop for ExitSyscall {
@@ -65,12 +64,15 @@ impl Drop for ExitSyscall {
         let Some(m) = current_m() else {
             crate::fatal::throw(format_args!("a blocking call without an M"));
         };
-        if self.p.lending.take_back(self.call) {
-            m.set_p(Some(self.p));
-            self.g.get().set_kind(Kind::Goroutine);
-        } else {
-            exit_slow(m, self.g);
+        if let Some((p, call)) = self.lent {
+            let _inside = taking::enter(m);
+            if p.lending.take_back(call) {
+                m.set_p(p);
+                self.g.get().set_kind(Kind::Goroutine);
+                return;
+            }
         }
+        exit_slow(m, self.g);
     }
 }
 
@@ -80,11 +82,13 @@ fn exit_slow(m: &'static M, g: GRef) {
     if std::thread::panicking() {
         return block::get_p_on_thread(m, g);
     }
+    let inside = taking::enter(m);
     if let Some(p) = sched.take_idle_p() {
-        m.set_p(Some(p));
+        m.set_p(p);
         g.get().set_kind(Kind::Goroutine);
         return;
     }
+    drop(inside);
     g.get().set_kind(Kind::Goroutine);
     // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and
     // needs none.

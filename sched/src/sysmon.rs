@@ -3,7 +3,8 @@
 //! | what it sees | what it does |
 //! |---|---|
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
-//! | a P whose rounds have stood still for [`STUCK`] while it has runnable goroutines or due timers, and an idle P | wakes an M, which steals them |
+//! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
+//! | the same, and no idle P | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //!
 //! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
 //! 10 ms. When every P is idle it sleeps until one is taken up again: an idle program has no periodic
@@ -32,6 +33,7 @@ use crate::{
     p::P,
     parker::Parker,
     sched::Sched,
+    taking,
 };
 
 /// The shortest pause between two looks.
@@ -43,8 +45,20 @@ const LONGEST: Duration = Duration::from_millis(10);
 /// Looks for nothing after which the pause begins to double.
 const PATIENCE: u32 = 50;
 
-/// How long a P's rounds may stand still before others are told to steal from it.
-const STUCK: u64 = 10_000_000;
+/// How long a P's rounds may stand still while something waits for it: a time slice.
+const STUCK: u64 = 5_000_000;
+
+/// The longest pause while a P stands still and something waits for it.
+const STUCK_LOOK: Duration = Duration::from_millis(1);
+
+/// What a look came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Nothing,
+    /// Something may have to be done soon.
+    Soon,
+    Acted,
+}
 
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 static PARKER: Parker = Parker::new();
@@ -108,16 +122,20 @@ fn watch(sched: &'static Sched) -> ! {
             (pause, idle_looks) = (SHORTEST, 0);
             continue;
         }
-        let mut acted = false;
+        let mut look = Look::Nothing;
         let time = now();
         for (p, seen) in sched.ps.iter().zip(&mut seen) {
-            acted |= retake(sched, p, seen);
-            acted |= unstick(sched, p, seen, time);
+            if retake(sched, p, seen) {
+                look = Look::Acted;
+            }
+            look = look.max(unstick(sched, p, seen, time));
         }
         // Relaxed: a hint.
         let calls_now = CALLS.load(Ordering::Relaxed);
-        if acted || calls_now != calls {
+        if look == Look::Acted || calls_now != calls {
             (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
+        } else if look == Look::Soon {
+            pause = pause.min(STUCK_LOOK);
         } else {
             idle_looks += 1;
             if idle_looks > PATIENCE {
@@ -170,17 +188,30 @@ fn is_wanted(sched: &Sched, p: &P) -> bool {
         || sched.idle.resting() == 0 && sched.any_work()
 }
 
-/// Wakes an M when the rounds of `p` stand still although it has something to do, and a P is idle.
-fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> bool {
+/// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
+/// where no P is idle, the P is taken from its M.
+fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
     if p.tick() != seen.tick || seen.call.is_some() {
         (seen.tick, seen.since) = (p.tick(), time);
-        return false;
+        return Look::Nothing;
     }
-    let overdue = p.timers.next() <= time || p.has_work();
-    if time - seen.since < STUCK || !overdue || !sched.idle.may_wake() {
-        return false;
+    let waits = p.timers.next() <= time || p.has_work() || sched.any_injected();
+    if !waits || p.owner().is_none() {
+        return Look::Nothing;
+    }
+    if time - seen.since < STUCK {
+        return Look::Soon;
     }
     seen.since = time;
-    sched.wake();
-    true
+    if sched.idle.resting() > 0 {
+        if sched.idle.may_wake() {
+            sched.wake();
+        }
+        return Look::Acted;
+    }
+    if taking::take(p) {
+        sched.hand_off(p);
+        return Look::Acted;
+    }
+    Look::Soon
 }

@@ -14,6 +14,7 @@ use crate::{
     run, sched, site,
     status::Status,
     switch::current_m,
+    taking,
 };
 
 /// What a builder says of a goroutine.
@@ -50,6 +51,7 @@ where
     let Some(sched) = sched::get() else {
         not_started();
     };
+    let _inside = taking::enter_here();
     let p = current_m().and_then(M::p);
     let g = sched.new_g(p)?;
     let desc = g.get();
@@ -203,7 +205,7 @@ pub fn yield_now() {
     // SAFETY: the commit queues the goroutine, once, as its last step.
     unsafe {
         park_with(|m| {
-            find::push(m.own_p(), g);
+            find::requeue(m, g);
             true
         });
     }

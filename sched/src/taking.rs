@@ -1,0 +1,113 @@
+//! Taking a P from an M that does not know: both sides of the gate (see gate.rs for the protocol).
+//!
+//! The rule for everybody else in this crate: a goroutine's side touches its P only between an `enter`
+//! and the end of what it returns, or on the way into a park. g0 is always inside.
+//!
+//! A goroutine whose P was taken goes on on its thread without one. What it makes ready or spawns goes to
+//! the global queue; when it parks, its M goes to sleep, and it comes back on an M that has a P.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{m::M, os::membarrier, p::P, switch::current_m, sync::lock};
+
+/// The takers' lock: sysmon's, and that of Ms which find their gate shut.
+static TAKERS: Mutex<()> = Mutex::new(());
+
+/// Does the kernel refuse membarrier? Then every entry has a fence of its own.
+static FENCED: AtomicBool = AtomicBool::new(false);
+
+/// Before the first M is made.
+pub(crate) fn prepare() {
+    // Relaxed: published by the start of the threads.
+    FENCED.store(!membarrier::register(), Ordering::Relaxed);
+}
+
+pub(crate) fn fenced() -> bool {
+    // Relaxed: see `prepare`.
+    FENCED.load(Ordering::Relaxed)
+}
+
+/// Inside the gate until it is dropped, on the M where it was made: nothing in between parks.
+pub(crate) struct Inside {
+    /// None where it was inside already, or there is no M.
+    m: Option<&'static M>,
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(m) = self.m {
+            m.gate.leave();
+        }
+    }
+}
+
+/// Enters on behalf of whoever runs on `m`, which is this thread's.
+#[inline(always)]
+pub(crate) fn enter(m: &'static M) -> Inside {
+    if m.gate.is_inside() {
+        return Inside { m: None };
+    }
+    if m.gate.enter() {
+        enter_slow(m);
+    }
+    Inside { m: Some(m) }
+}
+
+/// As [`enter`], whoever this is.
+#[inline(always)]
+pub(crate) fn enter_here() -> Inside {
+    match current_m() {
+        Some(m) => enter(m),
+        None => Inside { m: None },
+    }
+}
+
+/// On the way to g0, which stays inside.
+#[inline(always)]
+pub(crate) fn enter_to_park(m: &'static M) {
+    if m.gate.enter() {
+        enter_slow(m);
+    }
+}
+
+/// A goroutine is on its stack again, or for the first time: back to its own code.
+#[inline(always)]
+pub(crate) fn resumed() {
+    if let Some(m) = current_m() {
+        m.gate.leave();
+    }
+}
+
+/// G4.
+#[cold]
+fn enter_slow(m: &'static M) {
+    if m.gate.enter_fenced() {
+        let _takers = lock(&TAKERS);
+        if m.gate.settle() {
+            m.lose_p();
+        }
+    }
+}
+
+/// sysmon's side, T1 to T4: true if `p` is the caller's now, to be given to another M.
+pub(crate) fn take(p: &'static P) -> bool {
+    let Some(m) = p.owner() else {
+        return false;
+    };
+    let _takers = lock(&TAKERS);
+    if !m.gate.shut() {
+        return false;
+    }
+    // The M is outside and stays there: who owns `p` cannot change now if it is this M.
+    if p.owner().is_none_or(|owner| !std::ptr::eq(owner, m)) {
+        m.gate.forgo();
+        return false;
+    }
+    m.gate.take();
+    p.set_owner(None);
+    true
+}
