@@ -38,6 +38,8 @@ pub(crate) struct Gate {
     alert: AtomicU32,
     /// Under the takers' lock; also read by the M without it, as a hint.
     taken: AtomicBool,
+    /// Is there a membarrier?
+    paired: bool,
 }
 
 impl Gate {
@@ -47,6 +49,7 @@ impl Gate {
             inside: AtomicBool::new(true),
             alert: AtomicU32::new(if fenced { FENCED } else { 0 }),
             taken: AtomicBool::new(false),
+            paired: !fenced,
         }
     }
 
@@ -56,7 +59,7 @@ impl Gate {
     pub(crate) fn enter(&self) -> bool {
         // Relaxed: partner is T3, ordered by the fences.
         self.inside.store(true, Ordering::Relaxed);
-        light_fence();
+        light_fence(self.paired);
         // Relaxed: partner is T1, ordered by the fences.
         self.alert.load(Ordering::Relaxed) != 0
     }

@@ -26,9 +26,10 @@ pub(crate) use loom::{
 pub(crate) use crate::os::futex::{Futex, nap};
 
 /// A fence that costs its thread nothing, because the other side makes up for it with [`heavy_fence`].
+/// Not `paired`: there is no such other side, the fence is only the compiler's.
 #[cfg(not(loom))]
 #[inline(always)]
-pub(crate) fn light_fence() {
+pub(crate) fn light_fence(_paired: bool) {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
@@ -37,8 +38,10 @@ pub(crate) use crate::os::membarrier::heavy_fence;
 
 /// Loom has no membarrier: the pair is two fences, which is what it amounts to.
 #[cfg(loom)]
-pub(crate) fn light_fence() {
-    fence(Ordering::SeqCst);
+pub(crate) fn light_fence(paired: bool) {
+    if paired {
+        fence(Ordering::SeqCst);
+    }
 }
 
 /// See [`light_fence`].
