@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use goroutines_benches::stacks::Stacks;
+use goroutines_benches::stacks::parked::Hold;
 use goroutines_benches::stacks::scenario::{Kind, Scenario, all};
 use serde_json::Value;
 
@@ -48,7 +50,7 @@ impl Drop for Json {
 /// What every scenario of a kind has to say, and what of it has a bound.
 fn names(kind: Kind) -> (&'static [&'static str], usize) {
     match kind {
-        Kind::Parked(_) => (
+        Kind::Parked(..) => (
             &[
                 "all in, a goroutine",
                 "  resident memory",
@@ -59,9 +61,21 @@ fn names(kind: Kind) -> (&'static [&'static str], usize) {
                 "  processor time",
                 "release, end and join",
                 "  processor time",
-                "left when all have ended, in all",
+                "left at once when all have ended",
             ],
-            3,
+            if kind == Kind::Parked(Stacks::Copy, Hold::Buffer) {
+                2
+            } else {
+                3
+            },
+        ),
+        Kind::Ended(_) => (
+            &[
+                "while all are parked",
+                "left at once",
+                "left after the idle time",
+            ],
+            0,
         ),
         Kind::Growth => (
             &[
@@ -166,6 +180,7 @@ fn the_environment_does_not_change_what_is_measured() {
         .args(["--quick", "--only", "resume-own"])
         .env("GOMAXPROCS", "nonsense")
         .env("GOROUTINE_STACK", "nonsense")
+        .env("GOROUTINE_STACK_IDLE", "nonsense")
         .output()
         .unwrap();
     assert!(text_of(&output).contains("goroutines resumed"));
@@ -178,7 +193,7 @@ fn only_the_chosen_scenarios_run() {
     let (chosen, others): (Vec<&Scenario>, Vec<&Scenario>) = quick
         .iter()
         .partition(|one| one.id().starts_with("parked-copy"));
-    assert_eq!(chosen.len(), 3);
+    assert_eq!(chosen.len(), 6);
     assert!(
         chosen.iter().all(|one| text.contains(&one.title())),
         "{text}"

@@ -199,16 +199,20 @@ impl GRef {
         self.get().window.get().is_some()
     }
 
-    /// How many bytes are alive on the own stack of a parked goroutine, saved registers included;
-    /// `None` if it has no stack of its own.
+    /// How many bytes are alive on the stack of a parked goroutine, saved registers included;
+    /// `None` if it has no stack yet.
     ///
     /// # Safety
     ///
     /// The goroutine is parked, and nobody makes it ready meanwhile.
     pub unsafe fn live_bytes(self) -> Option<usize> {
-        // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
-        let stack = unsafe { (*self.get().stack.get()).as_ref() }?;
-        Some(stack.top().addr() - self.get().ctx.get().sp().addr())
+        let top = match self.get().window.get() {
+            Some(window) => window.top(),
+            // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
+            None => unsafe { (*self.get().stack.get()).as_ref() }?.top(),
+        };
+        let sp = self.get().ctx.get().sp();
+        (!sp.is_null()).then(|| top.addr() - sp.addr())
     }
 
     /// The number of the goroutine, counted from 1; 0 for OS threads.

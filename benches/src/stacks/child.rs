@@ -24,7 +24,7 @@ pub enum Outcome {
 
 /// Runs `scenario` in a child: this program with `arguments`, which make it [`print`] the scenario's figures.
 ///
-/// `GOMAXPROCS` and `GOROUTINE_STACK` do not reach the child: the scenario says how many Ps there are, and its stacks are
+/// `GOMAXPROCS`, `GOROUTINE_STACK` and `GOROUTINE_STACK_IDLE` do not reach the child: the scenario says how many Ps there are, and its stacks are
 /// the default ones.
 pub fn run(scenario: &Scenario, arguments: &[&str]) -> Outcome {
     if let Some(available) = memory::available().filter(|&bytes| bytes < scenario.needs()) {
@@ -43,6 +43,7 @@ fn spawn(arguments: &[&str]) -> io::Result<Outcome> {
         .args(arguments)
         .env_remove("GOMAXPROCS")
         .env_remove("GOROUTINE_STACK")
+        .env_remove("GOROUTINE_STACK_IDLE")
         .stdin(Stdio::null())
         .output()?;
     if !output.status.success() {

@@ -5,6 +5,7 @@
 //!
 //! 1. [`parked`]: what a goroutine costs that waits in `recv`, on a stack of its own or on a copied one. All in: the
 //!    growth of the process's resident memory and page tables, divided by the number of goroutines.
+//!    And what is left of it when they have ended, at once and after the time that [`ended`] sets.
 //! 2. [`growth`]: what a step of a growing stack costs, beside what it consists of: a page fault and a signal.
 //! 3. [`resume`]: what it costs to go on with one of many parked goroutines in random order, when neither its descriptor
 //!    nor its stack is in a cache. The run queue prefetches both for the goroutines that come next; the feature
@@ -16,6 +17,7 @@
 //! ```
 
 pub mod child;
+pub mod ended;
 pub mod figure;
 pub mod growth;
 pub mod memory;
@@ -58,9 +60,17 @@ fn on_goroutine<T: Send + 'static>(
     procs: usize,
     f: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
+    on_goroutine_of(goroutines::Config::new().procs(procs), f)
+}
+
+/// Starts the runtime as `config` says and runs `f` on a goroutine.
+fn on_goroutine_of<T: Send + 'static>(
+    config: goroutines::Config,
+    f: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     // SAFETY: the goroutines of the scenarios use atomics, channels, the clock, files and the allocator: none of them hands
     // out a reference into thread-local storage, so none is held while a goroutine parks.
-    unsafe { goroutines::Config::new().procs(procs).start() }.map_err(io::Error::other)?;
+    unsafe { config.start() }.map_err(io::Error::other)?;
     finished(goroutines::go(f).join())?
 }
 

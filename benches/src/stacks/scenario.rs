@@ -3,13 +3,16 @@
 use std::io;
 
 use super::figure::Figure;
-use super::{Stacks, growth, parked, resume};
+use super::parked::Hold;
+use super::{Stacks, ended, growth, parked, resume};
 
 /// What a scenario measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// See [`parked`].
-    Parked(Stacks),
+    Parked(Stacks, Hold),
+    /// See [`ended`].
+    Ended(Stacks),
     /// See [`growth`].
     Growth,
     /// See [`resume`].
@@ -29,7 +32,7 @@ pub struct Scenario {
 
 /// Every scenario, in the order of the report; with few goroutines if it shall be `quick`.
 pub fn all(quick: bool) -> Vec<Scenario> {
-    use Kind::{Growth, Parked, Resume};
+    use Kind::{Ended, Growth, Parked, Resume};
     use Stacks::{Copy, Own};
     let [few, many, most, windows] = if quick {
         [200, 1000, 3000, 50]
@@ -37,13 +40,18 @@ pub fn all(quick: bool) -> Vec<Scenario> {
         [10_000, 100_000, 1_000_000, 2000]
     };
     let mut plan = Vec::new();
-    for stacks in [Own, Copy] {
+    for (stacks, hold) in [
+        (Own, Hold::Nothing),
+        (Copy, Hold::Nothing),
+        (Copy, Hold::Buffer),
+    ] {
         plan.extend([
-            (Parked(stacks), many, 1),
-            (Parked(stacks), most, 1),
-            (Parked(stacks), most, 2),
+            (Parked(stacks, hold), many, 1),
+            (Parked(stacks, hold), most, 1),
+            (Parked(stacks, hold), most, 2),
         ]);
     }
+    plan.extend([(Ended(Own), many, 1), (Ended(Copy), many, 1)]);
     plan.push((Growth, windows, 1));
     for stacks in [Own, Copy] {
         plan.extend([
@@ -62,8 +70,12 @@ impl Scenario {
     /// Its name in JSON and for `--only`.
     pub fn id(&self) -> String {
         let kind = match self.kind {
-            Kind::Parked(Stacks::Own) => "parked-own",
-            Kind::Parked(Stacks::Copy) => "parked-copy",
+            Kind::Parked(Stacks::Own, Hold::Nothing) => "parked-own",
+            Kind::Parked(Stacks::Own, Hold::Buffer) => "parked-own-buffer",
+            Kind::Parked(Stacks::Copy, Hold::Nothing) => "parked-copy",
+            Kind::Parked(Stacks::Copy, Hold::Buffer) => "parked-copy-buffer",
+            Kind::Ended(Stacks::Own) => "ended-own",
+            Kind::Ended(Stacks::Copy) => "ended-copy",
             Kind::Growth => "growth",
             Kind::Resume(Stacks::Own) => "resume-own",
             Kind::Resume(Stacks::Copy) => "resume-copy",
@@ -74,8 +86,16 @@ impl Scenario {
     /// Its name for people.
     pub fn title(&self) -> String {
         let what = match self.kind {
-            Kind::Parked(Stacks::Own) => "parked goroutines, own stacks",
-            Kind::Parked(Stacks::Copy) => "parked goroutines, copy stacks",
+            Kind::Parked(Stacks::Own, Hold::Nothing) => "parked goroutines, own stacks",
+            Kind::Parked(Stacks::Own, Hold::Buffer) => {
+                "parked goroutines with a buffer, own stacks"
+            }
+            Kind::Parked(Stacks::Copy, Hold::Nothing) => "parked goroutines, copy stacks",
+            Kind::Parked(Stacks::Copy, Hold::Buffer) => {
+                "parked goroutines with a buffer, copy stacks"
+            }
+            Kind::Ended(Stacks::Own) => "goroutines ended after a park, own stacks",
+            Kind::Ended(Stacks::Copy) => "goroutines ended after a park, copy stacks",
             Kind::Growth => "growing stacks of each start",
             Kind::Resume(Stacks::Own) => "goroutines resumed, own stacks",
             Kind::Resume(Stacks::Copy) => "goroutines resumed, copy stacks",
@@ -90,8 +110,12 @@ impl Scenario {
     /// About how much memory it needs, in bytes.
     pub fn needs(&self) -> usize {
         let each = match self.kind {
-            Kind::Parked(Stacks::Own) | Kind::Resume(Stacks::Own) => 5500,
-            Kind::Parked(Stacks::Copy) | Kind::Resume(Stacks::Copy) => 1500,
+            Kind::Parked(Stacks::Own, _) | Kind::Ended(Stacks::Own) | Kind::Resume(Stacks::Own) => {
+                5500
+            }
+            Kind::Parked(Stacks::Copy, _)
+            | Kind::Ended(Stacks::Copy)
+            | Kind::Resume(Stacks::Copy) => 1500,
             Kind::Growth => 120 << 10,
         };
         self.count * each
@@ -104,7 +128,8 @@ impl Scenario {
     /// When something is refused that it needs: memory, the runtime, /proc.
     pub fn run(&self) -> io::Result<Vec<Figure>> {
         match self.kind {
-            Kind::Parked(stacks) => parked::run(stacks, self.count, self.procs),
+            Kind::Parked(stacks, hold) => parked::run(stacks, hold, self.count, self.procs),
+            Kind::Ended(stacks) => ended::run(stacks, self.count, self.procs),
             Kind::Growth => growth::run(self.count, self.procs),
             Kind::Resume(stacks) => resume::run(stacks, self.count, self.procs, self.rounds()),
         }
