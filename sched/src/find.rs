@@ -221,7 +221,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
             return Some(word);
         }
         if victim.timers.next() != NEVER && fire_due(victim, p) {
-            return p.ring.pop();
+            return p.ring.take_next().or_else(|| p.ring.pop());
         }
     }
     None
@@ -237,7 +237,7 @@ fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
             spin_loop();
         }
         if p.timers.next() != NEVER && fire_due(p, p) {
-            return p.ring.pop();
+            return p.ring.take_next().or_else(|| p.ring.pop());
         }
         if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p)) {
             return Some(word);
@@ -256,11 +256,22 @@ fn fire_due(from: &P, to: &'static P) -> bool {
     if from.timers.next() > now {
         return false;
     }
+    let mut first = true;
     from.timers.fire(now, |ticket| {
         let won = ticket.claim(TIMED_OUT);
         if won {
-            // The G is parked: `Timers::insert_and` held the lock until it was.
-            push(to, ticket.g());
+            // The G is parked: `Timers::insert_and` held the lock until it was. The one that has
+            // waited longest goes next; what it displaces goes to the tail, like the others.
+            let g = ticket.g();
+            if std::mem::take(&mut first) {
+                g.get().status.set(Status::Runnable);
+                if let Some(old) = to.ring.put_next(g.to_word()) {
+                    // SAFETY: slots hold words of Gs.
+                    push(to, unsafe { GRef::from_word(old) });
+                }
+            } else {
+                push(to, g);
+            }
         }
         won
     })

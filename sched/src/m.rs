@@ -28,13 +28,16 @@ pub(crate) struct M {
     /// For AddressSanitizer.
     #[cfg(feature = "asan")]
     pub(crate) g0_bounds: crate::tools::Bounds,
+    /// The clock of the CPU time that its thread uses.
+    cpu_clock: Cell<libc::clockid_t>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
     handed: AtomicUsize,
 }
 
-// SAFETY: the cells are touched by the M's own thread only; `parker` and `handed` are Sync.
+// SAFETY: the cells are touched by the M's own thread only, but for `cpu_clock`, which is set before the
+// M gets a P for the first time and so before others look; `parker` and `handed` are Sync.
 unsafe impl Sync for M {}
 
 impl M {
@@ -48,6 +51,7 @@ impl M {
             stack_low: Cell::new(0),
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),
+            cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }
@@ -88,6 +92,20 @@ impl M {
     /// Its P was taken away and may have a new owner already.
     pub(crate) fn lose_p(&self) {
         self.p.set(ptr::null());
+    }
+
+    /// This thread is the M's: its CPU time can be asked for from now on.
+    pub(crate) fn adopt_thread(&self) {
+        let mut clock = libc::CLOCK_MONOTONIC;
+        // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
+        // knows no such clock, the time that passes is taken for CPU time.
+        unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        self.cpu_clock.set(clock);
+    }
+
+    /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
+    pub(crate) fn cpu_time(&self) -> u64 {
+        crate::os::clock::read(self.cpu_clock.get())
     }
 
     /// This M in the lists of idle.rs.

@@ -266,6 +266,7 @@ impl Sched {
                     )),
                 };
                 let m: &'static M = Box::leak(Box::new(M::new(None)));
+                m.adopt_thread();
                 m.set_p(p);
                 m.spinning.set(as_spinner);
                 set_current_m(Some(m));

@@ -5,6 +5,7 @@
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
 //! | the same, and no idle P | takes the P from its M, which does not know (gate.rs), and hands it to another |
+//! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
 //!
 //! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
 //! 10 ms. When every P is idle it sleeps until one is taken up again: an idle program has no periodic
@@ -97,6 +98,8 @@ struct Seen {
     call: Option<Call>,
     tick: u32,
     since: u64,
+    /// The M that held it, and the CPU time which that had used.
+    cpu: Option<(usize, u64)>,
 }
 
 /// Starts sysmon, which begins when `sched` is there.
@@ -113,6 +116,7 @@ fn watch(sched: &'static Sched) -> ! {
         call: p.lending.lent(),
         tick: p.tick(),
         since: now,
+        cpu: None,
     };
     let mut seen: Vec<Seen> = sched.ps.iter().map(|p| look(p, now())).collect();
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
@@ -142,7 +146,14 @@ fn watch(sched: &'static Sched) -> ! {
                 pause = (pause * 2).min(LONGEST);
             }
         }
+        pause = pause.min(until_timer(sched, time));
     }
+}
+
+/// The time until a timer is due, and a little more: its P should have fired it by then.
+fn until_timer(sched: &Sched, time: u64) -> Duration {
+    let due = Duration::from_nanos(sched.earliest_timer().saturating_sub(time));
+    due.saturating_add(SHORTEST)
 }
 
 /// Z1 to Z3. True if it has slept.
@@ -192,14 +203,19 @@ fn is_wanted(sched: &Sched, p: &P) -> bool {
 /// where no P is idle, the P is taken from its M.
 fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
     if p.tick() != seen.tick || seen.call.is_some() {
-        (seen.tick, seen.since) = (p.tick(), time);
+        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
         return Look::Nothing;
     }
-    let waits = p.timers.next() <= time || p.has_work() || sched.any_injected();
-    if !waits || p.owner().is_none() {
+    let Some(m) = p.owner() else {
+        return Look::Nothing;
+    };
+    let cpu = Some((m.id(), m.cpu_time()));
+    // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
+    let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
+    if p.timers.next() > time && !p.has_work() && !sched.any_injected() {
         return Look::Nothing;
     }
-    if time - seen.since < STUCK {
+    if time - seen.since < STUCK && !blocked {
         return Look::Soon;
     }
     seen.since = time;

@@ -7,14 +7,19 @@ pub(crate) use crate::timers::NEVER;
 /// Nanoseconds on the monotonic clock, never 0.
 #[inline]
 pub(crate) fn now() -> u64 {
+    read(libc::CLOCK_MONOTONIC) + 1
+}
+
+/// The nanoseconds that `clock` shows; 0 if there is no such clock (any more).
+#[inline]
+pub(crate) fn read(clock: libc::clockid_t) -> u64 {
     let mut ts = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `ts` is a live timespec; CLOCK_MONOTONIC exists on every Linux, so the call cannot
-    // fail and always fills it.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut ts) };
-    (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64) + 1
+    // SAFETY: `ts` is a live timespec, which the call fills or leaves as it is.
+    unsafe { libc::clock_gettime(clock, &raw mut ts) };
+    (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64)
 }
 
 /// The moment `duration` from now; [`NEVER`] where it does not fit (over 580 years).
