@@ -11,12 +11,13 @@
 //! The caches in front of the shared list (`cache.rs`) move windows in batches, so the lock is taken about once in
 //! sixteen releases, and no system call is made under it except to reserve a chunk.
 //!
-//! Windows that nobody takes from the list for a while are *cold*: [`give_back_idle`] gives their memory to the kernel, and
+//! Windows that nobody takes from the list for a while are *cold*: [`give_back_idle`](crate::give_back_idle) gives their memory to the kernel, and
 //! they are taken when there are no others.
 //!
 //! **Admission.** Whoever promises stacks before it takes them (a goroutine gets its stack at its first run) calls
 //! [`reserve`] first. `capacity >= admitted` holds at all times. Every window outside the list is in use, which was
-//! admitted, or lies in a cache, which was admitted by the cache: so an admitted acquire finds a window.
+//! admitted, or lies in a cache, which was admitted by the cache: so an admitted acquire finds a window. Where guards are
+//! made with `mprotect` the same holds of the windows that have theirs.
 //!
 //! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has. Where that much is refused (RLIMIT_AS, strict
 //! overcommit) sizes are halved; what then remains belongs to the rest of the process too, so a quarter of the size that
@@ -25,7 +26,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,11 +34,15 @@ use crate::class::{CLASSES, Class};
 use crate::guard;
 use crate::lifo::Lifo;
 use crate::map;
+use crate::range::Range;
 use crate::step::Step;
 use crate::window::Stack;
 
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
 const CHUNK: usize = 64 << 30;
+
+/// How many windows more than were admitted have their guards, where those may run out.
+const AHEAD: usize = 32;
 
 /// Chunks an arena can have. Each doubles the arena, so a few rows are used; many only where address space is scarce and
 /// chunks are as small as what was asked for.
@@ -50,6 +54,8 @@ struct Arena {
     state: Mutex<State>,
     /// Chunks in `chunks`, for readers without the lock: the fault handler.
     len: AtomicUsize,
+    /// Windows that have their guards.
+    carved: AtomicUsize,
     chunks: [Chunk; CHUNKS],
 }
 
@@ -62,7 +68,7 @@ struct Chunk {
 struct State {
     /// Windows released, last in, first out. Its capacity covers every window that was ever claimed.
     free: VecDeque<Stack>,
-    /// How many at its front nobody has needed since the last [`give_back_idle`].
+    /// How many at its front nobody has needed since the last [`give_back_idle`](crate::give_back_idle).
     idle: usize,
     /// Windows that were idle so long that their memory went to the kernel. Capacity as that of `free`.
     cold: Vec<Stack>,
@@ -90,48 +96,6 @@ impl State {
     }
 }
 
-/// Windows that follow each other and have no guards yet.
-pub(crate) struct Range {
-    base: NonNull<u8>,
-    windows: usize,
-}
-
-// SAFETY: a `Range` owns its windows, which are memory bound to no thread.
-unsafe impl Send for Range {}
-
-impl Range {
-    pub(crate) const EMPTY: Range = Range {
-        base: NonNull::dangling(),
-        windows: 0,
-    };
-
-    pub(crate) fn len(&self) -> usize {
-        self.windows
-    }
-
-    /// Splits up to `n` windows off the start.
-    fn split(&mut self, n: usize, class: Class) -> Range {
-        let n = n.min(self.windows);
-        let front = Range {
-            base: self.base,
-            windows: n,
-        };
-        // SAFETY: `n` windows lie in this range, so the result is at most the end of the reservation they are part of.
-        self.base = unsafe { self.base.add(n * class.window()) };
-        self.windows -= n;
-        front
-    }
-
-    /// Makes a stack of the first window. On failure the window stays in the range.
-    pub(crate) fn carve(&mut self, class: Class) -> io::Result<Stack> {
-        assert!(self.windows > 0, "carve: the range is empty");
-        // SAFETY: the window belongs to this range alone, and is taken out of it below if it becomes a stack.
-        let stack = unsafe { Stack::carve(self.base, class)? };
-        self.split(1, class);
-        Ok(stack)
-    }
-}
-
 impl Arena {
     const fn new() -> Arena {
         Arena {
@@ -145,6 +109,7 @@ impl Arena {
                 claimed: 0,
             }),
             len: AtomicUsize::new(0),
+            carved: AtomicUsize::new(0),
             chunks: [const {
                 Chunk {
                     start: AtomicUsize::new(0),
@@ -183,7 +148,7 @@ impl Arena {
         self.chunks[index].end.store(end, Ordering::Relaxed);
         // Release: pairs with the Acquire load in `holds`: who sees the new length sees the chunk's bounds.
         self.len.store(index + 1, Ordering::Release);
-        state.fresh.push(Range { base, windows });
+        state.fresh.push(Range::new((base, windows)));
         state.capacity += windows;
         Ok(())
     }
@@ -203,17 +168,63 @@ impl Arena {
             return Err(no_space(class, n, "no fresh windows"));
         };
         let range = last.split(n, class);
-        if last.windows == 0 {
+        if last.len() == 0 {
             state.fresh.pop();
         }
-        state.claimed += range.windows;
+        state.claimed += range.len();
         Ok(range)
+    }
+
+    /// Where guards are made with mprotect they can run out before address space does: gives fresh windows theirs until
+    /// there are [`AHEAD`] more than were admitted, so that it is the admission that fails. Those more are given up then:
+    /// what goes on running may need memory areas for other things, such as a thread.
+    fn carve_ahead(&self, class: Class, new: usize) -> io::Result<()> {
+        loop {
+            let mut range = {
+                let mut state = self.lock();
+                // Relaxed: who carves at the same time may make some more than needed.
+                let carved = self.carved.load(Ordering::Relaxed);
+                let missing = (state.admitted + AHEAD).saturating_sub(carved);
+                if missing == 0 {
+                    return Ok(());
+                }
+                self.claim(&mut state, class, missing.min(2 * AHEAD))?
+            };
+            let mut stacks = Vec::with_capacity(range.len());
+            let mut failed = None;
+            while range.len() > 0 && failed.is_none() {
+                match range.carve(class) {
+                    Ok(stack) => stacks.push(stack),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            let mut state = self.lock();
+            state.free.extend(stacks);
+            if let Some(error) = failed {
+                self.unclaim(&mut state, range);
+                self.give_up_guards(&mut state, new);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Uncarves free windows beyond those that were admitted before the last `new` ones.
+    fn give_up_guards(&self, state: &mut State, new: usize) {
+        let before = state.admitted.saturating_sub(new);
+        // Relaxed (both): as in `carve_ahead`.
+        while self.carved.load(Ordering::Relaxed) > before
+            && let Some(stack) = state.free.pop_front()
+        {
+            self.carved.fetch_sub(1, Ordering::Relaxed);
+            self.unclaim(state, Range::one(stack.uncarve()));
+        }
+        state.note_use();
     }
 
     /// Takes back what a claim left over.
     fn unclaim(&self, state: &mut State, range: Range) {
-        if range.windows > 0 {
-            state.claimed -= range.windows;
+        if range.len() > 0 {
+            state.claimed -= range.len();
             state.fresh.push(range);
         }
     }
@@ -251,17 +262,25 @@ pub(crate) fn holds(addr: usize) -> bool {
 ///
 /// # Errors
 ///
-/// When the address space cannot be had; nothing is admitted then, and what exists stays usable.
+/// When the address space cannot be had, or, where guards are made with `mprotect`, the guards; nothing is admitted then,
+/// and what exists stays usable.
 pub fn reserve(class: Class, windows: usize) -> io::Result<()> {
     let arena = &ARENAS[class.index()];
-    let mut state = arena.lock();
-    let admitted = state.admitted.saturating_add(windows);
-    if admitted > state.capacity {
-        let need = admitted - state.capacity;
-        arena.extend(&mut state, class, need)?;
+    {
+        let mut state = arena.lock();
+        let admitted = state.admitted.saturating_add(windows);
+        if admitted > state.capacity {
+            let need = admitted - state.capacity;
+            arena.extend(&mut state, class, need)?;
+        }
+        state.admitted = admitted;
     }
-    state.admitted = admitted;
-    Ok(())
+    if guard::has_steps() {
+        return Ok(());
+    }
+    arena
+        .carve_ahead(class, windows)
+        .inspect_err(|_| unreserve(class, windows))
 }
 
 /// Gives back admissions that [`reserve`] granted.
@@ -358,34 +377,44 @@ pub(crate) fn give_back(class: Class, stacks: &mut Lifo, n: usize, range: Range)
     arena.unclaim(&mut state, range);
 }
 
-/// Windows whose memory is given back between two looks at the list.
-const IDLE_BATCH: usize = 16;
+/// How many windows have their guards.
+pub(crate) fn carved() -> usize {
+    // Relaxed: for a message.
+    ARENAS
+        .iter()
+        .map(|arena| arena.carved.load(Ordering::Relaxed))
+        .sum()
+}
 
-/// Gives the memory of those windows on the shared lists back to the kernel that nobody has needed since the last call.
-/// Returns whether there are others, which the next call may find idle.
-///
-/// For a thread that calls it now and then. While it works on some windows they are not on the list, so it admits them first
-/// as a cache does.
-pub fn give_back_idle() -> bool {
-    let mut others = false;
-    for &class in Class::ALL {
-        let arena = &ARENAS[class.index()];
-        while arena.lock().idle > 0 && reserve(class, IDLE_BATCH).is_ok() {
-            let mut batch: Vec<Stack> = Vec::with_capacity(IDLE_BATCH);
-            {
-                let mut state = arena.lock();
-                let n = state.idle.min(IDLE_BATCH);
-                batch.extend(state.free.drain(..n));
-                state.idle -= n;
-            }
-            batch.iter_mut().for_each(Stack::clear);
-            // Never reallocates: `claim` made the room when the windows were claimed.
-            arena.lock().cold.append(&mut batch);
-            unreserve(class, IDLE_BATCH);
-        }
-        let mut state = arena.lock();
-        state.idle = state.free.len();
-        others |= state.idle > 0;
-    }
-    others
+/// A window of `class` got its guards.
+pub(crate) fn note_carved(class: Class) {
+    // Relaxed: a count; what must be exact counts its own.
+    ARENAS[class.index()].carved.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes up to `n` windows of `class` that nobody needed since the last [`note_idle`]. They are missing from the list until
+/// [`put_cold`], so the caller has admitted them.
+pub(crate) fn take_idle(class: Class, n: usize) -> Vec<Stack> {
+    let mut state = ARENAS[class.index()].lock();
+    let n = n.min(state.idle);
+    state.idle -= n;
+    state.free.drain(..n).collect()
+}
+
+/// Puts windows whose memory was given back where they are taken last.
+pub(crate) fn put_cold(class: Class, mut batch: Vec<Stack>) {
+    // Never reallocates: `claim` made the room when the windows were claimed.
+    ARENAS[class.index()].lock().cold.append(&mut batch);
+}
+
+/// How many windows of `class` are idle.
+pub(crate) fn idle(class: Class) -> usize {
+    ARENAS[class.index()].lock().idle
+}
+
+/// From here on the free windows of `class` are idle until somebody takes them. Returns how many there are.
+pub(crate) fn note_idle(class: Class) -> usize {
+    let mut state = ARENAS[class.index()].lock();
+    state.idle = state.free.len();
+    state.idle
 }

@@ -14,10 +14,11 @@
 
 use std::io;
 
-use crate::arena::{self, Range};
+use crate::arena;
 use crate::class::{CLASSES, Class};
 use crate::guard;
 use crate::lifo::{BOUND, Lifo};
+use crate::range::Range;
 use crate::step::Step;
 use crate::window::Stack;
 

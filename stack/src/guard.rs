@@ -15,6 +15,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::arena;
 use crate::map;
 
 /// The variable that forces a flavour, for tests and for kernels where the choice should not be left to trying.
@@ -123,7 +124,8 @@ pub(crate) unsafe fn install(start: *mut u8, len: usize) -> io::Result<()> {
     if unsafe { place(start, len) } {
         return Ok(());
     }
-    Err(explain(flavour(), io::Error::last_os_error()))
+    let cause = io::Error::last_os_error();
+    Err(explain(flavour(), cause, arena::carved()))
 }
 
 /// [`install`] for the signal handler: async-signal-safe, says whether it worked and leaves the reason in errno.
@@ -151,6 +153,17 @@ pub(crate) unsafe fn remove(start: *mut u8, len: usize) -> bool {
     unsafe { libc::madvise(start.cast(), len, MADV_GUARD_REMOVE) == 0 }
 }
 
+/// Makes a guard of the `mprotect` flavour accessible again, so that the kernel can merge memory areas.
+///
+/// # Safety
+///
+/// The range is such a guard.
+pub(crate) unsafe fn open(start: *mut u8, len: usize) {
+    // A refusal leaves the page as it is, and mprotect of the next carve makes no difference to it.
+    // SAFETY: the pages are an arena's and hold nothing.
+    unsafe { libc::mprotect(start.cast(), len, libc::PROT_READ | libc::PROT_WRITE) };
+}
+
 /// Gives the memory of a range back to the kernel; guards in it stay.
 ///
 /// # Safety
@@ -171,7 +184,7 @@ pub(crate) fn in_use(start: *mut u8) -> bool {
 }
 
 /// The kernel's reason, with what can be done about it.
-fn explain(flavour: Option<Flavour>, cause: io::Error) -> io::Error {
+fn explain(flavour: Option<Flavour>, cause: io::Error, stacks: usize) -> io::Error {
     let remedy = match (flavour, cause.raw_os_error()) {
         (Some(Flavour::Mprotect), Some(libc::ENOMEM)) => {
             "the process has as many memory areas as the sysctl vm.max_map_count allows, and each stack needs two: \
@@ -184,7 +197,7 @@ fn explain(flavour: Option<Flavour>, cause: io::Error) -> io::Error {
     };
     io::Error::new(
         cause.kind(),
-        format!("cannot guard a goroutine stack: {cause}: {remedy}"),
+        format!("cannot guard one more goroutine stack after {stacks}: {cause}: {remedy}"),
     )
 }
 
@@ -215,10 +228,11 @@ mod tests {
     #[test]
     fn a_refused_guard_is_explained_with_the_remedy() {
         let text = |flavour, errno| {
-            let error = explain(Some(flavour), io::Error::from_raw_os_error(errno));
+            let error = explain(Some(flavour), io::Error::from_raw_os_error(errno), 17);
             error.to_string()
         };
         assert!(text(Flavour::Mprotect, libc::ENOMEM).contains("vm.max_map_count"));
+        assert!(text(Flavour::Mprotect, libc::ENOMEM).contains("after 17"));
         assert!(text(Flavour::Madvise, libc::EINVAL).contains("mlockall"));
         assert!(text(Flavour::Madvise, libc::ENOMEM).contains("page tables"));
     }

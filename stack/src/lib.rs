@@ -21,7 +21,8 @@
 //! | part | where |
 //! |---|---|
 //! | the sizes a window can have | `class.rs` |
-//! | the address space they are carved from, admission, the shared free list | `arena.rs`, of `chunk.rs` |
+//! | the address space they are carved from, admission, the shared free list | `arena.rs`, of `chunk.rs` and `range.rs` |
+//! | memory of windows that nobody needs for a while | `idle.rs` |
 //! | one window in use: guards, colour | `window.rs` |
 //! | where its soft guard stands, and goes next | `step.rs` |
 //! | pages that fault, in two flavours | `guard.rs` |
@@ -59,21 +60,24 @@ mod chunk;
 mod class;
 mod grow;
 mod guard;
+mod idle;
 mod image;
 mod lifo;
 mod map;
 mod overflow;
+mod range;
 mod signal;
 mod sigstack;
 mod slab;
 mod step;
 mod window;
 
-pub use arena::{acquire, acquire_at, give_back_idle, release, reserve, unreserve};
+pub use arena::{acquire, acquire_at, release, reserve, unreserve};
 pub use cache::Cache;
 pub use class::{Class, SizeError};
 pub use grow::growth_faults;
 pub use guard::has_steps;
+pub use idle::give_back_idle;
 pub use image::{Image, image_growths};
 pub use map::assume_watched;
 pub use signal::{Hooks, install};

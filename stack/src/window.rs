@@ -120,6 +120,15 @@ impl Stack {
         Ok(std::mem::ManuallyDrop::into_inner(stack))
     }
 
+    /// The opposite of [`carve`](Stack::carve), where guards are made with `mprotect`: takes the guard away.
+    pub(crate) fn uncarve(mut self) -> NonNull<u8> {
+        self.clear();
+        let stack = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the guard stands, and nothing uses the window.
+        unsafe { guard::open(stack.base(), HARD_GUARD) };
+        NonNull::new(stack.base()).expect("a window is never at address 0")
+    }
+
     /// Whether the stack is at another step than the one that cached stacks are at (always so where there are no soft guards).
     #[inline]
     pub(crate) fn has_moved(&self) -> bool {

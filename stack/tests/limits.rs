@@ -221,6 +221,33 @@ fn mprotect_ends_at_the_sysctl() {
     assert_eq!(acquire(Class::DEFAULT).unwrap().top() as usize, top);
 }
 
+/// What is admitted has its guards, so that it is the admission that fails, and the rest of the process has areas left.
+fn mprotect_ends_at_admission() {
+    let mut admitted = 0;
+    let error = loop {
+        match reserve(Class::DEFAULT, 64) {
+            Ok(()) => admitted += 64,
+            Err(error) => break error,
+        }
+    };
+    let text = error.to_string();
+    assert!(text.contains("vm.max_map_count"), "{text}");
+    assert!(text.contains("one more goroutine stack after 3"), "{text}");
+    assert!(admitted > 30_000, "only {admitted}");
+    let rest = memory_areas();
+    std::thread::spawn(|| ()).join().unwrap();
+    let mut stacks: Vec<Stack> = Vec::with_capacity(admitted);
+    stacks.extend((0..admitted).map(|_| acquire(Class::DEFAULT).unwrap()));
+    assert!(
+        memory_areas() <= rest + 10,
+        "an admitted stack needed areas"
+    );
+    on_stack(&stacks[admitted - 1], || descend(150 << 10));
+    drop(stacks);
+    unreserve(Class::DEFAULT, admitted);
+    reserve(Class::DEFAULT, admitted).unwrap();
+}
+
 /// A mapping that takes `areas` memory areas until it is unmapped.
 fn spare_areas(areas: usize) -> (*mut libc::c_void, usize) {
     let (page, len) = (4096, areas * 4096);
@@ -276,6 +303,7 @@ fn play() {
         "admitted" => admitted_in_little_address_space(),
         "slab" => slab_in_little_address_space(),
         "sysctl" => mprotect_ends_at_the_sysctl(),
+        "admission" => mprotect_ends_at_admission(),
         "gives back" => mprotect_gives_memory_back(),
         "grow" => {
             for &class in Class::ALL {
@@ -365,6 +393,7 @@ fn without_guard_advice_an_overflow_has_the_same_message() {
 #[test]
 fn without_guard_advice_the_last_stack_fails_with_the_name_of_the_sysctl() {
     assert_success(&child("sysctl", MPROTECT));
+    assert_success(&child("admission", MPROTECT));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Builder, Config, go, grow, sleep, yield_now};
+use goroutines::{Builder, Config, chan, go, grow, sleep, yield_now};
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
             println!("joined {}", go(|| 7).join().unwrap());
         }
         "no-address-space" => no_address_space(),
+        "no-guards" => no_guards(),
         "double-panic" => double_panic(),
         "unjoined-result-panics" => unjoined_result_panics(),
         "main-returns" => main_returns(),
@@ -230,6 +231,45 @@ fn no_address_space() {
         go(|| ()).join().unwrap();
     }
     println!("went on after {}", if made > 1000 { "many" } else { "few" });
+}
+
+/// Parks goroutines until one cannot be made; then lets go of them and goes on.
+fn no_guards() {
+    start(2);
+    let (gate, closed) = chan::bounded::<()>(0);
+    let mut handles = Vec::with_capacity(100_000);
+    let error = loop {
+        let closed = closed.clone();
+        match Builder::new().spawn(move || closed.recv().is_err()) {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error,
+        }
+        assert!(handles.len() < 100_000, "nothing ran out");
+    };
+    println!("Err: {error}");
+    println!("{} goroutines", handles.len());
+    // Those that are there go on, deep into their stacks.
+    drop(gate);
+    assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
+    let again: Vec<_> = (0..30_000)
+        .map(|i| go(move || recurse_to(100, i as u64)))
+        .collect();
+    assert!(
+        again
+            .into_iter()
+            .enumerate()
+            .all(|(i, one)| one.join().unwrap() == i as u64 + 100)
+    );
+    println!("went on");
+}
+
+/// Recurses `depth` deep.
+fn recurse_to(depth: u64, value: u64) -> u64 {
+    let frame = hint::black_box([value; 16]);
+    if depth == 0 {
+        return value;
+    }
+    recurse_to(depth - 1, value) + 1 + frame[3] - value
 }
 
 struct PanicsInDrop;

@@ -189,6 +189,21 @@ fn without_address_space_spawn_is_an_error_and_nothing_is_lost() {
 }
 
 #[test]
+fn without_guards_spawn_is_an_error_that_names_the_sysctl_and_running_goroutines_go_on() {
+    let death = run(child("no-guards").env("GOROUTINE_GUARD", "mprotect"));
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let lines: Vec<&str> = death.stdout.lines().collect();
+    assert!(lines[0].contains("vm.max_map_count"), "{death:?}");
+    assert!(
+        lines[0].contains("one more goroutine stack after 3"),
+        "{death:?}"
+    );
+    let count: usize = lines[1].split(' ').next().unwrap().parse().unwrap();
+    assert!(count > 30_000, "{death:?}");
+    assert_eq!(lines[2], "went on", "{death:?}");
+}
+
+#[test]
 fn double_panic_aborts_as_on_a_thread() {
     let death = case("double-panic");
     assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");

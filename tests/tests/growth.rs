@@ -8,7 +8,10 @@ use std::{
     ffi::{c_int, c_void},
     hint::black_box,
     panic,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
 };
 
@@ -43,6 +46,9 @@ fn deep<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 /// Runs `f` in a goroutine that starts with 2 KB, at depths from nothing to 20 KB, and looks that the stack grew in all
 /// of them together and that nothing was scheduled.
 fn grows(f: fn()) {
+    // One test at a time: where others wait for the P, sysmon takes it from who computes for long.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     start(1);
     if !soft_guards() {
         eprintln!("no soft guards here: nothing to see");
