@@ -211,7 +211,7 @@ impl GRef {
             // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
             None => unsafe { (*self.get().stack.get()).as_ref() }?.top(),
         };
-        let sp = self.get().ctx.get().sp();
+        let sp = self.get().own_sp();
         (!sp.is_null()).then(|| top.addr() - sp.addr())
     }
 
