@@ -100,6 +100,17 @@ pub unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
     unsafe { Native::prepare(top, entry) }
 }
 
+/// Makes a fresh stack into a context whose backtraces go on in another's: see [`Port::prepare_linked`].
+///
+/// # Safety
+///
+/// As for [`Port::prepare_linked`].
+#[inline(always)]
+pub unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
+    // SAFETY: the caller keeps the identical contract of `Port::prepare_linked`.
+    unsafe { Native::prepare_linked(top, entry) }
+}
+
 /// Suspends the running computation into `*save` and resumes `load`, handing it `arg`: see [`Port::switch`].
 ///
 /// # Safety

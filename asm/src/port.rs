@@ -6,11 +6,11 @@
 //!    the thread word, `root` and `probe`. Take the shape from a port that exists; what differs is which registers the
 //!    compiler refuses as clobbers, and how thread-local storage is addressed.
 //! 2. One line in `arch/mod.rs`.
-//! 3. One row in `scripts/conformance.sh`, so that the ten promises below are tested on the CPU or its emulator, and one
+//! 3. One row in `scripts/conformance.sh`, so that the eleven promises below are tested on the CPU or its emulator, and one
 //!    in `scripts/cross.sh` that says which packages the emulated run needs.
 //! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register.
 //!
-//! # The ten promises
+//! # The eleven promises
 //!
 //! `tests/conformance.rs` has a test for each, under the name given here. Nothing else is known about a port.
 //!
@@ -21,6 +21,7 @@
 //! | `entry` starts on an aligned stack | `entry_starts_with_an_aligned_stack` |
 //! | panics unwind on the new stack and are caught there | `panic_is_caught_on_the_new_stack` |
 //! | a backtrace ends at `root` | `backtrace_ends_at_root` |
+//! | a backtrace of a linked context goes on in the code it is linked to | `backtrace_follows_the_link` |
 //! | the chain of frame pointers ends in zero | `frame_pointer_chain_ends_in_zero` |
 //! | a suspended context uses at most a `Frame` below its stack pointer | `suspension_uses_at_most_a_frame_below_sp` |
 //! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |
@@ -93,7 +94,7 @@ pub type Entry = unsafe extern "C" fn(arg: usize) -> !;
 ///
 /// # Safety
 ///
-/// The implementor promises what the conformance test checks, the ten promises at the top of `port.rs`, for every program
+/// The implementor promises what the conformance test checks, the eleven promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
     /// What a suspended context has saved by hand, as it lies in memory at [`Context::sp`]: the address to go on at and
@@ -121,6 +122,15 @@ pub unsafe trait Port {
     /// `top` must be a multiple of [`STACK_ALIGN`](Port::STACK_ALIGN), with memory below it that is writable, used by
     /// nobody else, deep enough for what `entry` does, and there for as long as the context may run.
     unsafe fn prepare(top: *mut u8, entry: Entry) -> Context;
+
+    /// As [`prepare`](Port::prepare), for more stack of a computation that waits meanwhile: backtraces go on where the
+    /// [`Context`] tells that lies at `top`. It is read by unwinders only, and must not be what a panic leaves through.
+    ///
+    /// # Safety
+    ///
+    /// As for [`prepare`](Port::prepare). Besides, while the new context runs, the word at `top` is the context of a
+    /// computation that was suspended by [`switch`](Port::switch) and is suspended still.
+    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context;
 
     /// Suspends the running computation into `*save` and resumes `load`.
     ///

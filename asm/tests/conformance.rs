@@ -1,10 +1,10 @@
-//! The ten promises of a port (see src/port.rs), each a test. Nothing here knows a CPU.
+//! The eleven promises of a port (see src/port.rs), each a test. Nothing here knows a CPU.
 
 mod fiber;
 
 use fiber::{Fiber, GUARD, Inside, SIZE, Stack};
 use goroutines_asm::{
-    Context, Native, Port, prefetch, prepare, set_thread_word, switch, thread_word,
+    Context, Native, Port, prefetch, prepare, prepare_linked, set_thread_word, switch, thread_word,
 };
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -350,6 +350,72 @@ fn backtrace_ends_at_root() {
         functions.len()
     });
     assert!(fiber.resume(0) < 100, "as long as the stack is deep");
+}
+
+/// What a linked context needs: the link at its top, right above the code's frames.
+#[repr(C, align(16))]
+struct Linked {
+    back: Context,
+    own: Context,
+    functions: Vec<*const u8>,
+    text: String,
+}
+
+unsafe extern "C" fn linked_entry(linked: usize) -> ! {
+    #[inline(never)]
+    fn nested_on_the_linked_stack(depth: usize) -> (Vec<*const u8>, String) {
+        if depth == 0 {
+            let text = std::backtrace::Backtrace::force_capture().to_string();
+            return (backtrace(), text);
+        }
+        black_box(nested_on_the_linked_stack(black_box(depth - 1)))
+    }
+    let linked = linked as *mut Linked;
+    // SAFETY: the test waits, and reads what we write when we are done.
+    unsafe {
+        ((*linked).functions, (*linked).text) = nested_on_the_linked_stack(10);
+        switch(&raw mut (*linked).own, (*linked).back, 0);
+    }
+    unreachable!("nobody resumes this");
+}
+
+#[test]
+fn backtrace_follows_the_link() {
+    #[inline(never)]
+    fn nested_on_the_older_stack(depth: usize, linked: *mut Linked) -> usize {
+        if depth > 0 {
+            return black_box(nested_on_the_older_stack(black_box(depth - 1), linked));
+        }
+        // SAFETY: the link lies at the top; we are suspended in it until the entry has switched back.
+        unsafe {
+            let inside = prepare_linked(linked.cast(), linked_entry);
+            switch(&raw mut (*linked).back, inside, linked as usize)
+        }
+    }
+    let stack = Stack::new();
+    // SAFETY: within the stack, and aligned as it is.
+    let linked = unsafe { stack.top().cast::<Linked>().sub(1) };
+    let empty = Linked {
+        back: Context::NULL,
+        own: Context::NULL,
+        functions: Vec::new(),
+        text: String::new(),
+    };
+    // SAFETY: nothing else lives there.
+    unsafe { linked.write(empty) };
+    let mut fiber = Fiber::new(|_, linked| nested_on_the_older_stack(10, linked as *mut Linked));
+    fiber.resume(linked as usize);
+    // SAFETY: the entry is done; the value is moved out once.
+    let linked = unsafe { linked.read() };
+    let count = |name| linked.text.matches(name).count();
+    assert_eq!(count("nested_on_the_linked_stack"), 11, "{}", linked.text);
+    assert_eq!(count("nested_on_the_older_stack"), 11, "{}", linked.text);
+    assert_eq!(
+        linked.functions.last(),
+        Some(&Native::root()),
+        "{}",
+        linked.text
+    );
 }
 
 /// Follows the records from ten calls further in; returns how many there are before the one that is no record, and it.

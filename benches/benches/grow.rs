@@ -41,7 +41,9 @@ fn deep(levels: u32) -> u64 {
     }
 }
 
-fn programs() -> [(&'static str, fn(u64) -> Duration); 5] {
+type Program = fn(u64) -> Duration;
+
+fn programs() -> [(&'static str, Program); 5] {
     [
         ("a call", |rounds| time(rounds, add)),
         ("a call, looked", |rounds| {
@@ -57,7 +59,7 @@ fn programs() -> [(&'static str, fn(u64) -> Duration); 5] {
     ]
 }
 
-fn bench(group: &mut BenchmarkGroup<'_, WallTime>, on: fn(fn(u64) -> Duration, u64) -> Duration) {
+fn bench(group: &mut BenchmarkGroup<'_, WallTime>, on: fn(Program, u64) -> Duration) {
     for (name, program) in programs() {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|rounds| on(program, rounds));
@@ -65,12 +67,12 @@ fn bench(group: &mut BenchmarkGroup<'_, WallTime>, on: fn(fn(u64) -> Duration, u
     }
 }
 
-fn on_a_goroutine(program: fn(u64) -> Duration, rounds: u64) -> Duration {
+fn on_a_goroutine(program: Program, rounds: u64) -> Duration {
     let run = Builder::new().spawn(move || program(rounds));
     run.expect("a goroutine").join().expect("no panic")
 }
 
-fn on_a_thread(program: fn(u64) -> Duration, rounds: u64) -> Duration {
+fn on_a_thread(program: Program, rounds: u64) -> Duration {
     let thread = std::thread::Builder::new().stack_size(512 << 10);
     let run = thread.spawn(move || program(rounds));
     run.expect("a thread").join().expect("no panic")

@@ -21,7 +21,7 @@ use goroutines_sched as sched;
 /// everything is as outside: it can park, and a goroutine can go on on another thread.
 ///
 /// A recursion that never ends does end: at the end of the chain it overflows, with a message, as on
-/// any stack. Backtraces show the frames of the running segment.
+/// any stack. Backtraces go through all segments, down to where the goroutine or thread began.
 ///
 /// # Panics
 ///

@@ -49,7 +49,7 @@ use crate::{
     faults,
     g::GRef,
     park::current,
-    segment::{Link, Segment, low, place, release, top_of},
+    segment::{Link, Segment, low, place, release},
     switch::{self, current_m},
     thread, tools,
 };
@@ -137,7 +137,7 @@ pub fn on_segment<F: FnOnce() -> R, R>(red_zone: usize, f: F) -> R {
         call: (&raw mut call).cast(),
     };
     // SAFETY: nothing runs on the segment; `work` and `call` stay in this frame until `enter` is back.
-    unsafe { switch::to_segment(segment, top_of(segment), enter, &raw const work as usize) };
+    unsafe { switch::to_segment(segment, enter, &raw const work as usize) };
     leave(g, segment);
     // SAFETY: `enter` came back, so `run` has written the outcome.
     match unsafe { call.outcome.assume_init() } {

@@ -11,6 +11,8 @@ use crate::{switch::Context, tools};
 /// One segment in use or spare. Lies at the top of its own stack.
 #[repr(C, align(16))]
 pub(crate) struct Segment {
+    /// Where the older stack goes on. First, because unwinders read it above the segment's frames.
+    pub(crate) back: Cell<Context>,
     pub(crate) stack: ManuallyDrop<Stack>,
     /// The lowest address that is not a guard's.
     pub(crate) low: usize,
@@ -21,8 +23,6 @@ pub(crate) struct Segment {
     /// How many segments the chain has with this one, and how many bytes.
     pub(crate) number: Cell<u32>,
     pub(crate) total: Cell<usize>,
-    /// Where the older stack goes on.
-    pub(crate) back: Cell<Context>,
     /// For AddressSanitizer: the older stack.
     #[cfg(feature = "asan")]
     pub(crate) below: tools::Bounds,

@@ -8,7 +8,13 @@ pub(crate) use goroutines_asm::Context;
 pub(crate) use goroutines_asm::valgrind;
 use goroutines_stack::Stack;
 
-use crate::{g::GRef, m::M, park::Commit, segment::Segment, tools};
+use crate::{
+    g::GRef,
+    m::M,
+    park::Commit,
+    segment::{Segment, top_of},
+    tools,
+};
 
 /// The M of this thread, if it has one.
 ///
@@ -98,20 +104,14 @@ pub(crate) fn stack_pointer() -> *const u8 {
 ///
 /// # Safety
 ///
-/// Nothing lives on the segment below `top`, and nothing else enters it until this returns. `entry`
-/// ends in [`from_segment`].
+/// Nothing lives on the segment, and nothing else enters it until this returns. `entry` ends in [`from_segment`].
 #[inline(always)]
-pub(crate) unsafe fn to_segment(
-    segment: &'static Segment,
-    top: *mut u8,
-    entry: asm::Entry,
-    arg: usize,
-) {
+pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, arg: usize) {
     let departure = tools::leave_to_segment(segment);
-    // SAFETY: `top` is below a header that is aligned to 16, in a stack on which nothing lives; `back`
-    // is written before the segment runs, and read only by it.
+    // SAFETY: the top is below a header that is aligned to 16, in a stack on which nothing lives, and
+    // the header begins with `back`, which is written before the segment runs.
     unsafe {
-        let fresh = asm::prepare(top, entry);
+        let fresh = asm::prepare_linked(top_of(segment), entry);
         asm::switch(segment.back.as_ptr(), fresh, arg);
     }
     tools::arrive(departure);

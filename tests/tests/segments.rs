@@ -309,17 +309,28 @@ fn results_of_any_size_come_back_whole() {
 }
 
 #[test]
-fn backtraces_on_a_segment_end() {
-    let traces = everywhere(|| {
-        let mut trace = String::new();
-        nest(2_000, &mut || {
-            trace = std::backtrace::Backtrace::force_capture().to_string();
-        });
-        trace
-    });
-    for trace in traces {
-        assert!(trace.contains("nest"), "{trace}");
+fn backtraces_go_through_all_segments_to_the_root() {
+    #[inline(never)]
+    fn on_the_own_stack() -> String {
+        black_box(grow(400 << 10, on_the_first_segment))
     }
+    #[inline(never)]
+    fn on_the_first_segment() -> String {
+        black_box(grow(2 << 20, on_the_second_segment))
+    }
+    #[inline(never)]
+    fn on_the_second_segment() -> String {
+        std::backtrace::Backtrace::force_capture().to_string()
+    }
+    let [default, small, plain] = everywhere(on_the_own_stack);
+    for trace in [&default, &small, &plain] {
+        for function in ["second_segment", "first_segment", "own_stack"] {
+            let name = format!("on_the_{function}");
+            assert!(trace.contains(&name), "no {name} in\n{trace}");
+        }
+    }
+    assert!(default.contains("::cpu::root"), "{default}");
+    assert!(plain.contains("library/std/src/thread"), "{plain}");
 }
 
 /// What the attribute has to leave as it was.

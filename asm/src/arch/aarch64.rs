@@ -57,17 +57,14 @@ unsafe impl Port for Native {
 
     #[inline(always)]
     unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so a frame
-        // that ends there is in bounds and aligned.
-        unsafe {
-            let frame = top.cast::<Frame>().sub(1);
-            frame.write(Frame {
-                x19: entry as usize,
-                x29: 0,
-                resume: root,
-            });
-            Context::at(frame)
-        }
+        // SAFETY: the caller keeps the same contract.
+        unsafe { fresh(top, entry, root) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
+        unsafe { fresh(top, entry, linked_root) }
     }
 
     #[inline(always)]
@@ -197,6 +194,45 @@ unsafe impl Port for Native {
         // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
         unsafe { probe(save, load, arg, registers) }
     }
+}
+
+/// Writes the frame that begins with `resume`.
+///
+/// # Safety
+///
+/// As for [`Port::prepare`].
+#[inline(always)]
+unsafe fn fresh(top: *mut u8, entry: Entry, resume: unsafe extern "C" fn()) -> Context {
+    // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so a frame
+    // that ends there is in bounds and aligned.
+    unsafe {
+        let frame = top.cast::<Frame>().sub(1);
+        frame.write(Frame {
+            x19: entry as usize,
+            x29: 0,
+            resume,
+        });
+        Context::at(frame)
+    }
+}
+
+/// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
+///
+/// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
+/// stack pointer, plus 32. The escape is `DW_CFA_def_cfa_expression`, 5 bytes: `DW_OP_breg31` (sp) 0, `DW_OP_deref`,
+/// `DW_OP_plus_uconst` 32.
+#[unsafe(naked)]
+unsafe extern "C" fn linked_root() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_escape 0x0f, 5, 0x8f, 0, 0x06, 0x23, 32",
+        ".cfi_offset x30, -16",
+        ".cfi_offset x29, -24",
+        ".cfi_offset x19, -32",
+        "blr x19",
+        "brk #1", // an entry does not return
+        ".cfi_endproc",
+    )
 }
 
 /// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].

@@ -52,17 +52,14 @@ unsafe impl Port for Native {
 
     #[inline(always)]
     unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so the words
-        // of a frame that ends there are in bounds and aligned.
-        unsafe {
-            let frame = top.cast::<Frame>().sub(1);
-            frame.write(Frame {
-                resume: root,
-                rbx: entry as usize,
-                rbp: 0,
-            });
-            Context::at(frame)
-        }
+        // SAFETY: the caller keeps the same contract.
+        unsafe { fresh(top, entry, root) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
+        unsafe { fresh(top, entry, linked_root) }
     }
 
     #[inline(always)]
@@ -184,6 +181,46 @@ unsafe impl Port for Native {
         // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
         unsafe { probe(save, load, arg, registers) }
     }
+}
+
+/// Writes the frame that begins with `resume`.
+///
+/// # Safety
+///
+/// As for [`Port::prepare`].
+#[inline(always)]
+unsafe fn fresh(top: *mut u8, entry: Entry, resume: unsafe extern "C" fn()) -> Context {
+    // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so the words
+    // of a frame that ends there are in bounds and aligned.
+    unsafe {
+        let frame = top.cast::<Frame>().sub(1);
+        frame.write(Frame {
+            resume,
+            rbx: entry as usize,
+            rbp: 0,
+        });
+        Context::at(frame)
+    }
+}
+
+/// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
+///
+/// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
+/// stack pointer, plus 24. The escape is `DW_CFA_def_cfa_expression`, 5 bytes: `DW_OP_breg7` (rsp) 0, `DW_OP_deref`,
+/// `DW_OP_plus_uconst` 24.
+#[unsafe(naked)]
+unsafe extern "C" fn linked_root() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_escape 0x0f, 5, 0x77, 0, 0x06, 0x23, 24",
+        ".cfi_offset rbp, -8",
+        ".cfi_offset rbx, -16",
+        ".cfi_offset rip, -24",
+        "mov rdi, rax",
+        "call rbx",
+        "ud2", // an entry does not return
+        ".cfi_endproc",
+    )
 }
 
 /// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
