@@ -18,11 +18,12 @@ pub(crate) fn install() -> io::Result<()> {
     if !*installed {
         tools::prepare();
         // SAFETY: `current_stack` returns null or the stack in the running goroutine's descriptor,
-        // which stays there until that goroutine has ended; neither hook allocates or locks.
+        // which stays there until that goroutine has ended; no hook allocates or locks.
         unsafe {
             stack::install(Hooks {
                 current: current_stack,
                 describe,
+                origin,
             })?;
         }
         *installed = true;
@@ -51,6 +52,12 @@ pub(crate) fn own_stack(g: GRef) -> *mut Stack {
     // SAFETY: the goroutine that runs here owns the cell, and it is this thread's.
     let stack = unsafe { &mut *g.get().stack.get() };
     stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
+}
+
+/// The type of the closure that the goroutine runs.
+fn origin() -> Option<&'static str> {
+    let entry = current_g()?.get().entry.get()?;
+    Some((entry.name)())
 }
 
 fn describe(out: &mut dyn fmt::Write) {

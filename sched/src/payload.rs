@@ -4,7 +4,7 @@
 //! stack; the result is put there when it ends. What does not fit into the G is boxed.
 
 use std::{
-    any::Any,
+    any::{self, Any},
     panic::{self, AssertUnwindSafe},
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) run: unsafe fn(GRef),
     /// Drops the outcome.
     pub(crate) drop_outcome: unsafe fn(GRef),
+    /// The closure's type, for messages.
+    pub(crate) name: fn() -> &'static str,
 }
 
 struct EntryOf<F, T>(F, T);
@@ -27,6 +29,7 @@ impl<F: FnOnce() -> T, T> EntryOf<F, T> {
     const ENTRY: Entry = Entry {
         run: run::<F, T>,
         drop_outcome: drop_value::<Outcome<T>>,
+        name: any::type_name::<F>,
     };
 }
 

@@ -30,7 +30,13 @@ fn main() -> io::Result<()> {
         })?,
     };
     // SAFETY: `CURRENT` is null or points to a stack that `growth` keeps alive; the hooks only load it.
-    unsafe { install(Hooks { current, describe })? };
+    unsafe {
+        install(Hooks {
+            current,
+            describe,
+            origin: || None,
+        })?
+    };
     let _signals = SignalStack::install()?;
 
     reuse()?;

@@ -29,7 +29,7 @@
 //! | growing, in the signal handler | `grow.rs` |
 //! | the handler itself, and the signals that are not ours | `signal.rs` |
 //! | the stack that the handler runs on | `sigstack.rs` |
-//! | the message when a window is exceeded | `overflow.rs` |
+//! | the message when a window is exceeded | `overflow.rs`, of `backtrace.rs` |
 //! | a P's own free list | `cache.rs`, of `lifo.rs` |
 //! | dense descriptors that never move | `slab.rs` |
 //!
@@ -55,6 +55,7 @@
 #![cfg(target_os = "linux")]
 
 mod arena;
+mod backtrace;
 mod cache;
 mod chunk;
 mod class;

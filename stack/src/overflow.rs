@@ -1,26 +1,95 @@
 //! Overflow: the message, and the end.
 //!
+//! ```text
+//! goroutine 17 [name]: stack exceeds 262144-byte limit
+//! spawned as server::handle::{{closure}}
+//! help: ...
+//! backtrace ...:
+//!    0: 0x55c3d2a04f1d /usr/bin/server+0x4ef1d (3127 times)
+//! ```
+//!
+//! The backtrace comes last, because it is the part that could fail: a fault in it ends the process at once, with the
+//! message complete. A second thread that overflows meanwhile waits for the end.
+//!
 //! Runs in the signal handler, so it formats into a small buffer on the signal stack and writes with write(2).
 
 use std::fmt::{self, Write};
 
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::backtrace;
 use crate::class::Class;
+use crate::signal::Hooks;
+use crate::window::Stack;
+
+/// The thread that reports an overflow; 0 if none does.
+static REPORTING: AtomicI32 = AtomicI32::new(0);
 
 /// Says that the goroutine outgrew its stack, what to do about it, and aborts.
 #[cold]
-pub(crate) fn die(class: Class, describe: fn(&mut dyn Write)) -> ! {
+pub(crate) fn die(stack: &Stack, hooks: &Hooks) -> ! {
+    // Relaxed: who wins it decides, and nothing is published with it.
+    let first = REPORTING.compare_exchange(0, thread(), Ordering::Relaxed, Ordering::Relaxed);
+    if first.is_err() {
+        loop {
+            // SAFETY: waits for a signal; the one that ends the process is on its way.
+            unsafe { libc::pause() };
+        }
+    }
     let mut out = Stderr::new();
     // A failing write to stderr leaves nothing better to do than to abort without the message.
-    let _ = message(&mut out, class, describe);
+    let _ = message(&mut out, stack.class(), hooks.describe, (hooks.origin)());
     out.flush();
+    unblock_faults();
+    let _ = backtrace::print(stack, &mut out);
+    out.flush();
+    abort()
+}
+
+/// Ends the process if this fault happened while this thread reported an overflow.
+pub(crate) fn end_if_reporting() {
+    // Relaxed: the value that matters was written by this thread.
+    let reporting = REPORTING.load(Ordering::Relaxed);
+    if reporting != 0 && reporting == thread() {
+        abort();
+    }
+}
+
+/// A fault in the handler shall come to [`end_if_reporting`], instead of being blocked, which ends the process as if the
+/// handler did not exist.
+fn unblock_faults() {
+    // SAFETY: the set is whole, and the functions are async-signal-safe.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGSEGV);
+        libc::sigaddset(&mut set, libc::SIGBUS);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+fn thread() -> i32 {
+    // SAFETY: gettid reads a number.
+    unsafe { libc::gettid() }
+}
+
+fn abort() -> ! {
     // SAFETY: abort may be called anywhere, also in a signal handler.
     unsafe { libc::abort() }
 }
 
-fn message(out: &mut dyn Write, class: Class, describe: fn(&mut dyn Write)) -> fmt::Result {
+fn message(
+    out: &mut dyn Write,
+    class: Class,
+    describe: fn(&mut dyn Write),
+    origin: Option<&str>,
+) -> fmt::Result {
     out.write_str("\n")?;
     describe(out);
     writeln!(out, ": stack exceeds {}-byte limit", class.window())?;
+    if let Some(origin) = origin {
+        writeln!(out, "spawned as {origin}")?;
+    }
     match class.next_larger() {
         Some(larger) => writeln!(
             out,
@@ -83,10 +152,8 @@ mod tests {
 
     fn text(class: Class) -> String {
         let mut out = String::new();
-        message(&mut out, class, |w| {
-            w.write_str("goroutine 7 [deep]").unwrap();
-        })
-        .unwrap();
+        let describe = |w: &mut dyn Write| w.write_str("goroutine 7 [deep]").unwrap();
+        message(&mut out, class, describe, Some("a::b::{{closure}}")).unwrap();
         out
     }
 
@@ -94,6 +161,7 @@ mod tests {
     fn the_message_names_goroutine_limit_and_remedy() {
         let text = text(Class::DEFAULT);
         assert!(text.contains("\ngoroutine 7 [deep]: stack exceeds 262144-byte limit\n"));
+        assert!(text.contains("\nspawned as a::b::{{closure}}\n"));
         assert!(text.contains("Builder::stack_size(1048576)"));
         assert!(text.contains("`Config`"));
     }

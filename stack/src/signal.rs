@@ -27,13 +27,15 @@ use crate::map;
 use crate::overflow;
 use crate::window::Stack;
 
-/// What the fault handler asks the scheduler. Both are called in signal context: no locks, no allocation, no panics.
+/// What the fault handler asks the scheduler. All are called in signal context: no locks, no allocation, no panics.
 #[derive(Clone, Copy)]
 pub struct Hooks {
     /// The stack of the goroutine that runs on this thread; null if none does.
     pub current: fn() -> *mut Stack,
     /// Writes who that is, such as `goroutine 17 [name]`.
     pub describe: fn(&mut dyn fmt::Write),
+    /// What it was started as, such as the type of a closure, if that is known.
+    pub origin: fn() -> Option<&'static str>,
 }
 
 /// What the handler needs, complete before it is installed.
@@ -57,7 +59,7 @@ static INSTALLED: OnceLock<Installed> = OnceLock::new();
 /// # Safety
 ///
 /// `hooks.current` returns null or a pointer to a [`Stack`] that is valid until its goroutine stops running on the calling
-/// thread. Both hooks are async-signal-safe.
+/// thread. The hooks are async-signal-safe.
 pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
     guard::decide()?;
     map::page_size(); // Known from here on, so that the handler only loads it.
@@ -81,6 +83,7 @@ pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
 }
 
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    overflow::end_if_reporting();
     let errno = Errno::last_raw();
     if let Some(installed) = INSTALLED.get() {
         // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
@@ -108,7 +111,7 @@ fn ours(installed: &Installed, info: &libc::siginfo_t) -> bool {
     };
     match grow::fault(stack, addr) {
         Fault::Grown => true,
-        Fault::Overflow => overflow::die(stack.class(), installed.hooks.describe),
+        Fault::Overflow => overflow::die(stack, &installed.hooks),
         Fault::Foreign => false,
     }
 }

@@ -143,6 +143,43 @@ fn play() {
     };
     match scenario.as_str() {
         "overflow" => overflow(Class::DEFAULT),
+        "overflow with a large frame" => {
+            // 100 KB from the end of the window: its probes meet the hard guard, however far below it the frame would end.
+            #[inline(never)]
+            fn large() -> u8 {
+                let mut frame = [7_u8; 100_000];
+                std::hint::black_box(&mut frame)[99_999]
+            }
+            let stack = acquire(Class::DEFAULT).unwrap();
+            let others: Vec<_> = (0..50).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+            on_stack(&stack, || {
+                #[inline(never)]
+                fn down(goal: usize) -> u8 {
+                    let frame = std::hint::black_box([1_u8; 300]);
+                    let here = frame.as_ptr() as usize;
+                    frame[7] + if here > goal { down(goal) } else { large() }
+                }
+                down(stack.top() as usize - stack.limit() + (50 << 10))
+            });
+            drop(others);
+        }
+        "overflow in the handler" => {
+            // The walk meets a return address that is none: whatever the unwinder makes of it, the process ends by SIGABRT.
+            let stack = acquire(Class::DEFAULT).unwrap();
+            on_stack(&stack, || {
+                #[inline(never)]
+                fn spoil(stack: &goroutines_stack::Stack) {
+                    let here = std::hint::black_box(0_u64);
+                    let start = (&raw const here).cast_mut();
+                    for word in 1..(stack.top() as usize - start as usize) / 8 {
+                        // SAFETY: spoils the frames above, to which nobody returns.
+                        unsafe { start.add(word).write_volatile(0x10) };
+                    }
+                    forever(0);
+                }
+                spoil(&stack);
+            });
+        }
         "overflow of the smallest" => overflow(Class::ALL[0]),
         "overflow of the largest" => {
             // At its far end: recursing there would use a gigabyte.
@@ -222,12 +259,34 @@ fn assert_died_of(output: &Output, signal: libc::c_int) {
 fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
     let output = child("overflow", &[]);
     assert_died_of(&output, libc::SIGABRT);
-    assert_eq!(
-        stderr(&output),
-        "\ngoroutine 17 [deep thought]: stack exceeds 262144-byte limit\n\
+    let text = stderr(&output);
+    let message = "\ngoroutine 17 [deep thought]: stack exceeds 262144-byte limit\n\
+         spawned as a test\n\
          help: give it a larger one with `Builder::stack_size(1048576)`, or every goroutine with `Config`; \
-         recursion without an end needs another cure\n"
+         recursion without an end needs another cure\n\
+         backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n";
+    let trace = text.strip_prefix(message).expect(&text);
+    let frames: Vec<&str> = trace.lines().collect();
+    assert!(frames.len() >= 3, "{text}");
+    assert!(frames.iter().all(|line| line.contains(": 0x")), "{text}");
+    assert!(
+        frames.iter().any(|line| line.ends_with(" times)")),
+        "the recursion is not folded: {text}"
     );
+}
+
+#[test]
+fn a_large_frame_at_the_end_of_the_window_is_an_overflow_and_harms_no_neighbour() {
+    let output = child("overflow with a large frame", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert!(stderr(&output).contains("stack exceeds 262144-byte limit"));
+}
+
+#[test]
+fn a_stack_that_cannot_be_walked_ends_the_process_all_the_same() {
+    let output = child("overflow in the handler", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    assert!(stderr(&output).contains("stack exceeds 262144-byte limit"));
 }
 
 #[test]

@@ -14,6 +14,19 @@ fn child(case: &str) -> Command {
     command
 }
 
+/// What `addr2line` says of the first frame of a backtrace; the frame itself where there is no such tool.
+fn names_in(stderr: &str) -> String {
+    let frame = stderr.lines().find(|line| line.contains("   0: 0x"));
+    let (file, offset) = frame
+        .and_then(|line| line.split(' ').find_map(|word| word.split_once("+0x")))
+        .expect("a frame with file and offset");
+    let mut tool = Command::new("addr2line");
+    match tool.args(["-Cfe", file, offset]).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(_) => "child::recurse (addr2line is not installed)".to_owned(),
+    }
+}
+
 fn case(name: &str) -> Death {
     run(&mut child(name))
 }
@@ -29,6 +42,17 @@ fn overflow_names_the_goroutine_its_limit_and_the_remedy() {
         "{death:?}"
     );
     assert!(death.stderr.contains("stack_size"), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("\nspawned as child::overflow::{{closure}}\n"),
+        "{death:?}"
+    );
+    assert!(death.stderr.contains("backtrace"), "{death:?}");
+    assert!(
+        names_in(&death.stderr).contains("child::recurse"),
+        "{death:?}"
+    );
     assert_eq!(death.stdout, "");
 }
 

@@ -36,6 +36,10 @@ fn describe(out: &mut dyn fmt::Write) {
     let _ = out.write_str("goroutine 17 [deep thought]");
 }
 
+fn origin() -> Option<&'static str> {
+    Some("a test")
+}
+
 /// Installs the fault handler, once for the test program.
 pub fn install_once() {
     static ONCE: Once = Once::new();
@@ -45,7 +49,13 @@ pub fn install_once() {
 /// Installs the fault handler.
 pub fn install_now() -> io::Result<()> {
     // SAFETY: `current` returns the stack that `on_stack` holds a reference to; both hooks only read memory.
-    unsafe { install(Hooks { current, describe }) }
+    unsafe {
+        install(Hooks {
+            current,
+            describe,
+            origin,
+        })
+    }
 }
 
 /// Runs `job` on `stack`, with a signal stack and the fault handler in place.

@@ -1,0 +1,171 @@
+//! The backtrace of a goroutine that overflowed, made in the signal handler.
+//!
+//! The unwinder that panics use walks from the handler through the kernel's signal frame into what was interrupted; frames
+//! whose stack pointer is not in the goroutine's window (the handler's own) are left out. It takes no lock on current C
+//! libraries and allocates nothing, but nobody promises that: the message stands before it, and a fault in here ends the
+//! process like the overflow itself (`overflow.rs`).
+//!
+//! Names are what the dynamic linker knows without reading debug information: mostly the file and the offset in it, which
+//! `addr2line` turns into a name and a line. A recursion shows as one frame with the number of its repetitions.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::fmt::{self, Write};
+use std::mem::MaybeUninit;
+
+use crate::window::Stack;
+
+/// Lines that are printed.
+const LINES: usize = 24;
+
+/// Frames that are walked: a bound for the time that a deep stack takes.
+const FRAMES: usize = 200_000;
+
+#[repr(C)]
+struct Context {
+    _opaque: [u8; 0],
+}
+
+type Visit = extern "C" fn(*mut Context, *mut c_void) -> c_int;
+
+const GO_ON: c_int = 0;
+const END: c_int = 5;
+
+// The unwinder's ABI is the same for every C compiler; std links it.
+unsafe extern "C" {
+    fn _Unwind_Backtrace(visit: Visit, arg: *mut c_void) -> c_int;
+    fn _Unwind_GetIPInfo(context: *mut Context, before: *mut c_int) -> usize;
+    fn _Unwind_GetCFA(context: *mut Context) -> usize;
+}
+
+/// The walk so far.
+struct Walk<'a> {
+    stack: &'a Stack,
+    out: &'a mut dyn Write,
+    frames: usize,
+    lines: usize,
+    /// The frame that is still to be printed, because it may repeat.
+    held: Option<Frame>,
+    result: fmt::Result,
+}
+
+#[derive(Clone, Copy)]
+struct Frame {
+    ip: usize,
+    times: usize,
+}
+
+/// Prints the frames of the code that was interrupted on `stack`, innermost first.
+pub(crate) fn print(stack: &Stack, out: &mut dyn Write) -> fmt::Result {
+    out.write_str("backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n")?;
+    let mut walk = Walk {
+        stack,
+        out,
+        frames: 0,
+        lines: 0,
+        held: None,
+        result: Ok(()),
+    };
+    // SAFETY: `visit` has the type that the unwinder expects, and gets the walk, which outlives the call.
+    unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
+    walk.flush();
+    if walk.lines == LINES || walk.frames == FRAMES {
+        walk.out.write_str("      ...\n")?;
+    }
+    walk.result
+}
+
+extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
+    // SAFETY: `print` passes its walk, and uses it again only when the unwinder has returned.
+    let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
+    let mut before = 0;
+    // SAFETY: the unwinder's context is valid during the visit.
+    let (ip, sp) = unsafe {
+        (
+            _Unwind_GetIPInfo(context, &mut before),
+            _Unwind_GetCFA(context),
+        )
+    };
+    if ip == 0 {
+        return END; // the first function of the goroutine ends the chain
+    }
+    if !walk.stack.contains(sp) {
+        return GO_ON;
+    }
+    // A return address may be that of the next function's start: one less is in the call.
+    walk.add(if before == 0 {
+        ip.saturating_sub(1)
+    } else {
+        ip
+    });
+    let over = walk.lines == LINES || walk.frames == FRAMES || walk.result.is_err();
+    if over { END } else { GO_ON }
+}
+
+impl Walk<'_> {
+    fn add(&mut self, ip: usize) {
+        self.frames += 1;
+        match &mut self.held {
+            Some(frame) if frame.ip == ip => frame.times += 1,
+            _ => {
+                self.flush();
+                self.held = Some(Frame { ip, times: 1 });
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some(frame) = self.held.take() else {
+            return;
+        };
+        if self.lines < LINES && self.result.is_ok() {
+            self.result = self.print(frame);
+            self.lines += 1;
+        }
+    }
+
+    fn print(&mut self, frame: Frame) -> fmt::Result {
+        write!(self.out, "{:4}: {:#x}", self.lines, frame.ip)?;
+        name(frame.ip, self.out)?;
+        match frame.times {
+            1 => self.out.write_str("\n"),
+            times => writeln!(self.out, " ({times} times)"),
+        }
+    }
+}
+
+/// What the dynamic linker knows of an address.
+fn name(ip: usize, out: &mut dyn Write) -> fmt::Result {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: dladdr takes any address and writes to a whole `Dl_info`, which is valid as zeroes, too.
+    let info = unsafe {
+        if libc::dladdr(ip as *const c_void, info.as_mut_ptr()) == 0 {
+            return Ok(());
+        }
+        info.assume_init()
+    };
+    // SAFETY: both are null or strings of a loaded object, which nobody unloads while its code runs.
+    let (symbol, file) = unsafe { (text(info.dli_sname), text(info.dli_fname)) };
+    if let Some(symbol) = symbol {
+        write!(
+            out,
+            " {symbol}+{:#x}",
+            ip.wrapping_sub(info.dli_saddr.addr())
+        )?;
+    }
+    if let Some(file) = file {
+        write!(out, " {file}+{:#x}", ip.wrapping_sub(info.dli_fbase.addr()))?;
+    }
+    Ok(())
+}
+
+/// # Safety
+///
+/// `start` is null or a string that outlives the result.
+unsafe fn text<'a>(start: *const libc::c_char) -> Option<&'a str> {
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: the caller says so.
+    let bytes = unsafe { CStr::from_ptr(start) };
+    bytes.to_str().ok()
+}
