@@ -30,11 +30,13 @@ pub mod chan;
 mod config;
 mod go;
 mod grow;
+mod metrics;
 pub mod sync;
 
 pub use blocking::blocking;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
-pub use goroutines_sched::StartError;
+pub use goroutines_sched::{Metrics, ProcMetrics, StartError};
 pub use grow::grow;
+pub use metrics::metrics;

@@ -87,3 +87,8 @@ fn threads_wait_for_a_group() {
     group.wait();
     assert_eq!(done.load(Ordering::SeqCst), 4);
 }
+
+#[test]
+fn metrics_are_all_zero() {
+    assert_eq!(goroutines::metrics(), goroutines::Metrics::default());
+}

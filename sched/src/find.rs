@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use crate::{
+    counters::ALL,
     fatal,
     g::GRef,
     idle::Rise,
@@ -28,7 +29,7 @@ use crate::{
 
 /// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
 /// step with periodic programs.
-const FAIR_ROUND: u32 = 61;
+const FAIR_ROUND: u64 = 61;
 
 /// How long the spinner looks for work before it sleeps.
 const SPIN: Duration = Duration::from_micros(15);
@@ -78,6 +79,7 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     }
     if tick.is_multiple_of(FAIR_ROUND) {
         if sched.idle.someone_starves() {
+            p.counters.empty_rounds.add_own(1);
             rest(sched, m, p);
             return None;
         }
@@ -128,11 +130,13 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
     if !m.spinning.get() {
         m.spinning.set(sched.idle.start_spinning());
     }
-    if m.spinning.get()
-        && let Some(word) = spin(sched, p)
-    {
-        return Some(word);
+    if m.spinning.get() {
+        ALL.spins.add();
+        if let Some(word) = spin(sched, p) {
+            return Some(word);
+        }
     }
+    p.counters.empty_rounds.add_own(1);
     rest(sched, m, p);
     sleep_unless_work(sched, m);
     None
@@ -218,6 +222,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
             continue;
         }
         if let Some(word) = victim.ring.steal_into(&p.ring, false) {
+            p.counters.steals.add_own(1);
             return Some(word);
         }
         if victim.timers.next() != NEVER && fire_due(victim, p) {
@@ -230,7 +235,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
 /// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
 /// whose tick has stood still all the while.
 fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
-    let ticks: Vec<u32> = sched.ps.iter().map(P::tick).collect();
+    let ticks: Vec<u64> = sched.ps.iter().map(P::tick).collect();
     let end = now() + SPIN.as_nanos() as u64;
     while now() < end {
         for _ in 0..PAUSES {
@@ -247,6 +252,7 @@ fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
     (0..ticks.len())
         .filter(stuck)
         .find_map(|i| sched.ps[i].ring.steal_into(&p.ring, true))
+        .inspect(|_| p.counters.steals.add_own(1))
 }
 
 /// Wakes the sleepers of `from` whose time has come, onto the ring of `to`, which the caller owns.
@@ -299,6 +305,7 @@ pub(crate) fn requeue(m: &M, g: GRef) {
 #[cold]
 fn spill(p: &P, word: usize) {
     let sched = sched::own();
+    p.counters.overflows.add_own(1);
     for old in p.ring.spill() {
         sched.inject(old);
     }

@@ -258,6 +258,17 @@ impl Idle {
         self.resting.load(Ordering::Relaxed)
     }
 
+    /// Does an M spin, or was one woken to spin? A snapshot.
+    pub(crate) fn is_spinning(&self) -> bool {
+        // Relaxed: for the eye only.
+        self.spinning.load(Ordering::Relaxed)
+    }
+
+    /// How many Ms sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        lock(&self.lists).ms.len()
+    }
+
     /// Does an M wait for a P? A hint.
     #[inline]
     pub(crate) fn someone_starves(&self) -> bool {

@@ -35,6 +35,8 @@ mod block;
 mod config;
 #[cfg(not(loom))]
 mod copying;
+#[cfg(not(loom))]
+mod counters;
 mod episode;
 #[cfg(not(loom))]
 mod fatal;
@@ -53,6 +55,8 @@ mod lending;
 mod lock;
 #[cfg(not(loom))]
 mod m;
+#[cfg(not(loom))]
+mod metrics;
 #[cfg(not(loom))]
 mod os;
 #[cfg(not(loom))]
@@ -108,6 +112,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
+    metrics::{Metrics, ProcMetrics, metrics},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     sched::{procs, rounds, start},
     syscall::blocking,

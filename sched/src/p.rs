@@ -6,11 +6,12 @@ use std::{cell::UnsafeCell, ptr, sync::atomic::AtomicPtr};
 use goroutines_stack::Cache;
 
 use crate::{
+    counters::OfP,
     g::FreeList,
     lending::Lending,
     m::M,
     queue::Ring,
-    sync::{AtomicU32, Ordering},
+    sync::{AtomicU64, Ordering},
     ticket::Ticket,
     timers::Timers,
 };
@@ -24,9 +25,10 @@ pub(crate) struct P {
     /// Is it lent while its M is in a blocking call?
     pub(crate) lending: Lending,
     /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
-    tick: AtomicU32,
+    tick: AtomicU64,
     /// The M that holds it; null while it is idle, lent, or on its way.
     owner: AtomicPtr<M>,
+    pub(crate) counters: OfP,
     local: UnsafeCell<Local>,
 }
 
@@ -53,8 +55,9 @@ impl P {
             ring: Ring::new(count > 1),
             timers: Timers::new(),
             lending: Lending::new(),
-            tick: AtomicU32::new(0),
+            tick: AtomicU64::new(0),
             owner: AtomicPtr::new(ptr::null_mut()),
+            counters: OfP::new(),
             local: UnsafeCell::new(Local {
                 stacks: Cache::new(),
                 free: FreeList::new(),
@@ -81,6 +84,11 @@ impl P {
         !self.ring.is_empty() || self.ring.has_next()
     }
 
+    /// How many goroutines are queued here, `runnext` included. A snapshot.
+    pub(crate) fn queued(&self) -> usize {
+        self.ring.len_from_outside() as usize + usize::from(self.ring.has_next())
+    }
+
     pub(crate) fn set_owner(&self, m: Option<&'static M>) {
         let m = m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut());
         // Release: partner is the load in `owner`.
@@ -97,7 +105,7 @@ impl P {
 
     /// Counts a scheduling round; owner only.
     #[inline(always)]
-    pub(crate) fn next_tick(&self) -> u32 {
+    pub(crate) fn next_tick(&self) -> u64 {
         // Relaxed (both): only the owner writes; thieves compare two readings.
         let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
         self.tick.store(tick, Ordering::Relaxed);
@@ -105,7 +113,7 @@ impl P {
     }
 
     /// The count of scheduling rounds, as seen from outside.
-    pub(crate) fn tick(&self) -> u32 {
+    pub(crate) fn tick(&self) -> u64 {
         // Relaxed: see `next_tick`.
         self.tick.load(Ordering::Relaxed)
     }

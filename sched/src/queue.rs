@@ -133,6 +133,13 @@ impl Ring {
         tail.wrapping_sub(self.head.0.load(Ordering::Relaxed))
     }
 
+    /// As [`Ring::len`], for anybody: a guess.
+    #[cfg(not(loom))]
+    pub(crate) fn len_from_outside(&self) -> u32 {
+        // The head may seem to have overtaken the tail.
+        Some(self.len()).filter(|&n| n <= CAPACITY).unwrap_or(0)
+    }
+
     /// Moves half of a full ring out, oldest first, to be queued elsewhere together with the word
     /// that did not fit. Owner only. Empty when thieves made room meanwhile.
     pub(crate) fn spill(&self) -> Spill {

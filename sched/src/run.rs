@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use goroutines_stack::{Stack, Step};
 
 use crate::{
+    counters::ALL,
     fatal, find,
     g::{End, G, GRef},
     m::M,
@@ -188,12 +189,14 @@ fn leave_nothing(g: GRef) -> ! {
     fatal::throw(format_args!("a goroutine ran on after its end"));
 }
 
-/// On g0: a stack back into the cache of this M's P.
+/// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.
 #[inline]
 fn give_back(m: &'static M, stack: Option<Stack>, entry: Option<&'static Entry>) {
     let Some(p) = m.p() else {
+        ALL.ended.add();
         return drop(stack); // taken from a hog: it goes to the shared list
     };
+    p.counters.ended.add_own(1);
     if let Some(stack) = stack {
         // SAFETY: this M owns its P, and nothing below parks.
         let cache = unsafe { &mut p.local().stacks };

@@ -16,6 +16,7 @@ use goroutines_stack::{self as stack, Class, SignalStack, Slab};
 use crate::{
     config::{Config, Settings, StartError},
     copying::Windows,
+    counters::ALL,
     fatal, faults,
     g::{FreeList, G, GRef, Kind},
     idle::Idle,
@@ -109,7 +110,7 @@ pub fn procs() -> usize {
 /// goroutine does not park, nothing is scheduled, and the number stays.
 pub fn rounds() -> Option<u32> {
     let p = current_m().and_then(M::p)?;
-    Some(p.tick())
+    Some(p.tick() as u32)
 }
 
 /// The running scheduler, on its own threads, where it is known to run.
@@ -183,6 +184,11 @@ impl Sched {
         Some(first)
     }
 
+    /// How many Gs are in the global queue. A snapshot.
+    pub(crate) fn injected(&self) -> usize {
+        self.inject.len()
+    }
+
     /// Is there anything in the global queue?
     pub(crate) fn any_injected(&self) -> bool {
         !self.inject.is_empty()
@@ -210,6 +216,7 @@ impl Sched {
         };
         // SAFETY: ids in the idle lists are Ps' and Ms'.
         let p = unsafe { P::from_id(wake.p) };
+        ALL.wakes.add();
         sysmon::note_busy();
         match wake.m {
             // SAFETY: as above.
@@ -226,6 +233,7 @@ impl Sched {
 
     /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
     pub(crate) fn hand_off(&'static self, p: &'static P) {
+        ALL.handoffs.add();
         if self.idle.someone_starves() {
             self.rest_p(p);
         } else if let Some(m) = self.idle.take_m() {
@@ -275,6 +283,8 @@ impl Sched {
             .map(drop)
     }
 
+            .inspect(|_| ALL.threads_started.add())
+            .inspect_err(|_| ALL.threads_failed.add())
     /// A dead G for a new life; its number is set.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ use std::{
 };
 
 use crate::{
+    counters::ALL,
     lending::Call,
     os::clock::{NEVER, now},
     p::P,
@@ -96,7 +97,7 @@ fn wake() {
 #[derive(Clone, Copy)]
 struct Seen {
     call: Option<Call>,
-    tick: u32,
+    tick: u64,
     since: u64,
     /// The M that held it, and the CPU time which that had used.
     cpu: Option<(usize, u64)>,
@@ -126,6 +127,7 @@ fn watch(sched: &'static Sched) -> ! {
             (pause, idle_looks) = (SHORTEST, 0);
             continue;
         }
+        ALL.looks.add();
         let mut look = Look::Nothing;
         let time = now();
         for (p, seen) in sched.ps.iter().zip(&mut seen) {
@@ -186,6 +188,7 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen) -> bool {
     let retaken = p.lending.retake(call);
     if retaken {
         seen.call = None;
+        ALL.retakes.add();
         sched.hand_off(p);
     }
     retaken

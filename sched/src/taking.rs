@@ -11,7 +11,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{m::M, os::membarrier, p::P, switch::current_m, sync::lock};
+use crate::{counters::ALL, m::M, os::membarrier, p::P, switch::current_m, sync::lock};
 
 /// The takers' lock: sysmon's, and that of Ms which find their gate shut.
 static TAKERS: Mutex<()> = Mutex::new(());
@@ -108,6 +108,7 @@ pub(crate) fn take(p: &'static P) -> bool {
         return false;
     }
     m.gate.take();
+    ALL.takes.add();
     p.set_owner(None);
     true
 }

@@ -5,7 +5,9 @@ use std::{io, marker::PhantomData, thread, time::Instant};
 use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
-    copying, find,
+    copying,
+    counters::ALL,
+    find,
     g::GRef,
     m::M,
     p::P,
@@ -69,6 +71,10 @@ where
     unsafe { payload::put(g, f) };
     desc.join.reset();
     desc.status.set(Status::Fresh);
+    match p {
+        Some(p) => p.counters.spawned.add_own(1),
+        None => ALL.spawned.add(),
+    }
     find::ready_tail(g);
     Ok(Task {
         g,

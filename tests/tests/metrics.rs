@@ -1,0 +1,124 @@
+//! What the scheduler says of itself is what happened.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use goroutines::{Metrics, blocking, chan, go, metrics, yield_now};
+use goroutines_tests::start;
+
+/// Starts the runtime; one test at a time, because the numbers are the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    start(2);
+    alone
+}
+
+/// Waits until the scheduler stands as `condition` says.
+fn until(condition: impl Fn(&Metrics) -> bool) -> Metrics {
+    for _ in 0..10_000 {
+        let metrics = metrics();
+        if condition(&metrics) {
+            return metrics;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("it never came to that: {:#?}", metrics());
+}
+
+#[test]
+fn goroutines_are_counted_from_their_start_to_their_end() {
+    let _alone = alone();
+    let before = until(|m| m.goroutines == 0);
+    let (tx, rx) = chan::bounded::<()>(0);
+    let waiting: Vec<_> = (0..100)
+        .map(|i| {
+            let rx = rx.clone();
+            let waits = move || rx.recv().unwrap_err();
+            // Made by a plain thread, and by a goroutine.
+            if i % 2 == 0 {
+                go(waits)
+            } else {
+                go(move || go(waits)).join().unwrap()
+            }
+        })
+        .collect();
+    let meanwhile = metrics();
+    assert_eq!(meanwhile.goroutines, 100, "{meanwhile:#?}");
+    assert_eq!(meanwhile.spawned - before.spawned, 150);
+    drop(tx);
+    for one in waiting {
+        one.join().unwrap();
+    }
+    // One that panics and one that nobody joins end as well.
+    go(|| std::panic::resume_unwind(Box::new(())))
+        .join()
+        .unwrap_err();
+    drop(go(|| ()));
+    until(|m| m.goroutines == 0 && m.spawned == before.spawned + 152);
+}
+
+#[test]
+fn every_round_of_a_goroutine_is_counted_and_nothing_else() {
+    let _alone = alone();
+    let before = until(|m| m.goroutines == 0 && m.idle_procs == 2);
+    go(|| (0..1000).for_each(|_| yield_now())).join().unwrap();
+    let after = until(|m| m.idle_procs == 2);
+    assert_eq!(after.runs - before.runs, 1001, "{before:#?} {after:#?}");
+    assert_eq!(after.procs.iter().map(|p| p.runs).sum::<u64>(), after.runs);
+    assert!(after.wakes > before.wakes, "its P rested");
+}
+
+#[test]
+fn queues_and_overflows_are_seen() {
+    let _alone = alone();
+    let before = until(|m| m.idle_procs == 2);
+    // Thieves may be so quick that the queue never fills.
+    for _ in 0..200 {
+        go(|| {
+            let all: Vec<_> = (0..5_000).map(|_| go(|| ())).collect();
+            let seen = metrics();
+            let queued = seen.global_queue + seen.procs.iter().map(|p| p.queue).sum::<usize>();
+            assert!(queued <= 5_000, "{seen:#?}");
+            for one in all {
+                one.join().unwrap();
+            }
+        })
+        .join()
+        .unwrap();
+        if metrics().overflows > before.overflows {
+            break;
+        }
+    }
+    let after = until(|m| m.idle_procs == 2 && m.goroutines == 0);
+    assert!(after.overflows > before.overflows, "{after:#?}");
+    assert_eq!(after.global_queue, 0);
+    assert!(after.procs.iter().all(|p| p.queue == 0));
+}
+
+#[test]
+fn a_blocking_call_shows_as_a_retaken_p_and_a_thread() {
+    let _alone = alone();
+    let before = until(|m| m.idle_procs == 2);
+    // Each P gets a goroutine that blocks, while others wait for it.
+    let all: Vec<_> = (0..6)
+        .map(|_| go(|| blocking(|| thread::sleep(Duration::from_millis(50)))))
+        .collect();
+    all.into_iter().for_each(|g| g.join().unwrap());
+    let after = until(|m| m.idle_procs == 2);
+    assert!(after.retakes > before.retakes, "{after:#?}");
+    assert!(after.handoffs > before.handoffs, "{after:#?}");
+    assert!(after.threads >= 3 && after.threads as u64 <= after.threads_started);
+    until(|m| m.idle_threads == m.threads && m.spinning_threads == 0);
+}
+
+#[test]
+fn the_shape_of_the_process_is_told() {
+    let _alone = alone();
+    let now = until(|m| m.idle_procs == 2);
+    assert_eq!((now.gomaxprocs, now.procs.len()), (2, 2));
+    assert!(now.monitor_looks > 0);
+}
