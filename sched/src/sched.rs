@@ -253,10 +253,13 @@ impl Sched {
     }
 
     /// Puts `p` to rest without an M, and sees to it that work left in it is found.
-    fn rest_p(&'static self, p: &'static P) {
+    pub(crate) fn rest_p(&'static self, p: &'static P) {
         if let Some(hungry) = self.idle.rest_p_alone(p.id()) {
             // SAFETY: ids in the idle lists are Ms'.
             unsafe { M::from_id(hungry) }.hand(p, false);
+        } else if self.any_work() && self.idle.may_wake() {
+            // I4 of idle.rs: it was published while this P did not count as idle.
+            self.wake();
         }
     }
 
@@ -280,11 +283,11 @@ impl Sched {
                 set_current_m(Some(m));
                 run::schedule(m)
             })
+            .inspect(|_| ALL.threads_started.add())
+            .inspect_err(|_| ALL.threads_failed.add())
             .map(drop)
     }
 
-            .inspect(|_| ALL.threads_started.add())
-            .inspect_err(|_| ALL.threads_failed.add())
     /// A dead G for a new life; its number is set.
     ///
     /// # Errors

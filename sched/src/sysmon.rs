@@ -50,6 +50,9 @@ const PATIENCE: u32 = 50;
 /// How long a P's rounds may stand still while something waits for it: a time slice.
 const STUCK: u64 = 5_000_000;
 
+/// How long a blocked M may keep a P that nobody waits for.
+const UNUSED: u64 = 20_000_000;
+
 /// The longest pause while a P stands still and something waits for it.
 const STUCK_LOOK: Duration = Duration::from_millis(1);
 
@@ -131,7 +134,7 @@ fn watch(sched: &'static Sched) -> ! {
         let mut look = Look::Nothing;
         let time = now();
         for (p, seen) in sched.ps.iter().zip(&mut seen) {
-            if retake(sched, p, seen) {
+            if retake(sched, p, seen, time) {
                 look = Look::Acted;
             }
             look = look.max(unstick(sched, p, seen, time));
@@ -177,21 +180,34 @@ fn sleep_while_idle(sched: &Sched) -> bool {
     true
 }
 
-/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it.
-fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen) -> bool {
+/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it; after
+/// [`UNUSED`] in any case, so that a program that only waits in such calls is idle.
+fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> bool {
     let call = p.lending.lent();
-    let lasts = call.is_some() && call == seen.call;
-    seen.call = call;
-    let Some(call) = call.filter(|_| lasts && is_wanted(sched, p)) else {
+    if call != seen.call {
+        (seen.call, seen.since) = (call, time);
+        return false;
+    }
+    let wanted = is_wanted(sched, p);
+    let Some(call) = call.filter(|_| wanted || time - seen.since >= UNUSED) else {
         return false;
     };
     let retaken = p.lending.retake(call);
     if retaken {
         seen.call = None;
         ALL.retakes.add();
-        sched.hand_off(p);
+        give(sched, p, wanted);
     }
     retaken
+}
+
+/// Gives `p`, which was taken from its M, to another one, or puts it to rest.
+fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
+    if wanted {
+        sched.hand_off(p);
+    } else {
+        sched.rest_p(p);
+    }
 }
 
 /// Is there work for `p` that nobody else does already?
@@ -205,7 +221,10 @@ fn is_wanted(sched: &Sched, p: &P) -> bool {
 /// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
 /// where no P is idle, the P is taken from its M.
 fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
-    if p.tick() != seen.tick || seen.call.is_some() {
+    if seen.call.is_some() {
+        return Look::Nothing; // `since` is the call's
+    }
+    if p.tick() != seen.tick {
         (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
         return Look::Nothing;
     }
@@ -216,6 +235,9 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
     let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
     if p.timers.next() > time && !p.has_work() && !sched.any_injected() {
+        if blocked && time - seen.since >= UNUSED && p.timers.next() == NEVER && taking::take(p) {
+            give(sched, p, false);
+        }
         return Look::Nothing;
     }
     if time - seen.since < STUCK && !blocked {
