@@ -4,7 +4,7 @@ use std::{env, error, fmt, io, num::NonZeroUsize, thread, time::Duration};
 
 use goroutines_stack::{Class, SizeError};
 
-use crate::size;
+use crate::{debug::Debug, size};
 
 /// More Ps than any machine has CPUs; a larger number is a mistake.
 pub(crate) const MAX_PROCS: usize = 4096;
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) class: Class,
     /// None: stacks keep their memory.
     pub(crate) stack_idle: Option<Duration>,
+    pub(crate) debug: Debug,
 }
 
 /// How long a goroutine stays parked before its stack shrinks, where nobody says otherwise.
@@ -44,6 +45,8 @@ pub enum StartError {
     GoroutineStack(String, Option<SizeError>),
     /// The environment variable `GOROUTINE_STACK_IDLE` is no duration.
     GoroutineStackIdle(String),
+    /// An item of the environment variable `GODEBUG` is known, and its value is no number of milliseconds.
+    Godebug(String),
     /// The operating system refused something: what, and why.
     Os(&'static str, io::Error),
 }
@@ -77,6 +80,11 @@ impl fmt::Display for StartError {
                 f,
                 "goroutines::start: GOROUTINE_STACK_IDLE is `{value}`, which is not a duration; set it \
                  to a number of seconds, or one followed by ms, s, m or h, or to `off`, or unset it"
+            ),
+            StartError::Godebug(item) => write!(
+                f,
+                "goroutines::start: GODEBUG has `{item}`, whose value is not a number of milliseconds up to \
+                 86400000; set it to one, or to 0 for off, or leave it out"
             ),
             StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
         }
@@ -156,6 +164,7 @@ impl Config {
             procs,
             class,
             stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
+            debug: Debug::from_env()?,
         })
     }
 }

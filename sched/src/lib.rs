@@ -30,6 +30,8 @@
 //! - *A lock that parks goroutines for channel queues*: the critical section is a few instructions.
 
 #[cfg(not(loom))]
+mod alarms;
+#[cfg(not(loom))]
 mod block;
 #[cfg(not(loom))]
 mod config;
@@ -37,6 +39,8 @@ mod config;
 mod copying;
 #[cfg(not(loom))]
 mod counters;
+#[cfg(not(loom))]
+mod debug;
 mod episode;
 #[cfg(not(loom))]
 mod fatal;

@@ -78,7 +78,7 @@ pub fn metrics() -> Metrics {
 }
 
 impl Sched {
-    fn snapshot(&self) -> Metrics {
+    pub(crate) fn snapshot(&self) -> Metrics {
         // Ends before beginnings: a goroutine that comes and goes meanwhile may be counted, but not below zero.
         let ended = self.sum(|p| p.counters.ended.get()) + ALL.ended.get();
         let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();

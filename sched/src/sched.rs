@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Settings, StartError},
     copying::Windows,
     counters::ALL,
+    debug::Debug,
     fatal, faults,
     g::{FreeList, G, GRef, Kind},
     idle::Idle,
@@ -52,6 +53,8 @@ pub(crate) struct Sched {
     /// Where goroutines with copy stacks run.
     pub(crate) windows: Windows,
     next_id: AtomicU64,
+    /// What sysmon shall tell.
+    pub(crate) debug: Debug,
 }
 
 // SAFETY: everything is Sync by itself but `slab` and the lists of Gs, which are used under `free`.
@@ -128,6 +131,7 @@ impl Sched {
             procs,
             class,
             stack_idle,
+            debug,
         } = *settings;
         Sched {
             ps: (0..procs).map(|number| P::new(number, procs)).collect(),
@@ -139,6 +143,7 @@ impl Sched {
             shrinker: Shrinker::new(stack_idle),
             windows: Windows::new(procs),
             next_id: AtomicU64::new(1),
+            debug,
         }
     }
 

@@ -8,8 +8,8 @@
 //! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
 //!
 //! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
-//! 10 ms. When every P is idle it sleeps until one is taken up again: an idle program has no periodic
-//! wake-ups.
+//! 10 ms. When every P is idle it sleeps until one is taken up again, or until something is due that was asked
+//! for (alarms.rs): an idle program has no periodic wake-ups.
 //!
 //! ```text
 //! sysmon                                     whoever takes a P from the idle list
@@ -29,6 +29,7 @@ use std::{
 };
 
 use crate::{
+    alarms::Alarms,
     counters::ALL,
     lending::Call,
     os::clock::{NEVER, now},
@@ -123,10 +124,12 @@ fn watch(sched: &'static Sched) -> ! {
         cpu: None,
     };
     let mut seen: Vec<Seen> = sched.ps.iter().map(|p| look(p, now())).collect();
+    let mut alarms = Alarms::new(&sched.debug);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     loop {
         thread::sleep(pause);
-        if sleep_while_idle(sched) {
+        alarms.ring(sched);
+        if sleep_while_idle(sched, alarms.due()) {
             (pause, idle_looks) = (SHORTEST, 0);
             continue;
         }
@@ -161,8 +164,8 @@ fn until_timer(sched: &Sched, time: u64) -> Duration {
     due.saturating_add(SHORTEST)
 }
 
-/// Z1 to Z3. True if it has slept.
-fn sleep_while_idle(sched: &Sched) -> bool {
+/// Z1 to Z3, at most until `due`. True if it has slept.
+fn sleep_while_idle(sched: &Sched, due: u64) -> bool {
     if (sched.idle.resting() as usize) < sched.ps.len() {
         return false;
     }
@@ -176,7 +179,11 @@ fn sleep_while_idle(sched: &Sched) -> bool {
         }
         return false;
     }
-    PARKER.wait(|| None);
+    let woken = PARKER.wait(|| (due != NEVER).then(|| due.saturating_sub(now())));
+    // Relaxed: as above.
+    if !woken && !ASLEEP.swap(false, Ordering::Relaxed) {
+        PARKER.wait(|| None);
+    }
     true
 }
 
@@ -235,8 +242,9 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
     let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
     if p.timers.next() > time && !p.has_work() && !sched.any_injected() {
-        if blocked && time - seen.since >= UNUSED && p.timers.next() == NEVER && taking::take(p) {
-            give(sched, p, false);
+        if blocked && time - seen.since >= UNUSED && taking::take(p) {
+            // With timers it goes to an M, which keeps their time when it goes to sleep.
+            give(sched, p, p.timers.next() != NEVER);
         }
         return Look::Nothing;
     }

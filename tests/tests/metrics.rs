@@ -122,3 +122,15 @@ fn the_shape_of_the_process_is_told() {
     assert_eq!((now.gomaxprocs, now.procs.len()), (2, 2));
     assert!(now.monitor_looks > 0);
 }
+
+#[test]
+fn the_monitor_of_an_idle_program_does_not_look_around() {
+    let _alone = alone();
+    go(yield_now).join().unwrap();
+    let rests = (0..200).any(|_| {
+        let before = until(|m| m.idle_procs == 2).monitor_looks;
+        thread::sleep(Duration::from_millis(50));
+        metrics().monitor_looks == before
+    });
+    assert!(rests, "{:#?}", metrics());
+}

@@ -1,0 +1,54 @@
+//! What a program tells on stderr when `GODEBUG` asks for it.
+
+use std::process::Command;
+
+use goroutines_tests::{Death, run};
+
+fn watched(case: &str, godebug: Option<&str>) -> Death {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watched"));
+    command.arg(case).env_remove("GOMAXPROCS");
+    match godebug {
+        Some(value) => command.env("GODEBUG", value),
+        None => command.env_remove("GODEBUG"),
+    };
+    run(&mut command)
+}
+
+#[test]
+fn schedtrace_prints_a_line_each_period_also_while_nothing_runs() {
+    let death = watched("idle", Some("gctrace=1,schedtrace=100"));
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let lines: Vec<&str> = death.stderr.lines().collect();
+    // 700 ms, of which a loaded machine may miss some.
+    assert!((2..=7).contains(&lines.len()), "{death:?}");
+    let mut before = 0;
+    for line in lines {
+        let rest = line.strip_prefix("SCHED ").expect("a trace line");
+        let (time, rest) = rest.split_once("ms: ").expect("a time");
+        let time: u64 = time.parse().expect("milliseconds");
+        assert!(time >= before + 50, "{death:?}");
+        before = time;
+        assert!(rest.starts_with("gomaxprocs=2 idleprocs="), "{line}");
+        assert!(rest.ends_with(" runqueue=0 [0 0]"), "{line}");
+    }
+}
+
+#[test]
+fn without_godebug_nothing_is_printed() {
+    for godebug in [None, Some(""), Some("gctrace=1,madvdontneed=1")] {
+        let death = watched("idle", godebug);
+        assert_eq!((death.code, death.stderr.as_str()), (Some(0), ""));
+        assert_eq!(death.stdout, "");
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_stops_the_start_and_is_named() {
+    let death = watched("idle", Some("schedtrace=soon"));
+    assert!(
+        death.stdout.starts_with(
+            "Err: goroutines::start: GODEBUG has `schedtrace=soon`, whose value is not a number"
+        ),
+        "{death:?}"
+    );
+}
