@@ -24,6 +24,7 @@ pub(crate) fn install() -> io::Result<()> {
                 current: current_stack,
                 describe,
                 origin,
+                remedy,
             })?;
         }
         *installed = true;
@@ -90,4 +91,13 @@ fn describe_thread(out: &mut dyn fmt::Write) {
     let len = name.iter().position(|&byte| byte == 0).unwrap_or(0);
     let name = str::from_utf8(&name[..len]).unwrap_or("?");
     let _ = write!(out, "thread '{name}'");
+}
+
+/// On a segment another class does not help.
+fn remedy() -> Option<&'static str> {
+    let segments = &current_g()?.get().segments;
+    (segments.number() != 0).then_some(
+        "a segment is left only where `grow` is called: call it at each level of the recursion, with a red \
+         zone that covers all that is called in between; if that is done, recurse less deeply",
+    )
 }

@@ -35,6 +35,7 @@ fn main() -> io::Result<()> {
             current,
             describe,
             origin: || None,
+            remedy: || None,
         })?
     };
     let _signals = SignalStack::install()?;

@@ -38,7 +38,7 @@ pub(crate) fn die(stack: &Stack, hooks: &Hooks) -> ! {
     }
     let mut out = Stderr::new();
     // A failing write to stderr leaves nothing better to do than to abort without the message.
-    let _ = message(&mut out, stack.class(), hooks.describe, (hooks.origin)());
+    let _ = message(&mut out, stack.class(), hooks);
     out.flush();
     unblock_faults();
     let _ = backtrace::print(stack, &mut out);
@@ -78,17 +78,15 @@ fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
-fn message(
-    out: &mut dyn Write,
-    class: Class,
-    describe: fn(&mut dyn Write),
-    origin: Option<&str>,
-) -> fmt::Result {
+fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
     out.write_str("\n")?;
-    describe(out);
+    (hooks.describe)(out);
     writeln!(out, ": stack exceeds {}-byte limit", class.window())?;
-    if let Some(origin) = origin {
+    if let Some(origin) = (hooks.origin)() {
         writeln!(out, "spawned as {origin}")?;
+    }
+    if let Some(remedy) = (hooks.remedy)() {
+        return writeln!(out, "help: {remedy}");
     }
     match class.next_larger() {
         Some(larger) => writeln!(
@@ -150,11 +148,26 @@ impl Write for Stderr {
 mod tests {
     use super::*;
 
+    const HOOKS: Hooks = Hooks {
+        current: std::ptr::null_mut,
+        describe: |w| w.write_str("goroutine 7 [deep]").unwrap(),
+        origin: || Some("a::b::{{closure}}"),
+        remedy: || None,
+    };
+
     fn text(class: Class) -> String {
         let mut out = String::new();
-        let describe = |w: &mut dyn Write| w.write_str("goroutine 7 [deep]").unwrap();
-        message(&mut out, class, describe, Some("a::b::{{closure}}")).unwrap();
+        message(&mut out, class, &HOOKS).unwrap();
         out
+    }
+
+    #[test]
+    fn a_remedy_of_the_scheduler_comes_before_our_own() {
+        let mut out = String::new();
+        let remedy = || Some("call it at each level");
+        let hooks = Hooks { remedy, ..HOOKS };
+        message(&mut out, Class::DEFAULT, &hooks).unwrap();
+        assert!(out.ends_with("\nhelp: call it at each level\n"));
     }
 
     #[test]

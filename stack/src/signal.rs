@@ -36,6 +36,8 @@ pub struct Hooks {
     pub describe: fn(&mut dyn fmt::Write),
     /// What it was started as, such as the type of a closure, if that is known.
     pub origin: fn() -> Option<&'static str>,
+    /// What helps against the overflow of this stack, if it is not a larger class.
+    pub remedy: fn() -> Option<&'static str>,
 }
 
 /// What the handler needs, complete before it is installed.

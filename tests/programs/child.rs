@@ -166,14 +166,18 @@ fn grow_at_the_end_of_a_thread() {
 fn grow_without_address_space() {
     start(1);
     go(|| ()).join().unwrap();
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    // Room for whatever the allocator wants, and not for a window of a gibibyte.
+    let bytes = pages * 4096 + (512 << 20);
     let limit = libc::rlimit {
-        rlim_cur: 1 << 20,
-        rlim_max: 1 << 20,
+        rlim_cur: bytes,
+        rlim_max: bytes,
     };
     // SAFETY: `limit` is a valid rlimit for the call.
     let refused = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
     assert_eq!(refused, 0);
-    let failed = go(|| grow(ONTO_A_SEGMENT, || ())).join().unwrap_err();
+    let failed = go(|| grow(100 << 20, || ())).join().unwrap_err();
     println!("{}", failed.downcast_ref::<String>().unwrap());
     println!("went on with {}", go(|| 7).join().unwrap());
 }

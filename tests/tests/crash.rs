@@ -90,6 +90,8 @@ fn overflow_on_a_segment_names_the_goroutine_and_the_segment() {
         ),
         "{death:?}"
     );
+    assert!(death.stderr.contains("call it at each level"), "{death:?}");
+    assert!(!death.stderr.contains("stack_size"), "{death:?}");
     assert_eq!(death.stdout, "");
 }
 
@@ -132,7 +134,7 @@ fn without_address_space_grow_panics_with_the_reason_and_nothing_is_lost() {
     assert_eq!(death.code, Some(0), "{death:?}");
     let lines: Vec<&str> = death.stdout.lines().collect();
     assert!(
-        lines[0].starts_with("goroutines::grow: less than 614400 bytes are left"),
+        lines[0].starts_with("goroutines::grow: less than 104857600 bytes are left"),
         "{death:?}"
     );
     assert!(lines[0].contains("RLIMIT_AS"), "{death:?}");

@@ -54,6 +54,7 @@ pub fn install_now() -> io::Result<()> {
             current,
             describe,
             origin,
+            remedy: || None,
         })
     }
 }
