@@ -146,13 +146,13 @@ fn leave_result(g: GRef) {
 /// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
 /// stack and context are taken out before, and put back if the G must run once more.
 fn finish_on_g0(m: &'static M, g: &'static G) -> End {
+    end_of(g);
     // SAFETY: `g` has left its stack and nobody else knows that yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
     let entry = g.entry.get();
     let window = g.window.take();
     let image = window.and_then(|window| window.forget(g));
-    g.status.set(Status::Dead);
     let end = g.join.finish();
     if let End::Detached = end {
         g.ctx.set(ctx);
@@ -170,6 +170,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
 /// Ends `g`, which nobody will ask after.
 fn leave_nothing(g: GRef) -> ! {
     let free_it = move |m: &'static M| {
+        end_of(g.get());
         // SAFETY: `g` has left its stack, and no handle exists.
         let stack = unsafe { (*g.get().stack.get()).take() };
         give_back(m, stack, g.get().entry.get());
@@ -180,13 +181,19 @@ fn leave_nothing(g: GRef) -> ! {
                 .take()
                 .and_then(|window| window.forget(g.get())),
         );
-        g.get().status.set(Status::Dead);
         free_to(m.p(), g);
         true
     };
     // SAFETY: the G is never resumed, and the closure holds nothing but the GRef.
     unsafe { park_with(free_it) };
     fatal::throw(format_args!("a goroutine ran on after its end"));
+}
+
+/// On g0: nobody works on the stack of `g` any more (R1 and R2 of shrink.rs).
+#[inline]
+fn end_of(g: &G) {
+    g.status.set(Status::Dead);
+    g.shrinking.settle();
 }
 
 /// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.

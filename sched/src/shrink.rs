@@ -19,7 +19,8 @@
 //! ```
 //!
 //! The race is R1, R2 against S2, S4, as in any lock of two flags; the barrier that the M does without
-//! is S3, which puts one into every thread of the process that runs. If R1 came before it, S4 sees that
+//! is S3, which puts one into every thread of the process that runs. (At its end, when a goroutine gives
+//! up its stack, R1 says Dead.) If R1 came before it, S4 sees that
 //! the goroutine is not parked. If not, R2 comes after it and sees the word. An M that meets BUSY waits
 //! for a system call of some microseconds.
 //!
