@@ -47,6 +47,19 @@ impl Config {
         Config(self.0.stack_idle(time))
     }
 
+    /// How many threads the runtime may have, besides the monitor. More than there are Ps are needed when
+    /// goroutines block theirs, in [`blocking`](crate::blocking) or without saying so. A program that needs yet
+    /// another dies with a message. 10 000 if nobody says otherwise.
+    pub fn max_threads(self, threads: usize) -> Config {
+        Config(self.0.max_threads(threads))
+    }
+
+    /// How long a thread of the runtime has nothing to do before it ends. [`Duration::ZERO`] for never. 10
+    /// seconds if nobody says otherwise. As many threads as Ps that were ever used stay in any case.
+    pub fn thread_idle(self, time: Duration) -> Config {
+        Config(self.0.thread_idle(time))
+    }
+
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub struct Config {
     pub(crate) procs: Option<usize>,
     pub(crate) stack_size: Option<usize>,
     pub(crate) stack_idle: Option<Duration>,
+    pub(crate) max_threads: Option<usize>,
+    pub(crate) thread_idle: Option<Duration>,
 }
 
 /// The settings in force.
@@ -24,10 +26,19 @@ pub(crate) struct Settings {
     /// None: stacks keep their memory.
     pub(crate) stack_idle: Option<Duration>,
     pub(crate) debug: Debug,
+    pub(crate) max_threads: usize,
+    /// None: threads stay.
+    pub(crate) thread_idle: Option<Duration>,
 }
 
 /// How long a goroutine stays parked before its stack shrinks, where nobody says otherwise.
 const STACK_IDLE: Duration = Duration::from_secs(30);
+
+/// How many threads there may be, where nobody says otherwise; Go's number.
+const MAX_THREADS: usize = 10_000;
+
+/// How long a thread is idle before it is given back, where nobody says otherwise.
+const THREAD_IDLE: Duration = Duration::from_secs(10);
 
 /// Why a start failed. Nothing has been started then.
 #[derive(Debug)]
@@ -39,6 +50,8 @@ pub enum StartError {
     Gomaxprocs(String),
     /// [`Config::procs`] was given 0 or more than 4096.
     Procs(usize),
+    /// [`Config::max_threads`] was given fewer threads than there are Ps: the threads, the Ps.
+    MaxThreads(usize, usize),
     /// [`Config::stack_size`] was given 0 or more than the largest window.
     StackSize(SizeError),
     /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
@@ -65,6 +78,11 @@ impl fmt::Display for StartError {
             StartError::Procs(value) => write!(
                 f,
                 "Config::procs: {value} processors; give a number from 1 to {MAX_PROCS}"
+            ),
+            StartError::MaxThreads(threads, procs) => write!(
+                f,
+                "Config::max_threads: {threads} threads for {procs} processors; each needs one, and goroutines \
+                 that block need more: give a larger number, or fewer processors"
             ),
             StartError::StackSize(error) => write!(f, "Config::stack_size: {error}"),
             StartError::GoroutineStack(value, None) => write!(
@@ -135,6 +153,22 @@ impl Config {
         self
     }
 
+    /// How many threads the scheduler may have. More are needed when goroutines block theirs, in announced
+    /// calls or not. A program that needs yet another dies with a message. 10 000 if nobody says otherwise.
+    #[must_use]
+    pub fn max_threads(mut self, threads: usize) -> Config {
+        self.max_threads = Some(threads);
+        self
+    }
+
+    /// How long a thread of the scheduler has nothing to do before it ends. [`Duration::ZERO`] for never. 10
+    /// seconds if nobody says otherwise. As many as ever ran at the same time stay in any case.
+    #[must_use]
+    pub fn thread_idle(mut self, time: Duration) -> Config {
+        self.thread_idle = Some(time);
+        self
+    }
+
     /// The settings in force: environment, then this configuration, then the machine.
     pub(crate) fn resolve(&self) -> Result<Settings, StartError> {
         let class = match self.stack_size {
@@ -160,11 +194,18 @@ impl Config {
             Some(value) => parse_idle(&value.to_string_lossy())?,
             None => self.stack_idle.unwrap_or(STACK_IDLE),
         };
+        let max_threads = self.max_threads.unwrap_or(MAX_THREADS);
+        if max_threads < procs {
+            return Err(StartError::MaxThreads(max_threads, procs));
+        }
         Ok(Settings {
             procs,
             class,
             stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
             debug: Debug::from_env()?,
+            max_threads,
+            thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
+                .filter(|time| !time.is_zero()),
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     counters::ALL,
     fatal,
     g::GRef,
-    idle::Rise,
+    idle::{Retire, Rise},
     m::M,
     os::clock::{NEVER, now},
     p::P,
@@ -39,23 +39,28 @@ const PAUSES: u32 = 16;
 
 /// The next goroutine for `m`; sleeps until there is one. `m` has a P before and after, maybe not
 /// the same one.
-pub(crate) fn next(m: &'static M) -> GRef {
+pub(crate) fn next(m: &'static M) -> Option<GRef> {
     let sched = sched::own();
     let word = loop {
         let Some(p) = m.p() else {
             // Its P was taken while it was in a blocking call, and its goroutine is queued.
             sched.idle.rest_m(m.id());
-            sleep_unless_work(sched, m);
+            if !sleep_unless_work(sched, m) {
+                return None;
+            }
             continue;
         };
         if let Some(word) = pick(sched, m, p) {
             break word;
         }
-        if m.p().is_none() {
-            // It was handed to an M that waited for one; this M is at rest.
-            sleep_unless_work(sched, m);
-        } else if let Some(word) = search(sched, m, p) {
+        if m.p().is_some()
+            && let Some(word) = search(sched, m, p)
+        {
             break word;
+        }
+        // At rest: nothing was found, or its P was handed to an M that waited for one.
+        if !sleep_unless_work(sched, m) {
+            return None;
         }
     };
     if m.spinning.get() {
@@ -67,7 +72,7 @@ pub(crate) fn next(m: &'static M) -> GRef {
         }
     }
     // SAFETY: queues hold words of Gs.
-    unsafe { GRef::from_word(word) }
+    Some(unsafe { GRef::from_word(word) })
 }
 
 /// Work that is at hand: this P's, or the global queue's.
@@ -121,7 +126,7 @@ fn look_ahead(p: &P, left: u32) {
     }
 }
 
-/// Work of others; spins and sleeps until there is some. `None`: look again at what is at hand.
+/// Work of others; spins until there is some. `None`: the M has put itself to rest.
 #[cold]
 fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     if let Some(word) = steal(sched, p) {
@@ -138,13 +143,12 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
     }
     p.counters.empty_rounds.add_own(1);
     rest(sched, m, p);
-    sleep_unless_work(sched, m);
     None
 }
 
-/// After `rest`: I4 to I6.
+/// After `rest`: I4 to I6. False if the thread shall end.
 #[cold]
-fn sleep_unless_work(sched: &'static Sched, m: &'static M) {
+fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
     // I4: with the fence behind us, once more.
     if sched.any_work() || sched.earliest_timer() <= now() {
         match sched.idle.rise(m.id()) {
@@ -152,12 +156,12 @@ fn sleep_unless_work(sched: &'static Sched, m: &'static M) {
                 take(m, p);
                 // I5: submitters relied on us while we were the spinner.
                 m.spinning.set(sched.idle.start_spinning());
-                return;
+                return true;
             }
             Rise::Woken | Rise::Stay => {}
         }
     }
-    sleep(sched, m);
+    sleep(sched, m)
 }
 
 /// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
@@ -180,30 +184,46 @@ fn take(m: &'static M, p: usize) {
     m.set_p(unsafe { P::from_id(p) });
 }
 
-/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due.
-fn sleep(sched: &'static Sched, m: &'static M) {
+/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
+/// not needed for so long that its thread shall end.
+fn sleep(sched: &'static Sched, m: &'static M) -> bool {
     sched.shrinker.rouse();
-    sleep_until_woken(sched, m);
+    let stays = sleep_until_woken(sched, m);
     sched.shrinker.rouse();
+    stays
 }
 
-fn sleep_until_woken(sched: &'static Sched, m: &'static M) {
+fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
     let due = sched.earliest_timer();
     let mut keeper = due != NEVER && sched.idle.keep_time(m.id(), due);
+    let mut end = if sched.idle.has_spare_m() {
+        sched.threads.end_of_sleep()
+    } else {
+        NEVER
+    };
     loop {
-        let remaining = || keeper.then(|| due.saturating_sub(now()));
+        let until = if keeper { due } else { end };
+        let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
         if m.parker.wait(remaining) {
             m.accept();
-            return;
+            return true;
         }
-        match sched.idle.rise(m.id()) {
-            Rise::Take(p) => return take(m, p),
-            Rise::Woken => keeper = false,
-            Rise::Stay => {
-                // Every P runs, and looks at its own timers.
-                sched.idle.resign(m.id());
-                keeper = false;
+        if !keeper {
+            match sched.idle.retire(m.id()) {
+                Retire::End => return false,
+                Retire::Woken | Retire::Stay => end = NEVER,
             }
+            continue;
+        }
+        keeper = false;
+        match sched.idle.rise(m.id()) {
+            Rise::Take(p) => {
+                take(m, p);
+                return true;
+            }
+            Rise::Woken => {}
+            // Every P runs, and looks at its own timers.
+            Rise::Stay => sched.idle.resign(m.id()),
         }
     }
 }

@@ -34,7 +34,8 @@
 //! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps.
 //! It is taken last at S5. There are never more Ps that ever ran than Ms (a P is started with an
 //! idle M or with a new one, and Ps that ran are taken before unused ones), so without a sleeping M
-//! every P with timers has a running M, which looks at its timers itself.
+//! every P with timers has a running M, which looks at its timers itself. An M that ends because it was
+//! idle for long keeps to that: see [`Idle::retire`].
 
 use std::collections::VecDeque;
 
@@ -62,6 +63,12 @@ struct Lists {
     keeper: Option<(Id, u64)>,
     /// Ms that hold a goroutine and wait for a P, longest first.
     hungry: VecDeque<Id>,
+    /// How many Ms there are, asleep or not.
+    all_ms: usize,
+    /// How many Ps there are, idle or not.
+    all_ps: usize,
+    /// How many Ps were ever off the list at once, which is how many ever ran.
+    used_ps: usize,
 }
 
 /// What [`Idle::claim_wake`] found: an idle P, and a sleeping M if there was one.
@@ -83,6 +90,18 @@ pub(crate) enum Rise {
     Stay,
 }
 
+/// What becomes of an M that has been asleep for long.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Retire {
+    /// It is off the lists and nobody will wake it.
+    End,
+    /// Somebody took it off the list first: a P is being handed over, sleep to get it.
+    Woken,
+    /// It is needed: as the keeper, or because there are no more Ms than Ps that ever ran.
+    Stay,
+}
+
 impl Idle {
     /// Nothing there yet.
     pub(crate) fn new() -> Idle {
@@ -95,6 +114,9 @@ impl Idle {
                 ms: Vec::new(),
                 keeper: None,
                 hungry: VecDeque::new(),
+                all_ms: 0,
+                all_ps: 0,
+                used_ps: 0,
             }),
         }
     }
@@ -103,6 +125,7 @@ impl Idle {
     pub(crate) fn fill(&self, ps: impl Iterator<Item = Id>) {
         let mut lists = lock(&self.lists);
         lists.ps.extend(ps);
+        lists.all_ps = lists.ps.len();
         // Relaxed: no M is there yet.
         self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
     }
@@ -128,13 +151,11 @@ impl Idle {
             return None;
         }
         let mut lists = lock(&self.lists);
-        let Some(p) = lists.ps.pop() else {
+        let Some(p) = self.pop_p(&mut lists) else {
             // Release, under the lock: see the second race above.
             self.spinning.store(false, Ordering::Release);
             return None;
         };
-        // Relaxed: written under the lock; S3's reads are ordered by the fences.
-        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
         let m = lists.take_sleeper();
         Some(Wake { p, m })
     }
@@ -195,11 +216,9 @@ impl Idle {
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
             return Rise::Woken;
         };
-        let Some(p) = lists.ps.pop() else {
+        let Some(p) = self.pop_p(&mut lists) else {
             return Rise::Stay;
         };
-        // Relaxed: as in `claim_wake`.
-        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
         lists.ms.swap_remove(place);
         lists.dismiss_keeper(m);
         Rise::Take(p)
@@ -225,9 +244,7 @@ impl Idle {
     /// sleep until a P is handed over).
     pub(crate) fn take_p_or_starve(&self, m: Id) -> Option<Id> {
         let mut lists = lock(&self.lists);
-        if let Some(p) = lists.ps.pop() {
-            // Relaxed: as in `claim_wake`.
-            self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        if let Some(p) = self.pop_p(&mut lists) {
             return Some(p);
         }
         lists.hungry.push_back(m);
@@ -239,11 +256,46 @@ impl Idle {
 
     /// Takes an idle P, if there is one.
     pub(crate) fn take_p(&self) -> Option<Id> {
-        let mut lists = lock(&self.lists);
+        self.pop_p(&mut lock(&self.lists))
+    }
+
+    fn pop_p(&self, lists: &mut Lists) -> Option<Id> {
         let p = lists.ps.pop()?;
-        // Relaxed: as in `claim_wake`.
+        lists.used_ps = lists.used_ps.max(lists.all_ps - lists.ps.len());
+        // Relaxed: written under the lock; S3's reads are ordered by the fences.
         self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
         Some(p)
+    }
+
+    /// One more M is about to be there; returns how many there are with it.
+    pub(crate) fn add_m(&self) -> usize {
+        let mut lists = lock(&self.lists);
+        lists.all_ms += 1;
+        lists.all_ms
+    }
+
+    /// It did not come to be.
+    pub(crate) fn remove_m(&self) {
+        lock(&self.lists).all_ms -= 1;
+    }
+
+    /// Are there more Ms than Ps that ever ran? Only then can one be spared.
+    pub(crate) fn has_spare_m(&self) -> bool {
+        lock(&self.lists).has_spare_m()
+    }
+
+    /// The sleeping `m` has had nothing to do for long, and wants to end.
+    pub(crate) fn retire(&self, m: Id) -> Retire {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Retire::Woken;
+        };
+        if !lists.has_spare_m() || lists.keeper.is_some_and(|(keeper, _)| keeper == m) {
+            return Retire::Stay;
+        }
+        lists.ms.swap_remove(place);
+        lists.all_ms -= 1;
+        Retire::End
     }
 
     /// An M without a P goes to sleep (I2 and I3 for it alone).
@@ -283,6 +335,10 @@ impl Idle {
 }
 
 impl Lists {
+    fn has_spare_m(&self) -> bool {
+        self.all_ms > self.used_ps
+    }
+
     /// A sleeping M, the keeper last.
     fn take_sleeper(&mut self) -> Option<Id> {
         let keeper = self.keeper.map(|(m, _)| m);

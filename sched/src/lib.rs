@@ -99,6 +99,8 @@ mod task;
 #[cfg(not(loom))]
 mod thread;
 #[cfg(not(loom))]
+mod threads;
+#[cfg(not(loom))]
 mod ticket;
 mod timers;
 #[cfg(not(loom))]

@@ -18,10 +18,9 @@ use crate::{
     taking,
 };
 
-/// Runs goroutines on `m`, whose g0 this is, for ever.
-pub(crate) fn schedule(m: &'static M) -> ! {
-    loop {
-        let g = find::next(m);
+/// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
+pub(crate) fn schedule(m: &'static M) {
+    while let Some(g) = find::next(m) {
         let window = g.get().window.get();
         if let Some(window) = window
             && !window.enter(g)

@@ -7,11 +7,10 @@ use std::{
         Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
 };
 
 use crossbeam_deque::{Injector, Steal};
-use goroutines_stack::{self as stack, Class, SignalStack, Slab};
+use goroutines_stack::{self as stack, Class, Slab};
 
 use crate::{
     config::{Config, Settings, StartError},
@@ -24,11 +23,11 @@ use crate::{
     m::M,
     os::clock::NEVER,
     p::P,
-    run,
     shrink::Shrinker,
-    switch::{current_m, set_current_m},
+    switch::current_m,
     sync::lock,
     sysmon, taking,
+    threads::Threads,
 };
 
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
@@ -53,6 +52,7 @@ pub(crate) struct Sched {
     /// Where goroutines with copy stacks run.
     pub(crate) windows: Windows,
     next_id: AtomicU64,
+    pub(crate) threads: Threads,
     /// What sysmon shall tell.
     pub(crate) debug: Debug,
 }
@@ -103,6 +103,11 @@ pub(crate) fn get() -> Option<&'static Sched> {
     SCHED.get().copied()
 }
 
+/// The scheduler, once it is started.
+pub(crate) fn wait() -> &'static Sched {
+    SCHED.wait()
+}
+
 /// How many Ps there are; 0 while the runtime has not been started.
 #[inline]
 pub fn procs() -> usize {
@@ -132,6 +137,8 @@ impl Sched {
             class,
             stack_idle,
             debug,
+            max_threads,
+            thread_idle,
         } = *settings;
         Sched {
             ps: (0..procs).map(|number| P::new(number, procs)).collect(),
@@ -143,6 +150,7 @@ impl Sched {
             shrinker: Shrinker::new(stack_idle),
             windows: Windows::new(procs),
             next_id: AtomicU64::new(1),
+            threads: Threads::new(max_threads, thread_idle),
             debug,
         }
     }
@@ -228,9 +236,9 @@ impl Sched {
             Some(m) => unsafe { M::from_id(m) }.hand(p, true),
             None => {
                 if self.start_thread(p, true).is_err() {
-                    // No thread to be had: the Ms that exist will do the work.
+                    // The Ms that exist will do the work.
                     self.idle.stop_spinning();
-                    self.rest_p(p);
+                    self.shelve(p);
                 }
             }
         }
@@ -245,7 +253,7 @@ impl Sched {
             // SAFETY: ids in the idle lists are Ms'.
             unsafe { M::from_id(m) }.hand(p, false);
         } else if self.start_thread(p, false).is_err() {
-            self.rest_p(p);
+            self.shelve(p);
         }
     }
 
@@ -262,35 +270,11 @@ impl Sched {
         if let Some(hungry) = self.idle.rest_p_alone(p.id()) {
             // SAFETY: ids in the idle lists are Ms'.
             unsafe { M::from_id(hungry) }.hand(p, false);
-        } else if self.any_work() && self.idle.may_wake() {
-            // I4 of idle.rs: it was published while this P did not count as idle.
+        } else if self.any_work() && self.idle.may_wake() && !self.threads.is_refused() {
+            // I4 of idle.rs: it was published while this P did not count as idle. Without a thread to be had sysmon
+            // tries again.
             self.wake();
         }
-    }
-
-    /// Starts an M that begins with `p`.
-    fn start_thread(&'static self, p: &'static P, as_spinner: bool) -> io::Result<()> {
-        thread::Builder::new()
-            .name("goroutines-m".to_owned())
-            .spawn(move || {
-                // The first thread may be here before `start` has published the scheduler.
-                SCHED.wait();
-                let _signal_stack = match SignalStack::install() {
-                    Ok(stack) => stack,
-                    Err(error) => fatal::fatal(format_args!(
-                        "no memory for the signal stack of a scheduler thread: {error}"
-                    )),
-                };
-                let m: &'static M = Box::leak(Box::new(M::new(None)));
-                m.adopt_thread();
-                m.set_p(p);
-                m.spinning.set(as_spinner);
-                set_current_m(Some(m));
-                run::schedule(m)
-            })
-            .inspect(|_| ALL.threads_started.add())
-            .inspect_err(|_| ALL.threads_failed.add())
-            .map(drop)
     }
 
     /// A dead G for a new life; its number is set.

@@ -142,6 +142,7 @@ fn watch(sched: &'static Sched) -> ! {
             }
             look = look.max(unstick(sched, p, seen, time));
         }
+        sched.retry_refused();
         // Relaxed: a hint.
         let calls_now = CALLS.load(Ordering::Relaxed);
         if look == Look::Acted || calls_now != calls {
@@ -166,7 +167,7 @@ fn until_timer(sched: &Sched, time: u64) -> Duration {
 
 /// Z1 to Z3, at most until `due`. True if it has slept.
 fn sleep_while_idle(sched: &Sched, due: u64) -> bool {
-    if (sched.idle.resting() as usize) < sched.ps.len() {
+    if (sched.idle.resting() as usize) < sched.ps.len() || sched.wants_retry() {
         return false;
     }
     // Relaxed: ordered by the fence, partner is K2.

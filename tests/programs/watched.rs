@@ -2,21 +2,126 @@
 
 use std::{env, process::ExitCode, thread, time::Duration};
 
-use goroutines::Config;
+use goroutines::{Config, JoinHandle, Metrics, blocking, chan, go, metrics, sleep, yield_now};
+
+const SHORT: Duration = Duration::from_millis(30);
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
-    // SAFETY: the cases keep no thread-local storage over a call that can park.
-    if let Err(error) = unsafe { Config::new().procs(2).start() } {
-        println!("Err: {error}");
-        return ExitCode::SUCCESS;
-    }
-    match case.as_str() {
-        "idle" => thread::sleep(Duration::from_millis(700)),
+    let (config, run): (Config, fn()) = match case.as_str() {
+        "idle" => (Config::new(), || thread::sleep(Duration::from_millis(700))),
+        "too-many-threads" => (Config::new().max_threads(5), too_many_threads),
+        "fewer-threads-than-ps" => (Config::new().max_threads(1), || ()),
+        "no-threads" => (Config::new(), no_threads),
+        "threads-end" => (Config::new().thread_idle(SHORT), threads_end),
         other => {
             eprintln!("watched: no case `{other}`");
             return ExitCode::from(2);
         }
+    };
+    // SAFETY: the cases keep no thread-local storage over a call that can park.
+    match unsafe { config.procs(2).start() } {
+        Ok(()) => run(),
+        Err(error) => println!("Err: {error}"),
     }
     ExitCode::SUCCESS
+}
+
+/// Waits until the scheduler stands as `condition` says.
+fn until(condition: impl Fn(&Metrics) -> bool) -> Metrics {
+    for _ in 0..10_000 {
+        let metrics = metrics();
+        if condition(&metrics) {
+            return metrics;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("it never came to that: {:#?}", metrics());
+}
+
+/// Goroutines that block their threads, announced and not.
+fn blockers(count: usize, time: Duration) -> Vec<JoinHandle<()>> {
+    (0..count)
+        .map(|i| {
+            go(move || match i % 2 {
+                0 => blocking(|| thread::sleep(time)),
+                _ => thread::sleep(time),
+            })
+        })
+        .collect()
+}
+
+fn join(all: Vec<JoinHandle<()>>) {
+    all.into_iter().for_each(|one| one.join().unwrap());
+}
+
+fn too_many_threads() {
+    println!("blocks");
+    join(blockers(20, Duration::from_secs(30)));
+    println!("went on");
+}
+
+/// How many threads the user of this process may have; a lower one for a while.
+fn limit_threads(limit: Option<libc::rlim_t>) {
+    // SAFETY: the calls take numbers and a live struct. A root process is not limited, so it becomes another
+    // user, in all its threads.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!(libc::setuid(65_501), 0, "cannot become another user");
+        }
+        let mut both = std::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NPROC, &raw mut both), 0);
+        both.rlim_cur = limit.unwrap_or(both.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &raw const both), 0);
+    }
+}
+
+fn no_threads() {
+    go(yield_now).join().unwrap();
+    limit_threads(Some(1));
+    let before = metrics();
+    let blocked = blockers(6, SHORT);
+    let (tx, rx) = chan::bounded(0);
+    go(move || {
+        for n in 0..100 {
+            tx.send(n).unwrap();
+            sleep(Duration::from_micros(100));
+        }
+    });
+    let sum = go(move || rx.iter().sum::<i32>());
+    join(blocked);
+    assert_eq!(sum.join().unwrap(), 4950);
+    let meanwhile = metrics();
+    assert_eq!(meanwhile.threads_started, before.threads_started);
+    assert!(meanwhile.threads_failed > 0, "{meanwhile:#?}");
+    limit_threads(None);
+    // Asked again without being told; a P that waits for a thread gets one.
+    let blocked = blockers(6, SHORT);
+    until(|m| m.threads_started > before.threads_started);
+    join(blocked);
+    println!("went on");
+}
+
+/// The threads of this process that the runtime made, as the system sees them.
+fn tasks() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("a list of threads");
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .filter(|name| name.trim() == "goroutines-m")
+        .count()
+}
+
+fn threads_end() {
+    for _ in 0..5 {
+        join(blockers(12, SHORT));
+        let most = until(|m| m.threads > 4);
+        until(|m| m.threads <= 2 && m.threads_ended > most.threads_ended);
+        // The threads are gone, not only their names.
+        until(|m| tasks() == m.threads);
+        // Those that are left keep the time.
+        go(|| sleep(SHORT)).join().unwrap();
+        thread::sleep(2 * SHORT);
+        assert!(metrics().threads >= 1, "{:#?}", metrics());
+    }
+    println!("{} ended", metrics().threads_ended);
 }

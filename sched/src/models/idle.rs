@@ -12,7 +12,7 @@ use loom::{
 
 use super::explore;
 use crate::{
-    idle::{Idle, Rise},
+    idle::{Idle, Retire, Rise},
     parker::Parker,
     queue::Ring,
 };
@@ -205,5 +205,24 @@ fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
         }
         assert_eq!(hungry.join().unwrap(), P1);
         assert_eq!(world.idle.rise(M1), Rise::Stay);
+    });
+}
+
+#[test]
+fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
+    explore(None, || {
+        let world = World::new();
+        world.idle.fill([P1].into_iter());
+        assert_eq!(world.idle.add_m(), 1);
+        world.idle.rest_m(M1);
+        let waker = thread::spawn({
+            let world = world.clone();
+            move || world.idle.claim_wake().and_then(|wake| wake.m)
+        });
+        let end = world.idle.retire(M1);
+        match (end, waker.join().unwrap()) {
+            (Retire::End, None) | (Retire::Woken, Some(M1)) => {}
+            other => panic!("{other:?}"),
+        }
     });
 }
