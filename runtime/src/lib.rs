@@ -27,6 +27,7 @@
 
 mod blocking;
 pub mod chan;
+mod checkpoint;
 mod config;
 mod go;
 mod grow;
@@ -34,6 +35,7 @@ mod metrics;
 pub mod sync;
 
 pub use blocking::blocking;
+pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;

@@ -369,9 +369,9 @@ pub(crate) fn ready_tail(g: GRef) {
     published(sched);
 }
 
-/// From a thread without a P.
+/// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
 #[cold]
-fn ready_globally(g: GRef) {
+pub(crate) fn ready_globally(g: GRef) {
     let sched = sched::own();
     g.get().status.set(Status::Runnable);
     sched.inject(g.to_word());

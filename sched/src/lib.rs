@@ -34,6 +34,8 @@ mod alarms;
 #[cfg(not(loom))]
 mod block;
 #[cfg(not(loom))]
+mod checkpoint;
+#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod copying;
@@ -113,6 +115,7 @@ pub use lock::ByteLock;
 
 #[cfg(not(loom))]
 pub use {
+    checkpoint::checkpoint,
     config::{Config, StartError},
     copying::{StackPin, pin_stack},
     g::GRef,

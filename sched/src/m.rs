@@ -7,7 +7,7 @@
 use std::{
     cell::Cell,
     ptr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use crate::{g::GRef, gate::Gate, p::P, parker::Parker, switch::Context};
@@ -21,6 +21,8 @@ pub(crate) struct M {
     p: Cell<*const P>,
     /// Where its P can be taken away (see gate.rs).
     pub(crate) gate: Gate,
+    /// The round in which it has lasted a slice, 0 for none (see checkpoint.rs).
+    pub(crate) overdue: AtomicU64,
     /// Is this M the spinner (see idle.rs)?
     pub(crate) spinning: Cell<bool>,
     /// On a plain thread: where its stack ends; 0 while nobody has asked.
@@ -47,6 +49,7 @@ impl M {
             current: Cell::new(current),
             p: Cell::new(ptr::null()),
             gate: Gate::new(crate::taking::fenced()),
+            overdue: AtomicU64::new(0),
             spinning: Cell::new(false),
             stack_low: Cell::new(0),
             #[cfg(feature = "asan")]

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
-//! | the same, and no idle P | takes the P from its M, which does not know (gate.rs), and hands it to another |
+//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
+//! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
 //!
 //! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
@@ -48,7 +49,10 @@ const LONGEST: Duration = Duration::from_millis(10);
 /// Looks for nothing after which the pause begins to double.
 const PATIENCE: u32 = 50;
 
-/// How long a P's rounds may stand still while something waits for it: a time slice.
+/// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
+const SLICE: u64 = STUCK / 2;
+
+/// How long a P's rounds may stand still while something waits for it.
 const STUCK: u64 = 5_000_000;
 
 /// How long a blocked M may keep a P that nobody waits for.
@@ -249,7 +253,11 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         }
         return Look::Nothing;
     }
-    if time - seen.since < STUCK && !blocked {
+    let lasts = time - seen.since;
+    if !blocked && sched.idle.resting() == 0 && lasts >= SLICE && m.raise(seen.tick) {
+        return Look::Soon; // it has until the next look to heed that
+    }
+    if lasts < STUCK && !blocked {
         return Look::Soon;
     }
     seen.since = time;

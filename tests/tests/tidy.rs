@@ -280,6 +280,7 @@ fn functions_that_can_park_say_so() {
                     "wait",
                     "yield_now",
                     "grow",
+                    "checkpoint",
                 ];
                 let timed = name.ends_with("_timeout") || name.ends_with("_deadline");
                 let may_park = parks.contains(&name) || timed && !name.starts_with("is_");

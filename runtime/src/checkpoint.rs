@@ -1,0 +1,34 @@
+//! Computations that last.
+
+/// For long computations: lets other goroutines run if they have waited for long enough, and returns at once
+/// otherwise.
+///
+/// Nothing happens before the goroutine has run for some milliseconds without a break *and* something waits for
+/// its processor (P); so this can be called often. It costs about a nanosecond.
+///
+/// A computation without any call into this crate holds nobody up either: after a while its P is taken away, and
+/// its thread goes on beside the others. With `checkpoint` it keeps to the number of threads that
+/// [`Config::procs`](crate::Config::procs) asks for.
+///
+/// On a plain OS thread, and inside [`blocking`](crate::blocking()), it does nothing.
+///
+/// # Parks
+///
+/// When others wait: the goroutine goes to the tail of the global run queue.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let sum = goroutines::go(|| {
+///     (0..1_000_000_u64).fold(0, |sum, n| {
+///         goroutines::checkpoint();
+///         sum ^ n.wrapping_mul(n)
+///     })
+/// });
+/// assert!(sum.join().is_ok());
+/// ```
+#[inline]
+pub fn checkpoint() {
+    goroutines_sched::checkpoint();
+}
