@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goroutines_sched as sched;
+use goroutines_sched::{self as sched, HogReport};
 
 /// Settings of the process's runtime, for [`Config::start`].
 ///
@@ -58,6 +58,24 @@ impl Config {
     /// seconds if nobody says otherwise. As many threads as Ps that were ever used stay in any case.
     pub fn thread_idle(self, time: Duration) -> Config {
         Config(self.0.thread_idle(time))
+    }
+
+    /// A goroutine that runs for `time` without a call into this crate is reported, once each time: to the hook of
+    /// [`on_hog`](Config::on_hog), or with a line on stderr if there is none. [`Duration::ZERO`] for never, which is
+    /// the default.
+    ///
+    /// The environment variable `GODEBUG=hogs=100` (milliseconds) wins over it, and prints the line in any case.
+    /// Such a goroutine holds nobody up, but it keeps a thread; [`checkpoint`](crate::checkpoint()) and
+    /// [`blocking`](crate::blocking()) are for those that mean it. Time in `blocking` does not count.
+    pub fn hog_after(self, time: Duration) -> Config {
+        Config(self.0.hog_after(time))
+    }
+
+    /// Who is told of a goroutine that runs for long without a call into this crate: for 100 ms, if
+    /// [`hog_after`](Config::hog_after) says nothing else. The hook runs on the thread that watches over all
+    /// others, so it should be short, and what it panics with goes no further.
+    pub fn on_hog(self, hook: fn(&HogReport)) -> Config {
+        Config(self.0.on_hog(hook))
     }
 
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).

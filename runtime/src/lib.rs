@@ -39,6 +39,6 @@ pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
-pub use goroutines_sched::{Metrics, ProcMetrics, StartError};
+pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
 pub use metrics::metrics;

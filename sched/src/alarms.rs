@@ -4,6 +4,7 @@ use std::{io::Write, time::Duration};
 
 use crate::{
     debug::Debug,
+    hogs::{HogRule, Hogs},
     metrics::Metrics,
     os::clock::{NEVER, now},
     sched::Sched,
@@ -11,6 +12,7 @@ use crate::{
 
 pub(crate) struct Alarms {
     trace: Option<Trace>,
+    hogs: Option<Hogs>,
 }
 
 /// A line on the scheduler, now and then.
@@ -21,23 +23,29 @@ struct Trace {
 }
 
 impl Alarms {
-    pub(crate) fn new(debug: &Debug) -> Alarms {
+    pub(crate) fn new(debug: &Debug, hogs: Option<HogRule>) -> Alarms {
         Alarms {
             trace: debug.schedtrace.map(Trace::new),
+            hogs: hogs.map(Hogs::new),
         }
     }
 
     /// When there is something to do next; [`NEVER`] if nobody asked for anything.
     pub(crate) fn due(&self) -> u64 {
-        self.trace.as_ref().map_or(NEVER, |trace| trace.due)
+        let trace = self.trace.as_ref().map_or(NEVER, |trace| trace.due);
+        let hogs = self.hogs.as_ref().map_or(NEVER, Hogs::due);
+        trace.min(hogs)
     }
 
     /// Does what is due.
     pub(crate) fn ring(&mut self, sched: &Sched) {
-        if self.due() == NEVER {
+        if self.trace.is_none() && self.hogs.is_none() {
             return;
         }
         let now = now();
+        if let Some(hogs) = &mut self.hogs {
+            hogs.look(sched, now);
+        }
         if let Some(trace) = &mut self.trace
             && trace.due <= now
         {

@@ -4,7 +4,11 @@ use std::{env, error, fmt, io, num::NonZeroUsize, thread, time::Duration};
 
 use goroutines_stack::{Class, SizeError};
 
-use crate::{debug::Debug, size};
+use crate::{
+    debug::Debug,
+    hogs::{HogReport, HogRule},
+    size,
+};
 
 /// More Ps than any machine has CPUs; a larger number is a mistake.
 pub(crate) const MAX_PROCS: usize = 4096;
@@ -17,6 +21,8 @@ pub struct Config {
     pub(crate) stack_idle: Option<Duration>,
     pub(crate) max_threads: Option<usize>,
     pub(crate) thread_idle: Option<Duration>,
+    pub(crate) hog_after: Option<Duration>,
+    pub(crate) on_hog: Option<fn(&HogReport)>,
 }
 
 /// The settings in force.
@@ -26,6 +32,7 @@ pub(crate) struct Settings {
     /// None: stacks keep their memory.
     pub(crate) stack_idle: Option<Duration>,
     pub(crate) debug: Debug,
+    pub(crate) hogs: Option<HogRule>,
     pub(crate) max_threads: usize,
     /// None: threads stay.
     pub(crate) thread_idle: Option<Duration>,
@@ -39,6 +46,9 @@ const MAX_THREADS: usize = 10_000;
 
 /// How long a thread is idle before it is given back, where nobody says otherwise.
 const THREAD_IDLE: Duration = Duration::from_secs(10);
+
+/// When a hook hears of a hog, where nobody says otherwise.
+const HOG_AFTER: Duration = Duration::from_millis(100);
 
 /// Why a start failed. Nothing has been started then.
 #[derive(Debug)]
@@ -169,6 +179,33 @@ impl Config {
         self
     }
 
+    /// A goroutine that runs for `time` without a call into the runtime is reported: to the hook of
+    /// [`Config::on_hog`], or on stderr if there is none. `GODEBUG=hogs=100` wins over it, and prints in any case.
+    /// [`Duration::ZERO`] for never.
+    #[must_use]
+    pub fn hog_after(mut self, time: Duration) -> Config {
+        self.hog_after = Some(time);
+        self
+    }
+
+    /// Who is told of a goroutine that runs for long without a call into the runtime: 100 ms if
+    /// [`Config::hog_after`] says nothing else.
+    #[must_use]
+    pub fn on_hog(mut self, hook: fn(&HogReport)) -> Config {
+        self.on_hog = Some(hook);
+        self
+    }
+
+    fn hog_rule(&self, debug: &Debug) -> Option<HogRule> {
+        let default = self.on_hog.map(|_| HOG_AFTER);
+        let after = debug.hogs.or(self.hog_after).or(default)?;
+        (!after.is_zero()).then_some(HogRule {
+            after,
+            hook: self.on_hog,
+            print: debug.hogs.is_some() || self.on_hog.is_none(),
+        })
+    }
+
     /// The settings in force: environment, then this configuration, then the machine.
     pub(crate) fn resolve(&self) -> Result<Settings, StartError> {
         let class = match self.stack_size {
@@ -198,11 +235,13 @@ impl Config {
         if max_threads < procs {
             return Err(StartError::MaxThreads(max_threads, procs));
         }
+        let debug = Debug::from_env()?;
         Ok(Settings {
             procs,
             class,
             stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
-            debug: Debug::from_env()?,
+            debug,
+            hogs: self.hog_rule(&debug),
             max_threads,
             thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
                 .filter(|time| !time.is_zero()),

@@ -180,6 +180,7 @@ fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
 /// Becomes the owner of `p`, an id from the idle lists.
 fn take(m: &'static M, p: usize) {
     sysmon::note_busy();
+    m.gate.unwatch();
     // SAFETY: ids in the idle lists are Ps'.
     m.set_p(unsafe { P::from_id(p) });
 }

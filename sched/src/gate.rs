@@ -32,6 +32,8 @@ use crate::sync::{AtomicBool, AtomicU32, Ordering, heavy_fence, light_fence};
 const WANTED: u32 = 1;
 /// Every entry must pass a real fence (no membarrier).
 const FENCED: u32 = 2;
+/// sysmon wants to know of the next entry (hogs.rs).
+const WATCHED: u32 = 4;
 
 pub(crate) struct Gate {
     inside: AtomicBool,
@@ -68,7 +70,35 @@ impl Gate {
     pub(crate) fn enter_fenced(&self) -> bool {
         crate::sync::fence(Ordering::SeqCst);
         // Relaxed: partner is T1, ordered by the fences.
-        self.alert.load(Ordering::Relaxed) & WANTED != 0
+        let alert = self.alert.load(Ordering::Relaxed);
+        if alert & WATCHED != 0 {
+            self.unwatch();
+        }
+        alert & WANTED != 0
+    }
+
+    /// By sysmon: the next entry shall be seen.
+    pub(crate) fn watch(&self) {
+        // Relaxed: partner is the load in `enter`; an entry that does not see it yet counts as before it.
+        self.alert.fetch_or(WATCHED, Ordering::Relaxed);
+    }
+
+    /// There has been an entry, or it does not matter any more.
+    pub(crate) fn unwatch(&self) {
+        // Relaxed: partner is the load in `is_watched`.
+        self.alert.fetch_and(!WATCHED, Ordering::Relaxed);
+    }
+
+    /// Has there been no entry since `watch`?
+    pub(crate) fn is_watched(&self) -> bool {
+        // Relaxed: partner is `unwatch`.
+        self.alert.load(Ordering::Relaxed) & WATCHED != 0
+    }
+
+    /// Under the takers' lock: was the P taken, and the M has not noticed? Then it is outside, or waits for the lock.
+    pub(crate) fn is_taken(&self) -> bool {
+        // Relaxed: under the lock.
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// G4, under the takers' lock: was the P taken? Then the M has none any more.

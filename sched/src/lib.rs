@@ -56,6 +56,8 @@ mod gate;
 #[cfg(not(loom))]
 mod grow;
 mod handover;
+#[cfg(not(loom))]
+mod hogs;
 mod idle;
 mod lending;
 mod lock;
@@ -121,6 +123,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
+    hogs::HogReport,
     metrics::{Metrics, ProcMetrics, metrics},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     sched::{procs, rounds, start},

@@ -140,6 +140,7 @@ impl M {
             crate::fatal::throw(format_args!("an M was woken without a P"));
         }
         self.spinning.set(word & 1 == 1);
+        self.gate.unwatch();
         // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
         self.set_p(unsafe { P::from_id(word & !1) });
     }

@@ -19,6 +19,7 @@ use crate::{
     debug::Debug,
     fatal, faults,
     g::{FreeList, G, GRef, Kind},
+    hogs::HogRule,
     idle::Idle,
     m::M,
     os::clock::NEVER,
@@ -55,6 +56,7 @@ pub(crate) struct Sched {
     pub(crate) threads: Threads,
     /// What sysmon shall tell.
     pub(crate) debug: Debug,
+    pub(crate) hogs: Option<HogRule>,
 }
 
 // SAFETY: everything is Sync by itself but `slab` and the lists of Gs, which are used under `free`.
@@ -137,6 +139,7 @@ impl Sched {
             class,
             stack_idle,
             debug,
+            hogs,
             max_threads,
             thread_idle,
         } = *settings;
@@ -152,6 +155,7 @@ impl Sched {
             next_id: AtomicU64::new(1),
             threads: Threads::new(max_threads, thread_idle),
             debug,
+            hogs,
         }
     }
 

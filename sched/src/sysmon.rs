@@ -128,7 +128,7 @@ fn watch(sched: &'static Sched) -> ! {
         cpu: None,
     };
     let mut seen: Vec<Seen> = sched.ps.iter().map(|p| look(p, now())).collect();
-    let mut alarms = Alarms::new(&sched.debug);
+    let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     loop {
         thread::sleep(pause);

@@ -11,7 +11,15 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{counters::ALL, m::M, os::membarrier, p::P, switch::current_m, sync::lock};
+use crate::{
+    counters::ALL,
+    g::{GRef, Kind},
+    m::M,
+    os::membarrier,
+    p::P,
+    switch::current_m,
+    sync::lock,
+};
 
 /// The takers' lock: sysmon's, and that of Ms which find their gate shut.
 static TAKERS: Mutex<()> = Mutex::new(());
@@ -111,4 +119,24 @@ pub(crate) fn take(p: &'static P) -> bool {
     ALL.takes.add();
     p.set_owner(None);
     true
+}
+
+/// For sysmon: lets `look` see the goroutine that runs on `m`, which stays where it is meanwhile. None if the M is
+/// in the runtime, or its goroutine in an announced blocking call.
+pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<R> {
+    let _takers = lock(&TAKERS);
+    let taken = m.gate.is_taken();
+    if !taken && !m.gate.shut() {
+        return None;
+    }
+    // The M wrote `current` before it left the gate, and cannot write it before it gets our lock.
+    let g = m
+        .current
+        .get()
+        .filter(|g| g.get().kind() == Kind::Goroutine);
+    let seen = g.map(look);
+    if !taken {
+        m.gate.forgo();
+    }
+    seen
 }

@@ -1,8 +1,10 @@
 //! A program that tests look at from outside: one case per argument.
 
-use std::{env, process::ExitCode, thread, time::Duration};
+use std::{env, hint, process::ExitCode, thread, time::Duration, time::Instant};
 
-use goroutines::{Config, JoinHandle, Metrics, blocking, chan, go, metrics, sleep, yield_now};
+use goroutines::{
+    Builder, Config, JoinHandle, Metrics, blocking, chan, go, metrics, sleep, yield_now,
+};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -14,6 +16,14 @@ fn main() -> ExitCode {
         "fewer-threads-than-ps" => (Config::new().max_threads(1), || ()),
         "no-threads" => (Config::new(), no_threads),
         "threads-end" => (Config::new().thread_idle(SHORT), threads_end),
+        "hogs" => (Config::new(), hogs),
+        "hog-hook" => (
+            Config::new().hog_after(SHORT).on_hog(|hog| {
+                println!("told: {hog}");
+                panic!("in the hook");
+            }),
+            hogs,
+        ),
         other => {
             eprintln!("watched: no case `{other}`");
             return ExitCode::from(2);
@@ -124,4 +134,35 @@ fn threads_end() {
         assert!(metrics().threads >= 1, "{:#?}", metrics());
     }
     println!("{} ended", metrics().threads_ended);
+}
+
+fn spin(time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        hint::spin_loop();
+    }
+}
+
+/// Three times a hog in one goroutine, and others that look like one.
+fn hogs() {
+    let hog = Builder::new().name("crunch".to_owned()).spawn(|| {
+        for _ in 0..2 {
+            spin(5 * SHORT);
+            yield_now();
+        }
+        // Without a CPU it is one as well.
+        thread::sleep(5 * SHORT);
+    });
+    let announced = go(|| blocking(|| spin(5 * SHORT)));
+    let talks = go(|| {
+        let end = Instant::now() + 5 * SHORT;
+        while Instant::now() < end {
+            spin(SHORT / 30);
+            drop(go(|| ()));
+        }
+    });
+    let parked = go(|| sleep(5 * SHORT));
+    hog.unwrap().join().unwrap();
+    join(vec![announced, talks, parked]);
+    println!("went on");
 }

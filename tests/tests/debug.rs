@@ -52,3 +52,37 @@ fn a_value_that_cannot_be_stops_the_start_and_is_named() {
         "{death:?}"
     );
 }
+
+#[test]
+fn hogs_are_named_once_each_time_and_nobody_else_is() {
+    // On a loaded machine a goroutine that calls every millisecond may be kept from it: try again then.
+    let death = (0..5)
+        .map(|_| watched("hogs", Some("hogs=60")))
+        .find(|death| death.stderr.lines().count() == 3)
+        .expect("three reports, of three hogs");
+    assert_eq!(death.stdout, "went on\n", "{death:?}");
+    for line in death.stderr.lines() {
+        let rest = line
+            .strip_prefix("goroutines: goroutine 1 [crunch] has been running for ")
+            .expect("a report");
+        let (time, rest) = rest.split_once(" ms ").expect("a time");
+        assert!(time.parse::<u64>().expect("a number") >= 60, "{line}");
+        assert_eq!(
+            rest,
+            "without a call into the runtime (spawned as watched::hogs::{{closure}})"
+        );
+    }
+}
+
+#[test]
+fn the_hook_hears_of_hogs_and_the_monitor_survives_its_panic() {
+    let death = watched("hog-hook", None);
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let told = death
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("told: "));
+    assert_eq!(told.count(), 3, "{death:?}");
+    assert!(death.stderr.contains("in the hook"), "{death:?}");
+    assert!(!death.stderr.contains("has been running"), "{death:?}");
+}

@@ -1,0 +1,186 @@
+//! The watchdog: goroutines that run for long without a call into the runtime are told of, once each time.
+//!
+//! Such a goroutine does no harm to others, which get its P; but it keeps a thread, and often nobody meant it to.
+//!
+//! ```text
+//! sysmon                                              M
+//! H1 the round of a P stands still: set WATCHED       (its goroutine computes)
+//!    in the gate of its M                             H2 enters the runtime: the gate is alerted, and the slow
+//! H3 the bit is gone: forget it                          path clears the bit
+//! H4 the bit stands for the given time: shut the gate,
+//!    look who runs there, open it; report
+//! ```
+//!
+//! Watching costs the M nothing but one slow entry at H2, and nothing at all where nobody asked for it. The P may
+//! be taken away between H1 and H4; the M is watched, not the P. An M that gets a P after it has slept clears the
+//! bit as well, so that no time is counted in which nothing ran. Announced blocking calls are not reported: the
+//! goroutine's kind tells.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+    time::Duration,
+};
+
+use crate::{g::GRef, m::M, os::clock::NEVER, p::P, sched::Sched, taking};
+
+/// A goroutine that has run for long without a call into the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HogReport {
+    /// Its number.
+    pub goroutine: u64,
+    /// Its name.
+    pub name: Option<String>,
+    /// The type of the closure that it was spawned as.
+    pub spawned_as: &'static str,
+    /// For how long, at least.
+    pub running: Duration,
+}
+
+impl fmt::Display for HogReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "goroutine {} ", self.goroutine)?;
+        if let Some(name) = &self.name {
+            write!(f, "[{name}] ")?;
+        }
+        write!(
+            f,
+            "has been running for {} ms without a call into the runtime (spawned as {})",
+            self.running.as_millis(),
+            self.spawned_as
+        )
+    }
+}
+
+/// Who hears of hogs, and of which.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HogRule {
+    pub(crate) after: Duration,
+    pub(crate) hook: Option<fn(&HogReport)>,
+    /// Does a line go to stderr?
+    pub(crate) print: bool,
+}
+
+pub(crate) struct Hogs {
+    rule: HogRule,
+    /// The round of each P at the last look.
+    rounds: Vec<u64>,
+    watched: Vec<Watch>,
+}
+
+struct Watch {
+    m: &'static M,
+    since: u64,
+    reported: bool,
+}
+
+impl Hogs {
+    pub(crate) fn new(rule: HogRule) -> Hogs {
+        Hogs {
+            rule,
+            rounds: Vec::new(),
+            watched: Vec::new(),
+        }
+    }
+
+    fn after(&self) -> u64 {
+        self.rule.after.as_nanos() as u64
+    }
+
+    /// When a goroutine that is watched would have to be reported.
+    pub(crate) fn due(&self) -> u64 {
+        let open = self.watched.iter().filter(|watch| !watch.reported);
+        open.map(|watch| watch.since + self.after())
+            .min()
+            .unwrap_or(NEVER)
+    }
+
+    /// H1, H3 and H4 for everybody.
+    pub(crate) fn look(&mut self, sched: &Sched, now: u64) {
+        let after = self.after();
+        let rule = self.rule;
+        // H3.
+        self.watched.retain_mut(|watch| {
+            if !watch.m.gate.is_watched() {
+                return false;
+            }
+            if watch.reported || now < watch.since + after {
+                return true;
+            }
+            watch.reported = true;
+            // H4.
+            let report = taking::inspect(watch.m, |g| report(g, now - watch.since));
+            match &report {
+                Some(report) => tell(&rule, report),
+                None => watch.m.gate.unwatch(),
+            }
+            report.is_some()
+        });
+        self.rounds.resize(sched.ps.len(), 0);
+        for (p, round) in sched.ps.iter().zip(&mut self.rounds) {
+            let stands = p.tick() == *round;
+            *round = p.tick();
+            if stands {
+                watch(&mut self.watched, p, now);
+            }
+        }
+    }
+}
+
+/// H1.
+fn watch(watched: &mut Vec<Watch>, p: &P, now: u64) {
+    if let Some(m) = p.owner()
+        && !watched.iter().any(|watch| ptr::eq(watch.m, m))
+    {
+        m.gate.watch();
+        watched.push(Watch {
+            m,
+            since: now,
+            reported: false,
+        });
+    }
+}
+
+/// `g` runs, and stays where it is while this looks.
+fn report(g: GRef, nanoseconds: u64) -> HogReport {
+    // SAFETY: the name is set before the goroutine runs and dropped after its end.
+    let name = unsafe { (*g.get().name.get()).as_deref() };
+    HogReport {
+        goroutine: g.id(),
+        name: name.map(str::to_owned),
+        spawned_as: g.get().entry.get().map_or("?", |entry| (entry.name)()),
+        running: Duration::from_nanos(nanoseconds),
+    }
+}
+
+fn tell(rule: &HogRule, report: &HogReport) {
+    if rule.print {
+        eprintln!("goroutines: {report}");
+    }
+    if let Some(hook) = rule.hook {
+        // Its panic has been printed; the monitor goes on.
+        let _ = catch_unwind(AssertUnwindSafe(|| hook(report)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_who_and_for_how_long() {
+        let mut report = HogReport {
+            goroutine: 17,
+            name: Some("crunch".to_owned()),
+            spawned_as: "app::main::{{closure}}",
+            running: Duration::from_micros(120_999),
+        };
+        let end = "has been running for 120 ms without a call into the runtime (spawned as \
+                   app::main::{{closure}})";
+        assert_eq!(report.to_string(), format!("goroutine 17 [crunch] {end}"));
+        report.name = None;
+        assert_eq!(report.to_string(), format!("goroutine 17 {end}"));
+    }
+}
