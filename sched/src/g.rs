@@ -26,7 +26,7 @@ use crate::{
     parker::Parker,
     payload::Entry,
     segment::Segments,
-    shrink::Shrinking,
+    shrinking::Shrinking,
     status::{Status, StatusCell},
     switch::Context,
 };

@@ -83,11 +83,11 @@ mod sched;
 mod segment;
 #[cfg(not(loom))]
 mod shrink;
+mod shrinking;
 #[cfg(not(loom))]
 mod site;
 #[cfg(not(loom))]
 mod size;
-#[cfg(not(loom))]
 mod status;
 #[cfg(not(loom))]
 mod switch;

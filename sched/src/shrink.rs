@@ -31,11 +31,13 @@
 //! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
 //! On kernels without `membarrier` nothing shrinks.
+//!
+//! The word, and its side of the protocol, is in shrinking.rs.
 
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicU8, AtomicU32, Ordering, fence},
+        atomic::{AtomicU32, Ordering, fence},
     },
     thread,
     time::Duration,
@@ -48,75 +50,11 @@ use crate::{
     os::{futex::Futex, membarrier},
     sched::{self, Sched},
     status::Status,
-    sync::{lock, spin_loop},
+    sync::lock,
 };
 
 /// How many goroutines share a barrier; the last of them may have to wait for the others.
 const BATCH: usize = 32;
-
-/// Nobody works on the stack.
-const FREE: u8 = 0;
-/// The shrinker would like to, if the goroutine stays parked.
-const WANTED: u8 = 1;
-/// It does.
-const BUSY: u8 = 2;
-
-/// The word of a G.
-pub(crate) struct Shrinking(AtomicU8);
-
-impl Shrinking {
-    pub(crate) const fn new() -> Shrinking {
-        Shrinking(AtomicU8::new(FREE))
-    }
-
-    /// R2: before the goroutine runs, after its status says so.
-    #[inline(always)]
-    pub(crate) fn settle(&self) {
-        // The order of R1 and R2 for this thread; S3 makes it one for the shrinker.
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        // Relaxed: partner is S2, by way of S3.
-        if self.0.load(Ordering::Relaxed) != FREE {
-            self.settle_slow();
-        }
-    }
-
-    #[cold]
-    fn settle_slow(&self) {
-        loop {
-            // Relaxed (both): against S5, on one word. On success nothing was done to the stack.
-            let withdrawn = self.0.compare_exchange(
-                WANTED,
-                FREE,
-                Ordering::Relaxed,
-                // Acquire: partner is S7, after which the stack may be used.
-                Ordering::Acquire,
-            );
-            match withdrawn {
-                Ok(_) | Err(FREE) => return,
-                Err(_) => (0..100).for_each(|_| spin_loop()),
-            }
-            thread::yield_now();
-        }
-    }
-
-    /// S2. Relaxed: S3 follows.
-    fn want(&self) {
-        self.0.store(WANTED, Ordering::Relaxed);
-    }
-
-    /// S5. Relaxed: nothing was written that the other side of the race would have to see.
-    fn begin(&self) -> bool {
-        self.0
-            .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// S7, and the end of an attempt that S4 gave up.
-    fn end(&self) {
-        // Release: partner is the Acquire in `settle_slow`.
-        self.0.store(FREE, Ordering::Release);
-    }
-}
 
 /// All goroutines there are, and the thread that shrinks them.
 pub(crate) struct Shrinker {
@@ -252,50 +190,7 @@ fn shrink(batch: &mut Vec<&'static G>) {
                 unsafe { stack.trim(g.own_sp()) };
             }
             g.status.change(Status::Marked, Status::Shrunk);
-            g.shrinking.end();
-        } else {
-            g.shrinking.end();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-
-    #[test]
-    fn a_goroutine_that_goes_on_first_keeps_its_stack() {
-        let word = Shrinking::new();
-        assert!(!word.begin(), "nobody wanted it");
-        word.want();
-        word.settle();
-        assert!(!word.begin());
-        word.want();
-        assert!(word.begin());
-        word.end();
-        word.settle();
-    }
-
-    #[test]
-    fn a_goroutine_waits_while_its_stack_is_worked_on() {
-        for _ in 0..200 {
-            let word = Shrinking::new();
-            let done = AtomicBool::new(false);
-            word.want();
-            assert!(word.begin());
-            thread::scope(|scope| {
-                let waiter = scope.spawn(|| {
-                    word.settle();
-                    // Relaxed: settle's Acquire, partner of `end`, orders it.
-                    assert!(done.load(Ordering::Relaxed), "it did not wait");
-                });
-                thread::yield_now();
-                done.store(true, Ordering::Relaxed); // Relaxed: as above.
-                word.end();
-                waiter.join().unwrap();
-            });
-        }
+        g.shrinking.end();
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Status {
 pub(crate) struct StatusCell(AtomicU8);
 
 impl StatusCell {
-    pub(crate) const fn new(status: Status) -> StatusCell {
+    pub(crate) fn new(status: Status) -> StatusCell {
         StatusCell(AtomicU8::new(status as u8))
     }
 

@@ -9,6 +9,7 @@ mod idle;
 mod lending;
 mod park;
 mod ring;
+mod shrinking;
 
 /// Runs `model` in every interleaving with at most `preemptions` preemptions per thread schedule.
 fn explore(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
