@@ -3,7 +3,7 @@
 //!
 //! - *Too many*: a program whose goroutines block more than [`Config::max_threads`](crate::Config::max_threads)
 //!   threads at once has a mistake, and dies of it, before the machine does.
-//! - *Refused*: the system has no thread for us. The P that needs one is put to rest with what it has in a place
+//! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest with what it has in a place
 //!   where others find it ([`Sched::shelve`]), and whoever held it goes on. No thread is asked for in the next
 //!   [`RETRY`]; after that sysmon asks again for as long as there is work and an idle P.
 //! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. Not if there are
@@ -106,6 +106,20 @@ impl Sched {
         }
     }
 
+    /// A thread that has started cannot go on: there is no memory for what it needs.
+    #[cold]
+    fn give_up_thread(&'static self, p: &'static P, as_spinner: bool) {
+        ALL.threads_ended.add();
+        ALL.threads_failed.add();
+        self.idle.remove_m();
+        // Relaxed: as in `start_thread`.
+        self.threads.refused.store(now(), Ordering::Relaxed);
+        if as_spinner {
+            self.idle.stop_spinning();
+        }
+        self.shelve(p);
+    }
+
     /// Puts `p`, for which there is no M, to rest: what is in it can be found by every M that looks for work.
     pub(crate) fn shelve(&'static self, p: &'static P) {
         // Thieves take `runnext` last, and an M that goes to sleep does not look at it at all.
@@ -136,11 +150,9 @@ impl Sched {
 fn live(p: &'static P, as_spinner: bool) {
     // The first thread may be here before `start` has published the scheduler.
     let sched = sched::wait();
-    let _signal_stack = match SignalStack::install() {
-        Ok(stack) => stack,
-        Err(error) => fatal::fatal(format_args!(
-            "no memory for the signal stack of a scheduler thread: {error}"
-        )),
+    // As good as refused.
+    let Ok(_signal_stack) = SignalStack::install() else {
+        return sched.give_up_thread(p, as_spinner);
     };
     let m = sched.threads.new_m();
     m.adopt_thread();
