@@ -28,6 +28,10 @@ impl Config {
 
     /// How many goroutines run at the same time, 1 to 4096. The environment variable `GOMAXPROCS`
     /// wins over it.
+    ///
+    /// If nobody says otherwise: as many as the CPUs that the process's affinity allows and the CPU quota pays
+    /// for, rounded up. The quota is the tightest of the process's control group and all groups above it,
+    /// version 1 and 2. [`gomaxprocs`](crate::gomaxprocs) tells the number.
     pub fn procs(self, procs: usize) -> Config {
         Config(self.0.procs(procs))
     }

@@ -41,4 +41,4 @@ pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
 pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
-pub use metrics::metrics;
+pub use metrics::{gomaxprocs, metrics};

@@ -91,4 +91,5 @@ fn threads_wait_for_a_group() {
 #[test]
 fn metrics_are_all_zero() {
     assert_eq!(goroutines::metrics(), goroutines::Metrics::default());
+    assert_eq!(goroutines::gomaxprocs(), 0);
 }

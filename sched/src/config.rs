@@ -1,10 +1,11 @@
 //! What a start can be told, and how it can fail.
 
-use std::{env, error, fmt, io, num::NonZeroUsize, thread, time::Duration};
+use std::{env, error, fmt, io, time::Duration};
 
 use goroutines_stack::{Class, SizeError};
 
 use crate::{
+    cpus,
     debug::Debug,
     hogs::{HogReport, HogRule},
     size,
@@ -138,7 +139,8 @@ impl Config {
     }
 
     /// The number of Ps: how many goroutines run at the same time. The environment variable
-    /// `GOMAXPROCS` wins over it.
+    /// `GOMAXPROCS` wins over it. If nobody says otherwise: as many as the CPUs that the process's affinity
+    /// allows and the CPU quota of its control groups pays for, rounded up.
     #[must_use]
     pub fn procs(mut self, procs: usize) -> Config {
         self.procs = Some(procs);
@@ -225,7 +227,7 @@ impl Config {
             Some(value) => parse_procs(&value.to_string_lossy())?,
             None => self
                 .procs
-                .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get)),
+                .unwrap_or_else(|| cpus::available().min(MAX_PROCS)),
         };
         let stack_idle = match env::var_os("GOROUTINE_STACK_IDLE") {
             Some(value) => parse_idle(&value.to_string_lossy())?,

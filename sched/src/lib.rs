@@ -42,6 +42,8 @@ mod copying;
 #[cfg(not(loom))]
 mod counters;
 #[cfg(not(loom))]
+mod cpus;
+#[cfg(not(loom))]
 mod debug;
 mod episode;
 #[cfg(not(loom))]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Metrics, blocking, chan, go, metrics, yield_now};
+use goroutines::{Metrics, blocking, chan, go, gomaxprocs, metrics, yield_now};
 use goroutines_tests::start;
 
 /// Starts the runtime; one test at a time, because the numbers are the process's.
@@ -119,7 +119,7 @@ fn a_blocking_call_shows_as_a_retaken_p_and_a_thread() {
 fn the_shape_of_the_process_is_told() {
     let _alone = alone();
     let now = until(|m| m.idle_procs == 2);
-    assert_eq!((now.gomaxprocs, now.procs.len()), (2, 2));
+    assert_eq!((now.gomaxprocs, now.procs.len(), gomaxprocs()), (2, 2, 2));
     assert!(now.monitor_looks > 0);
 }
 
