@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines_stack::SignalStack;
+use goroutines_stack::{SignalStack, has_room_for_thread};
 
 use crate::{
     counters::ALL,
@@ -88,9 +88,13 @@ impl Sched {
         if self.idle.add_m() > threads.max {
             too_many(threads.max);
         }
-        let started = thread::Builder::new()
-            .name("goroutines-m".to_owned())
-            .spawn(move || live(p, as_spinner));
+        let started = if has_room_for_thread() {
+            thread::Builder::new()
+                .name("goroutines-m".to_owned())
+                .spawn(move || live(p, as_spinner))
+        } else {
+            Err(io::ErrorKind::OutOfMemory.into())
+        };
         match started {
             Ok(_detached) => {
                 ALL.threads_started.add();

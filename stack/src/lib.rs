@@ -80,7 +80,7 @@ pub use grow::growth_faults;
 pub use guard::has_steps;
 pub use idle::give_back_idle;
 pub use image::{Image, image_growths};
-pub use map::assume_watched;
+pub use map::{assume_watched, has_room_for_thread};
 pub use signal::{Hooks, install};
 pub use sigstack::SignalStack;
 pub use slab::Slab;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
+use crate::guard;
+
 /// The kernel's page size in bytes.
 #[inline]
 pub(crate) fn page_size() -> usize {
@@ -78,6 +80,29 @@ pub(crate) fn is_watched() -> bool {
 /// One anonymous, private, not reserved mapping, unmapped on drop.
 pub(crate) fn anonymous(len: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(len).no_reserve_swap().map_anon()
+}
+
+/// Memory areas that a new thread may need: its stack, its signal stacks with their guards, what the allocator makes for it.
+const AREAS_OF_A_THREAD: usize = 24;
+
+/// Whether the process may have as many more memory areas as a new thread needs. Always so where guards are no areas:
+/// then a process does not come near the limit by itself.
+///
+/// A thread that is started too near to the limit cannot be refused any more: std ends the process.
+pub fn has_room_for_thread() -> bool {
+    if guard::flavour() != Some(guard::Flavour::Mprotect) {
+        return true;
+    }
+    let page = page_size();
+    let Ok(mut probe) = anonymous(AREAS_OF_A_THREAD * page) else {
+        return false;
+    };
+    let start = probe.as_mut_ptr();
+    (0..AREAS_OF_A_THREAD).step_by(2).all(|i| {
+        let place = start.wrapping_add(i * page);
+        // SAFETY: the page is one of `probe`, which nobody uses.
+        unsafe { libc::mprotect(place.cast(), page, libc::PROT_NONE) == 0 }
+    })
 }
 
 #[cfg(test)]
