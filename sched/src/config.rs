@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) max_threads: usize,
     /// None: threads stay.
     pub(crate) thread_idle: Option<Duration>,
+    /// Does migrate.rs look through goroutines that change threads?
+    pub(crate) migration_check: bool,
+    /// Shall goroutines change threads as often as they can?
+    pub(crate) force_migration: bool,
 }
 
 /// How long a goroutine stays parked before its stack shrinks, where nobody says otherwise.
@@ -71,6 +75,8 @@ pub enum StartError {
     GoroutineStackIdle(String),
     /// An item of the environment variable `GODEBUG` is known, and its value is no number of milliseconds.
     Godebug(String),
+    /// The environment variable of this name is neither `on` (`1`) nor `off` (`0`).
+    Switch(&'static str, String),
     /// The operating system refused something: what, and why.
     Os(&'static str, io::Error),
 }
@@ -114,6 +120,11 @@ impl fmt::Display for StartError {
                 f,
                 "goroutines::start: GODEBUG has `{item}`, whose value is not a number of milliseconds up to \
                  86400000; set it to one, or to 0 for off, or leave it out"
+            ),
+            StartError::Switch(name, value) => write!(
+                f,
+                "goroutines::start: {name} is `{value}`, which is neither `on` nor `off`; set it to one \
+                 of them, or unset it"
             ),
             StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
         }
@@ -247,7 +258,26 @@ impl Config {
             max_threads,
             thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
                 .filter(|time| !time.is_zero()),
+            migration_check: switch("GOROUTINE_MIGRATION_CHECK")?.unwrap_or(true),
+            force_migration: switch("GOROUTINE_FORCE_MIGRATION")?.unwrap_or(false),
         })
+    }
+}
+
+/// The environment variable `name`, if it is set.
+fn switch(name: &'static str) -> Result<Option<bool>, StartError> {
+    match env::var_os(name) {
+        Some(value) => parse_switch(name, &value.to_string_lossy()).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Yes or no; empty counts as neither.
+fn parse_switch(name: &'static str, value: &str) -> Result<bool, StartError> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "on" | "1" => Ok(true),
+        "off" | "0" => Ok(false),
+        _ => Err(StartError::Switch(name, value.to_owned())),
     }
 }
 
@@ -320,6 +350,21 @@ mod tests {
                 "{error}"
             );
             assert!(error.contains("off"), "{error}");
+        }
+    }
+
+    #[test]
+    fn switches_are_on_or_off() {
+        for (value, on) in [("on", true), ("1", true), (" Off ", false), ("0", false)] {
+            assert_eq!(parse_switch("GOROUTINE_X", value).unwrap(), on);
+        }
+        for bad in ["", "yes", "2"] {
+            let error = parse_switch("GOROUTINE_X", bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("GOROUTINE_X is `{bad}`")),
+                "{error}"
+            );
+            assert!(error.contains("`off`"), "{error}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! every round:      timers that are due
+//! every round:      now and then a goroutine that only this M may run (bound.rs)
 //! every 61st round: the global queue, then the local ring before `runnext`
 //! otherwise:        runnext - local ring - global queue - (network poller) - steal - spin - sleep
 //! ```
@@ -17,8 +18,10 @@ use crate::{
     g::GRef,
     idle::{Retire, Rise},
     m::M,
+    migrate,
     os::clock::{NEVER, now},
     p::P,
+    pin,
     sched::{self, Sched},
     status::Status,
     switch::{current_m, prefetch_g, prefetch_stack},
@@ -45,6 +48,11 @@ const PAUSES: u32 = 16;
 pub(crate) fn next(m: &'static M) -> Option<GRef> {
     let sched = sched::own();
     let word = loop {
+        if m.bound.calls()
+            && let Some(g) = pin::attend(m)
+        {
+            break g.to_word();
+        }
         let Some(p) = m.p() else {
             // Its P was taken while it was in a blocking call, and its goroutine is queued.
             sched.idle.rest_m(m.id());
@@ -106,7 +114,9 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         }
         return Some(word);
     }
-    sched.take_batch(p)
+    sched
+        .take_batch(p)
+        .or_else(|| m.bound.pop().map(GRef::to_word))
 }
 
 /// Fetches what the next rounds will touch while this one runs: with many goroutines each of them is
@@ -140,7 +150,7 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
     }
     if m.spinning.get() {
         ALL.spins.add();
-        if let Some(word) = spin(sched, p) {
+        if let Some(word) = spin(sched, m, p) {
             return Some(word);
         }
     }
@@ -152,6 +162,10 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
 /// After `rest`: I4 to I6. False if the thread shall end.
 #[cold]
 fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
+    if m.bound.any() {
+        migrate::rise(m); // H2 of bound.rs
+        return true;
+    }
     // I4: with the fence behind us, once more.
     if sched.any_work() || sched.earliest_timer() <= now() {
         match sched.idle.rise(m.id()) {
@@ -181,7 +195,7 @@ fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
 }
 
 /// Becomes the owner of `p`, an id from the idle lists.
-fn take(m: &'static M, p: usize) {
+pub(crate) fn take(m: &'static M, p: usize) {
     sysmon::note_busy();
     m.gate.unwatch();
     // SAFETY: ids in the idle lists are Ps'.
@@ -211,6 +225,10 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
         if m.parker.wait(remaining) {
             m.accept();
             return true;
+        }
+        if !keeper && migrate::is_home(m) {
+            end = NEVER;
+            continue;
         }
         if !keeper {
             match sched.idle.retire(m.id()) {
@@ -258,7 +276,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
 
 /// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
 /// whose tick has stood still all the while.
-fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
+fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     let ticks: Vec<u64> = sched.ps.iter().map(P::tick).collect();
     let end = now() + SPIN.as_nanos() as u64;
     while now() < end {
@@ -270,6 +288,9 @@ fn spin(sched: &'static Sched, p: &'static P) -> Option<usize> {
         }
         if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p)) {
             return Some(word);
+        }
+        if m.bound.any() {
+            return m.bound.pop().map(GRef::to_word);
         }
     }
     let stuck = |i: &usize| sched.ps[*i].tick() == ticks[*i] && !std::ptr::eq(&sched.ps[*i], p);

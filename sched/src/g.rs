@@ -12,6 +12,7 @@
 
 use std::{
     cell::{Cell, UnsafeCell},
+    ffi::c_int,
     fmt,
     mem::MaybeUninit,
     ptr::NonNull,
@@ -63,6 +64,10 @@ pub(crate) struct G {
     pub(crate) status: StatusCell,
     /// Does somebody work on its stack while it is parked (see shrink.rs)?
     pub(crate) shrinking: Shrinking,
+    /// `errno` as it was when it left its thread.
+    pub(crate) errno: Cell<c_int>,
+    /// The M that ran it last, as [`M::mark`](crate::m::M::mark) says it; 0 before its first run.
+    last: AtomicUsize,
     // What spawn, join and the end touch.
     pub(crate) join: JoinWord,
     pub(crate) entry: Cell<Option<&'static Entry>>,
@@ -70,6 +75,8 @@ pub(crate) struct G {
     pub(crate) id: Cell<u64>,
     pub(crate) name: UnsafeCell<Option<Box<str>>>,
     pub(crate) parker: Parker,
+    /// Which M may run it (see pin.rs): 0 any one; bit 0: pinned; the rest counts locks.
+    pub(crate) bound: Cell<u32>,
     /// Where its live bytes wait while another goroutine has the window.
     pub(crate) image: UnsafeCell<Option<Image>>,
     /// Further stacks of a deep recursion (see grow.rs).
@@ -102,12 +109,15 @@ impl G {
                 Kind::Thread => Status::Running,
             }),
             shrinking: Shrinking::new(),
+            errno: Cell::new(0),
+            last: AtomicUsize::new(0),
             join: JoinWord::new(),
             entry: Cell::new(None),
             link: Cell::new(None),
             id: Cell::new(0),
             name: UnsafeCell::new(None),
             parker: Parker::new(),
+            bound: Cell::new(0),
             image: UnsafeCell::new(None),
             segments: Segments::new(),
             payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
@@ -123,6 +133,20 @@ impl G {
         } else {
             Kind::Thread
         }
+    }
+
+    /// See the field.
+    #[inline(always)]
+    pub(crate) fn last(&self) -> usize {
+        // Acquire: partner is `set_last`, before which that M's storage was looked at for the last time.
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Only who owns the G.
+    #[inline(always)]
+    pub(crate) fn set_last(&self, mark: usize) {
+        // Release: partner is the load in `last`, by an M that would end (migrate.rs).
+        self.last.store(mark, Ordering::Release);
     }
 
     pub(crate) fn set_kind(&self, kind: Kind) {

@@ -90,6 +90,18 @@ pub(crate) enum Rise {
     Stay,
 }
 
+/// What became of an M that somebody has work for which only that one can do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Summons {
+    /// It is not asleep, or somebody hands it a P already: it will look for itself.
+    Awake,
+    /// It is off the list and gets this P from the caller. Was it the keeper? Then there is none now.
+    Take { p: Id, was_keeper: bool },
+    /// It is off the list, and in line for a P: somebody will hand it one.
+    Hungry,
+}
+
 /// What becomes of an M that has been asleep for long.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -224,6 +236,21 @@ impl Idle {
         Rise::Take(p)
     }
 
+    /// B2 to B4 of bound.rs, or H3 and H4 by `m` itself: the sleeping `m` must have a P.
+    pub(crate) fn summon(&self, m: Id) -> Summons {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Summons::Awake;
+        };
+        lists.ms.swap_remove(place);
+        let was_keeper = lists.keeper.is_some_and(|(keeper, _)| keeper == m);
+        lists.dismiss_keeper(m);
+        match self.take_p_or_line_up(&mut lists, m) {
+            Some(p) => Summons::Take { p, was_keeper },
+            None => Summons::Hungry,
+        }
+    }
+
     /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
     /// before that. True if `m` must sleep only until then.
     pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
@@ -243,8 +270,11 @@ impl Idle {
     /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
     /// sleep until a P is handed over).
     pub(crate) fn take_p_or_starve(&self, m: Id) -> Option<Id> {
-        let mut lists = lock(&self.lists);
-        if let Some(p) = self.pop_p(&mut lists) {
+        self.take_p_or_line_up(&mut lock(&self.lists), m)
+    }
+
+    fn take_p_or_line_up(&self, lists: &mut Lists, m: Id) -> Option<Id> {
+        if let Some(p) = self.pop_p(lists) {
             return Some(p);
         }
         lists.hungry.push_back(m);

@@ -33,6 +33,7 @@
 mod alarms;
 #[cfg(not(loom))]
 mod block;
+mod bound;
 #[cfg(not(loom))]
 mod checkpoint;
 #[cfg(not(loom))]
@@ -68,6 +69,8 @@ mod m;
 #[cfg(not(loom))]
 mod metrics;
 #[cfg(not(loom))]
+mod migrate;
+#[cfg(not(loom))]
 mod os;
 #[cfg(not(loom))]
 mod p;
@@ -76,6 +79,8 @@ mod park;
 mod parker;
 #[cfg(not(loom))]
 mod payload;
+#[cfg(not(loom))]
+mod pin;
 mod queue;
 #[cfg(not(loom))]
 mod run;
@@ -127,7 +132,9 @@ pub use {
     grow::{has_stack, on_segment},
     hogs::HogReport,
     metrics::{Metrics, ProcMetrics, metrics},
+    migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
+    pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     sched::{procs, rounds, start},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},

@@ -5,12 +5,15 @@
 //! thread (see thread.rs), so that "who am I" has one answer for everybody.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, UnsafeCell},
+    ffi::c_int,
     ptr,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use crate::{g::GRef, gate::Gate, p::P, parker::Parker, switch::Context};
+use crate::{
+    bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker, switch::Context,
+};
 
 #[repr(align(128))]
 pub(crate) struct M {
@@ -32,14 +35,26 @@ pub(crate) struct M {
     pub(crate) g0_bounds: crate::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
     cpu_clock: Cell<libc::clockid_t>,
+    /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
+    errno: Cell<*mut c_int>,
+    /// What it leaves in the address in [`M::mark`].
+    tag: usize,
+    /// Its thread's thread-local storage.
+    tls: UnsafeCell<Tls>,
+    /// Goroutines that only this M may run.
+    pub(crate) bound: Bound,
+    /// Shall one of those go before the queue of the P?
+    pub(crate) bound_first: Cell<bool>,
+    /// How many of those are locked to it.
+    pub(crate) lockers: Cell<u32>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
     handed: AtomicUsize,
 }
 
-// SAFETY: the cells are touched by the M's own thread only, but for `cpu_clock`, which is set before the
-// M gets a P for the first time and so before others look; `parker` and `handed` are Sync.
+// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only, but for `cpu_clock`, which is set
+// before the M gets a P for the first time and so before others look; `tls` changes as `settle` says; the others are Sync.
 unsafe impl Sync for M {}
 
 impl M {
@@ -55,6 +70,12 @@ impl M {
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),
             cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
+            errno: Cell::new(ptr::dangling_mut()),
+            tag: migrate::tag(),
+            tls: UnsafeCell::new(Tls::none()),
+            bound: Bound::new(),
+            bound_first: Cell::new(false),
+            lockers: Cell::new(0),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }
@@ -114,6 +135,45 @@ impl M {
     /// This M in the lists of idle.rs.
     pub(crate) fn id(&'static self) -> usize {
         ptr::from_ref(self) as usize
+    }
+
+    /// What a G remembers of the M that runs it: its id, or, where goroutines are forced to migrate, its id
+    /// with a tag in the low bits (see migrate.rs).
+    #[inline(always)]
+    pub(crate) fn mark(&'static self) -> usize {
+        self.id() | self.tag
+    }
+
+    /// The calling thread, which will run goroutines, is this M's from here on.
+    ///
+    /// # Safety
+    ///
+    /// It is nobody's M, and no goroutine ran on it last.
+    pub(crate) unsafe fn settle(&self) {
+        // SAFETY: answers with an address, which is valid as long as the thread.
+        self.errno.set(unsafe { libc::__errno_location() });
+        // SAFETY: nobody looks at it: others do for goroutines that ran here last.
+        unsafe { *self.tls.get() = migrate::storage() };
+    }
+
+    /// Its thread's thread-local storage; for those who have a goroutine that ran here last.
+    pub(crate) fn tls(&self) -> &Tls {
+        // SAFETY: it changes only in `settle`, when there are no such goroutines.
+        unsafe { &*self.tls.get() }
+    }
+
+    /// Gives the thread the `errno` of the goroutine that it is about to run; only on g0.
+    #[inline(always)]
+    pub(crate) fn set_errno(&self, errno: c_int) {
+        // SAFETY: g0 runs goroutines, so this is one of the scheduler's Ms, and its own thread.
+        unsafe { self.errno.get().write(errno) };
+    }
+
+    /// The `errno` that the goroutine which has just left leaves behind; only on g0.
+    #[inline(always)]
+    pub(crate) fn errno(&self) -> c_int {
+        // SAFETY: as in `set_errno`.
+        unsafe { self.errno.get().read() }
     }
 
     /// # Safety

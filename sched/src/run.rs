@@ -9,10 +9,11 @@ use crate::{
     fatal, find,
     g::{End, G, GRef},
     m::M,
+    migrate,
     p::P,
     park::{park_with, ready},
     payload::Entry,
-    sched, site,
+    pin, sched, site,
     status::Status,
     switch::{self, Context},
     taking,
@@ -21,11 +22,19 @@ use crate::{
 /// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
 pub(crate) fn schedule(m: &'static M) {
     while let Some(g) = find::next(m) {
+        let last = g.get().last();
+        let moves = last != m.id() && last != 0;
+        if moves && migrate::refuse(m, g) {
+            continue; // the M that may run it does
+        }
         let window = g.get().window.get();
         if let Some(window) = window
             && !window.enter(g)
         {
             continue; // in line: who is inside makes it ready
+        }
+        if moves && migrate::send_back(m, g) {
+            continue; // it must not leave its M now
         }
         if g.get().ctx.get().is_null() {
             first_run(m, g);
@@ -45,10 +54,13 @@ fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().status.set(Status::Running);
+        g.get().set_last(m.mark());
         g.get().shrinking.settle();
+        m.set_errno(g.get().errno.get());
         // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
+        g.get().errno.set(m.errno());
         m.current.set(None);
         g.get().status.set_waiting();
         let stays = g.get().pinned.get();
@@ -118,6 +130,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
     // A pin that was forgotten ends with its goroutine.
     g.get().pinned.set(false);
     g.get().segments.end();
+    pin::unlock_all(g);
     if !g.get().join.is_detached() {
         leave_result(g);
         // Back here only if the handle was dropped in the last moment.
@@ -149,12 +162,15 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     // SAFETY: `g` has left its stack and nobody else knows that yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
+    g.set_last(0);
+    let bound = g.bound.replace(0);
     let entry = g.entry.get();
     let window = g.window.take();
     let image = window.and_then(|window| window.forget(g));
     let end = g.join.finish();
     if let End::Detached = end {
         g.ctx.set(ctx);
+        g.bound.set(bound);
         g.window.set(window);
         window.inspect(|window| window.remember(g));
         // SAFETY: no handle, so the G is still ours.
@@ -174,6 +190,8 @@ fn leave_nothing(g: GRef) -> ! {
         let stack = unsafe { (*g.get().stack.get()).take() };
         give_back(m, stack, g.get().entry.get());
         g.get().ctx.set(Context::NULL);
+        g.get().set_last(0);
+        g.get().bound.set(0);
         drop(
             g.get()
                 .window

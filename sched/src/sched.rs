@@ -22,6 +22,7 @@ use crate::{
     hogs::HogRule,
     idle::Idle,
     m::M,
+    migrate,
     os::clock::NEVER,
     p::P,
     shrink::Shrinker,
@@ -82,6 +83,7 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     let settings = config.resolve()?;
     faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
     taking::prepare();
+    migrate::prepare(&settings);
     let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
     sched.init_idle();
     let first = sched.idle.claim_wake();
@@ -142,6 +144,8 @@ impl Sched {
             hogs,
             max_threads,
             thread_idle,
+            migration_check: _,
+            force_migration: _,
         } = *settings;
         Sched {
             ps: (0..procs).map(|number| P::new(number, procs)).collect(),

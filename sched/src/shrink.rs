@@ -90,6 +90,11 @@ impl Shrinker {
         all.len()
     }
 
+    /// Is there a goroutine, dead ones included, for which `is_it` says yes?
+    pub(crate) fn any(&self, is_it: impl Fn(&G) -> bool) -> bool {
+        lock(&self.all).iter().copied().flatten().any(is_it)
+    }
+
     /// An M has nothing to do, or gets up again: the thread shall be there.
     #[inline]
     pub(crate) fn rouse(&self) {

@@ -246,7 +246,11 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     let cpu = Some((m.id(), m.cpu_time()));
     // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
     let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
-    if p.timers.next() > time && !p.has_work() && !sched.any_injected() {
+    if p.timers.next() > time
+        && !p.has_work()
+        && !sched.any_injected()
+        && !sched.idle.someone_starves()
+    {
         if blocked && time - seen.since >= UNUSED && taking::take(p) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
             give(sched, p, p.timers.next() != NEVER);

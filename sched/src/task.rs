@@ -13,7 +13,9 @@ use crate::{
     p::P,
     park::{current, park, park_with, running_goroutine},
     payload::{self, Outcome, entry_of},
-    run, sched, site,
+    run,
+    sched::{self, Sched},
+    site,
     status::Status,
     switch::current_m,
     taking,
@@ -54,6 +56,19 @@ where
         not_started();
     };
     let _inside = taking::enter_here();
+    let g = make(sched, options, entry_of::<F, T>(), f)?;
+    find::ready_tail(g);
+    Ok(Task::of(g))
+}
+
+/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate.
+#[inline(always)]
+pub(crate) fn make<F>(
+    sched: &'static Sched,
+    options: Options,
+    entry: &'static payload::Entry,
+    f: F,
+) -> io::Result<GRef> {
     let p = current_m().and_then(M::p);
     let g = sched.new_g(p)?;
     let desc = g.get();
@@ -64,9 +79,9 @@ where
         copied,
     } = &options;
     if class.is_some() || start.is_some() || *copied || name.is_some() {
-        apply(g, p, options, entry_of::<F, T>())?;
+        apply(g, p, options, entry)?;
     }
-    desc.entry.set(Some(entry_of::<F, T>()));
+    desc.entry.set(Some(entry));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
     unsafe { payload::put(g, f) };
     desc.join.reset();
@@ -75,11 +90,7 @@ where
         Some(p) => p.counters.spawned.add_own(1),
         None => ALL.spawned.add(),
     }
-    find::ready_tail(g);
-    Ok(Task {
-        g,
-        _result: PhantomData,
-    })
+    Ok(g)
 }
 
 /// What is not the default. A stack of another class is taken at once, because only the default
@@ -142,6 +153,15 @@ unsafe impl<T: Send> Send for Task<T> {}
 unsafe impl<T> Sync for Task<T> {}
 
 impl<T> Task<T> {
+    /// The handle of `g`, which has just been made and returns a `T`.
+    #[inline]
+    pub(crate) fn of(g: GRef) -> Task<T> {
+        Task {
+            g,
+            _result: PhantomData,
+        }
+    }
+
     /// Waits for the end of the goroutine and returns its result, or what it panicked with.
     ///
     /// # Parks

@@ -160,6 +160,8 @@ fn live(p: &'static P, as_spinner: bool) {
     };
     let m = sched.threads.new_m();
     m.adopt_thread();
+    // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
+    unsafe { m.settle() };
     m.set_p(p);
     m.spinning.set(as_spinner);
     set_current_m(Some(m));

@@ -3,6 +3,7 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p goroutines-sched --lib`. The models use
 //! the scheduler's own modules; only the limits are small (a ring has four slots).
 
+mod bound;
 mod gate;
 mod handover;
 mod idle;

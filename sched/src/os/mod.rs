@@ -1,5 +1,7 @@
-//! What the scheduler asks of the operating system: futexes, a clock, and fences for other threads.
+//! What the scheduler asks of the operating system: futexes, a clock, fences for other threads, and
+//! where a thread keeps what is its own.
 
 pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod membarrier;
+pub(crate) mod tls;

@@ -1,0 +1,231 @@
+//! Moving to another M, and what forbids it: the migration check.
+//!
+//! A goroutine goes on wherever there is a P. Code on it may hold an address of the old thread's thread-local
+//! storage all the same: a borrow of `LocalKey::with` across a park, or the thread pointer itself, which the
+//! compiler keeps in a register or a stack slot because to its mind a function stays on one thread. So before a
+//! goroutine runs on another M than the one it ran on last, all that is alive of it is looked through for words that
+//! point into the old M's storage: its stack from the saved registers up, and the segments of `grow`. If there is
+//! one, the goroutine is *sent back* (bound.rs), and that M runs it this time.
+//!
+//! A word that only looks like such an address, or lies in a slot that nobody will read again, costs a detour and
+//! nothing else. What the check does not see: what lies in boxes, values that belong to a thread without pointing
+//! into its storage (an `Rc` that a thread-local shares), and the storage of libraries that are loaded after the M
+//! has started.
+//!
+//! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
+//!
+//! On the same M it costs one comparison. It is off with `GOROUTINE_MIGRATION_CHECK=off`, which is for measuring and
+//! for the tests that show what it catches; and under tools that object to reading all of a stack.
+//!
+//! # Forced migration
+//!
+//! With `GOROUTINE_FORCE_MIGRATION=1` a goroutine goes to another M each time, where there is one that takes it, so
+//! that tests meet what production meets seldom. The M marks the goroutines that it has run with a tag in the low bits
+//! of its address: so the fast path takes none of them for its own, and the slow path counts down in the tag how often
+//! it has left the goroutine to others. At zero nobody else wanted it.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use crate::{
+    config::Settings,
+    find,
+    g::{G, GRef},
+    idle::Summons,
+    m::M,
+    os::tls::Tls,
+    p::P,
+    sched,
+    segment::top_of,
+    sysmon,
+};
+
+/// How often an M leaves a goroutine to others. Fits below an M's address, which is aligned to 128.
+const REFUSALS: usize = 127;
+
+const _: () = assert!(align_of::<M>() > REFUSALS);
+
+static CHECKED: AtomicBool = AtomicBool::new(true);
+static FORCED: AtomicBool = AtomicBool::new(false);
+
+static SCANNED: AtomicU64 = AtomicU64::new(0);
+static SENT_BACK: AtomicU64 = AtomicU64::new(0);
+
+/// How often goroutines changed threads: see [`migration_stats`].
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MigrationStats {
+    /// Goroutines that were about to run on another thread than before, and were looked through.
+    pub scanned: u64,
+    /// Those of them that pointed into the old thread's storage, and were sent back to it.
+    pub sent_back: u64,
+}
+
+/// What the migration check has done since the start of the process. Two separate readings: each is right, both
+/// together are not of one moment.
+pub fn migration_stats() -> MigrationStats {
+    // Relaxed (both): statistics.
+    MigrationStats {
+        scanned: SCANNED.load(Ordering::Relaxed),
+        sent_back: SENT_BACK.load(Ordering::Relaxed),
+    }
+}
+
+/// Before the first M is made.
+pub(crate) fn prepare(settings: &Settings) {
+    // Relaxed (both): published by the start of the threads.
+    CHECKED.store(settings.migration_check, Ordering::Relaxed);
+    FORCED.store(settings.force_migration, Ordering::Relaxed);
+}
+
+/// What an M adds to its address in [`M::mark`].
+pub(crate) fn tag() -> usize {
+    // Relaxed: see `prepare`.
+    match FORCED.load(Ordering::Relaxed) {
+        true => REFUSALS,
+        false => 0,
+    }
+}
+
+/// The storage of this thread, of which no goroutine may take an address with it.
+pub(crate) fn storage() -> Tls {
+    // Tools that know what each word of a stack is for do not like one that reads them all.
+    let watched = cfg!(any(feature = "asan", feature = "valgrind"));
+    // Relaxed: see `prepare`.
+    match CHECKED.load(Ordering::Relaxed) && !watched {
+        true => Tls::here(),
+        false => Tls::none(),
+    }
+}
+
+/// The M that ran `g` last, or that it is bound to.
+fn home(g: &G) -> &'static M {
+    // SAFETY: `last` is an M's id with a tag below it; the callers know that it is set.
+    unsafe { M::from_id(g.last() & !REFUSALS) }
+}
+
+/// `m` has taken `g`, which it did not run last, from a queue. True: another M will run it, and the caller must not
+/// touch it any more.
+#[cold]
+pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
+    let desc = g.get();
+    let home = home(desc);
+    let here = std::ptr::eq(home, m);
+    if desc.bound.get() != 0 {
+        desc.set_last(home.id());
+        if !here {
+            send_home(home, g);
+        }
+        return !here;
+    }
+    let sched = sched::own();
+    if !here || sched::procs() == 1 {
+        return false;
+    }
+    // Forced migration; at zero the next comparison finds that it is ours.
+    desc.set_last(desc.last() - 1);
+    sched.inject(g.to_word());
+    if sched.idle.should_wake() {
+        sched.wake();
+    }
+    thread::yield_now();
+    true
+}
+
+/// `m` is about to run `g`, which is in its window if it shares one, and which another M ran last. True: it was sent
+/// back to that one, and the caller must not touch it any more.
+#[cold]
+pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
+    let desc = g.get();
+    let home = home(desc);
+    if std::ptr::eq(home, m) {
+        return false;
+    }
+    // Relaxed: a statistic.
+    SCANNED.fetch_add(1, Ordering::Relaxed);
+    if !points_into(home.tls(), desc) {
+        return false;
+    }
+    // Relaxed: as above.
+    SENT_BACK.fetch_add(1, Ordering::Relaxed);
+    desc.set_last(home.id());
+    if let Some(window) = desc.window.get()
+        && !desc.pinned.get()
+    {
+        window.leave();
+    }
+    send_home(home, g);
+    true
+}
+
+/// Does anything that is alive of `g`, which is off its stack and ours, point into `tls`?
+fn points_into(tls: &Tls, g: &G) -> bool {
+    let mut low = g.ctx.get().sp();
+    let mut segment = g.segments.running();
+    while let Some(link) = segment {
+        // SAFETY: the stack pointer of a suspended stack is aligned, and from there up to the header it is in use.
+        if unsafe { tls.is_pointed_at(low, top_of(link)) } {
+            return true;
+        }
+        low = link.back.get().sp();
+        segment = link.prev.get();
+    }
+    let top = match g.window.get() {
+        Some(window) => window.top(),
+        // SAFETY: the goroutine does not run, and its queue gave it to us.
+        None => match unsafe { &*g.stack.get() } {
+            Some(stack) => stack.top(),
+            None => return false,
+        },
+    };
+    // SAFETY: as above; a goroutine that shares a window is in it.
+    unsafe { tls.is_pointed_at(low, top) }
+}
+
+/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`.
+pub(crate) fn send_home(home: &'static M, g: GRef) {
+    let sched = sched::own();
+    let summons = match home.bound.push(g) {
+        true => match sched.idle.take_p_or_starve(home.id()) {
+            Some(p) => Summons::Take {
+                p,
+                was_keeper: false,
+            },
+            None => Summons::Hungry,
+        },
+        false => sched.idle.summon(home.id()),
+    };
+    if let Summons::Take { p, was_keeper } = summons {
+        sysmon::note_busy();
+        // SAFETY: ids in the idle lists are Ps'.
+        home.hand(unsafe { P::from_id(p) }, false);
+        if was_keeper {
+            // Another sleeper shall look at the timers of Ps that rest.
+            sched.wake();
+        }
+    }
+}
+
+/// May the thread of `m`, which is asleep, not end? While there is a goroutine that ran on it last, which may hold an
+/// address of its storage, or may run nowhere else.
+#[cold]
+pub(crate) fn is_home(m: &'static M) -> bool {
+    sched::own()
+        .shrinker
+        .any(|g| g.last() & !REFUSALS == m.id())
+}
+
+/// H2 to H5 of bound.rs, for `m`, which has put itself to rest and has goroutines that it must run.
+#[cold]
+pub(crate) fn rise(m: &'static M) {
+    match sched::own().idle.summon(m.id()) {
+        // It keeps time only in its sleep.
+        Summons::Take { p, .. } => find::take(m, p),
+        Summons::Awake | Summons::Hungry => {
+            m.parker.wait(|| None);
+            m.accept();
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Where a thread's thread-local storage lies.
+//!
+//! ```text
+//!   x86_64                                        aarch64
+//!   | blocks of the modules: libc, ..., program |  | thread descriptor  |
+//!   +-------------------------------------------+  +--------------------+ ◄ thread pointer
+//!   | thread descriptor                         |  | blocks: program, ..., libc
+//!   ◄ thread pointer
+//! ```
+//!
+//! The dynamic linker tells the blocks (those that are there: one of a library that is loaded later is not), and
+//! `pthread_self` the descriptor, which lies beside the thread pointer. What lies close together is one range, so
+//! that mostly there is one.
+
+use std::{ffi::c_int, ffi::c_void, slice};
+
+/// What lies no further apart is one range: the descriptor is larger than the distances between blocks, and smaller than this.
+const CLOSE: usize = 4096;
+
+/// Addresses from `start` up to `start + len`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Range {
+    start: usize,
+    len: usize,
+}
+
+/// The thread-local storage of one thread.
+#[derive(Debug)]
+pub(crate) struct Tls(Box<[Range]>);
+
+impl Tls {
+    /// No storage: nothing points into it.
+    pub(crate) fn none() -> Tls {
+        Tls(Box::default())
+    }
+
+    /// The storage of the calling thread.
+    pub(crate) fn here() -> Tls {
+        let mut blocks: Vec<Range> = Vec::new();
+        // SAFETY: `note_block` is given the vector, which outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(note_block), (&raw mut blocks).cast()) };
+        // SAFETY: takes nothing and only reads.
+        let descriptor = unsafe { libc::pthread_self() } as usize;
+        // Threads' descriptors lie at the end of a mapping, or have blocks behind them.
+        let end = (descriptor + 1).next_multiple_of(CLOSE);
+        blocks.push(Range {
+            start: descriptor,
+            len: end - descriptor,
+        });
+        Tls(merged(blocks).into())
+    }
+
+    /// Is there a word from `low` up to `high` that points into the storage?
+    ///
+    /// # Safety
+    ///
+    /// Both are aligned to words, everything between them is readable, and nobody writes to it.
+    pub(crate) unsafe fn is_pointed_at(&self, low: *const u8, high: *const u8) -> bool {
+        let count = (high.addr() - low.addr()) / size_of::<usize>();
+        // SAFETY: says the caller; to the compiler this is memory from elsewhere, all of it written.
+        let words = unsafe { slice::from_raw_parts(low.cast::<usize>(), count) };
+        self.0.iter().any(|range| range.is_in(words))
+    }
+}
+
+impl Range {
+    /// Without a branch for each word, so that the compiler can take several at a time.
+    fn is_in(self, words: &[usize]) -> bool {
+        words.chunks(32).any(|chunk| {
+            let hits = chunk
+                .iter()
+                .map(|word| word.wrapping_sub(self.start) < self.len);
+            hits.fold(false, |any, hit| any | hit)
+        })
+    }
+}
+
+/// In order, and what is close together put together.
+fn merged(mut blocks: Vec<Range>) -> Vec<Range> {
+    blocks.sort_unstable_by_key(|block| block.start);
+    let mut all: Vec<Range> = Vec::new();
+    for block in blocks {
+        match all.last_mut() {
+            Some(last) if block.start <= last.start + last.len + CLOSE => {
+                last.len = last.len.max(block.start + block.len - last.start);
+            }
+            _ => all.push(block),
+        }
+    }
+    all
+}
+
+/// For each module of the program: its block for this thread, if it has one.
+unsafe extern "C" fn note_block(
+    info: *mut libc::dl_phdr_info,
+    size: usize,
+    blocks: *mut c_void,
+) -> c_int {
+    // SAFETY: the linker passes a record that is valid during the call, of `size` bytes, and our vector.
+    let (info, blocks) = unsafe { (&*info, &mut *blocks.cast::<Vec<Range>>()) };
+    if size < size_of::<libc::dl_phdr_info>() || info.dlpi_tls_data.is_null() {
+        return 0;
+    }
+    // SAFETY: the record says where the module's program headers are, and how many.
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+    if let Some(tls) = headers.iter().find(|header| header.p_type == libc::PT_TLS) {
+        blocks.push(Range {
+            start: info.dlpi_tls_data.addr(),
+            len: tls.p_memsz as usize,
+        });
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn points_into(tls: &Tls, word: usize) -> bool {
+        let words = [0, 1, usize::MAX, word, 7];
+        let ends = words.as_ptr_range();
+        // SAFETY: an array of words.
+        unsafe { tls.is_pointed_at(ends.start.cast(), ends.end.cast()) }
+    }
+
+    #[test]
+    fn errno_and_the_descriptor_are_in_the_range_of_their_thread_only() {
+        let addresses = || {
+            // SAFETY: both only answer with an address.
+            unsafe {
+                [
+                    libc::__errno_location().addr(),
+                    libc::pthread_self() as usize,
+                ]
+            }
+        };
+        let here = Tls::here();
+        let others = thread::spawn(addresses).join().unwrap();
+        let on_stack = 0;
+        for mine in addresses() {
+            assert!(points_into(&here, mine), "{mine:#x} in {here:x?}");
+        }
+        for foreign in others
+            .into_iter()
+            .chain([std::ptr::from_ref(&on_stack).addr(), 0])
+        {
+            assert!(!points_into(&here, foreign), "{foreign:#x} in {here:x?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_of_a_plain_program_has_one_range() {
+        let tls = thread::spawn(Tls::here).join().unwrap();
+        assert_eq!(tls.0.len(), 1, "{tls:x?}");
+    }
+
+    #[test]
+    fn every_word_is_looked_at() {
+        let tls = Tls(Box::new([Range {
+            start: 4096,
+            len: 8,
+        }]));
+        for place in 0..100 {
+            let mut words = [4104_usize; 100];
+            words[place] = 4103;
+            let ends = words.as_ptr_range();
+            // SAFETY: an array of words.
+            assert!(unsafe { tls.is_pointed_at(ends.start.cast(), ends.end.cast()) });
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_far_apart_stay_apart() {
+        let block = |start, len| Range { start, len };
+        let all = merged(vec![
+            block(90_000, 10),
+            block(100, 50),
+            block(120, 10),
+            block(1000, 1),
+        ]);
+        assert_eq!(all, [block(100, 901), block(90_000, 10)]);
+    }
+}
