@@ -35,7 +35,7 @@
 //! It is taken last at S5. There are never more Ps that ever ran than Ms (a P is started with an
 //! idle M or with a new one, and Ps that ran are taken before unused ones), so without a sleeping M
 //! every P with timers has a running M, which looks at its timers itself. An M that ends because it was
-//! idle for long keeps to that: see [`Idle::retire`].
+//! idle for long leaves at least as many asleep as there are idle Ps that have run: see [`Idle::retire`].
 
 use std::collections::VecDeque;
 
@@ -110,7 +110,7 @@ pub(crate) enum Retire {
     End,
     /// Somebody took it off the list first: a P is being handed over, sleep to get it.
     Woken,
-    /// It is needed: as the keeper, or because there are no more Ms than Ps that ever ran.
+    /// It is needed: as the keeper, or because no more Ms sleep than there are idle Ps that have run.
     Stay,
 }
 
@@ -309,7 +309,7 @@ impl Idle {
         lock(&self.lists).all_ms -= 1;
     }
 
-    /// Are there more Ms than Ps that ever ran? Only then can one be spared.
+    /// Do more Ms sleep than there are idle Ps that have run? Only then can one be spared.
     pub(crate) fn has_spare_m(&self) -> bool {
         lock(&self.lists).has_spare_m()
     }
@@ -365,8 +365,11 @@ impl Idle {
 }
 
 impl Lists {
+    /// Ms that block, or compute without a P, do not count: what is compared is the sleeping Ms and the idle Ps
+    /// that have run, which may hold timers.
     fn has_spare_m(&self) -> bool {
-        self.all_ms > self.used_ps
+        let busy_ps = self.all_ps - self.ps.len();
+        self.ms.len() + busy_ps > self.used_ps
     }
 
     /// A sleeping M, the keeper last.

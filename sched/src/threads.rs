@@ -6,8 +6,9 @@
 //! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest with what it has in a place
 //!   where others find it ([`Sched::shelve`]), and whoever held it goes on. No thread is asked for in the next
 //!   [`RETRY`]; after that sysmon asks again for as long as there is work and an idle P.
-//! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. Not if there are
-//!   no more Ms than Ps that ever ran, which is what keeps timers going (see idle.rs), nor if it is the keeper.
+//! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
+//!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
+//!   stays as well.
 //!   Its record stays an M and serves the next thread, because others may still look at it: sysmon, which has
 //!   just read who owned a P, or a waker on its way out of the futex.
 

@@ -1,6 +1,16 @@
 //! A program that tests look at from outside: one case per argument.
 
-use std::{env, hint, process::ExitCode, thread, time::Duration, time::Instant};
+use std::{
+    env, hint,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+    time::Instant,
+};
 
 use goroutines::{
     Builder, Config, JoinHandle, Metrics, blocking, chan, go, metrics, sleep, yield_now,
@@ -16,6 +26,7 @@ fn main() -> ExitCode {
         "fewer-threads-than-ps" => (Config::new().max_threads(1), || ()),
         "no-threads" => (Config::new(), no_threads),
         "threads-end" => (Config::new().thread_idle(SHORT), threads_end),
+        "timers-of-idle-ps" => (Config::new().thread_idle(SHORT), timers_of_idle_ps),
         "hogs" => (Config::new(), hogs),
         "hog-hook" => (
             Config::new().hog_after(SHORT).on_hog(|hog| {
@@ -165,4 +176,41 @@ fn hogs() {
     hog.unwrap().join().unwrap();
     join(vec![announced, talks, parked]);
     println!("went on");
+}
+
+/// Timers on a P that is idle, while every M that could sleep for them has ended or is busy.
+fn timers_of_idle_ps() {
+    for _ in 0..3 {
+        let done = Arc::new(AtomicBool::new(false));
+        let until_done = |pause: fn()| {
+            let done = Arc::clone(&done);
+            move || {
+                let start = Instant::now();
+                // Relaxed: only to end.
+                while !done.load(Ordering::Relaxed) {
+                    pause();
+                    assert!(
+                        start.elapsed() < Duration::from_secs(5),
+                        "nobody keeps the time"
+                    );
+                }
+            }
+        };
+        // Its M keeps blocking, without a P.
+        let blocks = until_done(|| thread::sleep(Duration::from_millis(1)));
+        let blocked = go(|| blocking(blocks));
+        thread::sleep(2 * SHORT);
+        // One P goes to rest with a timer, and after it the other one without.
+        let busy = go(|| spin(SHORT));
+        thread::sleep(SHORT / 5);
+        let sleeper = go(|| sleep(12 * SHORT));
+        // Long enough for threads to end; then the P without a timer is never idle again.
+        thread::sleep(6 * SHORT);
+        let hog = go(until_done(hint::spin_loop));
+        join(vec![busy, sleeper]);
+        // Relaxed: as above.
+        done.store(true, Ordering::Relaxed);
+        join(vec![hog, blocked]);
+    }
+    println!("in time");
 }
