@@ -2,6 +2,7 @@
 
 use crate::{
     counters::ALL,
+    migrate::migration_stats,
     p::P,
     sched::{self, Sched},
 };
@@ -54,6 +55,11 @@ pub struct Metrics {
     pub monitor_looks: u64,
     /// Faults by which stacks grew, in this process.
     pub growth_faults: u64,
+    /// Goroutines that were about to run on another thread than before, and were looked through for addresses of
+    /// the old one's thread-local storage.
+    pub migrations_checked: u64,
+    /// Those of them that held one, and went back to their thread.
+    pub sent_back: u64,
     /// The Ps, by number.
     pub procs: Vec<ProcMetrics>,
 }
@@ -83,6 +89,7 @@ impl Sched {
         let ended = self.sum(|p| p.counters.ended.get()) + ALL.ended.get();
         let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();
         let procs: Vec<ProcMetrics> = self.ps.iter().map(P::snapshot).collect();
+        let migrations = migration_stats();
         let threads_ended = ALL.threads_ended.get();
         let threads_started = ALL.threads_started.get();
         Metrics {
@@ -107,6 +114,8 @@ impl Sched {
             threads_ended,
             monitor_looks: ALL.looks.get(),
             growth_faults: goroutines_stack::growth_faults(),
+            migrations_checked: migrations.scanned,
+            sent_back: migrations.sent_back,
             procs,
         }
     }

@@ -134,3 +134,15 @@ fn the_monitor_of_an_idle_program_does_not_look_around() {
     });
     assert!(rests, "{:#?}", metrics());
 }
+
+#[test]
+fn migrations_are_counted_with_what_was_sent_back_among_them() {
+    let _alone = alone();
+    let now = until(|m| m.idle_procs == 2);
+    let stats = goroutines_sched::migration_stats();
+    assert_eq!(
+        (now.migrations_checked, now.sent_back),
+        (stats.scanned, stats.sent_back)
+    );
+    assert!(now.sent_back <= now.migrations_checked, "{now:#?}");
+}
