@@ -163,6 +163,28 @@ impl Builder {
         self
     }
 
+    /// A goroutine that stays on the thread of its spawner, and needs no `Send` for that: see
+    /// [`PinnedBuilder`](crate::PinnedBuilder).
+    pub fn pinned(self) -> crate::PinnedBuilder {
+        crate::PinnedBuilder(self)
+    }
+
+    /// What the scheduler is told.
+    pub(crate) fn options(self) -> io::Result<Options> {
+        let class = self.stack_size.map(Class::for_size).transpose();
+        let class = class.map_err(|error| invalid("stack_size", &error))?;
+        let start = self.stack_start.map(Step::for_start).transpose();
+        let start = start.map_err(|error| invalid("stack_start", &error))?;
+        let name = self.name.map(String::into_boxed_str);
+        let copied = self.copied;
+        Ok(Options {
+            name,
+            class,
+            start,
+            copied,
+        })
+    }
+
     /// Starts a goroutine that runs `f`. Dropping the handle detaches it.
     ///
     /// # Errors
@@ -180,19 +202,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let class = self.stack_size.map(Class::for_size).transpose();
-        let class = class.map_err(|error| invalid("stack_size", &error))?;
-        let start = self.stack_start.map(Step::for_start).transpose();
-        let start = start.map_err(|error| invalid("stack_start", &error))?;
-        let name = self.name.map(String::into_boxed_str);
-        let copied = self.copied;
-        let options = Options {
-            name,
-            class,
-            start,
-            copied,
-        };
-        sched::spawn(options, f).map(JoinHandle)
+        sched::spawn(self.options()?, f).map(JoinHandle)
     }
 }
 
@@ -209,6 +219,10 @@ fn invalid(setting: &str, error: &dyn fmt::Display) -> io::Error {
 pub struct JoinHandle<T>(Task<T>);
 
 impl<T> JoinHandle<T> {
+    pub(crate) fn of(task: Task<T>) -> JoinHandle<T> {
+        JoinHandle(task)
+    }
+
     /// Waits for the end of the goroutine and returns what it returned, or the payload of the panic
     /// that ended it.
     ///

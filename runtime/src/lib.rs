@@ -32,6 +32,7 @@ mod config;
 mod go;
 mod grow;
 mod metrics;
+mod pinned;
 pub mod sync;
 
 pub use blocking::blocking;
@@ -42,3 +43,4 @@ pub use goroutines_macros::grow;
 pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
 pub use metrics::{gomaxprocs, metrics};
+pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
