@@ -4,8 +4,8 @@ use goroutines_sched::{self as sched, Metrics};
 
 /// A snapshot of the scheduler; all zero while the runtime has not been started.
 ///
-/// Taking it costs some microseconds and stops nobody. Counting costs a goroutine next to nothing: what is counted
-/// for each round is one plain addition that the scheduler needs anyway.
+/// Taking it costs less than a microsecond where there are few Ps, and stops nobody. Counting costs a goroutine next
+/// to nothing: what is counted for each round is one plain addition that the scheduler needs anyway.
 ///
 /// # Examples
 ///
