@@ -54,13 +54,20 @@ fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().status.set(Status::Running);
-        g.get().set_last(m.mark());
+        if g.get().last() != m.mark() {
+            g.get().set_last(m.mark());
+        }
         g.get().shrinking.settle();
-        m.set_errno(g.get().errno.get());
+        // Both numbers are the same mostly, and loads are cheaper than stores.
+        if m.errno() != g.get().errno.get() {
+            m.set_errno(g.get().errno.get());
+        }
         // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
-        g.get().errno.set(m.errno());
+        if m.errno() != g.get().errno.get() {
+            g.get().errno.set(m.errno());
+        }
         m.current.set(None);
         g.get().status.set_waiting();
         let stays = g.get().pinned.get();
