@@ -56,29 +56,6 @@ fn it_finishes_before_the_runtime_was_started_too() {
     assert_eq!(plain.join().unwrap(), 1_000_000);
 }
 
-#[test]
-fn it_finishes_again_and_again_and_its_memory_comes_back() {
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        kib.expect("a number of KiB") << 10
-    };
-    start(2);
-    let before = resident();
-    for _ in 0..5 {
-        go(|| assert_eq!(depth(400_000), 400_000)).join().unwrap();
-    }
-    // 400 000 levels use 40 MB at the very least. Other tests run at the same time, so wait for them.
-    for _ in 0..600 {
-        if resident() < before + (30 << 20) {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("{} MiB more than before", (resident() - before) >> 20);
-}
-
 /// Recurses in frames of a kilobyte, as an unoptimised parser might.
 fn nest(levels: usize, bottom: &mut dyn FnMut()) -> usize {
     grow(32 << 10, || {
