@@ -22,7 +22,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// Runs `scenario` in a child: this program with `arguments`, which make it [`print`] the scenario's figures.
+/// Runs `scenario` in a child: this program with `arguments`, which make it [`print()`] the scenario's figures.
 ///
 /// `GOMAXPROCS`, `GOROUTINE_STACK` and `GOROUTINE_STACK_IDLE` do not reach the child: the scenario says how many Ps there are, and its stacks are
 /// the default ones.
