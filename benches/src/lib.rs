@@ -16,6 +16,7 @@
 
 pub mod chart;
 pub mod cpu;
+pub mod failure;
 pub mod json;
 pub mod machine;
 pub mod measure;

@@ -1,12 +1,12 @@
 //! `switch-report`: what a switch costs on this machine, goroutines beside threads.
 
-use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use goroutines_benches::failure::{self, Failure, print};
 use goroutines_benches::machine::Machine;
 use goroutines_benches::measure::{Plan, measure};
 use goroutines_benches::output::Output;
@@ -49,39 +49,8 @@ impl Arguments {
     }
 }
 
-/// Why there is no report.
-struct Failure {
-    message: String,
-    status: u8,
-}
-
-impl Failure {
-    /// The caller asked for something impossible.
-    fn usage(message: impl Display) -> Self {
-        Self {
-            message: message.to_string(),
-            status: 2,
-        }
-    }
-
-    /// The measurement or its output failed.
-    fn run(message: impl Display) -> Self {
-        Self {
-            message: message.to_string(),
-            status: 1,
-        }
-    }
-}
-
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // There is nobody left to tell if this fails.
-            let _ = writeln!(io::stderr(), "switch-report: {}", failure.message);
-            ExitCode::from(failure.status)
-        }
-    }
+    failure::exit("switch-report", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -177,20 +146,6 @@ impl Drop for Progress {
         if self.terminal {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
-    }
-}
-
-/// Prints the text. A reader that has seen enough (`| head`) is no error.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::run(format!("cannot print the report: {error}")))
-        }
-        _ => Ok(()),
     }
 }
 
