@@ -31,7 +31,8 @@ impl Config {
     ///
     /// If nobody says otherwise: as many as the CPUs that the process's affinity allows and the CPU quota pays
     /// for, rounded up. The quota is the tightest of the process's control group and all groups above it,
-    /// version 1 and 2. [`gomaxprocs`](crate::gomaxprocs) tells the number.
+    /// version 1 and 2. While the program runs the number follows both, with a look about once a second, until
+    /// [`set_gomaxprocs`](crate::set_gomaxprocs) is called. [`gomaxprocs`](crate::gomaxprocs) tells the number.
     pub fn procs(self, procs: usize) -> Config {
         Config(self.0.procs(procs))
     }

@@ -33,6 +33,7 @@ mod go;
 mod grow;
 mod metrics;
 mod pinned;
+mod procs;
 pub mod sync;
 
 pub use blocking::blocking;
@@ -42,5 +43,6 @@ pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
 pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
-pub use metrics::{gomaxprocs, metrics};
+pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
+pub use procs::{gomaxprocs, set_gomaxprocs};

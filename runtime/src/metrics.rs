@@ -20,17 +20,3 @@ use goroutines_sched::{self as sched, Metrics};
 pub fn metrics() -> Metrics {
     sched::metrics()
 }
-
-/// How many goroutines can run at the same time: the number of Ps. 0 while the runtime has not been started.
-///
-/// See [`Config::procs`](crate::Config::procs) for where the number comes from.
-///
-/// # Examples
-///
-/// ```
-/// # unsafe { goroutines::start() }.unwrap();
-/// assert!(goroutines::gomaxprocs() >= 1);
-/// ```
-pub fn gomaxprocs() -> usize {
-    sched::procs()
-}

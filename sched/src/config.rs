@@ -29,6 +29,8 @@ pub struct Config {
 /// The settings in force.
 pub(crate) struct Settings {
     pub(crate) procs: usize,
+    /// Did nobody say how many, so that the machine decides from now on as well?
+    pub(crate) follow: bool,
     pub(crate) class: Class,
     /// None: stacks keep their memory.
     pub(crate) stack_idle: Option<Duration>,
@@ -151,7 +153,8 @@ impl Config {
 
     /// The number of Ps: how many goroutines run at the same time. The environment variable
     /// `GOMAXPROCS` wins over it. If nobody says otherwise: as many as the CPUs that the process's affinity
-    /// allows and the CPU quota of its control groups pays for, rounded up.
+    /// allows and the CPU quota of its control groups pays for, rounded up; then it also follows these while the
+    /// program runs, with a look about once a second.
     #[must_use]
     pub fn procs(mut self, procs: usize) -> Config {
         self.procs = Some(procs);
@@ -234,12 +237,11 @@ impl Config {
         {
             return Err(StartError::Procs(procs));
         }
-        let procs = match env::var_os("GOMAXPROCS") {
-            Some(value) => parse_procs(&value.to_string_lossy())?,
-            None => self
-                .procs
-                .unwrap_or_else(|| cpus::available().min(MAX_PROCS)),
+        let asked = match env::var_os("GOMAXPROCS") {
+            Some(value) => Some(parse_procs(&value.to_string_lossy())?),
+            None => self.procs,
         };
+        let procs = asked.unwrap_or_else(|| cpus::available().min(MAX_PROCS));
         let stack_idle = match env::var_os("GOROUTINE_STACK_IDLE") {
             Some(value) => parse_idle(&value.to_string_lossy())?,
             None => self.stack_idle.unwrap_or(STACK_IDLE),
@@ -251,6 +253,7 @@ impl Config {
         let debug = Debug::from_env()?;
         Ok(Settings {
             procs,
+            follow: asked.is_none(),
             class,
             stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
             debug,

@@ -25,25 +25,30 @@ use std::{
 
 /// What the process may use: the CPUs of its affinity, or fewer if a quota pays for fewer.
 pub(crate) fn available() -> usize {
+    available_to(0)
+}
+
+/// As [`available`], with the affinity of the thread `thread`; 0 is the calling one.
+pub(crate) fn available_to(thread: libc::pid_t) -> usize {
     static WARNED: Once = Once::new();
     let mut warnings = Vec::new();
     let quota = quota(Path::new("/"), &mut warnings);
     if let Some(first) = warnings.first() {
         WARNED.call_once(|| eprintln!("goroutines: {first}; it is left out of account"));
     }
-    let affinity =
-        affinity().unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let affinity = affinity(thread)
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
     quota.map_or(affinity, |quota| affinity.min(quota))
 }
 
-/// The number of CPUs that this thread may run on; none if the kernel does not say.
-fn affinity() -> Option<usize> {
+/// The number of CPUs that `thread` may run on; none if the kernel does not say.
+fn affinity(thread: libc::pid_t) -> Option<usize> {
     // Room for 1024 CPUs; the kernel refuses a set that is too small for it.
     let mut set = vec![0_u64; 16];
     while set.len() <= 1 << 14 {
         let bytes = size_of_val(&set[..]);
         // SAFETY: `set` is `bytes` long and writable, and a mask of CPUs is an array of words.
-        if unsafe { libc::sched_getaffinity(0, bytes, set.as_mut_ptr().cast()) } == 0 {
+        if unsafe { libc::sched_getaffinity(thread, bytes, set.as_mut_ptr().cast()) } == 0 {
             let cpus: u32 = set.iter().map(|word| word.count_ones()).sum();
             return Some(cpus as usize).filter(|&cpus| cpus > 0);
         }

@@ -16,7 +16,7 @@ use crate::{
     counters::ALL,
     fatal,
     g::GRef,
-    idle::{Retire, Rise},
+    idle::{Rested, Retire, Rise},
     m::M,
     migrate,
     os::clock::{NEVER, now},
@@ -94,7 +94,7 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         fire_due(p, p);
     }
     if tick.is_multiple_of(FAIR_ROUND) {
-        if sched.idle.someone_starves() {
+        if sched.idle.someone_starves() || p.is_leaving() {
             p.counters.empty_rounds.add_own(1);
             rest(sched, m, p);
             return None;
@@ -185,9 +185,14 @@ fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
 fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
     m.give_up_p();
     let was_spinner = m.spinning.replace(false);
-    if let Some(hungry) = sched.idle.rest(m.id(), p.id(), was_spinner) {
+    match sched.idle.rest(m.id(), p.id(), was_spinner) {
+        Rested::Idle => {}
         // SAFETY: ids in the idle lists are Ms'.
-        unsafe { M::from_id(hungry) }.hand(p, false);
+        Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
+        // This M looks at all queues and timers before it sleeps.
+        Rested::Left => {
+            sched.leave(p);
+        }
     }
     if m.p().is_some() {
         fatal::throw(format_args!("an M at rest holds a P"));
@@ -252,17 +257,18 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
 
 /// One look at all other Ps, from a random one on: half of a ring, and timers that are due.
 fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
-    let count = sched.ps.len();
-    if count == 1 {
-        return None;
+    if !p.ring.is_shared() {
+        return None; // it is the only one
     }
+    let ps = sched.procs.now();
+    let count = ps.len();
     // SAFETY: `p` is held by the calling M, and nothing below parks.
     let start = unsafe { p.local() }.random() as usize;
     for i in 0..count {
-        let victim = &sched.ps[(start + i) % count];
-        if std::ptr::eq(victim, p) {
+        let victim = ps.get((start.wrapping_add(i)) % count);
+        let Some(victim) = victim.filter(|&victim| !std::ptr::eq(victim, p)) else {
             continue;
-        }
+        };
         if let Some(word) = victim.ring.steal_into(&p.ring, false) {
             p.counters.steals.add_own(1);
             return Some(word);
@@ -277,7 +283,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
 /// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
 /// whose tick has stood still all the while.
 fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
-    let ticks: Vec<u64> = sched.ps.iter().map(P::tick).collect();
+    let ticks: Vec<(&P, u64)> = sched.procs.now().iter().map(|p| (p, p.tick())).collect();
     let end = now() + SPIN.as_nanos() as u64;
     while now() < end {
         for _ in 0..PAUSES {
@@ -293,10 +299,10 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             return m.bound.pop().map(GRef::to_word);
         }
     }
-    let stuck = |i: &usize| sched.ps[*i].tick() == ticks[*i] && !std::ptr::eq(&sched.ps[*i], p);
-    (0..ticks.len())
-        .filter(stuck)
-        .find_map(|i| sched.ps[i].ring.steal_into(&p.ring, true))
+    let stuck = |&&(other, tick): &&(&P, u64)| other.tick() == tick && !std::ptr::eq(other, p);
+    let mut stuck = ticks.iter().filter(stuck);
+    stuck
+        .find_map(|(other, _)| other.ring.steal_into(&p.ring, true))
         .inspect(|_| p.counters.steals.add_own(1))
 }
 
@@ -359,9 +365,9 @@ fn spill(p: &P, word: usize) {
 
 /// After publishing work in a ring: wakes an M if one should take part.
 #[inline]
-fn published(sched: &'static Sched) {
-    // With one P the caller has it, so nobody rests.
-    if sched.ps.len() > 1 && sched.idle.should_wake() {
+fn published(sched: &'static Sched, p: &P) {
+    // The only P is the caller's, so nobody rests.
+    if p.ring.is_shared() && sched.idle.should_wake() {
         sched.wake();
     }
 }
@@ -379,7 +385,7 @@ pub(crate) fn ready_next(g: GRef) {
         if let Err(word) = p.ring.push(old) {
             spill(p, word);
         }
-        published(sched);
+        published(sched, p);
     }
 }
 
@@ -391,7 +397,7 @@ pub(crate) fn ready_tail(g: GRef) {
     };
     let sched = sched::own();
     push(p, g);
-    published(sched);
+    published(sched, p);
 }
 
 /// Appends `g` to the global queue: from a thread without a P, and where others shall go first.

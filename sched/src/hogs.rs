@@ -118,8 +118,12 @@ impl Hogs {
             }
             report.is_some()
         });
-        self.rounds.resize(sched.ps.len(), 0);
-        for (p, round) in sched.ps.iter().zip(&mut self.rounds) {
+        let ps = sched.procs.all();
+        self.rounds.resize(ps.len(), 0);
+        for (number, round) in self.rounds.iter_mut().enumerate() {
+            let Some(p) = ps.get(number) else {
+                continue;
+            };
             let stands = p.tick() == *round;
             *round = p.tick();
             if stands {

@@ -37,7 +37,11 @@
 //! every P with timers has a running M, which looks at its timers itself. An M that ends because it was
 //! idle for long leaves at least as many asleep as there are idle Ps that have run: see [`Idle::retire`].
 
+mod changing;
+
 use std::collections::VecDeque;
+
+pub(crate) use changing::Change;
 
 use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, fence, lock};
 
@@ -47,6 +51,8 @@ type Id = usize;
 pub(crate) struct Idle {
     /// Number of Ps on the list, for S3.
     resting: AtomicU32,
+    /// Number of Ps that are not on it.
+    busy: AtomicU32,
     /// Is there an M that spins, or was one woken to spin?
     spinning: AtomicBool,
     /// Number of Ms in `hungry`, readable without the lock.
@@ -67,6 +73,8 @@ struct Lists {
     all_ms: usize,
     /// How many Ps there are, idle or not.
     all_ps: usize,
+    /// Busy Ps that are to leave when they are put down (procs.rs).
+    leaving: Vec<Id>,
     /// How many Ps were ever off the list at once, which is how many ever ran.
     used_ps: usize,
 }
@@ -76,6 +84,18 @@ struct Lists {
 pub(crate) struct Wake {
     pub(crate) p: Id,
     pub(crate) m: Option<Id>,
+}
+
+/// What became of a P that was put down.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rested {
+    /// It is on the list of idle Ps.
+    Idle,
+    /// This M waits for a P and is off the lists: the caller hands it over.
+    Hungry(Id),
+    /// There shall be fewer Ps, and it is off the lists: the caller clears it out (procs.rs).
+    Left,
 }
 
 /// What became of an M that wants to get up again by itself.
@@ -119,6 +139,7 @@ impl Idle {
     pub(crate) fn new() -> Idle {
         Idle {
             resting: AtomicU32::new(0),
+            busy: AtomicU32::new(0),
             spinning: AtomicBool::new(false),
             starving: AtomicU32::new(0),
             lists: Mutex::new(Lists {
@@ -128,18 +149,10 @@ impl Idle {
                 hungry: VecDeque::new(),
                 all_ms: 0,
                 all_ps: 0,
+                leaving: Vec::new(),
                 used_ps: 0,
             }),
         }
-    }
-
-    /// Lists `ps`, all of them unused; the last one is taken first.
-    pub(crate) fn fill(&self, ps: impl Iterator<Item = Id>) {
-        let mut lists = lock(&self.lists);
-        lists.ps.extend(ps);
-        lists.all_ps = lists.ps.len();
-        // Relaxed: no M is there yet.
-        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
     }
 
     /// S2 and S3: after publishing work, should somebody be woken?
@@ -187,39 +200,51 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// I1 to I3. Returns a hungry M instead, if one waits for a P: the P was not put to rest, the
-    /// caller hands it over (and is on the list of sleeping Ms all the same).
-    pub(crate) fn rest(&self, m: Id, p: Id, was_spinner: bool) -> Option<Id> {
+    /// I1 to I3. Whatever became of the P, `m` is on the list of sleeping Ms.
+    pub(crate) fn rest(&self, m: Id, p: Id, was_spinner: bool) -> Rested {
         if was_spinner {
             // Release: as in `stop_spinning`.
             self.spinning.store(false, Ordering::Release);
         }
         let mut lists = lock(&self.lists);
         lists.ms.push(m);
-        let hungry = self.rest_p(&mut lists, p);
+        let rested = self.rest_p(&mut lists, p);
         drop(lists);
         fence(Ordering::SeqCst);
-        hungry
+        rested
     }
 
     /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::rest`].
-    pub(crate) fn rest_p_alone(&self, p: Id) -> Option<Id> {
-        let hungry = self.rest_p(&mut lock(&self.lists), p);
+    pub(crate) fn rest_p_alone(&self, p: Id) -> Rested {
+        let rested = self.rest_p(&mut lock(&self.lists), p);
         fence(Ordering::SeqCst);
-        hungry
+        rested
     }
 
-    fn rest_p(&self, lists: &mut Lists, p: Id) -> Option<Id> {
+    fn rest_p(&self, lists: &mut Lists, p: Id) -> Rested {
+        if lists.stop_leaving(p) {
+            lists.all_ps -= 1;
+            self.publish(lists);
+            return Rested::Left;
+        }
         if let Some(hungry) = lists.hungry.pop_front() {
             // Relaxed: a hint for `someone_starves`.
             self.starving
                 .store(lists.hungry.len() as u32, Ordering::Relaxed);
-            return Some(hungry);
+            return Rested::Hungry(hungry);
         }
         lists.ps.push(p);
-        // Relaxed: written under the lock; S3's reads are ordered by the fences.
-        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
-        None
+        self.publish(lists);
+        Rested::Idle
+    }
+
+    /// After each change of the list of Ps.
+    fn publish(&self, lists: &Lists) {
+        let (resting, busy) = (lists.ps.len(), lists.busy());
+        // Relaxed (both): written under the lock; S3's reads, and those of who sleeps while all Ps rest, are
+        // ordered by fences.
+        self.resting.store(resting as u32, Ordering::Relaxed);
+        self.busy.store(busy as u32, Ordering::Relaxed);
     }
 
     /// I5: `m`, which put itself to rest, saw work or its time came.
@@ -291,9 +316,8 @@ impl Idle {
 
     fn pop_p(&self, lists: &mut Lists) -> Option<Id> {
         let p = lists.ps.pop()?;
-        lists.used_ps = lists.used_ps.max(lists.all_ps - lists.ps.len());
-        // Relaxed: written under the lock; S3's reads are ordered by the fences.
-        self.resting.store(lists.ps.len() as u32, Ordering::Relaxed);
+        lists.used_ps = lists.used_ps.max(lists.busy());
+        self.publish(lists);
         Some(p)
     }
 
@@ -340,6 +364,12 @@ impl Idle {
         self.resting.load(Ordering::Relaxed)
     }
 
+    /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: [`sysmon`](crate::sysmon)'s K2).
+    pub(crate) fn all_rest(&self) -> bool {
+        // Relaxed: see `publish`.
+        self.busy.load(Ordering::Relaxed) == 0
+    }
+
     /// Does an M spin, or was one woken to spin? A snapshot.
     pub(crate) fn is_spinning(&self) -> bool {
         // Relaxed: for the eye only.
@@ -368,8 +398,12 @@ impl Lists {
     /// Ms that block, or compute without a P, do not count: what is compared is the sleeping Ms and the idle Ps
     /// that have run, which may hold timers.
     fn has_spare_m(&self) -> bool {
-        let busy_ps = self.all_ps - self.ps.len();
-        self.ms.len() + busy_ps > self.used_ps
+        self.ms.len() + self.busy() > self.used_ps
+    }
+
+    /// How many Ps are not idle.
+    fn busy(&self) -> usize {
+        self.all_ps - self.ps.len()
     }
 
     /// A sleeping M, the keeper last.

@@ -54,6 +54,8 @@ mod faults;
 #[cfg(not(loom))]
 mod find;
 #[cfg(not(loom))]
+mod follow;
+#[cfg(not(loom))]
 mod g;
 mod gate;
 #[cfg(not(loom))]
@@ -81,11 +83,14 @@ mod parker;
 mod payload;
 #[cfg(not(loom))]
 mod pin;
+#[cfg(not(loom))]
+mod procs;
 mod queue;
 #[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod sched;
+mod seats;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
@@ -135,6 +140,7 @@ pub use {
     migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
+    procs::set_procs,
     sched::{procs, rounds, start},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},

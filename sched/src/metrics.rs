@@ -29,7 +29,8 @@ pub struct Metrics {
     pub spinning_threads: usize,
     /// Goroutines in the global queue.
     pub global_queue: usize,
-    /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`].
+    /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and
+    /// those of Ps that are not there any more.
     pub runs: u64,
     /// Times a P without work took some from another P.
     pub steals: u64,
@@ -60,7 +61,7 @@ pub struct Metrics {
     pub migrations_checked: u64,
     /// Those of them that held one, and went back to their thread.
     pub sent_back: u64,
-    /// The Ps, by number.
+    /// The Ps that there are now.
     pub procs: Vec<ProcMetrics>,
 }
 
@@ -88,12 +89,12 @@ impl Sched {
         // Ends before beginnings: a goroutine that comes and goes meanwhile may be counted, but not below zero.
         let ended = self.sum(|p| p.counters.ended.get()) + ALL.ended.get();
         let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();
-        let procs: Vec<ProcMetrics> = self.ps.iter().map(P::snapshot).collect();
+        let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();
         let migrations = migration_stats();
         let threads_ended = ALL.threads_ended.get();
         let threads_started = ALL.threads_started.get();
         Metrics {
-            gomaxprocs: self.ps.len(),
+            gomaxprocs: self.procs.count(),
             idle_procs: self.idle.resting() as usize,
             goroutines: spawned.saturating_sub(ended),
             spawned,
@@ -101,9 +102,9 @@ impl Sched {
             idle_threads: self.idle.sleeping(),
             spinning_threads: usize::from(self.idle.is_spinning()),
             global_queue: self.injected(),
-            runs: procs.iter().map(|p| p.runs).sum(),
-            steals: procs.iter().map(|p| p.steals).sum(),
-            overflows: procs.iter().map(|p| p.overflows).sum(),
+            runs: self.sum(P::runs),
+            steals: self.sum(|p| p.counters.steals.get()),
+            overflows: self.sum(|p| p.counters.overflows.get()),
             handoffs: ALL.handoffs.get(),
             retakes: ALL.retakes.get(),
             takes: ALL.takes.get(),
@@ -121,16 +122,21 @@ impl Sched {
     }
 
     fn sum(&self, of: impl Fn(&P) -> u64) -> u64 {
-        self.ps.iter().map(of).sum()
+        self.procs.all().iter().map(of).sum()
     }
 }
 
 impl P {
-    fn snapshot(&self) -> ProcMetrics {
+    /// Times a goroutine was run here.
+    fn runs(&self) -> u64 {
         // Rounds last: each empty one has been begun.
         let empty = self.counters.empty_rounds.get();
+        self.tick().saturating_sub(empty)
+    }
+
+    fn snapshot(&self) -> ProcMetrics {
         ProcMetrics {
-            runs: self.tick().saturating_sub(empty),
+            runs: self.runs(),
             steals: self.counters.steals.get(),
             overflows: self.counters.overflows.get(),
             queue: self.queued(),

@@ -11,7 +11,7 @@ use crate::{
     lending::Lending,
     m::M,
     queue::Ring,
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicBool, AtomicU64, Ordering},
     ticket::Ticket,
     timers::Timers,
 };
@@ -28,6 +28,10 @@ pub(crate) struct P {
     tick: AtomicU64,
     /// The M that holds it; null while it is idle, lent, or on its way.
     owner: AtomicPtr<M>,
+    /// Its place among the Ps.
+    pub(crate) number: usize,
+    /// Shall it leave (see procs.rs)?
+    leaving: AtomicBool,
     pub(crate) counters: OfP,
     local: UnsafeCell<Local>,
 }
@@ -50,13 +54,15 @@ unsafe impl Sync for P {}
 unsafe impl Send for P {}
 
 impl P {
-    pub(crate) fn new(number: usize, count: usize) -> P {
+    pub(crate) fn new(number: usize, shared: bool) -> P {
         P {
-            ring: Ring::new(count > 1),
+            ring: Ring::new(shared),
             timers: Timers::new(),
             lending: Lending::new(),
             tick: AtomicU64::new(0),
             owner: AtomicPtr::new(ptr::null_mut()),
+            number,
+            leaving: AtomicBool::new(false),
             counters: OfP::new(),
             local: UnsafeCell::new(Local {
                 stacks: Cache::new(),
@@ -87,6 +93,18 @@ impl P {
     /// How many goroutines are queued here, `runnext` included. A snapshot.
     pub(crate) fn queued(&self) -> usize {
         self.ring.len_from_outside() as usize + usize::from(self.ring.has_next())
+    }
+
+    /// C3 of procs.rs.
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        // Relaxed: partner is the load in `is_leaving`.
+        self.leaving.store(leaving, Ordering::Relaxed);
+    }
+
+    /// Shall it be put down? A hint: the idle lists decide whether it leaves then.
+    pub(crate) fn is_leaving(&self) -> bool {
+        // Relaxed: partner is the store in `set_leaving`; who misses it looks again.
+        self.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_owner(&self, m: Option<&'static M>) {

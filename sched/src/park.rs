@@ -257,9 +257,14 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
     unsafe {
         park_with(|m| {
             // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.
-            let p = m.p().unwrap_or_else(|| &sched::own().ps[0]);
-            timers_of.set(Some(p));
-            p.timers.insert_and(when, ticket, commit)
+            let insert = |p: &'static P| {
+                timers_of.set(Some(p));
+                p.timers.insert_and(when, ticket, commit)
+            };
+            match m.p() {
+                Some(p) => insert(p),
+                None => sched::own().with_some_p(insert),
+            }
         });
     }
     if ticket.g.get().episode.outcome() != TIMED_OUT

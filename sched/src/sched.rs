@@ -16,15 +16,18 @@ use crate::{
     config::{Config, Settings, StartError},
     copying::Windows,
     counters::ALL,
+    cpus,
     debug::Debug,
     fatal, faults,
+    follow::Follow,
     g::{FreeList, G, GRef, Kind},
     hogs::HogRule,
-    idle::Idle,
+    idle::{Idle, Rested},
     m::M,
     migrate,
     os::clock::NEVER,
     p::P,
+    procs::Procs,
     shrink::Shrinker,
     switch::current_m,
     sync::lock,
@@ -42,7 +45,9 @@ const FEW: usize = 4;
 const ID_BATCH: u64 = 64;
 
 pub(crate) struct Sched {
-    pub(crate) ps: Box<[P]>,
+    pub(crate) procs: Procs,
+    /// Does the number of Ps follow the machine?
+    pub(crate) follow: Follow,
     /// The global queue: words of Gs.
     inject: Injector<usize>,
     pub(crate) idle: Idle,
@@ -85,7 +90,7 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     taking::prepare();
     migrate::prepare(&settings);
     let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
-    sched.init_idle();
+    sched.resize(settings.procs);
     let first = sched.idle.claim_wake();
     let Some(first) = first else {
         fatal::throw(format_args!("a new scheduler has no idle P"));
@@ -115,7 +120,7 @@ pub(crate) fn wait() -> &'static Sched {
 /// How many Ps there are; 0 while the runtime has not been started.
 #[inline]
 pub fn procs() -> usize {
-    get().map_or(0, |sched| sched.ps.len())
+    get().map_or(0, |sched| sched.procs.count())
 }
 
 /// How many scheduling rounds the P of the calling goroutine has begun; none where no goroutine runs. As long as a
@@ -138,6 +143,7 @@ impl Sched {
     fn new(settings: &Settings) -> Sched {
         let Settings {
             procs,
+            follow,
             class,
             stack_idle,
             debug,
@@ -148,25 +154,20 @@ impl Sched {
             force_migration: _,
         } = *settings;
         Sched {
-            ps: (0..procs).map(|number| P::new(number, procs)).collect(),
+            procs: Procs::new(),
+            follow: Follow::new(follow),
             inject: Injector::new(),
             idle: Idle::new(),
             class,
             free: Mutex::new(FreeList::new()),
             slab: Slab::new(),
             shrinker: Shrinker::new(stack_idle),
-            windows: Windows::new(procs),
+            windows: Windows::new(procs.max(cpus::available())),
             next_id: AtomicU64::new(1),
             threads: Threads::new(max_threads, thread_idle),
             debug,
             hogs,
         }
-    }
-
-    /// Lists all Ps as idle; their addresses are fixed only now.
-    fn init_idle(&'static self) {
-        // The last one put there is taken first: P 0.
-        self.idle.fill(self.ps.iter().rev().map(P::id));
     }
 
     /// Queues `word` globally.
@@ -192,7 +193,8 @@ impl Sched {
             return None;
         }
         let first = self.take_injected()?;
-        let share = (self.inject.len() / self.ps.len()).min(crate::queue::CAPACITY as usize / 2);
+        let share =
+            (self.inject.len() / self.procs.count()).min(crate::queue::CAPACITY as usize / 2);
         for _ in 0..share {
             let Some(word) = self.take_injected() else {
                 break;
@@ -217,12 +219,13 @@ impl Sched {
 
     /// Is there work that an M without any could take? `runnext` slots do not count.
     pub(crate) fn any_work(&self) -> bool {
-        !self.inject.is_empty() || self.ps.iter().any(|p| !p.ring.is_empty())
+        !self.inject.is_empty() || self.procs.now().iter().any(|p| !p.ring.is_empty())
     }
 
     /// The earliest timer of all Ps.
     pub(crate) fn earliest_timer(&self) -> u64 {
-        self.ps
+        self.procs
+            .all()
             .iter()
             .map(|p| p.timers.next())
             .min()
@@ -255,7 +258,7 @@ impl Sched {
     /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
     pub(crate) fn hand_off(&'static self, p: &'static P) {
         ALL.handoffs.add();
-        if self.idle.someone_starves() {
+        if self.idle.someone_starves() || p.is_leaving() {
             self.rest_p(p);
         } else if let Some(m) = self.idle.take_m() {
             // SAFETY: ids in the idle lists are Ms'.
@@ -275,13 +278,20 @@ impl Sched {
 
     /// Puts `p` to rest without an M, and sees to it that work left in it is found.
     pub(crate) fn rest_p(&'static self, p: &'static P) {
-        if let Some(hungry) = self.idle.rest_p_alone(p.id()) {
+        match self.idle.rest_p_alone(p.id()) {
             // SAFETY: ids in the idle lists are Ms'.
-            unsafe { M::from_id(hungry) }.hand(p, false);
-        } else if self.any_work() && self.idle.may_wake() && !self.threads.is_refused() {
+            Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
+            Rested::Left => {
+                let timers = self.leave(p);
+                self.look_after(timers);
+            }
             // I4 of idle.rs: it was published while this P did not count as idle. Without a thread to be had sysmon
             // tries again.
-            self.wake();
+            Rested::Idle => {
+                if self.any_work() && self.idle.may_wake() && !self.threads.is_refused() {
+                    self.wake();
+                }
+            }
         }
     }
 
@@ -351,6 +361,12 @@ impl Sched {
             }
         }
         Ok(shared)
+    }
+
+    /// Takes back all of `free`.
+    pub(crate) fn free_all(&self, free: &mut FreeList) {
+        let count = free.len();
+        lock(&self.free).refill(free, count);
     }
 
     /// Takes back a dead G that nobody refers to any more.

@@ -146,7 +146,7 @@ impl Shrinker {
         self.state.store(ASLEEP, Ordering::Relaxed);
         // Partner is the fence in `rouse`: either that M sees ASLEEP, or we see that its P does not rest.
         fence(Ordering::SeqCst);
-        if sched.idle.resting() as usize == sched.ps.len() {
+        if sched.idle.all_rest() {
             self.bell.wait(ring, None);
         }
         self.state.store(AWAKE, Ordering::Relaxed);

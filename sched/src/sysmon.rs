@@ -111,6 +111,17 @@ struct Seen {
     cpu: Option<(usize, u64)>,
 }
 
+impl Seen {
+    fn first(p: &P, now: u64) -> Seen {
+        Seen {
+            call: p.lending.lent(),
+            tick: p.tick(),
+            since: now,
+            cpu: None,
+        }
+    }
+}
+
 /// Starts sysmon, which begins when `sched` is there.
 pub(crate) fn start(sched: &'static OnceLock<&'static Sched>) -> io::Result<()> {
     thread::Builder::new()
@@ -121,13 +132,7 @@ pub(crate) fn start(sched: &'static OnceLock<&'static Sched>) -> io::Result<()> 
 }
 
 fn watch(sched: &'static Sched) -> ! {
-    let look = |p: &P, now: u64| Seen {
-        call: p.lending.lent(),
-        tick: p.tick(),
-        since: now,
-        cpu: None,
-    };
-    let mut seen: Vec<Seen> = sched.ps.iter().map(|p| look(p, now())).collect();
+    let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     loop {
@@ -140,13 +145,22 @@ fn watch(sched: &'static Sched) -> ! {
         ALL.looks.add();
         let mut look = Look::Nothing;
         let time = now();
-        for (p, seen) in sched.ps.iter().zip(&mut seen) {
+        let ps = sched.procs.all();
+        seen.resize(ps.len(), None);
+        for (number, seen) in seen.iter_mut().enumerate() {
+            let Some(p) = ps.get(number) else {
+                continue;
+            };
+            let seen = seen.get_or_insert_with(|| Seen::first(p, time));
             if retake(sched, p, seen, time) {
                 look = Look::Acted;
             }
             look = look.max(unstick(sched, p, seen, time));
         }
         sched.retry_refused();
+        if let Some(procs) = sched.follow.look(time) {
+            sched.follow_to(procs);
+        }
         // Relaxed: a hint.
         let calls_now = CALLS.load(Ordering::Relaxed);
         if look == Look::Acted || calls_now != calls {
@@ -171,13 +185,13 @@ fn until_timer(sched: &Sched, time: u64) -> Duration {
 
 /// Z1 to Z3, at most until `due`. True if it has slept.
 fn sleep_while_idle(sched: &Sched, due: u64) -> bool {
-    if (sched.idle.resting() as usize) < sched.ps.len() || sched.wants_retry() {
+    if !sched.idle.all_rest() || sched.wants_retry() {
         return false;
     }
     // Relaxed: ordered by the fence, partner is K2.
     ASLEEP.store(true, Ordering::Relaxed);
     fence(Ordering::SeqCst);
-    if (sched.idle.resting() as usize) < sched.ps.len() {
+    if !sched.idle.all_rest() {
         // Relaxed: as in `wake`; whoever swapped it first has given a token, which is used up here.
         if !ASLEEP.swap(false, Ordering::Relaxed) {
             PARKER.wait(|| None);
@@ -226,6 +240,7 @@ fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
 fn is_wanted(sched: &Sched, p: &P) -> bool {
     p.has_work()
         || p.timers.next() != NEVER
+        || p.is_leaving()
         || sched.idle.someone_starves()
         || sched.idle.resting() == 0 && sched.any_work()
 }
@@ -249,6 +264,7 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     if p.timers.next() > time
         && !p.has_work()
         && !sched.any_injected()
+        && !p.is_leaving()
         && !sched.idle.someone_starves()
     {
         if blocked && time - seen.since >= UNUSED && taking::take(p) {
@@ -258,14 +274,15 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         return Look::Nothing;
     }
     let lasts = time - seen.since;
-    if !blocked && sched.idle.resting() == 0 && lasts >= SLICE && m.raise(seen.tick) {
+    let needed = p.is_leaving() || sched.idle.resting() == 0;
+    if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
         return Look::Soon; // it has until the next look to heed that
     }
     if lasts < STUCK && !blocked {
         return Look::Soon;
     }
     seen.since = time;
-    if sched.idle.resting() > 0 {
+    if !needed {
         if sched.idle.may_wake() {
             sched.wake();
         }

@@ -65,6 +65,11 @@ impl Threads {
         self.refused.load(Ordering::Relaxed) != 0
     }
 
+    /// How many there may be.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
     /// When an M that goes to sleep now would end.
     pub(crate) fn end_of_sleep(&self) -> u64 {
         self.idle_time.map_or(NEVER, after)

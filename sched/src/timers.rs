@@ -118,6 +118,22 @@ impl<S: Sleeper> Timers<S> {
         }
     }
 
+    /// Moves the living to `heir`. True if there were any.
+    pub(crate) fn move_to(&self, heir: &Timers<S>) -> bool {
+        let mut heap = lock(&self.heap);
+        let mut living = std::mem::take(&mut *heap);
+        self.publish(&heap);
+        // Relaxed: a count for deciding when to sweep.
+        self.dead.store(0, Ordering::Relaxed);
+        drop(heap);
+        living.retain(|Reverse(entry)| entry.sleeper.is_waiting());
+        let any = !living.is_empty();
+        let mut heap = lock(&heir.heap);
+        heap.append(&mut living);
+        heir.publish(&heap);
+        any
+    }
+
     /// How many entries the heap holds, dead ones included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -185,6 +201,26 @@ mod tests {
         });
         assert_eq!(fired, 1000);
         assert_eq!(timers.next(), NEVER);
+    }
+
+    #[test]
+    fn the_living_move_and_the_dead_do_not() {
+        let (waiting, dead) = (Cell::new(true), Cell::new(false));
+        let (old, new) = (Timers::new(), Timers::new());
+        for when in [30, 10] {
+            old.insert_and(when, Probe(when as u32, &waiting), || true);
+            old.insert_and(when - 5, Probe(0, &dead), || false);
+        }
+        new.insert_and(20, Probe(20, &waiting), || true);
+        assert!(old.move_to(&new));
+        assert_eq!((old.next(), new.next()), (NEVER, 10));
+        let mut fired = Vec::new();
+        new.fire(30, |probe| {
+            fired.push(probe.0);
+            true
+        });
+        assert_eq!(fired, [10, 20, 30]);
+        assert!(!old.move_to(&new));
     }
 
     #[test]

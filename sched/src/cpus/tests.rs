@@ -169,6 +169,6 @@ fn escapes_of_mountinfo_are_undone() {
 
 #[test]
 fn a_process_may_use_at_least_one_cpu_and_no_more_than_its_affinity() {
-    let affinity = affinity().expect("the kernel says");
+    let affinity = affinity(0).expect("the kernel says");
     assert!((1..=affinity).contains(&available()));
 }

@@ -12,11 +12,11 @@ use loom::{
     thread,
 };
 
-use super::explore;
+use super::{busy, explore};
 use crate::{
     bound::Bound,
     handover::Line,
-    idle::{Idle, Rise, Summons},
+    idle::{Idle, Rested, Rise, Summons},
     parker::Parker,
 };
 
@@ -66,8 +66,10 @@ struct World {
 
 impl World {
     fn new() -> Arc<World> {
+        let idle = Idle::new();
+        busy(&idle, vec![P1]);
         Arc::new(World {
-            idle: Idle::new(),
+            idle,
             bound: Bound::new(),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
@@ -99,7 +101,7 @@ impl World {
 
     /// An M that has nothing more to do puts its P down.
     fn put_down(&self, m: usize, p: usize) {
-        if let Some(hungry) = self.idle.rest(m, p, false) {
+        if let Rested::Hungry(hungry) = self.idle.rest(m, p, false) {
             assert_eq!(hungry, HOME);
             self.hand(p);
         }
@@ -144,7 +146,7 @@ impl World {
                 return;
             }
             if let Some(p) = p.take() {
-                assert_eq!(self.idle.rest_p_alone(p), None);
+                assert_eq!(self.idle.rest_p_alone(p), Rested::Idle);
             }
             if self.bound.wait() {
                 p = Some(self.wait());

@@ -10,9 +10,9 @@ use loom::{
     thread,
 };
 
-use super::explore;
+use super::{busy, explore};
 use crate::{
-    idle::{Idle, Retire, Rise},
+    idle::{Change, Idle, Rested, Retire, Rise},
     parker::Parker,
     queue::Ring,
 };
@@ -46,8 +46,14 @@ const P2: usize = 12;
 
 impl World {
     fn new() -> Arc<World> {
+        let idle = Idle::new();
+        busy(&idle, vec![P1, P2]);
+        World::of(idle)
+    }
+
+    fn of(idle: Idle) -> Arc<World> {
         Arc::new(World {
-            idle: Idle::new(),
+            idle,
             ring: Ring::new(true),
             ms: Default::default(),
         })
@@ -96,7 +102,7 @@ impl World {
 
     /// Rests until there is a P again: I1 to I6.
     fn rest(&self, m: usize, p: usize, spinning: bool) -> (usize, bool) {
-        assert_eq!(self.idle.rest(m, p, spinning), None);
+        assert_eq!(self.idle.rest(m, p, spinning), Rested::Idle);
         if !self.ring.is_empty()
             && let Rise::Take(p) = self.idle.rise(m)
         {
@@ -144,7 +150,7 @@ fn a_spinner_that_finds_work_sees_to_what_others_published_meanwhile() {
     explore(Some(3), || {
         let world = World::new();
         // M2 is asleep; M1 spins. Each takes one piece and is busy with it for ever.
-        assert_eq!(world.idle.rest(M2, P2, false), None);
+        assert_eq!(world.idle.rest(M2, P2, false), Rested::Idle);
         assert!(world.idle.start_spinning());
         let spinner = thread::spawn({
             let world = world.clone();
@@ -169,7 +175,7 @@ fn a_spinner_that_finds_work_sees_to_what_others_published_meanwhile() {
 fn an_m_gets_up_once_by_itself_or_by_being_woken() {
     explore(None, || {
         let world = World::new();
-        assert_eq!(world.idle.rest(M1, P1, false), None);
+        assert_eq!(world.idle.rest(M1, P1, false), Rested::Idle);
         let waker = thread::spawn({
             let world = world.clone();
             move || world.wake()
@@ -198,7 +204,7 @@ fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
                 None => world.sleep(M2).0,
             }
         });
-        if let Some(m) = world.idle.rest(M1, P1, false) {
+        if let Rested::Hungry(m) = world.idle.rest(M1, P1, false) {
             assert_eq!(m, M2);
             world.ms[m - 1].handed.store(P1, Ordering::Relaxed);
             world.ms[m - 1].parker.0.notify();
@@ -211,8 +217,14 @@ fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
 #[test]
 fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
     explore(None, || {
-        let world = World::new();
-        world.idle.fill([P1].into_iter());
+        // One P, which nobody has used yet.
+        let idle = Idle::new();
+        let come = Change {
+            come: vec![P1],
+            ..Change::default()
+        };
+        assert!(idle.change(&come).is_empty());
+        let world = World::of(idle);
         assert_eq!(world.idle.add_m(), 1);
         world.idle.rest_m(M1);
         let waker = thread::spawn({

@@ -3,14 +3,30 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p goroutines-sched --lib`. The models use
 //! the scheduler's own modules; only the limits are small (a ring has four slots).
 
+use crate::idle::{Change, Idle};
+
 mod bound;
 mod gate;
 mod handover;
 mod idle;
 mod lending;
 mod park;
+mod procs;
 mod ring;
 mod shrinking;
+
+/// Makes `ps` the Ps of `idle`, none of them at rest.
+fn busy(idle: &Idle, ps: Vec<usize>) {
+    let count = ps.len();
+    let come = Change {
+        come: ps,
+        ..Change::default()
+    };
+    assert!(idle.change(&come).is_empty());
+    for _ in 0..count {
+        assert!(idle.take_p().is_some());
+    }
+}
 
 /// Runs `model` in every interleaving with at most `preemptions` preemptions per thread schedule.
 fn explore(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
