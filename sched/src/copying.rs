@@ -49,6 +49,7 @@ use crate::{
     fatal, find,
     g::{G, GRef},
     handover::{Handover, Line},
+    m::M,
     park::current,
     sched,
     status::Status,
@@ -127,9 +128,9 @@ impl Window {
         true
     }
 
-    /// Step 5.
-    pub(crate) fn leave(&self) {
-        self.handover.leave(|g: GRef| find::ready_tail(g));
+    /// Step 5, on the g0 of `m`.
+    pub(crate) fn leave(&self, m: &'static M) {
+        self.handover.leave(|g: GRef| find::ready_tail(Some(m), g));
     }
 
     pub(crate) fn top(&self) -> *mut u8 {

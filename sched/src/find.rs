@@ -22,17 +22,14 @@ use crate::{
     os::clock::{NEVER, now},
     p::P,
     pin,
+    queue::Rest,
     sched::{self, Sched},
     status::Status,
-    switch::{current_m, prefetch_g, prefetch_stack},
+    switch::{prefetch_g, prefetch_stack},
     sync::spin_loop,
     sysmon,
     ticket::TIMED_OUT,
 };
-
-/// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
-/// step with periodic programs.
-const FAIR_ROUND: u64 = 61;
 
 /// How long the spinner looks for work before it sleeps.
 const SPIN: Duration = Duration::from_micros(15);
@@ -40,40 +37,66 @@ const SPIN: Duration = Duration::from_micros(15);
 /// Pauses between two looks of the spinner.
 const PAUSES: u32 = 16;
 
-/// The next goroutine for `m`; sleeps until there is one. `m` has a P after, maybe not the one it had before. None
-/// if its thread shall end.
+/// The next goroutine for `m`, which is not the spinner; sleeps until there is one. `m` has a P after, maybe not the
+/// one it had before. None if its thread shall end.
 ///
 /// Inlined into the loop of the M: as a call it costs each round some 10 instructions.
 #[inline(always)]
-pub(crate) fn next(m: &'static M) -> Option<GRef> {
-    let sched = sched::own();
-    let word = loop {
-        if m.bound.calls()
-            && let Some(g) = pin::attend(m)
-        {
-            break g.to_word();
-        }
-        let Some(p) = m.p() else {
-            // Its P was taken while it was in a blocking call, and its goroutine is queued.
-            sched.idle.rest_m(m.id());
-            if !sleep_unless_work(sched, m) {
-                return None;
-            }
-            continue;
-        };
-        if let Some(word) = pick(sched, m, p) {
-            break word;
-        }
-        if m.p().is_some()
+pub(crate) fn next(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    debug_assert!(!m.spinning.get());
+    match at_hand(sched, m) {
+        // SAFETY: queues hold words of Gs.
+        Some(word) => Some(unsafe { GRef::from_word(word) }),
+        None => search_or_sleep(sched, m),
+    }
+}
+
+/// As [`next`], for a thread that begins, maybe as the spinner.
+pub(crate) fn first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    match at_hand(sched, m) {
+        Some(word) => Some(found(sched, m, word)),
+        None => search_or_sleep(sched, m),
+    }
+}
+
+/// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
+#[inline(always)]
+fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
+    if m.bound.calls()
+        && let Some(g) = pin::attend(m)
+    {
+        return Some(g.to_word());
+    }
+    let Some(p) = m.p() else {
+        // Its P was taken while it was in a blocking call, and its goroutine is queued.
+        sched.idle.rest_m(m.id());
+        return None;
+    };
+    pick(sched, m, p)
+}
+
+/// Nothing is at hand.
+#[cold]
+#[inline(never)]
+fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    loop {
+        if let Some(p) = m.p()
             && let Some(word) = search(sched, m, p)
         {
-            break word;
+            return Some(found(sched, m, word));
         }
         // At rest: nothing was found, or its P was handed to an M that waited for one.
         if !sleep_unless_work(sched, m) {
             return None;
         }
-    };
+        if let Some(word) = at_hand(sched, m) {
+            return Some(found(sched, m, word));
+        }
+    }
+}
+
+/// `m`, which may be the spinner, has found `word`.
+fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
     if m.spinning.get() {
         // F1 to F3 of idle.rs.
         m.spinning.set(false);
@@ -83,17 +106,17 @@ pub(crate) fn next(m: &'static M) -> Option<GRef> {
         }
     }
     // SAFETY: queues hold words of Gs.
-    Some(unsafe { GRef::from_word(word) })
+    unsafe { GRef::from_word(word) }
 }
 
 /// Work that is at hand: this P's, or the global queue's.
-#[inline]
+#[inline(always)]
 fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
-    let tick = p.next_tick();
+    p.next_tick();
     if p.timers.next() != NEVER {
         fire_due(p, p);
     }
-    if tick.is_multiple_of(FAIR_ROUND) {
+    if p.is_fair_round() {
         if sched.idle.someone_starves() || p.is_leaving() {
             p.counters.empty_rounds.add_own(1);
             rest(sched, m, p);
@@ -103,39 +126,45 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             return Some(word);
         }
     }
-    if let Some(word) = p.ring.take_next().or_else(|| p.ring.pop()) {
-        let left = p.ring.len();
-        if left > 0 {
-            look_ahead(p, left);
-            // What lies behind it may have come here without waking anybody.
-            if sched.idle.may_wake() {
-                sched.wake();
-            }
-        }
+    if let Some(word) = p.ring.take_next() {
+        look_ahead(sched, p, p.ring.rest());
         return Some(word);
     }
+    if let Some(taken) = p.ring.pop_counting() {
+        look_ahead(sched, p, taken.rest);
+        return Some(taken.word);
+    }
+    pick_elsewhere(sched, m, p)
+}
+
+/// The queues of `p` are empty.
+#[cold]
+fn pick_elsewhere(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     sched
         .take_batch(p)
         .or_else(|| m.bound.pop().map(GRef::to_word))
 }
 
-/// Fetches what the next rounds will touch while this one runs: with many goroutines each of them is
-/// cold when its turn comes. Nothing with the feature `no-lookahead`, which is for measuring what this gains.
+/// What is behind the goroutine that runs next, if anything: fetches what the next rounds will touch while this one
+/// runs (with many goroutines each of them is cold when its turn comes), and wakes an M that could take part.
 #[inline(always)]
-fn look_ahead(p: &P, left: u32) {
-    if cfg!(feature = "no-lookahead") {
+fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
+    if rest.len == 0 {
         return;
     }
-    // SAFETY: rings hold words of Gs.
-    unsafe {
-        if left > 1 {
-            prefetch_g(p.ring.peek(1));
+    // Not with the feature `no-lookahead`, which is for measuring what this gains.
+    if !cfg!(feature = "no-lookahead") {
+        // SAFETY: rings hold words of Gs.
+        unsafe {
+            if rest.len > 1 {
+                prefetch_g(p.ring.peek(rest, 1));
+            }
+            prefetch_stack(p.ring.peek(rest, 0));
         }
-        // Thieves may have emptied the ring meanwhile: the slot at its end may never have been used.
-        let next = p.ring.peek(0);
-        if next != 0 {
-            prefetch_stack(next);
-        }
+    }
+    // What lies there may have come without waking anybody.
+    if sched.idle.may_wake() {
+        sched.wake();
     }
 }
 
@@ -372,10 +401,10 @@ fn published(sched: &'static Sched, p: &P) {
     }
 }
 
-/// See [`ready`](crate::ready).
+/// See [`ready`](crate::ready). `m` is this thread's, and inside the gate.
 #[inline]
-pub(crate) fn ready_next(g: GRef) {
-    let Some(p) = current_m().and_then(M::p) else {
+pub(crate) fn ready_next(m: Option<&M>, g: GRef) {
+    let Some(p) = m.and_then(M::p) else {
         return ready_globally(g);
     };
     g.get().status.set(Status::Runnable);
@@ -389,10 +418,10 @@ pub(crate) fn ready_next(g: GRef) {
     }
 }
 
-/// See [`ready_tail`](crate::ready_tail).
+/// See [`ready_tail`](crate::ready_tail). `m` as there.
 #[inline]
-pub(crate) fn ready_tail(g: GRef) {
-    let Some(p) = current_m().and_then(M::p) else {
+pub(crate) fn ready_tail(m: Option<&M>, g: GRef) {
+    let Some(p) = m.and_then(M::p) else {
         return ready_globally(g);
     };
     let sched = sched::own();

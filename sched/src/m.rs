@@ -15,6 +15,9 @@ use crate::{
     bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker, switch::Context,
 };
 
+/// No M's mark.
+const NOBODY: usize = 1;
+
 #[repr(align(128))]
 pub(crate) struct M {
     /// Where g0 goes on when the running goroutine leaves.
@@ -39,6 +42,8 @@ pub(crate) struct M {
     errno: Cell<*mut c_int>,
     /// What it leaves in the address in [`M::mark`].
     tag: usize,
+    /// See the method.
+    at_home: Cell<usize>,
     /// Its thread's thread-local storage.
     tls: UnsafeCell<Tls>,
     /// Goroutines that only this M may run.
@@ -72,6 +77,7 @@ impl M {
             cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
             errno: Cell::new(ptr::dangling_mut()),
             tag: migrate::tag(),
+            at_home: Cell::new(NOBODY),
             tls: UnsafeCell::new(Tls::none()),
             bound: Bound::new(),
             bound_first: Cell::new(false),
@@ -144,12 +150,21 @@ impl M {
         self.id() | self.tag
     }
 
+    /// The [`G::last`](crate::g::G::last) of a goroutine that may go on here without further questions: the one that
+    /// this M leaves, or, where goroutines are forced to migrate, none that there is.
+    #[inline(always)]
+    pub(crate) fn at_home(&self) -> usize {
+        self.at_home.get()
+    }
+
     /// The calling thread, which will run goroutines, is this M's from here on.
     ///
     /// # Safety
     ///
     /// It is nobody's M, and no goroutine ran on it last.
-    pub(crate) unsafe fn settle(&self) {
+    pub(crate) unsafe fn settle(&'static self) {
+        self.at_home
+            .set(if self.tag == 0 { self.id() } else { NOBODY });
         // SAFETY: answers with an address, which is valid as long as the thread.
         self.errno.set(unsafe { libc::__errno_location() });
         // SAFETY: nobody looks at it: others do for goroutines that ran here last.

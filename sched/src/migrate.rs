@@ -14,7 +14,7 @@
 //!
 //! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
 //!
-//! On the same M it costs one comparison. It is off with `GOROUTINE_MIGRATION_CHECK=off`, which is for measuring and
+//! On the same M it costs one comparison (`M::at_home`). It is off with `GOROUTINE_MIGRATION_CHECK=off`, which is for measuring and
 //! for the tests that show what it catches; and under tools that object to reading all of a stack.
 //!
 //! # Forced migration
@@ -106,6 +106,24 @@ fn home(g: &G) -> &'static M {
     unsafe { M::from_id(g.last() & !REFUSALS) }
 }
 
+/// Has another M run `g` last, or has it a mark that must be looked at?
+pub(crate) fn moves(m: &'static M, g: GRef) -> bool {
+    let last = g.get().last();
+    last != m.id() && last != 0
+}
+
+/// `m` has taken `g`, which has run before, and shares no window, from a queue; it is not plain that `m` may run it.
+/// False: another M will, and the caller must not touch it any more.
+#[cold]
+#[inline(never)]
+pub(crate) fn arrive(m: &'static M, g: GRef) -> bool {
+    if moves(m, g) && (refuse(m, g) || send_back(m, g)) {
+        return false;
+    }
+    g.get().set_last(m.mark());
+    true
+}
+
 /// `m` has taken `g`, which it did not run last, from a queue. True: another M will run it, and the caller must not
 /// touch it any more.
 #[cold]
@@ -154,7 +172,7 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
     if let Some(window) = desc.window.get()
         && !desc.pinned.get()
     {
-        window.leave();
+        window.leave(m);
     }
     send_home(home, g);
     true

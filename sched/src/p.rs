@@ -1,7 +1,11 @@
 //! P: a processor, the right to run goroutines, with everything that is used without a lock while
 //! one has it.
 
-use std::{cell::UnsafeCell, ptr, sync::atomic::AtomicPtr};
+use std::{
+    cell::{Cell, UnsafeCell},
+    ptr,
+    sync::atomic::AtomicPtr,
+};
 
 use goroutines_stack::Cache;
 
@@ -16,6 +20,10 @@ use crate::{
     timers::Timers,
 };
 
+/// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
+/// step with periodic programs.
+const FAIR_ROUND: u32 = 61;
+
 #[repr(align(128))]
 pub(crate) struct P {
     /// Runnable goroutines; thieves take from it.
@@ -26,6 +34,8 @@ pub(crate) struct P {
     pub(crate) lending: Lending,
     /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
     tick: AtomicU64,
+    /// Rounds up to the next one in which the global queue comes first. The owner's.
+    to_fair: Cell<u32>,
     /// The M that holds it; null while it is idle, lent, or on its way.
     owner: AtomicPtr<M>,
     /// Its place among the Ps.
@@ -46,7 +56,7 @@ pub(crate) struct Local {
     pub(crate) random: u32,
 }
 
-// SAFETY: everything but `local` is Sync by itself; `local` is reached only through `P::local`,
+// SAFETY: everything but `local` and `to_fair` is Sync by itself; these are reached only through methods
 // whose callers own the P, and ownership passes between threads through the idle lists' lock and
 // the parkers' Release/Acquire.
 unsafe impl Sync for P {}
@@ -60,6 +70,7 @@ impl P {
             timers: Timers::new(),
             lending: Lending::new(),
             tick: AtomicU64::new(0),
+            to_fair: Cell::new(FAIR_ROUND),
             owner: AtomicPtr::new(ptr::null_mut()),
             number,
             leaving: AtomicBool::new(false),
@@ -123,11 +134,23 @@ impl P {
 
     /// Counts a scheduling round; owner only.
     #[inline(always)]
-    pub(crate) fn next_tick(&self) -> u64 {
+    pub(crate) fn next_tick(&self) {
         // Relaxed (both): only the owner writes; thieves compare two readings.
         let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
         self.tick.store(tick, Ordering::Relaxed);
-        tick
+    }
+
+    /// Is this round, in which the P looks for work, one of those in which the global queue comes first? Owner only,
+    /// once a round. (A count down costs a quarter of a division of the tick.)
+    #[inline(always)]
+    pub(crate) fn is_fair_round(&self) -> bool {
+        let left = self.to_fair.get() - 1;
+        self.to_fair.set(left);
+        if left != 0 {
+            return false;
+        }
+        self.to_fair.set(FAIR_ROUND);
+        true
     }
 
     /// The count of scheduling rounds, as seen from outside.

@@ -38,20 +38,25 @@ use crate::{
     ticket::{TIMED_OUT, Ticket},
 };
 
-/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack.
+/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a [`CommitOf`].
 pub(crate) struct Commit {
-    call: unsafe fn(*mut (), &'static M) -> bool,
-    data: *mut (),
+    call: unsafe fn(*const Commit, &'static M) -> bool,
+}
+
+#[repr(C)]
+struct CommitOf<C> {
+    head: Commit,
+    closure: ManuallyDrop<C>,
 }
 
 impl Commit {
     /// # Safety
     ///
-    /// Once per park, while the closure is where `park` put it. `m` is the M of this thread.
+    /// Once per park, while the commit is where `park` put it. `m` is the M of this thread.
     #[inline(always)]
-    pub(crate) unsafe fn run(&self, m: &'static M) -> bool {
-        // SAFETY: `call` was made for the type of `data`, which the caller says is there.
-        unsafe { (self.call)(self.data, m) }
+    pub(crate) unsafe fn run(this: *const Commit, m: &'static M) -> bool {
+        // SAFETY: `call` was made for the `CommitOf` whose head `this` is, and which the caller says is there.
+        unsafe { ((*this).call)(this, m) }
     }
 }
 
@@ -113,30 +118,49 @@ pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
 /// As for [`park`].
 #[inline(always)]
 pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
-    let mut commit = ManuallyDrop::new(commit);
-    let commit = Commit {
-        call: call::<C>,
-        data: (&raw mut commit).cast(),
-    };
     match running_goroutine() {
-        Some((m, g)) => {
-            taking::enter_to_park(m);
-            // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
-            unsafe { switch::leave(m, g, &raw const commit) };
-            taking::resumed();
+        // SAFETY: the caller's contract.
+        Some((m, g)) => unsafe { leave_with(m, g, commit) },
+        None => {
+            let commit = CommitOf::new(commit);
+            // SAFETY: the caller's contract; the commit lies on this stack until the call returns.
+            unsafe { park_thread((&raw const commit).cast()) }
         }
-        // SAFETY: the caller's contract; the closure lies on this stack until the call returns.
-        None => unsafe { park_thread(&commit) },
     }
 }
 
+/// As [`park_with`] for who is [`running_goroutine`].
+///
 /// # Safety
 ///
-/// `data` points at a `ManuallyDrop<C>` that was not taken yet.
-unsafe fn call<C: FnOnce(&'static M) -> bool>(data: *mut (), m: &'static M) -> bool {
-    // SAFETY: says the caller.
-    let commit = unsafe { ManuallyDrop::take(&mut *data.cast::<ManuallyDrop<C>>()) };
-    commit(m)
+/// As for [`park`]; `g` runs here, on `m`, and is not unwinding.
+#[inline(always)]
+pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, commit: C)
+where
+    C: FnOnce(&'static M) -> bool,
+{
+    let commit = CommitOf::new(commit);
+    // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
+    unsafe { switch::leave(m, g, (&raw const commit).cast()) };
+}
+
+impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {
+    #[inline(always)]
+    fn new(closure: C) -> CommitOf<C> {
+        CommitOf {
+            head: Commit { call: Self::call },
+            closure: ManuallyDrop::new(closure),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `head` is that of a commit of this type, whose closure was not taken yet.
+    unsafe fn call(head: *const Commit, m: &'static M) -> bool {
+        // SAFETY: says the caller; the head is the first field, and nobody takes the closure after us.
+        let closure = unsafe { (&raw const (*head.cast::<Self>()).closure).read() };
+        ManuallyDrop::into_inner(closure)(m)
+    }
 }
 
 /// The goroutine that runs here and its M, if it may leave its thread.
@@ -152,14 +176,14 @@ pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
 /// As for [`park`].
 #[cold]
 #[inline(never)]
-unsafe fn park_thread(commit: &Commit) {
+unsafe fn park_thread(commit: *const Commit) {
     let g = current();
     let wait = || {
         g.get().status.set(Status::Blocked);
         // A goroutine that keeps its thread has given its P away: this M is the one without.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
-            && unsafe { commit.run(m) }
+            && unsafe { Commit::run(commit, m) }
         {
             g.get().parker.wait(|| None);
         }
@@ -179,10 +203,11 @@ unsafe fn park_thread(commit: &Commit) {
 /// `g` has parked (see [`park`]) and the caller is the one who may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
-    let _inside = taking::enter_here();
+    let m = current_m();
+    let _inside = taking::enter_if(m);
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
-        find::ready_next(g);
+        find::ready_next(m, g);
     } else {
         g.get().parker.notify();
     }
@@ -195,10 +220,11 @@ pub unsafe fn ready(g: GRef) {
 /// As for [`ready`].
 #[inline]
 pub unsafe fn ready_tail(g: GRef) {
-    let _inside = taking::enter_here();
+    let m = current_m();
+    let _inside = taking::enter_if(m);
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
-        find::ready_tail(g);
+        find::ready_tail(m, g);
     } else {
         g.get().parker.notify();
     }

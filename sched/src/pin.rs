@@ -53,7 +53,7 @@ where
         ));
     };
     let _inside = taking::enter(m);
-    let g = make(sched, options, payload::entry_of::<F, T>(), f)?;
+    let g = make(sched, m.p(), options, payload::entry_of::<F, T>(), f)?;
     bind(m, caller, PINNED);
     bind(m, g, PINNED);
     // It is this M's queue: looked at in its next round.

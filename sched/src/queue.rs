@@ -40,7 +40,20 @@ pub(crate) struct Ring {
     next: AtomicUsize,
     /// May there be thieves? The only P of a process needs no locked instructions.
     shared: bool,
-    slots: Box<[AtomicUsize]>,
+    slots: Box<[AtomicUsize; CAPACITY as usize]>,
+}
+
+/// A word that was taken from a ring, and what its owner knows of the rest of it.
+pub(crate) struct Taken {
+    pub(crate) word: usize,
+    pub(crate) rest: Rest,
+}
+
+/// What is left in a ring, as its owner has just seen it; thieves may take some.
+#[derive(Clone, Copy)]
+pub(crate) struct Rest {
+    head: u32,
+    pub(crate) len: u32,
 }
 
 /// Keeps thieves' traffic on `head` off the owner's line with `tail`.
@@ -55,13 +68,13 @@ impl Ring {
             head: Line(AtomicU32::new(0)),
             tail: Line(AtomicU32::new(0)),
             next: AtomicUsize::new(0),
-            slots: (0..CAPACITY).map(|_| AtomicUsize::new(0)).collect(),
+            slots: Box::new(std::array::from_fn(|_| AtomicUsize::new(0))),
         }
     }
 
     #[inline]
     fn slot(&self, index: u32) -> &AtomicUsize {
-        // CAPACITY is a power of two and the length of `slots`, so the index is in bounds.
+        // CAPACITY is a power of two and the length of `slots`, so the index is in bounds, as the compiler sees.
         &self.slots[(index & (CAPACITY - 1)) as usize]
     }
 
@@ -87,6 +100,12 @@ impl Ring {
     /// Takes the oldest word. Owner only.
     #[inline]
     pub(crate) fn pop(&self) -> Option<usize> {
+        self.pop_counting().map(|taken| taken.word)
+    }
+
+    /// As [`Ring::pop`], and says what is left.
+    #[inline]
+    pub(crate) fn pop_counting(&self) -> Option<Taken> {
         // Relaxed: only we write `tail`.
         let tail = self.tail.0.load(Ordering::Relaxed);
         // Relaxed: the slots are our own writes; the CAS validates the value.
@@ -97,47 +116,58 @@ impl Ring {
             }
             // Relaxed: our own write.
             let word = self.slot(head).load(Ordering::Relaxed);
+            let next = head.wrapping_add(1);
+            let rest = Rest {
+                head: next,
+                len: tail.wrapping_sub(next),
+            };
             if !self.shared {
                 // Relaxed: no other thread looks at this ring but to see whether it is empty.
-                self.head.0.store(head.wrapping_add(1), Ordering::Relaxed);
-                return Some(word);
+                self.head.0.store(next, Ordering::Relaxed);
+                return Some(Taken { word, rest });
             }
             // Release: partner is the Acquire load of `head` in `push`. Relaxed on failure: retried.
             match self.head.0.compare_exchange_weak(
                 head,
-                head.wrapping_add(1),
+                next,
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Some(word),
+                Ok(_) => return Some(Taken { word, rest }),
                 Err(moved) => head = moved,
             }
         }
     }
 
     /// The word `distance` places behind the head, for prefetching only: it may be somebody else's
-    /// already. 0 where nothing ever was.
+    /// already. Owner only; `distance` is below the length of `rest`, so that the owner has put a word there.
     #[inline]
-    pub(crate) fn peek(&self, distance: u32) -> usize {
-        // Relaxed (both): a hint.
-        let head = self.head.0.load(Ordering::Relaxed);
-        self.slot(head.wrapping_add(distance))
+    pub(crate) fn peek(&self, rest: Rest, distance: u32) -> usize {
+        debug_assert!(distance < rest.len);
+        // Relaxed: our own write.
+        self.slot(rest.head.wrapping_add(distance))
             .load(Ordering::Relaxed)
     }
 
-    /// How many words are in the ring (`runnext` not counted). Owner only; thieves may take some.
+    /// What is in the ring (`runnext` not counted). Owner only.
     #[inline]
-    pub(crate) fn len(&self) -> u32 {
+    pub(crate) fn rest(&self) -> Rest {
         // Relaxed (both): a snapshot; the tail is our own.
         let tail = self.tail.0.load(Ordering::Relaxed);
-        tail.wrapping_sub(self.head.0.load(Ordering::Relaxed))
+        let head = self.head.0.load(Ordering::Relaxed);
+        Rest {
+            head,
+            len: tail.wrapping_sub(head),
+        }
     }
 
-    /// As [`Ring::len`], for anybody: a guess.
+    /// How many words there are, for anybody: a guess.
     #[cfg(not(loom))]
     pub(crate) fn len_from_outside(&self) -> u32 {
         // The head may seem to have overtaken the tail.
-        Some(self.len()).filter(|&n| n <= CAPACITY).unwrap_or(0)
+        Some(self.rest().len)
+            .filter(|&n| n <= CAPACITY)
+            .unwrap_or(0)
     }
 
     /// Moves half of a full ring out, oldest first, to be queued elsewhere together with the word

@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use goroutines_stack::{Stack, Step};
 
 use crate::{
+    copying::Window,
     counters::ALL,
     fatal, find,
     g::{End, G, GRef},
     m::M,
     migrate,
     p::P,
-    park::{park_with, ready},
+    park::{Commit, park_with, ready},
     payload::Entry,
     pin, sched, site,
     status::Status,
@@ -21,50 +22,70 @@ use crate::{
 
 /// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
 pub(crate) fn schedule(m: &'static M) {
-    while let Some(g) = find::next(m) {
-        let last = g.get().last();
-        let moves = last != m.id() && last != 0;
-        if moves && migrate::refuse(m, g) {
-            continue; // the M that may run it does
-        }
-        let window = g.get().window.get();
-        if let Some(window) = window
-            && !window.enter(g)
-        {
-            continue; // in line: who is inside makes it ready
-        }
-        if moves && migrate::send_back(m, g) {
-            continue; // it must not leave its M now
-        }
-        if g.get().ctx.get().is_null() {
-            first_run(m, g);
-        }
-        let stays = execute(m, g);
-        if let Some(window) = window
-            && !stays
-        {
-            window.leave();
-        }
+    let sched = sched::own();
+    let mut next = find::first(sched, m);
+    while let Some(g) = next {
+        run(m, g);
+        next = find::next(sched, m);
+    }
+}
+
+/// One round: runs `g`, which came out of a queue, until it parks, yields or ends; or leaves it to another M.
+///
+/// Inlined into the loop, and what is seldom is not: the round is what a yield costs.
+#[inline(always)]
+fn run(m: &'static M, g: GRef) {
+    if let Some(window) = g.get().window.get() {
+        return run_in_window(m, g, window);
+    }
+    if g.get().ctx.get().is_null() {
+        first_run(m, g);
+    } else if g.get().last() != m.at_home() && !migrate::arrive(m, g) {
+        return; // another M runs it
+    }
+    execute(m, g);
+}
+
+/// As [`run`], for a goroutine that shares `window` with others.
+#[cold]
+#[inline(never)]
+fn run_in_window(m: &'static M, g: GRef, window: &'static Window) {
+    let moves = migrate::moves(m, g);
+    if moves && migrate::refuse(m, g) {
+        return; // the M that may run it does
+    }
+    if !window.enter(g) {
+        return; // in line: who is inside makes it ready
+    }
+    if moves && migrate::send_back(m, g) {
+        return; // it must not leave its M now
+    }
+    g.get().set_last(m.mark());
+    if g.get().ctx.get().is_null() {
+        // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
+        unsafe { switch::prepare(g, window.stack(), main) };
+    }
+    if !execute(m, g) {
+        window.leave(m);
     }
 }
 
 /// Runs `g` until it parks, yields or ends. Does it keep its window then?
-#[inline]
+#[inline(always)]
 fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().status.set(Status::Running);
-        if g.get().last() != m.mark() {
-            g.get().set_last(m.mark());
-        }
         g.get().shrinking.settle();
         // Both numbers are the same mostly, and loads are cheaper than stores.
         if m.errno() != g.get().errno.get() {
             m.set_errno(g.get().errno.get());
         }
+        taking::leave_g0(m);
         // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
+        taking::back_on_g0(m);
         if m.errno() != g.get().errno.get() {
             g.get().errno.set(m.errno());
         }
@@ -73,7 +94,7 @@ fn execute(m: &'static M, g: GRef) -> bool {
         let stays = g.get().pinned.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
-        if unsafe { (*commit).run(m) } {
+        if unsafe { Commit::run(commit, m) } {
             return stays;
         }
     }
@@ -83,19 +104,12 @@ fn execute(m: &'static M, g: GRef) -> bool {
 /// next one starts all use the same warm stack.
 #[inline]
 fn first_run(m: &'static M, g: GRef) {
+    g.get().set_last(m.mark());
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
-    if let Some(window) = g.get().window.get() {
-        // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
-        return unsafe { switch::prepare(g, window.stack(), main) };
-    }
-    if stack.is_none() {
-        *stack = Some(new_stack(m, g));
-    }
-    if let Some(stack) = stack {
-        // SAFETY: nothing lives on the stack, and `g` is ours.
-        unsafe { switch::prepare(g, stack, main) };
-    }
+    let stack = stack.get_or_insert_with(|| new_stack(m, g));
+    // SAFETY: nothing lives on the stack, and `g` is ours.
+    unsafe { switch::prepare(g, stack, main) };
 }
 
 #[inline]
@@ -131,7 +145,6 @@ unsafe extern "C" fn main(word: usize) -> ! {
     let Some(entry) = g.get().entry.get() else {
         fatal::throw(format_args!("a goroutine without an entry"));
     };
-    taking::resumed();
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g) };
     // A pin that was forgotten ends with its goroutine.
@@ -177,6 +190,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     let end = g.join.finish();
     if let End::Detached = end {
         g.ctx.set(ctx);
+        g.set_last(m.mark());
         g.bound.set(bound);
         g.window.set(window);
         window.inspect(|window| window.remember(g));
@@ -256,8 +270,9 @@ fn drop_outcome(g: GRef) {
 /// Frees the descriptor of a finished goroutine, name and all.
 #[inline]
 pub(crate) fn free(g: GRef) {
-    let _inside = taking::enter_here();
-    free_to(switch::current_m().and_then(M::p), g);
+    let m = switch::current_m();
+    let _inside = taking::enter_if(m);
+    free_to(m.and_then(M::p), g);
 }
 
 #[inline]

@@ -93,8 +93,8 @@ fn exit_slow(m: &'static M, g: GRef) {
     // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and
     // needs none.
     unsafe {
-        park_with(|_| {
-            find::ready_tail(g);
+        park_with(move |m| {
+            find::ready_tail(Some(m), g);
             true
         });
     }

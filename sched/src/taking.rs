@@ -1,7 +1,8 @@
 //! Taking a P from an M that does not know: both sides of the gate (see gate.rs for the protocol).
 //!
 //! The rule for everybody else in this crate: a goroutine's side touches its P only between an `enter`
-//! and the end of what it returns, or on the way into a park. g0 is always inside.
+//! and the end of what it returns. g0 is inside from the switch that ends at it to the switch that leaves it: on the
+//! way between a goroutine's code and g0 nobody touches the P.
 //!
 //! A goroutine whose P was taken goes on on its thread without one. What it makes ready or spawns goes to
 //! the global queue; when it parks, its M goes to sleep, and it comes back on an M that has a P.
@@ -17,7 +18,6 @@ use crate::{
     m::M,
     os::membarrier,
     p::P,
-    switch::current_m,
     sync::lock,
 };
 
@@ -65,28 +65,26 @@ pub(crate) fn enter(m: &'static M) -> Inside {
     Inside { m: Some(m) }
 }
 
-/// As [`enter`], whoever this is.
+/// As [`enter`] on behalf of this thread, whose M is `m` if it has one.
 #[inline(always)]
-pub(crate) fn enter_here() -> Inside {
-    match current_m() {
+pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
+    match m {
         Some(m) => enter(m),
         None => Inside { m: None },
     }
 }
 
-/// On the way to g0, which stays inside.
+/// g0 is about to switch to a goroutine. It does this for it because it has `m` at hand.
 #[inline(always)]
-pub(crate) fn enter_to_park(m: &'static M) {
-    if m.gate.enter() {
-        enter_slow(m);
-    }
+pub(crate) fn leave_g0(m: &'static M) {
+    m.gate.leave();
 }
 
-/// A goroutine is on its stack again, or for the first time: back to its own code.
+/// A goroutine has switched to g0.
 #[inline(always)]
-pub(crate) fn resumed() {
-    if let Some(m) = current_m() {
-        m.gate.leave();
+pub(crate) fn back_on_g0(m: &'static M) {
+    if m.gate.enter() {
+        enter_slow(m);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     g::GRef,
     m::M,
     p::P,
-    park::{current, park, park_with, running_goroutine},
+    park::{current, leave_with, park, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
@@ -55,21 +55,22 @@ where
     let Some(sched) = sched::get() else {
         not_started();
     };
-    let _inside = taking::enter_here();
-    let g = make(sched, options, entry_of::<F, T>(), f)?;
-    find::ready_tail(g);
+    let m = current_m();
+    let _inside = taking::enter_if(m);
+    let g = make(sched, m.and_then(M::p), options, entry_of::<F, T>(), f)?;
+    find::ready_tail(m, g);
     Ok(Task::of(g))
 }
 
-/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate.
+/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate; `p` is its M's.
 #[inline(always)]
 pub(crate) fn make<F>(
     sched: &'static Sched,
+    p: Option<&P>,
     options: Options,
     entry: &'static payload::Entry,
     f: F,
 ) -> io::Result<GRef> {
-    let p = current_m().and_then(M::p);
     let g = sched.new_g(p)?;
     let desc = g.get();
     let Options {
@@ -174,7 +175,7 @@ impl<T> Task<T> {
             let waiter = current();
             // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
             // is the last thing that the commit does.
-            unsafe { park(|| join.wait(waiter)) };
+            unsafe { park(move || join.wait(waiter)) };
         }
         debug_assert!(join.is_done());
         let g = self.g;
@@ -225,12 +226,12 @@ impl<T> Drop for Task<T> {
 /// The goroutine goes to the tail of the run queue, and may go on on another thread.
 #[inline]
 pub fn yield_now() {
-    let Some((_, g)) = running_goroutine() else {
+    let Some((m, g)) = running_goroutine() else {
         return thread::yield_now();
     };
-    // SAFETY: the commit queues the goroutine, once, as its last step.
+    // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
     unsafe {
-        park_with(|m| {
+        leave_with(m, g, move |m| {
             find::requeue(m, g);
             true
         });
