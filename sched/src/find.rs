@@ -14,15 +14,13 @@ use std::time::Duration;
 
 use crate::{
     counters::ALL,
-    fatal,
     g::GRef,
-    idle::{Rested, Retire, Rise},
     m::M,
-    migrate,
     os::clock::{NEVER, now},
     p::P,
     pin,
     queue::Rest,
+    rest::{rest, sleep_unless_work},
     sched::{self, Sched},
     status::Status,
     switch::{prefetch_g, prefetch_stack},
@@ -188,100 +186,12 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
     None
 }
 
-/// After `rest`: I4 to I6. False if the thread shall end.
-#[cold]
-fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
-    if m.bound.any() {
-        migrate::rise(m); // H2 of bound.rs
-        return true;
-    }
-    // I4: with the fence behind us, once more.
-    if sched.any_work() || sched.earliest_timer() <= now() {
-        match sched.idle.rise(m.id()) {
-            Rise::Take(p) => {
-                take(m, p);
-                // I5: submitters relied on us while we were the spinner.
-                m.spinning.set(sched.idle.start_spinning());
-                return true;
-            }
-            Rise::Woken | Rise::Stay => {}
-        }
-    }
-    sleep(sched, m)
-}
-
-/// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
-fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
-    m.give_up_p();
-    let was_spinner = m.spinning.replace(false);
-    match sched.idle.rest(m.id(), p.id(), was_spinner) {
-        Rested::Idle => {}
-        // SAFETY: ids in the idle lists are Ms'.
-        Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
-        // This M looks at all queues and timers before it sleeps.
-        Rested::Left => {
-            sched.leave(p);
-        }
-    }
-    if m.p().is_some() {
-        fatal::throw(format_args!("an M at rest holds a P"));
-    }
-}
-
 /// Becomes the owner of `p`, an id from the idle lists.
 pub(crate) fn take(m: &'static M, p: usize) {
     sysmon::note_busy();
     m.gate.unwatch();
     // SAFETY: ids in the idle lists are Ps'.
     m.set_p(unsafe { P::from_id(p) });
-}
-
-/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
-/// not needed for so long that its thread shall end.
-fn sleep(sched: &'static Sched, m: &'static M) -> bool {
-    sched.shrinker.rouse();
-    let stays = sleep_until_woken(sched, m);
-    sched.shrinker.rouse();
-    stays
-}
-
-fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
-    let due = sched.earliest_timer();
-    let mut keeper = due != NEVER && sched.idle.keep_time(m.id(), due);
-    let mut end = if sched.idle.has_spare_m() {
-        sched.threads.end_of_sleep()
-    } else {
-        NEVER
-    };
-    loop {
-        let until = if keeper { due } else { end };
-        let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
-        if m.parker.wait(remaining) {
-            m.accept();
-            return true;
-        }
-        if !keeper && migrate::is_home(m) {
-            end = NEVER;
-            continue;
-        }
-        if !keeper {
-            match sched.idle.retire(m.id()) {
-                Retire::End => return false,
-                Retire::Woken | Retire::Stay => end = NEVER,
-            }
-            continue;
-        }
-        keeper = false;
-        match sched.idle.rise(m.id()) {
-            Rise::Take(p) => {
-                take(m, p);
-                return true;
-            }
-            Rise::Woken => {}
-            // Every P runs, and looks at its own timers.
-            Rise::Stay => sched.idle.resign(m.id()),
-        }
-    }
 }
 
 /// One look at all other Ps, from a random one on: half of a ring, and timers that are due.
@@ -392,12 +302,15 @@ fn spill(p: &P, word: usize) {
     sched.inject(word);
 }
 
-/// After publishing work in a ring: wakes an M if one should take part.
+/// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.
 #[inline]
-fn published(sched: &'static Sched, p: &P) {
+fn published(p: &P) {
     // The only P is the caller's, so nobody rests.
-    if p.ring.is_shared() && sched.idle.should_wake() {
-        sched.wake();
+    if p.ring.is_shared() {
+        let sched = sched::own();
+        if sched.idle.should_wake() {
+            sched.wake();
+        }
     }
 }
 
@@ -410,23 +323,33 @@ pub(crate) fn ready_next(m: Option<&M>, g: GRef) {
     g.get().status.set(Status::Runnable);
     // A lone `runnext` wakes nobody: it is the next thing that runs here.
     if let Some(old) = p.ring.put_next(g.to_word()) {
-        let sched = sched::own();
-        if let Err(word) = p.ring.push(old) {
-            spill(p, word);
-        }
-        published(sched, p);
+        displaced(p, old);
     }
+}
+
+/// What was `runnext` of `p` goes to the tail.
+#[inline(never)]
+fn displaced(p: &P, old: usize) {
+    if let Err(word) = p.ring.push(old) {
+        spill(p, word);
+    }
+    published(p);
 }
 
 /// See [`ready_tail`](crate::ready_tail). `m` as there.
 #[inline]
 pub(crate) fn ready_tail(m: Option<&M>, g: GRef) {
-    let Some(p) = m.and_then(M::p) else {
-        return ready_globally(g);
-    };
-    let sched = sched::own();
+    match m.and_then(M::p) {
+        Some(p) => push_and_wake(p, g),
+        None => ready_globally(g),
+    }
+}
+
+/// Appends `g` to the ring of `p`, which the caller owns, and wakes an M if one should take part.
+#[inline]
+pub(crate) fn push_and_wake(p: &P, g: GRef) {
     push(p, g);
-    published(sched, p);
+    published(p);
 }
 
 /// Appends `g` to the global queue: from a thread without a P, and where others shall go first.

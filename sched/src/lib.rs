@@ -87,6 +87,8 @@ mod pin;
 mod procs;
 mod queue;
 #[cfg(not(loom))]
+mod rest;
+#[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod sched;
@@ -138,7 +140,7 @@ pub use {
     hogs::HogReport,
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
-    park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
+    park::{Caller, arm, caller, current, on_goroutine, park, park_until, ready, ready_tail},
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
     sched::{procs, rounds, start},

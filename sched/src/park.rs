@@ -23,7 +23,7 @@
 //! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
 //! is unwinding: the count of panics is thread-local, so it must not change threads (see block.rs).
 
-use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
+use std::{cell::Cell, fmt, marker::PhantomData, mem::ManuallyDrop, time::Instant};
 
 use crate::{
     block, find,
@@ -77,6 +77,72 @@ pub fn current() -> GRef {
     }
 }
 
+/// Who is about to wait here: as [`current`], and what a park has to know of it, asked once.
+#[must_use = "it is there to be parked"]
+pub struct Caller {
+    g: GRef,
+    /// None where it waits with its thread.
+    m: Option<&'static M>,
+    _not_send: PhantomData<*const ()>,
+}
+
+/// See [`Caller`].
+///
+/// # Panics
+///
+/// As [`current`].
+#[inline(always)]
+pub fn caller() -> Caller {
+    let m = match current_m() {
+        Some(m) => m,
+        None => thread::attach(),
+    };
+    let g = match m.current.get() {
+        Some(g) => g,
+        None => nobody_runs(),
+    };
+    Caller {
+        g,
+        m: may_leave(g).then_some(m),
+        _not_send: PhantomData,
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Caller").field(&self.g).finish()
+    }
+}
+
+impl Caller {
+    /// Who it is.
+    #[inline(always)]
+    pub fn g(&self) -> GRef {
+        self.g
+    }
+
+    /// As [`park()`], for this caller.
+    ///
+    /// # Parks
+    ///
+    /// As [`park()`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`park()`], and: nothing has parked since this caller was asked for.
+    #[inline(always)]
+    pub unsafe fn park<C: FnOnce() -> bool>(self, commit: C) {
+        // SAFETY: the caller's contract; it was found out above.
+        unsafe { park_if(self.m.map(|m| (m, self.g)), move |_| commit()) }
+    }
+}
+
+/// May `g`, which runs here, leave its thread? Not while it unwinds, or keeps it for another reason; a thread cannot.
+#[inline(always)]
+fn may_leave(g: GRef) -> bool {
+    g.get().kind() == Kind::Goroutine && !std::thread::panicking()
+}
+
 #[cold]
 fn nobody_runs() -> ! {
     panic!("goroutines: a runtime call inside a commit: it runs on g0, where no goroutine is");
@@ -108,7 +174,7 @@ pub fn on_goroutine() -> bool {
 #[inline(always)]
 pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
     // SAFETY: the caller's contract.
-    unsafe { park_with(|_| commit()) }
+    unsafe { park_with(move |_| commit()) }
 }
 
 /// As [`park`], for commits that need the M on whose g0 they run.
@@ -118,7 +184,21 @@ pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
 /// As for [`park`].
 #[inline(always)]
 pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
-    match running_goroutine() {
+    // SAFETY: the caller's contract.
+    unsafe { park_if(running_goroutine(), commit) }
+}
+
+/// As [`park_with`], for who is [`running_goroutine`].
+///
+/// # Safety
+///
+/// As for [`park`].
+#[inline(always)]
+unsafe fn park_if<C>(running: Option<(&'static M, GRef)>, commit: C)
+where
+    C: FnOnce(&'static M) -> bool,
+{
+    match running {
         // SAFETY: the caller's contract.
         Some((m, g)) => unsafe { leave_with(m, g, commit) },
         None => {
@@ -168,7 +248,7 @@ impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {
 pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
     let m = current_m()?;
     let g = m.current.get()?;
-    (g.get().kind() == Kind::Goroutine && !std::thread::panicking()).then_some((m, g))
+    may_leave(g).then_some((m, g))
 }
 
 /// # Safety
@@ -208,6 +288,21 @@ pub unsafe fn ready(g: GRef) {
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(m, g);
+    } else {
+        g.get().parker.notify();
+    }
+}
+
+/// As [`ready`], on the g0 of `m`.
+///
+/// # Safety
+///
+/// As for [`ready`].
+#[inline(always)]
+pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
+    if g.get().kind() == Kind::Goroutine {
+        find::ready_next(Some(m), g);
     } else {
         g.get().parker.notify();
     }

@@ -12,7 +12,7 @@ use crate::{
     m::M,
     migrate,
     p::P,
-    park::{Commit, park_with, ready},
+    park::{Commit, leave_with, ready_from_g0},
     payload::Entry,
     pin, sched, site,
     status::Status,
@@ -165,18 +165,33 @@ fn leave_result(g: GRef) {
         End::HandleOwns => true,
         End::Wake(waiter) => {
             // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
-            unsafe { ready(waiter) };
+            unsafe { ready_from_g0(m, waiter) };
             true
         }
         End::Detached => false,
     };
     // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
     // holds nothing but the GRef.
-    unsafe { park_with(finish) };
+    unsafe { leave_at_end(g, finish) };
+}
+
+/// Leaves the stack of `g`, whose code has ended: it neither unwinds nor keeps its thread.
+///
+/// # Safety
+///
+/// As for [`park`](crate::park::park).
+#[inline(always)]
+unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
+    let Some(m) = switch::current_m() else {
+        fatal::throw(format_args!("a goroutine without an M"));
+    };
+    // SAFETY: passed on; it runs here.
+    unsafe { leave_with(m, g, commit) };
 }
 
 /// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
 /// stack and context are taken out before, and put back if the G must run once more.
+#[inline]
 fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     end_of(g);
     // SAFETY: `g` has left its stack and nobody else knows that yet.
@@ -185,22 +200,32 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     g.set_last(0);
     let bound = g.bound.replace(0);
     let entry = g.entry.get();
-    let window = g.window.take();
-    let image = window.and_then(|window| window.forget(g));
+    let window = g.window.get();
+    if let Some(window) = window {
+        forget_window(g, window);
+    }
     let end = g.join.finish();
     if let End::Detached = end {
         g.ctx.set(ctx);
         g.set_last(m.mark());
         g.bound.set(bound);
-        g.window.set(window);
-        window.inspect(|window| window.remember(g));
+        if let Some(window) = window {
+            g.window.set(Some(window));
+            window.remember(g);
+        }
         // SAFETY: no handle, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
         give_back(m, stack, entry);
-        drop(image);
     }
     end
+}
+
+/// `g`, which shares `window`, has ended.
+#[cold]
+fn forget_window(g: &G, window: &Window) {
+    g.window.set(None);
+    drop(window.forget(g));
 }
 
 /// Ends `g`, which nobody will ask after.
@@ -213,17 +238,14 @@ fn leave_nothing(g: GRef) -> ! {
         g.get().ctx.set(Context::NULL);
         g.get().set_last(0);
         g.get().bound.set(0);
-        drop(
-            g.get()
-                .window
-                .take()
-                .and_then(|window| window.forget(g.get())),
-        );
+        if let Some(window) = g.get().window.get() {
+            forget_window(g.get(), window);
+        }
         free_to(m.p(), g);
         true
     };
     // SAFETY: the G is never resumed, and the closure holds nothing but the GRef.
-    unsafe { park_with(free_it) };
+    unsafe { leave_at_end(g, free_it) };
     fatal::throw(format_args!("a goroutine ran on after its end"));
 }
 
@@ -282,5 +304,8 @@ fn free_to(p: Option<&P>, g: GRef) {
     if name.is_some() {
         *name = None;
     }
-    sched::own().free_g(p, g);
+    match p {
+        Some(p) => p.free_g(g),
+        None => sched::own().free_g_shared(g),
+    }
 }

@@ -26,7 +26,7 @@ use crate::{
     m::M,
     migrate,
     os::clock::NEVER,
-    p::P,
+    p::{Local, P},
     procs::Procs,
     shrink::Shrinker,
     switch::current_m,
@@ -307,26 +307,30 @@ impl Sched {
         };
         // SAFETY: the calling goroutine runs on the M that owns `p`, and nothing below parks.
         let local = unsafe { p.local() };
-        let g = match local.free.pop() {
-            Some(g) => g,
-            None => {
-                let mut shared = self.stocked()?;
-                local.free.refill(&mut shared, G_BATCH);
-                drop(shared);
-                match local.free.pop() {
-                    Some(g) => g,
-                    None => fatal::throw(format_args!("a stocked list of Gs is empty")),
-                }
-            }
+        if local.free.len() == 0 || local.ids.is_empty() {
+            self.restock(local)?;
+        }
+        let Some(g) = local.free.pop() else {
+            fatal::throw(format_args!("a stocked list of Gs is empty"));
         };
+        g.get().id.set(local.ids.start);
+        local.ids.start += 1;
+        Ok(g)
+    }
+
+    /// Sees to it that `local` has a dead G and a number for it.
+    #[cold]
+    #[inline(never)]
+    fn restock(&'static self, local: &mut Local) -> io::Result<()> {
+        if local.free.len() == 0 {
+            local.free.refill(&mut *self.stocked()?, G_BATCH);
+        }
         if local.ids.is_empty() {
             // Relaxed: numbers only have to differ.
             let first = self.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
             local.ids = first..first + ID_BATCH;
         }
-        g.get().id.set(local.ids.start);
-        local.ids.start += 1;
-        Ok(g)
+        Ok(())
     }
 
     #[cold]
@@ -369,18 +373,28 @@ impl Sched {
         lock(&self.free).refill(free, count);
     }
 
-    /// Takes back a dead G that nobody refers to any more.
+    /// Takes back a dead G that nobody refers to any more, for a caller without a P.
+    #[cold]
+    pub(crate) fn free_g_shared(&self, g: GRef) {
+        lock(&self.free).push(g);
+    }
+
+    /// The list of dead Gs of a P has become long.
+    #[cold]
+    pub(crate) fn share_free(&self, free: &mut FreeList) {
+        lock(&self.free).refill(free, 2 * G_BATCH);
+    }
+}
+
+impl P {
+    /// Takes back a dead G that nobody refers to any more. Owner only.
     #[inline]
-    pub(crate) fn free_g(&self, p: Option<&P>, g: GRef) {
-        let Some(p) = p else {
-            lock(&self.free).push(g);
-            return;
-        };
-        // SAFETY: the caller runs on the M that owns `p`, and nothing below parks.
-        let free = unsafe { &mut p.local().free };
+    pub(crate) fn free_g(&self, g: GRef) {
+        // SAFETY: the caller runs on the M that owns this P, and nothing below parks.
+        let free = unsafe { &mut self.local().free };
         free.push(g);
         if free.len() > 4 * G_BATCH {
-            lock(&self.free).refill(free, 2 * G_BATCH);
+            own().share_free(free);
         }
     }
 }

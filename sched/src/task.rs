@@ -11,7 +11,7 @@ use crate::{
     g::GRef,
     m::M,
     p::P,
-    park::{current, leave_with, park, running_goroutine},
+    park::{caller, leave_with, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
@@ -57,8 +57,12 @@ where
     };
     let m = current_m();
     let _inside = taking::enter_if(m);
-    let g = make(sched, m.and_then(M::p), options, entry_of::<F, T>(), f)?;
-    find::ready_tail(m, g);
+    let p = m.and_then(M::p);
+    let g = make(sched, p, options, entry_of::<F, T>(), f)?;
+    match p {
+        Some(p) => find::push_and_wake(p, g),
+        None => find::ready_globally(g),
+    }
     Ok(Task::of(g))
 }
 
@@ -172,10 +176,11 @@ impl<T> Task<T> {
     pub fn join(self) -> thread::Result<T> {
         let join = &self.g.get().join;
         if !join.is_done() {
-            let waiter = current();
+            let waiter = caller();
+            let g = waiter.g();
             // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
-            // is the last thing that the commit does.
-            unsafe { park(move || join.wait(waiter)) };
+            // is the last thing that the commit does. Nothing parks before.
+            unsafe { waiter.park(move || join.wait(g)) };
         }
         debug_assert!(join.is_done());
         let g = self.g;

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use goroutines_sched::{ByteLock, TIMED_OUT, Ticket, arm, current, park, park_until};
+use goroutines_sched::{ByteLock, Caller, TIMED_OUT, Ticket, arm, caller, park_until};
 
 use super::{
     buffer::{Buffer, Room},
@@ -143,16 +143,17 @@ impl<'a, T> Locked<'a, T> {
     ///
     /// # Safety
     ///
-    /// `node` is of one who waits here alone; its place is valid, and full if it is a sender's.
+    /// `node` is of `me`, who waits here alone and has not parked since it was asked for; its place is valid, and
+    /// full if it is a sender's.
     #[inline(always)]
-    pub(super) unsafe fn wait(mut self, side: Side, node: &Node<Waiter<T>>) -> End {
+    pub(super) unsafe fn wait(mut self, me: Caller, side: Side, node: &Node<Waiter<T>>) -> End {
         // SAFETY: the node stays where it is until `park` returns, when it has been taken out. Who
         // takes it out, for which it needs the lock that the commit gives free as its last step,
         // makes us ready once.
         unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
-            park(|| {
+            me.park(move || {
                 lock.unlock();
                 true
             });
@@ -212,14 +213,14 @@ impl<'a, T> Locked<'a, T> {
             // SAFETY: the shelter's node is of this place and this patience, says the caller.
             return Some(unsafe { shelter.wait(self, patience, side) });
         }
-        let g = current();
-        if g.is_copied_out() {
+        let me = caller();
+        if me.g().is_copied_out() {
             return None;
         }
         let Patience::Until(deadline) = patience else {
-            let node = Waiter::node(Who::Alone(g), place);
+            let node = Waiter::node(Who::Alone(me.g()), place);
             // SAFETY: passed on.
-            return Some(unsafe { self.wait(side, &node) });
+            return Some(unsafe { self.wait(me, side, &node) });
         };
         if Instant::now() >= deadline {
             return Some(End::OutOfPatience);

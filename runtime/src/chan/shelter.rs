@@ -2,7 +2,7 @@
 
 use std::{mem::MaybeUninit, ptr::NonNull, time::Instant};
 
-use goroutines_sched::{Ticket, arm, current};
+use goroutines_sched::{Ticket, arm, caller, current};
 
 use super::{
     counter::Side,
@@ -50,7 +50,7 @@ impl<T> Shelter<T> {
                 core.wait_until(side, &self.node, ticket, deadline)
             },
             // SAFETY: passed on.
-            _ => unsafe { core.wait(side, &self.node) },
+            _ => unsafe { core.wait(caller(), side, &self.node) },
         }
     }
 }
