@@ -40,7 +40,7 @@ pub(crate) struct Ring {
     next: AtomicUsize,
     /// May there be thieves? The only P of a process needs no locked instructions.
     shared: bool,
-    slots: Box<[AtomicUsize; CAPACITY as usize]>,
+    slots: [AtomicUsize; CAPACITY as usize],
 }
 
 /// A word that was taken from a ring, and what its owner knows of the rest of it.
@@ -68,7 +68,7 @@ impl Ring {
             head: Line(AtomicU32::new(0)),
             tail: Line(AtomicU32::new(0)),
             next: AtomicUsize::new(0),
-            slots: Box::new(std::array::from_fn(|_| AtomicUsize::new(0))),
+            slots: std::array::from_fn(|_| AtomicUsize::new(0)),
         }
     }
 

@@ -14,7 +14,9 @@ use crate::{
     p::P,
     park::{Commit, leave_with, ready_from_g0},
     payload::Entry,
-    pin, sched, site,
+    pin,
+    sched::{self, Sched},
+    site,
     status::Status,
     switch::{self, Context},
     taking,
@@ -25,7 +27,7 @@ pub(crate) fn schedule(m: &'static M) {
     let sched = sched::own();
     let mut next = find::first(sched, m);
     while let Some(g) = next {
-        run(m, g);
+        run(sched, m, g);
         next = find::next(sched, m);
     }
 }
@@ -34,12 +36,12 @@ pub(crate) fn schedule(m: &'static M) {
 ///
 /// Inlined into the loop, and what is seldom is not: the round is what a yield costs.
 #[inline(always)]
-fn run(m: &'static M, g: GRef) {
+fn run(sched: &'static Sched, m: &'static M, g: GRef) {
     if let Some(window) = g.get().window.get() {
         return run_in_window(m, g, window);
     }
     if g.get().ctx.get().is_null() {
-        first_run(m, g);
+        first_run(sched, m, g);
     } else if g.get().last() != m.at_home() && !migrate::arrive(m, g) {
         return; // another M runs it
     }
@@ -103,20 +105,20 @@ fn execute(m: &'static M, g: GRef) -> bool {
 /// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the
 /// next one starts all use the same warm stack.
 #[inline]
-fn first_run(m: &'static M, g: GRef) {
+fn first_run(sched: &Sched, m: &'static M, g: GRef) {
     g.get().set_last(m.mark());
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
-    let stack = stack.get_or_insert_with(|| new_stack(m, g));
+    let stack = stack.get_or_insert_with(|| new_stack(sched, m, g));
     // SAFETY: nothing lives on the stack, and `g` is ours.
     unsafe { switch::prepare(g, stack, main) };
 }
 
 #[inline]
-fn new_stack(m: &'static M, g: GRef) -> Stack {
+fn new_stack(sched: &Sched, m: &'static M, g: GRef) -> Stack {
     // SAFETY: this M owns its P, and nothing below parks.
     let cache = unsafe { &mut m.own_p().local().stacks };
-    let class = sched::own().class;
+    let class = sched.class;
     let acquired = match g.get().entry.get() {
         Some(entry) => match site::start(entry) {
             Step::DEFAULT => cache.acquire(class),

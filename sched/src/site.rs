@@ -2,7 +2,7 @@
 //!
 //! A goroutine of a type whose stacks used to grow beyond their first 64 KiB starts where they ended, so
 //! it does not fault on its way there. Where nothing was learned, which is almost everywhere, the price is a look at two
-//! words of one cache line at the first run.
+//! words of one cache line at the first run; where no site of the program has learned anything, at one flag.
 //!
 //! 1. A stack ends at a later step than its site starts at: the site learns that step.
 //! 2. Of the later goroutines of the site one in [`SAMPLE`] is *audited*: what its stack holds beyond
@@ -17,7 +17,7 @@
 
 use std::{
     ptr,
-    sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed},
 };
 
 use goroutines_stack::{Cache, Class, Stack, Step, has_steps};
@@ -34,6 +34,9 @@ const PATIENCE: u8 = 16;
 const SITES: usize = 1024;
 
 static TABLE: [Site; SITES] = [const { Site::new() }; SITES];
+
+/// Has any site learned anything, ever?
+static LEARNED: AtomicBool = AtomicBool::new(false);
 
 /// Two of these share a cache line; a site may be in either.
 #[repr(align(32))]
@@ -87,6 +90,7 @@ fn find(entry: &'static Entry) -> Option<&'static Site> {
 
 /// As [`find`], but takes a place that is free, or of a site that has fallen back to the default.
 fn find_or_insert(entry: &'static Entry) -> Option<&'static Site> {
+    LEARNED.store(true, Relaxed);
     find(entry).or_else(|| {
         let (key, places) = places(entry);
         places.into_iter().find(|site| {
@@ -103,6 +107,9 @@ fn find_or_insert(entry: &'static Entry) -> Option<&'static Site> {
 /// Where stacks of this site start.
 #[inline]
 pub(crate) fn start(entry: &'static Entry) -> Step {
+    if !LEARNED.load(Relaxed) {
+        return Step::DEFAULT;
+    }
     find(entry).map_or(Step::DEFAULT, Site::step)
 }
 
