@@ -10,6 +10,24 @@ use crate::{
     sched::Sched,
 };
 
+/// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
+pub(crate) fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
+    m.give_up_p();
+    let was_spinner = m.spinning.replace(false);
+    match sched.idle.rest(m.id(), p.id(), was_spinner) {
+        Rested::Idle => {}
+        // SAFETY: ids in the idle lists are Ms'.
+        Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
+        // This M looks at all queues and timers before it sleeps.
+        Rested::Left => {
+            sched.leave(p);
+        }
+    }
+    if m.p().is_some() {
+        fatal::throw(format_args!("an M at rest holds a P"));
+    }
+}
+
 /// After `rest`: I4 to I6. False if the thread shall end.
 #[cold]
 pub(crate) fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
@@ -30,24 +48,6 @@ pub(crate) fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
         }
     }
     sleep(sched, m)
-}
-
-/// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
-pub(crate) fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
-    m.give_up_p();
-    let was_spinner = m.spinning.replace(false);
-    match sched.idle.rest(m.id(), p.id(), was_spinner) {
-        Rested::Idle => {}
-        // SAFETY: ids in the idle lists are Ms'.
-        Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
-        // This M looks at all queues and timers before it sleeps.
-        Rested::Left => {
-            sched.leave(p);
-        }
-    }
-    if m.p().is_some() {
-        fatal::throw(format_args!("an M at rest holds a P"));
-    }
 }
 
 /// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
