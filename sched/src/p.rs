@@ -22,7 +22,7 @@ use crate::{
 
 /// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
 /// step with periodic programs.
-const FAIR_ROUND: u32 = 61;
+pub(crate) const FAIR_ROUND: u32 = 61;
 
 #[repr(align(128))]
 pub(crate) struct P {

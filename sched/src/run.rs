@@ -87,10 +87,11 @@ fn execute(m: &'static M, g: GRef) -> bool {
         // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
         // context: saved, or prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
-        taking::back_on_g0(m);
+        // Before anything that could change it.
         if m.errno() != g.get().errno.get() {
             g.get().errno.set(m.errno());
         }
+        taking::back_on_g0(m);
         m.current.set(None);
         g.get().status.set_waiting();
         let stays = g.get().pinned.get();
