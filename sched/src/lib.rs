@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Channels, locks and timers are written on [`park`] and [`ready`] and know nothing else of this
-//! crate but [`current`], [`arm`] with [`park_until`] for waits that several may end, and
+//! crate but [`current`], [`caller`], [`arm`] with [`park_until`] for waits that several may end, and
 //! [`ByteLock`].
 //!
 //! # Designs that were not taken
@@ -34,6 +34,8 @@ mod alarms;
 #[cfg(not(loom))]
 mod block;
 mod bound;
+#[cfg(not(loom))]
+mod caller;
 #[cfg(not(loom))]
 mod checkpoint;
 #[cfg(not(loom))]
@@ -131,6 +133,7 @@ pub use lock::ByteLock;
 
 #[cfg(not(loom))]
 pub use {
+    caller::{Caller, caller},
     checkpoint::checkpoint,
     config::{Config, StartError},
     copying::{StackPin, pin_stack},
@@ -140,7 +143,7 @@ pub use {
     hogs::HogReport,
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
-    park::{Caller, arm, caller, current, on_goroutine, park, park_until, ready, ready_tail},
+    park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
     sched::{procs, rounds, start},

@@ -23,7 +23,7 @@
 //! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
 //! is unwinding: the count of panics is thread-local, so it must not change threads (see block.rs).
 
-use std::{cell::Cell, fmt, marker::PhantomData, mem::ManuallyDrop, time::Instant};
+use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
 
 use crate::{
     block, find,
@@ -77,74 +77,14 @@ pub fn current() -> GRef {
     }
 }
 
-/// Who is about to wait here: as [`current`], and what a park has to know of it, asked once.
-#[must_use = "it is there to be parked"]
-pub struct Caller {
-    g: GRef,
-    /// None where it waits with its thread.
-    m: Option<&'static M>,
-    _not_send: PhantomData<*const ()>,
-}
-
-/// See [`Caller`].
-///
-/// # Panics
-///
-/// As [`current`].
-#[inline(always)]
-pub fn caller() -> Caller {
-    let m = match current_m() {
-        Some(m) => m,
-        None => thread::attach(),
-    };
-    let g = match m.current.get() {
-        Some(g) => g,
-        None => nobody_runs(),
-    };
-    Caller {
-        g,
-        m: may_leave(g).then_some(m),
-        _not_send: PhantomData,
-    }
-}
-
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Caller").field(&self.g).finish()
-    }
-}
-
-impl Caller {
-    /// Who it is.
-    #[inline(always)]
-    pub fn g(&self) -> GRef {
-        self.g
-    }
-
-    /// As [`park()`], for this caller.
-    ///
-    /// # Parks
-    ///
-    /// As [`park()`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`park()`], and: nothing has parked since this caller was asked for.
-    #[inline(always)]
-    pub unsafe fn park<C: FnOnce() -> bool>(self, commit: C) {
-        // SAFETY: the caller's contract; it was found out above.
-        unsafe { park_if(self.m.map(|m| (m, self.g)), move |_| commit()) }
-    }
-}
-
 /// May `g`, which runs here, leave its thread? Not while it unwinds, or keeps it for another reason; a thread cannot.
 #[inline(always)]
-fn may_leave(g: GRef) -> bool {
+pub(crate) fn may_leave(g: GRef) -> bool {
     g.get().kind() == Kind::Goroutine && !std::thread::panicking()
 }
 
 #[cold]
-fn nobody_runs() -> ! {
+pub(crate) fn nobody_runs() -> ! {
     panic!("goroutines: a runtime call inside a commit: it runs on g0, where no goroutine is");
 }
 
@@ -194,7 +134,7 @@ pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
 ///
 /// As for [`park`].
 #[inline(always)]
-unsafe fn park_if<C>(running: Option<(&'static M, GRef)>, commit: C)
+pub(crate) unsafe fn park_if<C>(running: Option<(&'static M, GRef)>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
@@ -289,8 +229,15 @@ pub unsafe fn ready(g: GRef) {
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(m, g);
     } else {
-        g.get().parker.notify();
+        notify(g);
     }
+}
+
+/// Wakes the thread that waits as `g`. A call, so that whoever makes something ready has room for its own.
+#[cold]
+#[inline(never)]
+fn notify(g: GRef) {
+    g.get().parker.notify();
 }
 
 /// As [`ready`], on the g0 of `m`.
@@ -304,7 +251,7 @@ pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
     if g.get().kind() == Kind::Goroutine {
         find::ready_next(Some(m), g);
     } else {
-        g.get().parker.notify();
+        notify(g);
     }
 }
 
@@ -321,7 +268,7 @@ pub unsafe fn ready_tail(g: GRef) {
     if g.get().kind() == Kind::Goroutine {
         find::ready_tail(m, g);
     } else {
-        g.get().parker.notify();
+        notify(g);
     }
 }
 

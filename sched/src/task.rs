@@ -5,13 +5,14 @@ use std::{io, marker::PhantomData, thread, time::Instant};
 use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
+    caller::caller,
     copying,
     counters::ALL,
     find,
     g::GRef,
     m::M,
     p::P,
-    park::{caller, leave_with, running_goroutine},
+    park::{leave_with, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
