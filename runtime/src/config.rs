@@ -83,6 +83,34 @@ impl Config {
         Config(self.0.on_hog(hook))
     }
 
+    /// Is a goroutine looked through for addresses of its old thread's storage before it goes on on another thread? On
+    /// if nobody says otherwise; off is for measuring what it costs, and for showing what it catches (see the *Safety*
+    /// section of [`start`](Config::start)). The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, wins
+    /// over it.
+    ///
+    /// # Examples
+    ///
+    /// A test that wants goroutines to change threads as often as they can, so that it meets in a second what production
+    /// meets once a month:
+    ///
+    /// ```
+    /// let config = goroutines::Config::new().procs(2).force_migration(true).migration_check(true);
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { config.start() }.unwrap();
+    ///
+    /// goroutines::go(|| (0..100).for_each(|_| goroutines::yield_now())).join().unwrap();
+    /// ```
+    pub fn migration_check(self, on: bool) -> Config {
+        Config(self.0.migration_check(on))
+    }
+
+    /// Does a goroutine change threads each time it runs, where another thread takes it? For tests, as in the example of
+    /// [`migration_check`](Config::migration_check); off if nobody says otherwise. The environment variable
+    /// `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
+    pub fn force_migration(self, on: bool) -> Config {
+        Config(self.0.force_migration(on))
+    }
+
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).
     ///
     /// # Errors

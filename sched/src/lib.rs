@@ -107,6 +107,8 @@ mod size;
 mod status;
 #[cfg(not(loom))]
 mod switch;
+#[cfg(not(loom))]
+mod switches;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;
