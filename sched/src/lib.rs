@@ -58,10 +58,14 @@ mod find;
 #[cfg(not(loom))]
 mod follow;
 #[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
 mod g;
 mod gate;
 #[cfg(not(loom))]
 mod grow;
+#[cfg(not(loom))]
+mod handlers;
 mod handover;
 #[cfg(not(loom))]
 mod hogs;

@@ -11,6 +11,8 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+use goroutines_stack::{AddressRange, SignalStack};
+
 use crate::{
     bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker, switch::Context,
 };
@@ -38,6 +40,8 @@ pub(crate) struct M {
     pub(crate) g0_bounds: crate::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
     cpu_clock: Cell<libc::clockid_t>,
+    /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
+    pub(crate) signal_stack: Cell<AddressRange>,
     /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
     errno: Cell<*mut c_int>,
     /// What it leaves in the address in [`M::mark`].
@@ -75,6 +79,7 @@ impl M {
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),
             cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
+            signal_stack: Cell::new(AddressRange::default()),
             errno: Cell::new(ptr::dangling_mut()),
             tag: migrate::tag(),
             at_home: Cell::new(NOBODY),
@@ -124,8 +129,9 @@ impl M {
         self.p.set(ptr::null());
     }
 
-    /// This thread is the M's: its CPU time can be asked for from now on.
-    pub(crate) fn adopt_thread(&self) {
+    /// This thread, whose signal stack this is, is the M's: its CPU time can be asked for from now on.
+    pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
+        self.signal_stack.set(signal_stack.addresses());
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
         // knows no such clock, the time that passes is taken for CPU time.

@@ -14,9 +14,11 @@ use std::sync::{
 
 use crate::{
     counters::ALL,
+    fork,
     g::{GRef, Kind},
+    handlers,
     m::M,
-    os::membarrier,
+    os::{errno, membarrier},
     p::P,
     sync::lock,
 };
@@ -70,7 +72,10 @@ pub(crate) fn enter(m: &'static M) -> Inside {
 pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
     match m {
         Some(m) => enter(m),
-        None => Inside { m: None },
+        None => {
+            fork::check();
+            Inside { m: None }
+        }
     }
 }
 
@@ -91,6 +96,8 @@ pub(crate) fn back_on_g0(m: &'static M) {
 /// G4.
 #[cold]
 fn enter_slow(m: &'static M) {
+    fork::check();
+    let _errno = errno::keep();
     if m.gate.enter_fenced() {
         let _takers = lock(&TAKERS);
         if m.gate.settle() {

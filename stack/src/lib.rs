@@ -82,7 +82,7 @@ pub use idle::give_back_idle;
 pub use image::{Image, image_growths};
 pub use map::{assume_watched, has_room_for_thread};
 pub use signal::{Hooks, install};
-pub use sigstack::SignalStack;
+pub use sigstack::{AddressRange, SignalStack};
 pub use slab::Slab;
 pub use step::{StartError, Step};
 pub use window::Stack;
