@@ -53,7 +53,7 @@ pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
-pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
+pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
 pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};

@@ -123,7 +123,7 @@ impl fmt::Display for StartError {
             StartError::Godebug(item) => write!(
                 f,
                 "goroutines::start: GODEBUG has `{item}`, whose value is not a number of milliseconds up to \
-                 86400000; set it to one, or to 0 for off, or leave it out"
+                 86400000 (for hogstacks: 0 or 1); set it to one, or to 0 for off, or leave it out"
             ),
             StartError::Switch(name, value) => write!(
                 f,
@@ -221,6 +221,7 @@ impl Config {
             after,
             hook: self.on_hog,
             print: debug.hogs.is_some() || self.on_hog.is_none(),
+            stacks: debug.hogstacks.unwrap_or(self.switches.hog_stacks()),
         })
     }
 

@@ -146,7 +146,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
-    hogs::HogReport,
+    hogs::{HogFrame, HogReport},
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},

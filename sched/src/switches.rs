@@ -9,6 +9,7 @@ use crate::config::{Config, StartError};
 pub(crate) struct Switches {
     migration_check: Option<bool>,
     force_migration: Option<bool>,
+    hog_stacks: bool,
 }
 
 impl Switches {
@@ -20,6 +21,11 @@ impl Switches {
     /// Shall goroutines change threads as often as they can?
     pub(crate) fn force_migration(self) -> Result<bool, StartError> {
         resolve("GOROUTINE_FORCE_MIGRATION", self.force_migration, false)
+    }
+
+    /// Do reports of hogs show their stacks, where the environment says nothing?
+    pub(crate) fn hog_stacks(self) -> bool {
+        self.hog_stacks
     }
 }
 
@@ -37,6 +43,13 @@ impl Config {
     #[must_use]
     pub fn force_migration(mut self, on: bool) -> Config {
         self.switches.force_migration = Some(on);
+        self
+    }
+
+    /// Do reports of hogs show their stacks? `GODEBUG=hogstacks=1` wins over it.
+    #[must_use]
+    pub fn hog_stacks(mut self, on: bool) -> Config {
+        self.switches.hog_stacks = on;
         self
     }
 }
