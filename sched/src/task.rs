@@ -99,10 +99,10 @@ pub(crate) fn make<F>(
         start,
         copied,
     } = &options;
-    if class.is_some() || start.is_some() || *copied || name.is_some() {
-        if let Err(error) = apply(g, p, options, entry) {
-            return Err((error, f));
-        }
+    if (class.is_some() || start.is_some() || *copied || name.is_some())
+        && let Err(error) = apply(g, p, options, entry)
+    {
+        return Err((error, f));
     }
     desc.entry.set(Some(entry));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
