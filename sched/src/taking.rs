@@ -16,7 +16,6 @@ use crate::{
     counters::ALL,
     fork,
     g::{GRef, Kind},
-    handlers,
     m::M,
     os::{errno, membarrier},
     p::P,
