@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::{
     counters::ALL,
+    fork,
     g::GRef,
     m::M,
     os::clock::{NEVER, now},
@@ -355,6 +356,8 @@ pub(crate) fn push_and_wake(p: &P, g: GRef) {
 /// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
 #[cold]
 pub(crate) fn ready_globally(g: GRef) {
+    // A thread that the runtime does not know comes here first.
+    fork::check();
     let sched = sched::own();
     g.get().status.set(Status::Runnable);
     sched.inject(g.to_word());

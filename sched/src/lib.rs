@@ -58,10 +58,14 @@ mod find;
 #[cfg(not(loom))]
 mod follow;
 #[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
 mod g;
 mod gate;
 #[cfg(not(loom))]
 mod grow;
+#[cfg(not(loom))]
+mod handlers;
 mod handover;
 #[cfg(not(loom))]
 mod hogs;
@@ -107,6 +111,8 @@ mod size;
 mod status;
 #[cfg(not(loom))]
 mod switch;
+#[cfg(not(loom))]
+mod switches;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;
@@ -140,7 +146,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
-    hogs::HogReport,
+    hogs::{HogFrame, HogReport},
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},

@@ -14,9 +14,10 @@ use std::sync::{
 
 use crate::{
     counters::ALL,
+    fork,
     g::{GRef, Kind},
     m::M,
-    os::membarrier,
+    os::{errno, membarrier},
     p::P,
     sync::lock,
 };
@@ -91,6 +92,8 @@ pub(crate) fn back_on_g0(m: &'static M) {
 /// G4.
 #[cold]
 fn enter_slow(m: &'static M) {
+    fork::check();
+    let _errno = errno::keep();
     if m.gate.enter_fenced() {
         let _takers = lock(&TAKERS);
         if m.gate.settle() {
