@@ -56,6 +56,8 @@ pub(crate) struct M {
     pub(crate) bound: Bound,
     /// Shall one of those go before the queue of the P?
     pub(crate) bound_first: Cell<bool>,
+    /// In its next fair round the ring goes first (see fairness.rs).
+    pub(crate) turn_of_ring: Cell<bool>,
     /// How many of those are locked to it.
     pub(crate) lockers: Cell<u32>,
     /// What it sleeps on without a P.
@@ -89,6 +91,7 @@ impl M {
             tls: UnsafeCell::new(Tls::none()),
             bound: Bound::new(),
             bound_first: Cell::new(false),
+            turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),

@@ -32,8 +32,9 @@ use std::{
 use crate::{
     alarms::Alarms,
     counters::ALL,
+    fairness::Turns,
     lending::Call,
-    os::clock::{NEVER, now},
+    os::clock::{self, NEVER, now},
     p::P,
     parker::Parker,
     sched::Sched,
@@ -61,12 +62,22 @@ const UNUSED: u64 = 20_000_000;
 /// The longest pause while a P stands still and something waits for it.
 const STUCK_LOOK: Duration = Duration::from_millis(1);
 
+/// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
+const WATCHFUL: Duration = Duration::from_millis(2);
+
+/// For how long after something was done for a P it is looked at closely, because the same will happen again.
+const SUSPICION: u64 = 2_000_000;
+
 /// What a look came to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Look {
     Nothing,
+    /// Something may come up.
+    Watchful,
     /// Something may have to be done soon.
     Soon,
+    /// The next look decides, and somebody waits for that.
+    Close,
     Acted,
 }
 
@@ -109,6 +120,11 @@ struct Seen {
     since: u64,
     /// The M that held it, and the CPU time which that had used.
     cpu: Option<(usize, u64)>,
+    /// Was there a `runnext`?
+    next: bool,
+    /// When it was taken from a blocked M last, or its `runnext` given to others.
+    acted: u64,
+    turns: Turns,
 }
 
 impl Seen {
@@ -118,6 +134,9 @@ impl Seen {
             tick: p.tick(),
             since: now,
             cpu: None,
+            next: false,
+            acted: 0,
+            turns: Turns::new(p, now),
         }
     }
 }
@@ -135,16 +154,22 @@ fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
+    let mut close = false;
     loop {
-        thread::sleep(pause);
+        if close {
+            clock::nap_sharply(SHORTEST);
+        } else {
+            thread::sleep(pause);
+        }
         alarms.ring(sched);
         if sleep_while_idle(sched, alarms.due()) {
-            (pause, idle_looks) = (SHORTEST, 0);
+            (pause, idle_looks, close) = (SHORTEST, 0, true);
             continue;
         }
         ALL.looks.add();
         let mut look = Look::Nothing;
         let time = now();
+        close = false;
         let ps = sched.procs.all();
         seen.resize(ps.len(), None);
         for (number, seen) in seen.iter_mut().enumerate() {
@@ -155,7 +180,12 @@ fn watch(sched: &'static Sched) -> ! {
             if retake(sched, p, seen, time) {
                 look = Look::Acted;
             }
-            look = look.max(unstick(sched, p, seen, time));
+            let standing = unstick(sched, p, seen, time);
+            close |= standing == Look::Close;
+            look = look.max(standing);
+            if seen.turns.look(sched, p, time, SLICE) {
+                look = look.max(Look::Watchful);
+            }
         }
         sched.retry_refused();
         if let Some(procs) = sched.follow.look(time) {
@@ -165,12 +195,13 @@ fn watch(sched: &'static Sched) -> ! {
         let calls_now = CALLS.load(Ordering::Relaxed);
         if look == Look::Acted || calls_now != calls {
             (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
-        } else if look == Look::Soon {
+        } else if look >= Look::Soon {
             pause = pause.min(STUCK_LOOK);
         } else {
             idle_looks += 1;
             if idle_looks > PATIENCE {
-                pause = (pause * 2).min(LONGEST);
+                let watchful = look == Look::Watchful;
+                pause = (pause * 2).min(if watchful { WATCHFUL } else { LONGEST });
             }
         }
         pause = pause.min(until_timer(sched, time));
@@ -251,27 +282,43 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     if seen.call.is_some() {
         return Look::Nothing; // `since` is the call's
     }
-    if p.tick() != seen.tick {
-        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
-        return Look::Nothing;
-    }
     let Some(m) = p.owner() else {
+        (seen.tick, seen.next) = (p.tick(), false);
         return Look::Nothing;
     };
+    let had_next = std::mem::replace(&mut seen.next, p.ring.has_next());
+    if p.tick() != seen.tick {
+        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
+        if time - seen.acted >= SUSPICION {
+            return Look::Nothing;
+        }
+        seen.cpu = Some((m.id(), m.cpu_time()));
+        return Look::Close;
+    }
+    if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
+        return free_next(sched, p, seen, had_next, time);
+    }
     let cpu = Some((m.id(), m.cpu_time()));
     // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
-    let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
-    if p.timers.next() > time
-        && !p.has_work()
-        && !sched.any_injected()
-        && !p.is_leaving()
-        && !sched.idle.someone_starves()
-    {
+    let old = std::mem::replace(&mut seen.cpu, cpu);
+    let blocked = cpu == old;
+    let wanted = p.timers.next() <= time
+        || p.has_work()
+        || sched.any_injected()
+        || p.is_leaving()
+        || sched.idle.someone_starves();
+    if !wanted && !is_due_soon(sched, p, time) {
         if blocked && time - seen.since >= UNUSED && taking::take(p) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
             give(sched, p, p.timers.next() != NEVER);
         }
-        return Look::Nothing;
+        return Look::Watchful;
+    }
+    if old.is_none() {
+        return Look::Close;
+    }
+    if !wanted && !blocked {
+        return Look::Watchful;
     }
     let lasts = time - seen.since;
     let needed = p.is_leaving() || sched.idle.resting() == 0;
@@ -282,15 +329,48 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         return Look::Soon;
     }
     seen.since = time;
-    if !needed {
+    if wanted && !needed {
         if sched.idle.may_wake() {
             sched.wake();
         }
         return Look::Acted;
     }
     if taking::take(p) {
+        if blocked {
+            seen.acted = time;
+        }
         sched.hand_off(p);
         return Look::Acted;
     }
     Look::Soon
+}
+
+/// Is a timer due soon that only `p` could see to? Then its M, which is blocked, must lose it before: there would be
+/// nobody who gets up for the timer.
+fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
+    let soon = time + UNUSED;
+    p.timers.next() < soon || sched.idle.resting() == 0 && sched.earliest_timer() < soon
+}
+
+/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall
+/// run it.
+fn free_next(
+    sched: &'static Sched,
+    p: &'static P,
+    seen: &mut Seen,
+    had_next: bool,
+    time: u64,
+) -> Look {
+    if !had_next {
+        return Look::Close;
+    }
+    seen.acted = time;
+    // Its owner may have taken it in the last moment.
+    if let Some(word) = p.ring.take_next() {
+        sched.inject(word);
+        if sched.idle.should_wake() {
+            sched.wake();
+        }
+    }
+    Look::Acted
 }
