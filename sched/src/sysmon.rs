@@ -4,12 +4,21 @@
 //! |---|---|
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
+//! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
+//! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
+//! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
-//! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
-//! 10 ms. When every P is idle it sleeps until one is taken up again, or until something is due that was asked
+//! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
+//! sleep; after 50 looks for nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or somebody
+//! waits for a turn. Where the next look decides and somebody waits for that, it is really 20 us later: a blocked
+//! thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130 us, if it
+//! was in its short period.
+//! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
+//!
+//! When every P is idle it sleeps until one is taken up again, or until something is due that was asked
 //! for (alarms.rs): an idle program has no periodic wake-ups.
 //!
 //! ```text
@@ -34,6 +43,7 @@ use crate::{
     counters::ALL,
     fairness::Turns,
     lending::Call,
+    m::M,
     os::clock::{self, NEVER, now},
     p::P,
     parker::Parker,
@@ -314,12 +324,23 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         }
         return Look::Watchful;
     }
-    if old.is_none() {
-        return Look::Close;
+    match (old, wanted) {
+        (None, _) => Look::Close,
+        (Some(_), false) if !blocked => Look::Watchful,
+        _ => relieve(sched, p, m, seen, time, wanted, blocked),
     }
-    if !wanted && !blocked {
-        return Look::Watchful;
-    }
+}
+
+/// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
+fn relieve(
+    sched: &'static Sched,
+    p: &'static P,
+    m: &M,
+    seen: &mut Seen,
+    time: u64,
+    wanted: bool,
+    blocked: bool,
+) -> Look {
     let lasts = time - seen.since;
     let needed = p.is_leaving() || sched.idle.resting() == 0;
     if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
