@@ -8,7 +8,7 @@
 //! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
-//! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
+//! | either, of an M whose thread has used no CPU time for [`STANDSTILL`] | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
 //! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
@@ -75,6 +75,9 @@ const STUCK_LOOK: Duration = Duration::from_millis(1);
 /// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
 const WATCHFUL: Duration = Duration::from_millis(2);
 
+/// For how long a thread must have used no CPU time to count as blocked: shorter ones are interrupts, and sysmon itself.
+const STANDSTILL: u64 = 45_000;
+
 /// For how long after something was done for a P it is looked at closely, because the same will happen again.
 const SUSPICION: u64 = 2_000_000;
 
@@ -129,12 +132,27 @@ struct Seen {
     tick: u64,
     since: u64,
     /// The M that held it, and the CPU time which that had used.
-    cpu: Option<(usize, u64)>,
+    cpu: Option<Used>,
     /// Was there a `runnext`?
     next: bool,
     /// When it was taken from a blocked M last, or its `runnext` given to others.
     acted: u64,
     turns: Turns,
+}
+
+/// The CPU time that the thread of an M had used at a moment.
+#[derive(Clone, Copy)]
+struct Used {
+    m: usize,
+    used: u64,
+    at: u64,
+}
+
+impl Used {
+    fn new(m: &'static M, used: u64, at: u64) -> Used {
+        let m = m.id();
+        Used { m, used, at }
+    }
 }
 
 impl Seen {
@@ -302,16 +320,17 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         if time - seen.acted >= SUSPICION {
             return Look::Nothing;
         }
-        seen.cpu = Some((m.id(), m.cpu_time()));
+        seen.cpu = Some(Used::new(m, m.cpu_time(), time));
         return Look::Close;
     }
     if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
         return free_next(sched, p, seen, had_next, time);
     }
-    let cpu = Some((m.id(), m.cpu_time()));
-    // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
-    let old = std::mem::replace(&mut seen.cpu, cpu);
-    let blocked = cpu == old;
+    let (old, cpu) = (seen.cpu, m.cpu_time());
+    let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
+    seen.cpu = still.or(Some(Used::new(m, cpu, time)));
+    // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
+    let blocked = still.is_some_and(|since| time - since.at >= STANDSTILL);
     let wanted = p.timers.next() <= time
         || p.has_work()
         || sched.any_injected()
@@ -326,6 +345,7 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     }
     match (old, wanted) {
         (None, _) => Look::Close,
+        _ if still.is_some() && !blocked => Look::Close,
         (Some(_), false) if !blocked => Look::Watchful,
         _ => relieve(sched, p, m, seen, time, wanted, blocked),
     }
