@@ -63,16 +63,21 @@ pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
     injected.or_else(|| p.ring.pop())
 }
 
-/// N3: this P's share of the global queue, and `runnext` behind that.
+/// N3: the oldest in the ring runs, behind the others comes this P's share of the global queue, and then `runnext`. Who
+/// gave way to the ring at a checkpoint is in the global queue, and must not come before it.
 fn take_turns(sched: &'static Sched, p: &P) -> Option<usize> {
-    let first = sched.take_batch(p);
-    if (first.is_some() || !p.ring.is_empty())
-        && let Some(next) = p.ring.take_next()
-    {
-        // SAFETY: `runnext` holds the word of a G.
-        find::push(p, unsafe { GRef::from_word(next) });
+    let oldest = p.ring.pop();
+    let injected = sched.take_batch(p);
+    let (first, second) = match oldest {
+        Some(oldest) => (Some(oldest), injected),
+        None => (injected, None),
+    };
+    let next = first.and_then(|_| p.ring.take_next());
+    for word in second.into_iter().chain(next) {
+        // SAFETY: queues and `runnext` hold words of Gs.
+        find::push(p, unsafe { GRef::from_word(word) });
     }
-    first.or_else(|| p.ring.pop())
+    first
 }
 
 /// What sysmon remembers of the turns at a P.

@@ -152,6 +152,11 @@ impl M {
         crate::os::clock::read(self.cpu_clock.get())
     }
 
+    /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
+    pub(crate) fn is_runnable(&self) -> bool {
+        crate::os::task::is_runnable(self.thread.get())
+    }
+
     /// The frames of the goroutine that runs here, if the thread is kept from ending meanwhile; none without
     /// `install_sampling`.
     pub(crate) fn frames(&self) -> Vec<usize> {

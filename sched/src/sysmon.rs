@@ -8,7 +8,7 @@
 //! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
-//! | either, of an M whose thread has used no CPU time for [`STANDSTILL`] | the same without waiting for a time slice: it is blocked |
+//! | either, of an M whose thread has used no CPU time for [`STANDSTILL`] and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
 //! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
@@ -75,7 +75,8 @@ const STUCK_LOOK: Duration = Duration::from_millis(1);
 /// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
 const WATCHFUL: Duration = Duration::from_millis(2);
 
-/// For how long a thread must have used no CPU time to count as blocked: shorter ones are interrupts, and sysmon itself.
+/// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
+/// interrupts, and sysmon itself.
 const STANDSTILL: u64 = 45_000;
 
 /// For how long after something was done for a P it is looked at closely, because the same will happen again.
@@ -311,7 +312,7 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         return Look::Nothing; // `since` is the call's
     }
     let Some(m) = p.owner() else {
-        (seen.tick, seen.next) = (p.tick(), false);
+        (seen.tick, seen.since, seen.cpu, seen.next) = (p.tick(), time, None, false);
         return Look::Nothing;
     };
     let had_next = std::mem::replace(&mut seen.next, p.ring.has_next());
@@ -330,22 +331,27 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
     seen.cpu = still.or(Some(Used::new(m, cpu, time)));
     // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
-    let blocked = still.is_some_and(|since| time - since.at >= STANDSTILL);
+    let stopped = still.is_some_and(|since| time - since.at >= STANDSTILL);
     let wanted = p.timers.next() <= time
         || p.has_work()
         || sched.any_injected()
         || p.is_leaving()
         || sched.idle.someone_starves();
     if !wanted && !is_due_soon(sched, p, time) {
-        if blocked && time - seen.since >= UNUSED && taking::take(p) {
+        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && taking::take(p) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
             give(sched, p, p.timers.next() != NEVER);
         }
         return Look::Watchful;
     }
+    let blocked = stopped && !m.is_runnable();
+    if stopped && !blocked {
+        // Another thread has its CPU. A P does not help against that; it is asked again after a while.
+        seen.cpu = Some(Used::new(m, cpu, time));
+    }
     match (old, wanted) {
         (None, _) => Look::Close,
-        _ if still.is_some() && !blocked => Look::Close,
+        _ if still.is_some() && !stopped => Look::Close,
         (Some(_), false) if !blocked => Look::Watchful,
         _ => relieve(sched, p, m, seen, time, wanted, blocked),
     }

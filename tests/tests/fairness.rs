@@ -135,6 +135,32 @@ fn all_in_the_ring_have_a_turn_before_the_pair_goes_on_for_another_slice() {
 }
 
 #[test]
+fn whoever_gives_way_at_a_checkpoint_does_not_go_before_the_ring() {
+    let _alone = alone();
+    let most = go(|| {
+        let mut most = 0;
+        for _ in 0..20 {
+            let ran = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&ran);
+            let before = rounds().unwrap();
+            // It is in the ring from here on.
+            let waits = go(move || {
+                ran.store(true, Ordering::Release);
+                rounds().unwrap()
+            });
+            // Acquire: partner is the store above.
+            while !seen.load(Ordering::Acquire) {
+                goroutines::checkpoint();
+            }
+            most = most.max(waits.join().unwrap().wrapping_sub(before));
+        }
+        most
+    });
+    let most = most.join().unwrap();
+    assert!(most <= 8, "{most} rounds");
+}
+
+#[test]
 fn one_in_the_global_queue_has_its_turn_beside_a_ring_that_refills_itself() {
     let _alone = alone();
     let mut others = Until::new();
