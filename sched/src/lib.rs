@@ -50,6 +50,8 @@ mod cpus;
 mod debug;
 mod episode;
 #[cfg(not(loom))]
+mod fairness;
+#[cfg(not(loom))]
 mod fatal;
 #[cfg(not(loom))]
 mod faults;

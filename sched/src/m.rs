@@ -56,6 +56,8 @@ pub(crate) struct M {
     pub(crate) bound: Bound,
     /// Shall one of those go before the queue of the P?
     pub(crate) bound_first: Cell<bool>,
+    /// In its next fair round the ring goes first (see fairness.rs).
+    pub(crate) turn_of_ring: Cell<bool>,
     /// How many of those are locked to it.
     pub(crate) lockers: Cell<u32>,
     /// What it sleeps on without a P.
@@ -89,6 +91,7 @@ impl M {
             tls: UnsafeCell::new(Tls::none()),
             bound: Bound::new(),
             bound_first: Cell::new(false),
+            turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
@@ -147,6 +150,11 @@ impl M {
     /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
     pub(crate) fn cpu_time(&self) -> u64 {
         crate::os::clock::read(self.cpu_clock.get())
+    }
+
+    /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
+    pub(crate) fn is_runnable(&self) -> bool {
+        crate::os::task::is_runnable(self.thread.get())
     }
 
     /// The frames of the goroutine that runs here, if the thread is kept from ending meanwhile; none without

@@ -19,6 +19,7 @@ use crate::{
     m::M,
     os::{errno, membarrier},
     p::P,
+    sched,
     sync::lock,
 };
 
@@ -94,12 +95,18 @@ pub(crate) fn back_on_g0(m: &'static M) {
 fn enter_slow(m: &'static M) {
     fork::check();
     let _errno = errno::keep();
-    if m.gate.enter_fenced() {
-        let _takers = lock(&TAKERS);
-        if m.gate.settle() {
-            m.lose_p();
+    if m.gate.enter_fenced() && settle(m) {
+        m.lose_p();
+        // With an idle one it goes on at once, and needs no other M to be woken for it.
+        if let Some(p) = sched::own().take_idle_p() {
+            m.set_p(p);
         }
     }
+}
+
+fn settle(m: &M) -> bool {
+    let _takers = lock(&TAKERS);
+    m.gate.settle()
 }
 
 /// sysmon's side, T1 to T4: true if `p` is the caller's now, to be given to another M.

@@ -5,4 +5,5 @@ pub(crate) mod clock;
 pub(crate) mod errno;
 pub(crate) mod futex;
 pub(crate) mod membarrier;
+pub(crate) mod task;
 pub(crate) mod tls;
