@@ -110,6 +110,8 @@ mod shrinking;
 mod site;
 #[cfg(not(loom))]
 mod size;
+#[cfg(not(loom))]
+mod standstill;
 mod status;
 #[cfg(not(loom))]
 mod switch;

@@ -8,7 +8,7 @@
 //! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
-//! | either, of an M whose thread has used no CPU time for [`STANDSTILL`] and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
+//! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
 //! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
@@ -40,11 +40,10 @@ use crate::{
     counters::ALL,
     fairness::Turns,
     lending::Call,
-    m::M,
     os::clock::{self, NEVER, now},
     p::P,
     sched::Sched,
-    taking,
+    standstill::{STUCK, Used, unstick},
 };
 
 /// The shortest pause between two looks.
@@ -57,13 +56,10 @@ const LONGEST: Duration = Duration::from_millis(10);
 const PATIENCE: u32 = 50;
 
 /// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
-const SLICE: u64 = STUCK / 2;
-
-/// How long a P's rounds may stand still while something waits for it.
-const STUCK: u64 = 5_000_000;
+pub(crate) const SLICE: u64 = STUCK / 2;
 
 /// How long a blocked M may keep a P that nobody waits for.
-const UNUSED: u64 = 20_000_000;
+pub(crate) const UNUSED: u64 = 20_000_000;
 
 /// The longest pause while a P stands still and something waits for it.
 const STUCK_LOOK: Duration = Duration::from_millis(1);
@@ -71,16 +67,9 @@ const STUCK_LOOK: Duration = Duration::from_millis(1);
 /// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
 const WATCHFUL: Duration = Duration::from_millis(2);
 
-/// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
-/// interrupts, and sysmon itself.
-const STANDSTILL: u64 = 45_000;
-
-/// For how long after something was done for a P it is looked at closely, because the same will happen again.
-const SUSPICION: u64 = 2_000_000;
-
 /// What a look came to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
+pub(crate) enum Look {
     Nothing,
     /// Something may come up.
     Watchful,
@@ -103,32 +92,17 @@ pub(crate) fn note_call() {
 
 /// What sysmon saw of a P when it looked last.
 #[derive(Clone, Copy)]
-struct Seen {
-    call: Option<Call>,
-    tick: u64,
-    since: u64,
+pub(crate) struct Seen {
+    pub(crate) call: Option<Call>,
+    pub(crate) tick: u64,
+    pub(crate) since: u64,
     /// The M that held it, and the CPU time which that had used.
-    cpu: Option<Used>,
+    pub(crate) cpu: Option<Used>,
     /// Was there a `runnext`?
-    next: bool,
+    pub(crate) next: bool,
     /// When it was taken from a blocked M last, or its `runnext` given to others.
-    acted: u64,
+    pub(crate) acted: u64,
     turns: Turns,
-}
-
-/// The CPU time that the thread of an M had used at a moment.
-#[derive(Clone, Copy)]
-struct Used {
-    m: usize,
-    used: u64,
-    at: u64,
-}
-
-impl Used {
-    fn new(m: &'static M, used: u64, at: u64) -> Used {
-        let m = m.id();
-        Used { m, used, at }
-    }
 }
 
 impl Seen {
@@ -240,7 +214,7 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> b
 }
 
 /// Gives `p`, which was taken from its M, to another one, or puts it to rest.
-fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
+pub(crate) fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
     if wanted {
         sched.hand_off(p);
     } else {
@@ -255,121 +229,4 @@ fn is_wanted(sched: &Sched, p: &P) -> bool {
         || p.is_leaving()
         || sched.idle.someone_starves()
         || sched.idle.resting() == 0 && sched.any_work()
-}
-
-/// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
-/// where no P is idle, the P is taken from its M.
-fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
-    if seen.call.is_some() {
-        return Look::Nothing; // `since` is the call's
-    }
-    let Some(m) = p.owner() else {
-        (seen.tick, seen.since, seen.cpu, seen.next) = (p.tick(), time, None, false);
-        return Look::Nothing;
-    };
-    let had_next = std::mem::replace(&mut seen.next, p.ring.has_next());
-    if p.tick() != seen.tick {
-        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
-        if time - seen.acted >= SUSPICION {
-            return Look::Nothing;
-        }
-        seen.cpu = Some(Used::new(m, m.cpu_time(), time));
-        return Look::Close;
-    }
-    if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
-        return free_next(sched, p, seen, had_next, time);
-    }
-    let (old, cpu) = (seen.cpu, m.cpu_time());
-    let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
-    seen.cpu = still.or(Some(Used::new(m, cpu, time)));
-    // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
-    let stopped = still.is_some_and(|since| time - since.at >= STANDSTILL);
-    let wanted = p.timers.next() <= time
-        || p.has_work()
-        || sched.any_injected()
-        || p.is_leaving()
-        || sched.idle.someone_starves();
-    if !wanted && !is_due_soon(sched, p, time) {
-        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && taking::take(p) {
-            // With timers it goes to an M, which keeps their time when it goes to sleep.
-            give(sched, p, p.timers.next() != NEVER);
-        }
-        return Look::Watchful;
-    }
-    let blocked = stopped && !m.is_runnable();
-    if stopped && !blocked {
-        // Another thread has its CPU. A P does not help against that; it is asked again after a while.
-        seen.cpu = Some(Used::new(m, cpu, time));
-    }
-    match (old, wanted) {
-        (None, _) => Look::Close,
-        _ if still.is_some() && !stopped => Look::Close,
-        (Some(_), false) if !blocked => Look::Watchful,
-        _ => relieve(sched, p, m, seen, time, wanted, blocked),
-    }
-}
-
-/// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
-fn relieve(
-    sched: &'static Sched,
-    p: &'static P,
-    m: &M,
-    seen: &mut Seen,
-    time: u64,
-    wanted: bool,
-    blocked: bool,
-) -> Look {
-    let lasts = time - seen.since;
-    let needed = p.is_leaving() || sched.idle.resting() == 0;
-    if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
-        return Look::Soon; // it has until the next look to heed that
-    }
-    if lasts < STUCK && !blocked {
-        return Look::Soon;
-    }
-    seen.since = time;
-    if wanted && !needed {
-        if sched.idle.may_wake() {
-            sched.wake();
-        }
-        return Look::Acted;
-    }
-    if taking::take(p) {
-        if blocked {
-            seen.acted = time;
-        }
-        sched.hand_off(p);
-        return Look::Acted;
-    }
-    Look::Soon
-}
-
-/// Is a timer due soon that only `p` could see to? Then its M, which is blocked, must lose it before: there would be
-/// nobody who gets up for the timer.
-fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
-    let soon = time + UNUSED;
-    p.timers.next() < soon || sched.idle.resting() == 0 && sched.earliest_timer() < soon
-}
-
-/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall
-/// run it.
-fn free_next(
-    sched: &'static Sched,
-    p: &'static P,
-    seen: &mut Seen,
-    had_next: bool,
-    time: u64,
-) -> Look {
-    if !had_next {
-        return Look::Close;
-    }
-    seen.acted = time;
-    // Its owner may have taken it in the last moment.
-    if let Some(word) = p.ring.take_next() {
-        sched.inject(word);
-        if sched.idle.should_wake() {
-            sched.wake();
-        }
-    }
-    Look::Acted
 }
