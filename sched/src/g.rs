@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   +0    ctx, stack, episode, kind, status      what a switch touches: one cache line
-//!   +64   join word, entry, id, name, parker     what spawn, join and the end touch
+//!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
 //!   +128  payload                                the closure, later the result, if they fit
 //! ```
 //!
@@ -24,6 +24,7 @@ use goroutines_stack::{Image, Stack};
 use crate::{
     copying::Window,
     episode::Episode,
+    identity::IdentityCell,
     parker::Parker,
     payload::Entry,
     segment::Segments,
@@ -73,7 +74,8 @@ pub(crate) struct G {
     pub(crate) entry: Cell<Option<&'static Entry>>,
     pub(crate) link: Cell<Option<GRef>>,
     pub(crate) id: Cell<u64>,
-    pub(crate) name: UnsafeCell<Option<Box<str>>>,
+    /// Its name and what else few have (see identity.rs).
+    pub(crate) identity: IdentityCell,
     pub(crate) parker: Parker,
     /// Which M may run it (see pin.rs): 0 any one; bit 0: pinned; the rest counts locks.
     pub(crate) bound: Cell<u32>,
@@ -115,7 +117,7 @@ impl G {
             entry: Cell::new(None),
             link: Cell::new(None),
             id: Cell::new(0),
-            name: UnsafeCell::new(None),
+            identity: IdentityCell::new(),
             parker: Parker::new(),
             bound: Cell::new(0),
             image: UnsafeCell::new(None),

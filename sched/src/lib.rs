@@ -65,8 +65,12 @@ mod grow;
 mod handover;
 #[cfg(not(loom))]
 mod hogs;
+#[cfg(not(loom))]
+mod identity;
 mod idle;
 mod lending;
+#[cfg(not(loom))]
+mod locals;
 mod lock;
 #[cfg(not(loom))]
 mod m;
@@ -124,6 +128,8 @@ mod threads;
 mod ticket;
 mod timers;
 #[cfg(not(loom))]
+mod token;
+#[cfg(not(loom))]
 mod tools;
 
 #[cfg(all(test, loom))]
@@ -141,6 +147,8 @@ pub use {
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
     hogs::HogReport,
+    identity::{Identity, park_until_unparked},
+    locals::{LocalGone, LocalKey},
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
@@ -148,6 +156,6 @@ pub use {
     procs::set_procs,
     sched::{procs, rounds, start},
     syscall::blocking,
-    task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},
+    task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
     ticket::{TIMED_OUT, Ticket},
 };

@@ -9,6 +9,7 @@ use crate::{
     counters::ALL,
     fatal, find,
     g::{End, G, GRef},
+    locals,
     m::M,
     migrate,
     p::P,
@@ -150,6 +151,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
     };
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g) };
+    locals::end(g);
     // A pin that was forgotten ends with its goroutine.
     g.get().pinned.set(false);
     g.get().segments.end();
@@ -159,6 +161,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
         // Back here only if the handle was dropped in the last moment.
     }
     drop_outcome(g);
+    locals::end(g); // what that has made
     leave_nothing(g)
 }
 
@@ -292,7 +295,7 @@ fn drop_outcome(g: GRef) {
     }
 }
 
-/// Frees the descriptor of a finished goroutine, name and all.
+/// Frees the descriptor of a finished goroutine, identity and all.
 #[inline]
 pub(crate) fn free(g: GRef) {
     let m = switch::current_m();
@@ -303,10 +306,7 @@ pub(crate) fn free(g: GRef) {
 #[inline]
 fn free_to(p: Option<&P>, g: GRef) {
     // SAFETY: the caller is the last who knows `g`.
-    let name = unsafe { &mut *g.get().name.get() };
-    if name.is_some() {
-        *name = None;
-    }
+    unsafe { g.get().identity.clear() };
     match p {
         Some(p) => p.free_g(g),
         None => sched::own().free_g_shared(g),

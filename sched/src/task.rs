@@ -10,6 +10,7 @@ use crate::{
     counters::ALL,
     find,
     g::GRef,
+    identity::Identity,
     m::M,
     p::P,
     park::{leave_with, running_goroutine},
@@ -52,6 +53,31 @@ pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Task<T>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
+{
+    // SAFETY: what `f` and its result borrow lives as long as the program.
+    unsafe { spawn_unchecked(options, f) }
+}
+
+/// As [`spawn`], for closures that borrow.
+///
+/// # Errors
+///
+/// As for [`spawn`].
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// # Safety
+///
+/// Until the goroutine has ended and its result was taken or dropped, all that `f` and the result borrow stays: the
+/// caller waits for both, also when it unwinds.
+#[inline]
+#[track_caller]
+pub unsafe fn spawn_unchecked<F, T>(options: Options, f: F) -> io::Result<Task<T>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let Some(sched) = sched::get() else {
         not_started();
@@ -132,8 +158,10 @@ fn apply(
             }
         }
     }
-    // SAFETY: as above.
-    unsafe { *g.get().name.get() = options.name };
+    if let Some(name) = options.name {
+        let g = g.get();
+        g.identity.get_or_make(|| Identity::named(g.id.get(), name));
+    }
     Ok(())
 }
 
@@ -205,8 +233,13 @@ impl<T> Task<T> {
 
     /// The goroutine's name.
     pub fn name(&self) -> Option<&str> {
-        // SAFETY: the name is set before the handle exists and dropped after it.
-        unsafe { (*self.g.get().name.get()).as_deref() }
+        self.g.get().identity.get().and_then(Identity::name)
+    }
+
+    /// Who the goroutine is.
+    pub fn identity(&self) -> &Identity {
+        let g = self.g.get(); // which is not freed while there is this handle
+        g.identity.get_or_make(|| Identity::of(g))
     }
 }
 
