@@ -30,10 +30,19 @@ use std::{
     time::Instant,
 };
 
-use crate::{g::G, locals::Locals, park::current, token::Token};
+use crate::{
+    g::G,
+    locals::Locals,
+    park::{arm, current, park_until, ready},
+    ticket::{TIMED_OUT, Ticket},
+    token::Token,
+};
 
 /// In the number of an identity: it is an OS thread's.
 const THREAD: u64 = 1 << 63;
+
+/// What an `unpark` claims the wait of its owner with.
+const UNPARKED: u32 = 0;
 
 /// OS threads that have one, so far.
 static THREADS: AtomicU64 = AtomicU64::new(0);
@@ -41,7 +50,7 @@ static THREADS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Inner {
     number: u64,
     name: Option<Box<str>>,
-    token: Token,
+    token: Token<Ticket>,
     /// For the goroutine or thread itself, and after its end for who frees its G.
     locals: Locals,
 }
@@ -119,7 +128,11 @@ impl Identity {
 
     /// Gives it the token that ends its [`park_until_unparked`], now or the next one. Nothing if it has ended.
     pub fn unpark(&self) {
-        self.inner().token.give();
+        let woken = self.inner().token.give(|ticket| ticket.claim(UNPARKED));
+        if let Some(ticket) = woken {
+            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the token's lock.
+            unsafe { ready(ticket.g()) };
+        }
     }
 
     pub(crate) fn locals(&self) -> &Locals {
@@ -158,7 +171,23 @@ impl fmt::Debug for Identity {
 ///
 /// Only the goroutine. A plain OS thread sleeps.
 pub fn park_until_unparked(deadline: Option<Instant>) {
-    Identity::own().inner().token.take(deadline);
+    let token = &Identity::own().inner().token;
+    if token.take_or_lock() {
+        return;
+    }
+    let ticket = arm();
+    // SAFETY: the lock is held. The ticket is the caller's last; the timer and one `unpark` try to claim it, and the
+    // one that does makes the caller ready. An `unpark` finds it only after the commit has unlocked, as its last step.
+    let outcome = unsafe {
+        token.wait(ticket);
+        park_until(ticket, deadline, || {
+            token.commit();
+            true
+        })
+    };
+    if outcome == TIMED_OUT {
+        token.time_is_up();
+    }
 }
 
 /// Where a G keeps its identity.

@@ -127,7 +127,6 @@ mod threads;
 #[cfg(not(loom))]
 mod ticket;
 mod timers;
-#[cfg(not(loom))]
 mod token;
 #[cfg(not(loom))]
 mod tools;

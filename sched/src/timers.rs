@@ -276,7 +276,9 @@ mod tests {
         let timers = Timers::new();
         assert_eq!(timers.wake_at(), NEVER);
         let insert = |when| timers.insert_and(when, Probe(0, &waiting), || true);
-        (1..CROWD as u64).for_each(|n| drop(insert(1000 + 10 * n)));
+        for n in 1..CROWD as u64 {
+            insert(1000 + 10 * n);
+        }
         assert_eq!(timers.wake_at(), 1010);
         insert(1000);
         assert_eq!(timers.wake_at(), 990 + 10 * CROWD as u64);

@@ -14,90 +14,94 @@
 //! that T5 uses up: as if it had come in time. After U3 the giver touches the token no more, and neither does the
 //! commit after it unlocked; the owner may be gone by then.
 
-use std::{cell::UnsafeCell, time::Instant};
+use std::cell::UnsafeCell;
 
-use crate::{
-    ByteLock,
-    park::{arm, park_until, ready},
-    ticket::{TIMED_OUT, Ticket},
-};
+use crate::lock::ByteLock;
 
-/// What a giver claims the owner's wait with.
-const GIVEN: u32 = 0;
-
-enum State {
+enum State<W> {
     Empty,
     Given,
-    Waits(Ticket),
+    /// What the owner's wait is claimed by.
+    Waits(W),
 }
 
-pub(crate) struct Token {
+pub(crate) struct Token<W> {
     lock: ByteLock,
     /// Under `lock`.
-    state: UnsafeCell<State>,
+    state: UnsafeCell<State<W>>,
 }
 
-// SAFETY: the state is touched under the lock only; a Ticket is Send.
-unsafe impl Sync for Token {}
-// SAFETY: as above.
-unsafe impl Send for Token {}
+// SAFETY: the state is touched under the lock only, and goes from thread to thread as a whole.
+unsafe impl<W: Send> Sync for Token<W> {}
 
-impl Token {
-    pub(crate) fn new() -> Token {
+impl<W: Copy> Token<W> {
+    pub(crate) fn new() -> Token<W> {
         Token {
             lock: ByteLock::new(),
             state: UnsafeCell::new(State::Empty),
         }
     }
 
-    /// T1 to T5. Only for the owner.
-    pub(crate) fn take(&self, deadline: Option<Instant>) {
+    /// T1, for the owner: true if the token was there. If not, the lock is held, and [`wait`](Token::wait) is next.
+    pub(crate) fn take_or_lock(&self) -> bool {
         self.lock.lock();
         // SAFETY: the lock is held.
         let state = unsafe { &mut *self.state.get() };
-        if let State::Given = state {
+        let given = matches!(state, State::Given);
+        if given {
             *state = State::Empty;
             // SAFETY: locked above.
-            return unsafe { self.lock.unlock() };
-        }
-        let ticket = arm();
-        *state = State::Waits(ticket);
-        let commit = || {
-            // SAFETY: locked above; the last thing that the commit does.
             unsafe { self.lock.unlock() };
-            true
-        };
-        // SAFETY: the ticket is the caller's last; the timer and one giver try to claim it, and the one who does
-        // makes the caller ready. A giver finds it only after the commit has unlocked.
-        let outcome = unsafe { park_until(ticket, deadline, commit) };
-        if outcome == TIMED_OUT {
-            self.lock.lock();
-            // SAFETY: the lock is held, and was taken above.
-            unsafe {
-                *self.state.get() = State::Empty;
-                self.lock.unlock();
-            }
+        }
+        given
+    }
+
+    /// T2.
+    ///
+    /// # Safety
+    ///
+    /// The owner holds the lock.
+    pub(crate) unsafe fn wait(&self, waiter: W) {
+        // SAFETY: says the caller.
+        unsafe { *self.state.get() = State::Waits(waiter) };
+    }
+
+    /// T3, in the commit.
+    ///
+    /// # Safety
+    ///
+    /// The owner holds the lock.
+    pub(crate) unsafe fn commit(&self) {
+        // SAFETY: says the caller.
+        unsafe { self.lock.unlock() };
+    }
+
+    /// T5, for the owner.
+    pub(crate) fn time_is_up(&self) {
+        self.lock.lock();
+        // SAFETY: the lock is held, and was taken above.
+        unsafe {
+            *self.state.get() = State::Empty;
+            self.lock.unlock();
         }
     }
 
-    /// U1 to U3.
-    pub(crate) fn give(&self) {
+    /// U1 to U3: whom to make ready, if `claim` says so.
+    #[must_use = "who is returned waits to be made ready"]
+    pub(crate) fn give(&self, claim: impl FnOnce(W) -> bool) -> Option<W> {
         self.lock.lock();
         // SAFETY: the lock is held.
         let state = unsafe { &mut *self.state.get() };
-        let mut woken = None;
-        *state = match *state {
-            State::Waits(ticket) if ticket.claim(GIVEN) => {
-                woken = Some(ticket.g());
-                State::Empty
-            }
-            _ => State::Given,
+        let woken = match *state {
+            State::Waits(waiter) => claim(waiter).then_some(waiter),
+            _ => None,
+        };
+        *state = match woken {
+            Some(_) => State::Empty,
+            None => State::Given,
         };
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };
-        if let Some(g) = woken {
-            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the lock.
-            unsafe { ready(g) };
-        }
+        woken
     }
 }
