@@ -291,6 +291,47 @@ impl<T> JoinHandle<T> {
         self.0.join()
     }
 
+    /// As [`join`](JoinHandle::join), but for `timeout` at most: then the handle comes back. A timeout that no clock
+    /// can hold is none.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended or the time is up. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{go, thread};
+    /// use std::time::Duration;
+    ///
+    /// let parked = go(thread::park);
+    /// let parked = parked.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// parked.thread().unpark();
+    /// parked.join_timeout(Duration::MAX).unwrap().unwrap();
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<thread::Result<T>, JoinHandle<T>> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.0.join_until(deadline).map_err(JoinHandle)
+    }
+
+    /// As [`join`](JoinHandle::join), but until `deadline` at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended or the deadline has come. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended by then.
+    pub fn join_deadline(self, deadline: Instant) -> Result<thread::Result<T>, JoinHandle<T>> {
+        self.0.join_until(Some(deadline)).map_err(JoinHandle)
+    }
+
     /// A handle on the goroutine, for [`unpark`](Thread::unpark), and to keep when it has ended.
     pub fn thread(&self) -> &Thread {
         Thread::of(self.0.identity())

@@ -601,3 +601,56 @@ fn sleepers_wake_no_sooner_than_they_asked() {
         .join();
     }
 }
+
+#[test]
+fn a_join_with_a_timeout_gives_the_handle_back_until_the_end() {
+    start();
+    for (joins, ends) in common::PAIRS {
+        let handle = thread::spawn(|| {
+            thread::park();
+            "over"
+        });
+        joins
+            .spawn(move || {
+                let early = handle.join_timeout(Duration::ZERO).unwrap_err();
+                let early = early.join_timeout(SHORT).unwrap_err();
+                let early = early.join_deadline(Instant::now()).unwrap_err();
+                let who = early.thread().clone();
+                let waker = ends.spawn(move || {
+                    settle();
+                    who.unpark();
+                });
+                let over = early.join_timeout(Duration::MAX).unwrap().unwrap();
+                assert_eq!(over, "over");
+                waker.join();
+            })
+            .join();
+    }
+    let ended = thread::spawn(|| panic!("at once"));
+    until(|| ended.is_finished());
+    let result = ended.join_timeout(Duration::ZERO).unwrap();
+    assert_eq!(text::<()>(result), "at once");
+}
+
+#[test]
+fn a_join_whose_time_is_up_just_then_has_one_outcome() {
+    start();
+    let census = Census::new();
+    for round in 0..5000_u64 {
+        let value = census.birth(round);
+        let handle = thread::spawn(move || {
+            thread::sleep(Duration::from_micros(round % 100));
+            value
+        });
+        match handle.join_timeout(Duration::from_micros(50)) {
+            Ok(result) => assert_eq!(result.unwrap().id, round),
+            Err(handle) if round % 2 == 0 => assert_eq!(handle.join().unwrap().id, round),
+            Err(handle) => drop(handle),
+        }
+        // The next wait of this goroutine is not ended by what came too late for that one.
+        let start = Instant::now();
+        thread::park_timeout(Duration::from_micros(20));
+        assert!(start.elapsed() >= Duration::from_micros(20));
+    }
+    until(|| census.alive() == 0);
+}

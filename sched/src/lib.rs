@@ -68,6 +68,8 @@ mod hogs;
 #[cfg(not(loom))]
 mod identity;
 mod idle;
+#[cfg(not(loom))]
+mod join;
 mod lending;
 #[cfg(not(loom))]
 mod locals;

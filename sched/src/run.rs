@@ -8,7 +8,8 @@ use crate::{
     copying::Window,
     counters::ALL,
     fatal, find,
-    g::{End, G, GRef},
+    g::{G, GRef},
+    join::{End, JOINED},
     locals,
     m::M,
     migrate,
@@ -172,6 +173,13 @@ fn leave_result(g: GRef) {
         End::Wake(waiter) => {
             // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
             unsafe { ready_from_g0(m, waiter) };
+            true
+        }
+        End::Claim(ticket) => {
+            if ticket.claim(JOINED) {
+                // SAFETY: as above, and its wait was claimed here.
+                unsafe { ready_from_g0(m, ticket.g()) };
+            }
             true
         }
         End::Detached => false,

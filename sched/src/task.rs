@@ -1,6 +1,6 @@
 //! Spawning, and the handle on what was spawned.
 
-use std::{io, marker::PhantomData, thread, time::Instant};
+use std::{cell::Cell, io, marker::PhantomData, thread, time::Instant};
 
 use goroutines_stack::{self as stack, Class, Step};
 
@@ -11,9 +11,10 @@ use crate::{
     find,
     g::GRef,
     identity::Identity,
+    join::{JOINED, SharedWait},
     m::M,
     p::P,
-    park::{leave_with, running_goroutine},
+    park::{arm, leave_with, park_until, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
@@ -218,6 +219,40 @@ impl<T> Task<T> {
         let outcome = unsafe { payload::take::<Outcome<T>>(g) };
         run::free(g);
         outcome
+    }
+
+    /// As [`join`](Task::join), but until `deadline` at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended, or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended by then.
+    pub fn join_until(self, deadline: Option<Instant>) -> Result<thread::Result<T>, Task<T>> {
+        let join = &self.g.get().join;
+        if !join.is_done() {
+            let ticket = arm();
+            let wait = SharedWait::new(ticket);
+            let registered = Cell::new(true);
+            let commit = || {
+                let waits = join.wait_shared(&wait);
+                if !waits {
+                    // It has just ended, and nobody else knows the ticket.
+                    registered.set(false);
+                    ticket.claim(JOINED);
+                }
+                waits
+            };
+            // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, the timer
+            // claims it, and who does makes the caller ready. Where `wait_shared` says true it is the last step.
+            unsafe { park_until(ticket, deadline, commit) };
+            if !wait.withdraw(join, registered.get()) {
+                return Err(self);
+            }
+        }
+        Ok(self.join())
     }
 
     /// Has the goroutine ended?
