@@ -10,7 +10,7 @@
 //!    fixed seed shuffles. A slow spell of the machine hits all rows alike instead of one row only.
 //! 4. The median over the rounds stands for a row, the 10th and 90th percentile for its spread ([`stats`]).
 //!
-//! What stacks cost is a report of its own, with scenarios instead of rows: [`stacks`].
+//! What stacks cost is a report of its own, with scenarios instead of rows: [`stacks`]. How late goroutines run is another: [`latency`].
 //!
 //! What was measured becomes a [`report::Report`], and that a text ([`table`]), JSON ([`json`]) or a bar chart ([`chart`]).
 
@@ -18,6 +18,7 @@ pub mod chart;
 pub mod cpu;
 pub mod failure;
 pub mod json;
+pub mod latency;
 pub mod machine;
 pub mod measure;
 pub mod output;

@@ -1,28 +1,102 @@
-//! The latency report as a program.
+//! The latency report as its user meets it: arguments, exit status, every row.
 
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
-fn latency_report(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_latency-report"))
+use goroutines_benches::latency::Scenario;
+
+fn latency_report(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_latency-report"))
         .args(arguments)
         .env_remove("GOMAXPROCS")
+        .stdin(Stdio::null())
         .output()
-        .expect("the program starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.code(), text)
+        .expect("the program starts")
+}
+
+fn text_of(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What is wrong, says a program that printed no report.
+fn complaint_of(arguments: &[&str]) -> String {
+    let output = latency_report(arguments);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The four numbers at the end of a row.
+fn figures(line: &str) -> Vec<f64> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words[words.len() - 4..]
+        .iter()
+        .map(|word| word.parse().unwrap())
+        .collect()
 }
 
 #[test]
 fn a_quick_run_has_a_row_for_goroutines_and_one_for_threads() {
-    let (code, text) = latency_report(&["--quick"]);
-    assert_eq!(code, Some(0), "{text}");
-    for beside in ["alone", "block 20 ms", "tight loops", "that yield"] {
-        let rows = text.lines().filter(|line| line.contains(beside)).count();
-        assert_eq!(rows, 2, "{beside}: {text}");
+    let text = text_of(&latency_report(&["--quick"]));
+    for scenario in Scenario::all() {
+        for who in ["ours", "threads"] {
+            let is_it = |line: &&str| {
+                line.starts_with(&scenario.name()) && line.split_whitespace().any(|w| w == who)
+            };
+            let rows: Vec<&str> = text.lines().filter(is_it).collect();
+            assert_eq!(rows.len(), 1, "{} {who}: {text}", scenario.name());
+            let figures = figures(rows[0]);
+            assert!(figures.is_sorted(), "{}", rows[0]);
+            assert!(figures[3] > 0.0, "{}", rows[0]);
+        }
     }
 }
 
 #[test]
-fn an_unknown_flag_is_refused() {
-    assert_eq!(latency_report(&["--no-such-flag"]).0, Some(2));
+fn only_the_rows_that_were_asked_for_are_measured_as_often_as_asked() {
+    let text = text_of(&latency_report(&[
+        "--only",
+        "ticker, alone",
+        "--samples",
+        "3",
+        "--rounds",
+        "2",
+    ]));
+    let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!(count("1 ms ticker, alone"), 4, "{text}");
+    assert_eq!(count("woken by"), 0, "{text}");
+    assert!(text.contains("3 ticks or wakes a row"), "{text}");
+}
+
+#[test]
+fn help_says_what_is_measured() {
+    let text = text_of(&latency_report(&["--help"]));
+    for word in ["--quick", "--samples", "--only", "--rounds", "microseconds"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn rows_that_do_not_exist_are_refused_with_those_that_do() {
+    let complaint = complaint_of(&["--only", "no such row"]);
+    assert!(complaint.contains("`no such row`"), "{complaint}");
+    for scenario in Scenario::all() {
+        assert!(complaint.contains(&scenario.name()), "{complaint}");
+    }
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    for wrong in [
+        &["--no-such-flag"][..],
+        &["--samples", "0"],
+        &["--samples", "many"],
+        &["--rounds", "0"],
+        &["--quick", "--samples", "10"],
+        &["a-word"],
+    ] {
+        let complaint = complaint_of(wrong);
+        assert!(complaint.contains("--help"), "{wrong:?}: {complaint}");
+    }
 }

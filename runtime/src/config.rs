@@ -83,6 +83,57 @@ impl Config {
         Config(self.0.on_hog(hook))
     }
 
+    /// Do the reports of [`hog_after`](Config::hog_after) and [`on_hog`](Config::on_hog) show where the goroutine is
+    /// ([`HogReport::stack`])? Off if nobody says otherwise. The environment variable `GODEBUG=hogs=100,hogstacks=1` wins
+    /// over it.
+    ///
+    /// With it the process has a handler for SIGURG, which goes on to a handler that was there before the start. The
+    /// thread of a goroutine that is reported gets that signal, so that a system call in which it blocks, and which
+    /// cannot be restarted (`nanosleep`, `poll`), ends early with EINTR. A thread that blocks the signal, and code without
+    /// unwind tables, show no or fewer frames.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let config = goroutines::Config::new().hog_stacks(true).hog_after(Duration::from_millis(30));
+    /// let config = config.on_hog(|hog| println!("{} frames: {hog}", hog.stack.len()));
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { config.start() }.unwrap();
+    /// ```
+    pub fn hog_stacks(self, on: bool) -> Config {
+        Config(self.0.hog_stacks(on))
+    }
+
+    /// Is a goroutine looked through for addresses of its old thread's storage before it goes on on another thread? On
+    /// if nobody says otherwise; off is for measuring what it costs, and for showing what it catches (see the *Safety*
+    /// section of [`start`](Config::start)). The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, wins
+    /// over it.
+    ///
+    /// # Examples
+    ///
+    /// A test that wants goroutines to change threads as often as they can, so that it meets in a second what production
+    /// meets once a month:
+    ///
+    /// ```
+    /// let config = goroutines::Config::new().procs(2).force_migration(true).migration_check(true);
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { config.start() }.unwrap();
+    ///
+    /// goroutines::go(|| (0..100).for_each(|_| goroutines::yield_now())).join().unwrap();
+    /// ```
+    pub fn migration_check(self, on: bool) -> Config {
+        Config(self.0.migration_check(on))
+    }
+
+    /// Does a goroutine change threads each time it runs, where another thread takes it? For tests, as in the example of
+    /// [`migration_check`](Config::migration_check); off if nobody says otherwise. The environment variable
+    /// `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
+    pub fn force_migration(self, on: bool) -> Config {
+        Config(self.0.force_migration(on))
+    }
+
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).
     ///
     /// # Errors

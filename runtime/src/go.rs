@@ -7,7 +7,7 @@ use goroutines_sched::{self as sched, Class, Options, Step, Task};
 use crate::thread::Thread;
 
 /// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
-/// [`go`].
+/// [`go`]. After it a child of a `fork` may only `exec`: see [the crate](crate#signals-and-forks).
 ///
 /// # Errors
 ///

@@ -24,6 +24,18 @@
 //! Everything here works from goroutines and from plain OS threads, on either end. A panic in a
 //! goroutine reaches its [`JoinHandle::join`] and nothing else. The process ends when `main` returns,
 //! whether goroutines are left or not.
+//!
+//! # Signals and forks
+//!
+//! A signal handler must not call this crate: it may have interrupted the scheduler in the middle of a change. Let it
+//! store into an atomic or write to a pipe, and let a goroutine or thread wait for that. In debug builds such a call ends
+//! the process with a message, where it can be told from others: on the signal stack, and where it interrupted the
+//! scheduler. Handlers should be installed with `SA_ONSTACK`; without it they run on the goroutine's stack. After a handler
+//! `errno` is the handler's business, as ever; over a wait of this crate it stays what it was.
+//!
+//! The child of a `fork` has none of the scheduler's threads. It may `exec`, as [`std::process::Command`] does, from a
+//! goroutine as well; its first call into this crate ends it with a message. A program that wants to go on in the child
+//! forks before [`start`].
 
 mod blocking;
 pub mod chan;
@@ -43,7 +55,7 @@ pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
-pub use goroutines_sched::{HogReport, Metrics, ProcMetrics, StartError};
+pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
 pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};

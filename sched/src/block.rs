@@ -14,6 +14,7 @@ use crate::{
     fatal,
     g::{GRef, Kind},
     m::M,
+    os::errno,
     p::P,
     sched,
     switch::current_m,
@@ -23,6 +24,7 @@ use crate::{
 /// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
 #[cold]
 pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
+    let _errno = errno::keep();
     let Some(m) = current_m() else {
         fatal::throw(format_args!("a goroutine without an M"));
     };

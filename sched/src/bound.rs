@@ -37,9 +37,11 @@ use crate::{
 /// As a link: no further one. Words of goroutines are aligned, so none is 1.
 const NONE: usize = 1;
 
-/// In `calls`: the M is locked; the goroutines in the queue count from the next bit on.
+/// In `calls`: the M is locked; its next round shall be a fair one (fairness.rs); and the goroutines in the queue,
+/// which count from the next bit on.
 const LOCKED: u32 = 1;
-const ONE: u32 = 2;
+const HURRY: u32 = 2;
+const ONE: u32 = 4;
 
 pub(crate) struct Bound {
     /// Not 0: the M has something to look at before it looks for work.
@@ -92,6 +94,18 @@ impl Bound {
         } else {
             self.calls.fetch_and(!LOCKED, Ordering::Relaxed);
         }
+    }
+
+    /// The M's next round shall be a fair one.
+    pub(crate) fn hurry(&self) {
+        // Relaxed: partner is the load in `calls`; a round that does not see it yet counts as before it.
+        self.calls.fetch_or(HURRY, Ordering::Relaxed);
+    }
+
+    /// Shall it? Only asked once; by the M.
+    pub(crate) fn take_hurry(&self) -> bool {
+        // Relaxed: as in `hurry`.
+        self.calls.fetch_and(!HURRY, Ordering::Relaxed) & HURRY != 0
     }
 
     /// B1. True if the M was locked and waited: then it does so no more, and the caller gets a P for it.

@@ -9,6 +9,7 @@ use crate::{
     debug::Debug,
     hogs::{HogReport, HogRule},
     size,
+    switches::Switches,
 };
 
 /// More Ps than any machine has CPUs; a larger number is a mistake.
@@ -24,6 +25,7 @@ pub struct Config {
     pub(crate) thread_idle: Option<Duration>,
     pub(crate) hog_after: Option<Duration>,
     pub(crate) on_hog: Option<fn(&HogReport)>,
+    pub(crate) switches: Switches,
 }
 
 /// The settings in force.
@@ -121,7 +123,7 @@ impl fmt::Display for StartError {
             StartError::Godebug(item) => write!(
                 f,
                 "goroutines::start: GODEBUG has `{item}`, whose value is not a number of milliseconds up to \
-                 86400000; set it to one, or to 0 for off, or leave it out"
+                 86400000 (for hogstacks: 0 or 1); set it to one, or to 0 for off, or leave it out"
             ),
             StartError::Switch(name, value) => write!(
                 f,
@@ -219,6 +221,7 @@ impl Config {
             after,
             hook: self.on_hog,
             print: debug.hogs.is_some() || self.on_hog.is_none(),
+            stacks: debug.hogstacks.unwrap_or(self.switches.hog_stacks()),
         })
     }
 
@@ -261,26 +264,9 @@ impl Config {
             max_threads,
             thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
                 .filter(|time| !time.is_zero()),
-            migration_check: switch("GOROUTINE_MIGRATION_CHECK")?.unwrap_or(true),
-            force_migration: switch("GOROUTINE_FORCE_MIGRATION")?.unwrap_or(false),
+            migration_check: self.switches.migration_check()?,
+            force_migration: self.switches.force_migration()?,
         })
-    }
-}
-
-/// The environment variable `name`, if it is set.
-fn switch(name: &'static str) -> Result<Option<bool>, StartError> {
-    match env::var_os(name) {
-        Some(value) => parse_switch(name, &value.to_string_lossy()).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Yes or no; empty counts as neither.
-fn parse_switch(name: &'static str, value: &str) -> Result<bool, StartError> {
-    match value.trim().to_ascii_lowercase().as_str() {
-        "on" | "1" => Ok(true),
-        "off" | "0" => Ok(false),
-        _ => Err(StartError::Switch(name, value.to_owned())),
     }
 }
 
@@ -353,21 +339,6 @@ mod tests {
                 "{error}"
             );
             assert!(error.contains("off"), "{error}");
-        }
-    }
-
-    #[test]
-    fn switches_are_on_or_off() {
-        for (value, on) in [("on", true), ("1", true), (" Off ", false), ("0", false)] {
-            assert_eq!(parse_switch("GOROUTINE_X", value).unwrap(), on);
-        }
-        for bad in ["", "yes", "2"] {
-            let error = parse_switch("GOROUTINE_X", bad).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("GOROUTINE_X is `{bad}`")),
-                "{error}"
-            );
-            assert!(error.contains("`off`"), "{error}");
         }
     }
 

@@ -37,7 +37,7 @@ impl Counter {
 
 /// What a P counts. Written by its owner only.
 pub(crate) struct OfP {
-    /// Rounds in which nothing was found to run.
+    /// Rounds in which nothing was found to run, or what was found went to another M.
     pub(crate) empty_rounds: Counter,
     /// Times something was taken from another P.
     pub(crate) steals: Counter,

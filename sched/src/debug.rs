@@ -1,4 +1,4 @@
-//! What the environment variable `GODEBUG` asks for: `schedtrace=1000,hogs=100`.
+//! What the environment variable `GODEBUG` asks for: `schedtrace=1000,hogs=100,hogstacks=1`.
 //!
 //! Go programs have it as well, so keys that are not ours are nobody's mistake. A value that cannot be is one.
 
@@ -13,6 +13,8 @@ pub(crate) struct Debug {
     pub(crate) schedtrace: Option<Duration>,
     /// After how long a goroutine that makes no call is reported.
     pub(crate) hogs: Option<Duration>,
+    /// Is its stack reported as well? None if nobody says so.
+    pub(crate) hogstacks: Option<bool>,
 }
 
 impl Debug {
@@ -33,6 +35,14 @@ fn parse(value: &str) -> Result<Debug, StartError> {
         let place = match key.trim() {
             "schedtrace" => &mut debug.schedtrace,
             "hogs" => &mut debug.hogs,
+            "hogstacks" => {
+                debug.hogstacks = match number.trim() {
+                    "0" => Some(false),
+                    "1" => Some(true),
+                    _ => return Err(StartError::Godebug(item.to_owned())),
+                };
+                continue;
+            }
             _ => continue,
         };
         // A day is more than anybody waits for, and far from any overflow.
@@ -65,7 +75,19 @@ mod tests {
             ("hogs=1,hogs=2", None, ms(2)),
         ] {
             let debug = parse(value).unwrap();
-            assert_eq!(debug, Debug { schedtrace, hogs }, "{value}");
+            let hogstacks = None;
+            assert_eq!(
+                debug,
+                Debug {
+                    schedtrace,
+                    hogs,
+                    hogstacks
+                },
+                "{value}"
+            );
+        }
+        for (value, hogstacks) in [("hogstacks=1", true), ("hogs=3,hogstacks= 0", false)] {
+            assert_eq!(parse(value).unwrap().hogstacks, Some(hogstacks), "{value}");
         }
     }
 
@@ -78,6 +100,8 @@ mod tests {
             "hogs=-1",
             "hogs=1.5",
             "hogs=86400001",
+            "hogstacks",
+            "hogstacks=2",
         ] {
             let error = parse(&format!("gctrace=1,{bad}")).unwrap_err().to_string();
             assert!(error.contains(&format!("`{bad}`")), "{error}");

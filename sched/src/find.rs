@@ -3,22 +3,23 @@
 //! ```text
 //! every round:      timers that are due
 //! every round:      now and then a goroutine that only this M may run (bound.rs)
-//! every 61st round: the global queue, then the local ring before `runnext`
+//! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
 //! otherwise:        runnext - local ring - global queue - (network poller) - steal - spin - sleep
 //! ```
 //!
-//! The 61st round is what keeps the global queue, and the ring behind a pair of goroutines that pass
-//! `runnext` to and fro, from starving.
+//! Fair rounds (fairness.rs) are what keeps the global queue, and the ring behind a pair of goroutines that pass
+//! `runnext` to and fro, from starving. A `runnext` whose P is in a long round is put into the global queue by
+//! sysmon (sysmon.rs) when another P has time.
 
 use std::time::Duration;
 
 use crate::{
     counters::ALL,
+    fairness, fork,
     g::GRef,
     m::M,
     os::clock::{NEVER, now},
     p::P,
-    pin,
     queue::Rest,
     rest::{rest, sleep_unless_work},
     sched::{self, Sched},
@@ -61,9 +62,9 @@ pub(crate) fn first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
 #[inline(always)]
 fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if m.bound.calls()
-        && let Some(g) = pin::attend(m)
+        && let Some(word) = fairness::attend(sched, m)
     {
-        return Some(g.to_word());
+        return Some(word);
     }
     let Some(p) = m.p() else {
         // Its P was taken while it was in a blocking call, and its goroutine is queued.
@@ -120,7 +121,7 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             rest(sched, m, p);
             return None;
         }
-        if let Some(word) = sched.take_injected().or_else(|| p.ring.pop()) {
+        if let Some(word) = fairness::first(sched, m, p) {
             return Some(word);
         }
     }
@@ -353,6 +354,8 @@ pub(crate) fn push_and_wake(p: &P, g: GRef) {
 /// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
 #[cold]
 pub(crate) fn ready_globally(g: GRef) {
+    // A thread that the runtime does not know comes here first.
+    fork::check();
     let sched = sched::own();
     g.get().status.set(Status::Runnable);
     sched.inject(g.to_word());

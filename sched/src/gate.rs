@@ -12,7 +12,8 @@
 //!    ... uses its P ...                           give up: the M is alive
 //! G3 inside = false     release store          T4 taken = true; the P goes to another M; alert stays
 //!
-//! G4 under the takers' lock: taken? then the M has no P from here on; taken = alert = false; go on
+//! G4 under the takers' lock: taken? then the M has that P no more, and takes an idle one if there
+//!    is one; taken = alert = false; go on
 //! ```
 //!
 //! The M's side costs two plain stores and a load; the price, 5-30 us, is paid by sysmon. After T2

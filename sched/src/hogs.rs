@@ -25,6 +25,23 @@ use std::{
 
 use crate::{g::GRef, identity::Identity, m::M, os::clock::NEVER, p::P, sched::Sched, taking};
 
+/// A place in the code of a goroutine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HogFrame {
+    /// An address in the instruction that is being executed.
+    pub address: usize,
+    /// What the dynamic linker knows of it: mostly the file and the offset in it, which `addr2line` turns into a name
+    /// and a line.
+    pub place: String,
+}
+
+impl fmt::Display for HogFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} {}", self.address, self.place)
+    }
+}
+
 /// A goroutine that has run for long without a call into the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,6 +54,9 @@ pub struct HogReport {
     pub spawned_as: &'static str,
     /// For how long, at least.
     pub running: Duration,
+    /// Where it was, innermost first, if [`Config::hog_stacks`](crate::Config::hog_stacks) asks for it and its thread
+    /// answered.
+    pub stack: Vec<HogFrame>,
 }
 
 impl fmt::Display for HogReport {
@@ -50,7 +70,14 @@ impl fmt::Display for HogReport {
             "has been running for {} ms without a call into the runtime (spawned as {})",
             self.running.as_millis(),
             self.spawned_as
-        )
+        )?;
+        if !self.stack.is_empty() {
+            f.write_str("\nstack (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):")?;
+        }
+        for (number, frame) in self.stack.iter().enumerate() {
+            write!(f, "\n{number:4}: {frame}")?;
+        }
+        Ok(())
     }
 }
 
@@ -61,6 +88,8 @@ pub(crate) struct HogRule {
     pub(crate) hook: Option<fn(&HogReport)>,
     /// Does a line go to stderr?
     pub(crate) print: bool,
+    /// Is its stack looked at?
+    pub(crate) stacks: bool,
 }
 
 pub(crate) struct Hogs {
@@ -111,12 +140,22 @@ impl Hogs {
             }
             watch.reported = true;
             // H4.
-            let report = taking::inspect(watch.m, |g| report(g, now - watch.since));
-            match &report {
-                Some(report) => tell(&rule, report),
-                None => watch.m.gate.unwatch(),
-            }
-            report.is_some()
+            let seen = taking::inspect(watch.m, |g| {
+                // The goroutine is outside the gate and stays there: it goes on computing, or waits for us.
+                let frames = if rule.stacks {
+                    watch.m.frames()
+                } else {
+                    Vec::new()
+                };
+                (report(g, now - watch.since), frames)
+            });
+            let Some((mut report, frames)) = seen else {
+                watch.m.gate.unwatch();
+                return false;
+            };
+            report.stack = frames.into_iter().map(frame).collect();
+            tell(&rule, &report);
+            true
         });
         let ps = sched.procs.all();
         self.rounds.resize(ps.len(), 0);
@@ -155,6 +194,14 @@ fn report(g: GRef, nanoseconds: u64) -> HogReport {
         name: name.map(str::to_owned),
         spawned_as: g.get().entry.get().map_or("?", |entry| (entry.name)()),
         running: Duration::from_nanos(nanoseconds),
+        stack: Vec::new(),
+    }
+}
+
+fn frame(address: usize) -> HogFrame {
+    HogFrame {
+        address,
+        place: goroutines_stack::place_of(address),
     }
 }
 
@@ -179,11 +226,18 @@ mod tests {
             name: Some("crunch".to_owned()),
             spawned_as: "app::main::{{closure}}",
             running: Duration::from_micros(120_999),
+            stack: Vec::new(),
         };
         let end = "has been running for 120 ms without a call into the runtime (spawned as \
                    app::main::{{closure}})";
         assert_eq!(report.to_string(), format!("goroutine 17 [crunch] {end}"));
         report.name = None;
         assert_eq!(report.to_string(), format!("goroutine 17 {end}"));
+        for address in [0x10, 0x20] {
+            let place = "app+0x4".to_owned();
+            report.stack.push(HogFrame { address, place });
+        }
+        let stack = "stack (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n   0: 0x10 app+0x4\n   1: 0x20 app+0x4";
+        assert_eq!(report.to_string(), format!("goroutine 17 {end}\n{stack}"));
     }
 }

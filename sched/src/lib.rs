@@ -50,6 +50,8 @@ mod cpus;
 mod debug;
 mod episode;
 #[cfg(not(loom))]
+mod fairness;
+#[cfg(not(loom))]
 mod fatal;
 #[cfg(not(loom))]
 mod faults;
@@ -58,10 +60,14 @@ mod find;
 #[cfg(not(loom))]
 mod follow;
 #[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
 mod g;
 mod gate;
 #[cfg(not(loom))]
 mod grow;
+#[cfg(not(loom))]
+mod handlers;
 mod handover;
 #[cfg(not(loom))]
 mod hogs;
@@ -113,6 +119,8 @@ mod size;
 mod status;
 #[cfg(not(loom))]
 mod switch;
+#[cfg(not(loom))]
+mod switches;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;
@@ -147,7 +155,7 @@ pub use {
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
-    hogs::HogReport,
+    hogs::{HogFrame, HogReport},
     identity::{Identity, park_until_unparked},
     locals::{LocalGone, LocalKey},
     metrics::{Metrics, ProcMetrics, metrics},

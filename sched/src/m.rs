@@ -11,6 +11,8 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+use goroutines_stack::{AddressRange, SignalStack};
+
 use crate::{
     bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker, switch::Context,
 };
@@ -38,6 +40,10 @@ pub(crate) struct M {
     pub(crate) g0_bounds: crate::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
     cpu_clock: Cell<libc::clockid_t>,
+    /// The kernel's number of its thread.
+    thread: Cell<libc::pid_t>,
+    /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
+    pub(crate) signal_stack: Cell<AddressRange>,
     /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
     errno: Cell<*mut c_int>,
     /// What it leaves in the address in [`M::mark`].
@@ -50,6 +56,8 @@ pub(crate) struct M {
     pub(crate) bound: Bound,
     /// Shall one of those go before the queue of the P?
     pub(crate) bound_first: Cell<bool>,
+    /// In its next fair round the ring goes first (see fairness.rs).
+    pub(crate) turn_of_ring: Cell<bool>,
     /// How many of those are locked to it.
     pub(crate) lockers: Cell<u32>,
     /// What it sleeps on without a P.
@@ -58,7 +66,7 @@ pub(crate) struct M {
     handed: AtomicUsize,
 }
 
-// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only, but for `cpu_clock`, which is set
+// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only, but for `cpu_clock` and `thread`, which are set
 // before the M gets a P for the first time and so before others look; `tls` changes as `settle` says; the others are Sync.
 unsafe impl Sync for M {}
 
@@ -75,12 +83,15 @@ impl M {
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),
             cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
+            thread: Cell::new(0),
+            signal_stack: Cell::new(AddressRange::default()),
             errno: Cell::new(ptr::dangling_mut()),
             tag: migrate::tag(),
             at_home: Cell::new(NOBODY),
             tls: UnsafeCell::new(Tls::none()),
             bound: Bound::new(),
             bound_first: Cell::new(false),
+            turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
@@ -124,8 +135,11 @@ impl M {
         self.p.set(ptr::null());
     }
 
-    /// This thread is the M's: its CPU time can be asked for from now on.
-    pub(crate) fn adopt_thread(&self) {
+    /// This thread, whose signal stack this is, is the M's: its CPU time can be asked for from now on.
+    pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
+        self.signal_stack.set(signal_stack.addresses());
+        // SAFETY: takes nothing and answers with a number.
+        self.thread.set(unsafe { libc::gettid() });
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
         // knows no such clock, the time that passes is taken for CPU time.
@@ -136,6 +150,17 @@ impl M {
     /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
     pub(crate) fn cpu_time(&self) -> u64 {
         crate::os::clock::read(self.cpu_clock.get())
+    }
+
+    /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
+    pub(crate) fn is_runnable(&self) -> bool {
+        crate::os::task::is_runnable(self.thread.get())
+    }
+
+    /// The frames of the goroutine that runs here, if the thread is kept from ending meanwhile; none without
+    /// `install_sampling`.
+    pub(crate) fn frames(&self) -> Vec<usize> {
+        goroutines_stack::frames_of(self.thread.get())
     }
 
     /// This M in the lists of idle.rs.

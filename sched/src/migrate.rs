@@ -14,12 +14,12 @@
 //!
 //! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
 //!
-//! On the same M it costs one comparison (`M::at_home`). It is off with `GOROUTINE_MIGRATION_CHECK=off`, which is for measuring and
-//! for the tests that show what it catches; and under tools that object to reading all of a stack.
+//! On the same M it costs one comparison (`M::at_home`). [`Config::migration_check`](crate::Config::migration_check) turns it off, for
+//! measuring and for the tests that show what it catches; and it is off under tools that object to reading all of a stack.
 //!
 //! # Forced migration
 //!
-//! With `GOROUTINE_FORCE_MIGRATION=1` a goroutine goes to another M each time, where there is one that takes it, so
+//! With [`Config::force_migration`](crate::Config::force_migration) a goroutine goes to another M each time, where there is one that takes it, so
 //! that tests meet what production meets seldom. The M marks the goroutines that it has run with a tag in the low bits
 //! of its address: so the fast path takes none of them for its own, and the slow path counts down in the tag how often
 //! it has left the goroutine to others. At zero nobody else wanted it.
@@ -134,6 +134,7 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
     if desc.bound.get() != 0 {
         desc.set_last(home.id());
         if !here {
+            not_run(m);
             send_home(home, g);
         }
         return !here;
@@ -144,6 +145,7 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
     }
     // Forced migration; at zero the next comparison finds that it is ours.
     desc.set_last(desc.last() - 1);
+    not_run(m);
     sched.inject(g.to_word());
     if sched.idle.should_wake() {
         sched.wake();
@@ -174,8 +176,14 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
     {
         window.leave(m);
     }
+    not_run(m);
     send_home(home, g);
     true
+}
+
+/// The round in which `m` took a goroutine came to nothing: it is not counted as a run.
+fn not_run(m: &'static M) {
+    m.own_p().counters.empty_rounds.add_own(1);
 }
 
 /// Does anything that is alive of `g`, which is off its stack and ours, point into `tls`?

@@ -153,6 +153,11 @@ impl P {
         true
     }
 
+    /// The next round in which it looks for work is a fair one; owner only.
+    pub(crate) fn call_fair_round(&self) {
+        self.to_fair.set(1);
+    }
+
     /// The count of scheduling rounds, as seen from outside.
     pub(crate) fn tick(&self) -> u64 {
         // Relaxed: see `next_tick`.

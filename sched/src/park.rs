@@ -26,8 +26,9 @@
 use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
 
 use crate::{
-    block, find,
+    block, find, fork,
     g::{GRef, Kind},
+    handlers,
     m::M,
     os::clock,
     p::P,
@@ -85,7 +86,10 @@ pub(crate) fn may_leave(g: GRef) -> bool {
 
 #[cold]
 pub(crate) fn nobody_runs() -> ! {
-    panic!("goroutines: a runtime call inside a commit: it runs on g0, where no goroutine is");
+    panic!(
+        "goroutines: a runtime call on g0, where no goroutine is: inside a commit, or inside a signal handler, which \
+         must not call the runtime"
+    );
 }
 
 /// Does a goroutine run here (and not a plain OS thread)?
@@ -159,6 +163,7 @@ pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
+    handlers::check();
     let commit = CommitOf::new(commit);
     // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
     unsafe { switch::leave(m, g, (&raw const commit).cast()) };
@@ -197,6 +202,7 @@ pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
 #[cold]
 #[inline(never)]
 unsafe fn park_thread(commit: *const Commit) {
+    fork::check();
     let g = current();
     let wait = || {
         g.get().status.set(Status::Blocked);
@@ -223,6 +229,7 @@ unsafe fn park_thread(commit: *const Commit) {
 /// `g` has parked (see [`park`]) and the caller is the one who may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
+    handlers::check();
     let m = current_m();
     let _inside = taking::enter_if(m);
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
@@ -262,6 +269,7 @@ pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
 /// As for [`ready`].
 #[inline]
 pub unsafe fn ready_tail(g: GRef) {
+    handlers::check();
     let m = current_m();
     let _inside = taking::enter_if(m);
     debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
@@ -314,6 +322,7 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
 /// As for [`park_until`].
 unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit: C) {
     if ticket.g.get().kind() == Kind::Thread {
+        fork::check();
         return wait_with_timeout(ticket, when, commit);
     }
     if std::thread::panicking() {

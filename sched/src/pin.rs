@@ -13,6 +13,7 @@ use std::io;
 use crate::{
     find,
     g::GRef,
+    handlers,
     m::M,
     migrate, payload,
     sched::{self, Sched},
@@ -52,8 +53,16 @@ where
              `go(|| Builder::new().pinned().spawn(...))`",
         ));
     };
-    let _inside = taking::enter(m);
-    let g = make(sched, m.p(), options, payload::entry_of::<F, T>(), f)?;
+    handlers::check();
+    let inside = taking::enter(m);
+    let g = match make(sched, m.p(), options, payload::entry_of::<F, T>(), f) {
+        Ok(g) => g,
+        Err((error, f)) => {
+            drop(inside);
+            drop(f);
+            return Err(error);
+        }
+    };
     bind(m, caller, PINNED);
     bind(m, g, PINNED);
     // It is this M's queue: looked at in its next round.

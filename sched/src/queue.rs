@@ -161,6 +161,14 @@ impl Ring {
         }
     }
 
+    /// The indices of the head and of the tail. A snapshot, for anybody.
+    #[cfg(not(loom))]
+    pub(crate) fn ends(&self) -> (u32, u32) {
+        // Acquire: as in `steal_into`, so that the tail is not behind the head. Relaxed: a snapshot.
+        let head = self.head.0.load(Ordering::Acquire);
+        (head, self.tail.0.load(Ordering::Relaxed))
+    }
+
     /// How many words there are, for anybody: a guess.
     #[cfg(not(loom))]
     pub(crate) fn len_from_outside(&self) -> u32 {

@@ -5,7 +5,7 @@ use crate::{
     idle::{Rested, Retire, Rise},
     m::M,
     migrate,
-    os::clock::{NEVER, now},
+    os::clock::{NEVER, now, sharply},
     p::P,
     sched::Sched,
 };
@@ -70,7 +70,11 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
     loop {
         let until = if keeper { due } else { end };
         let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
-        if m.parker.wait(remaining) {
+        let woken = match keeper {
+            true => sharply(|| m.parker.wait(remaining)),
+            false => m.parker.wait(remaining),
+        };
+        if woken {
             m.accept();
             return true;
         }

@@ -20,6 +20,7 @@ use crate::{
     debug::Debug,
     fatal, faults,
     follow::Follow,
+    fork,
     g::{FreeList, G, GRef, Kind},
     hogs::HogRule,
     idle::{Idle, Rested},
@@ -87,8 +88,13 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     }
     let settings = config.resolve()?;
     faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
+    fork::prepare().map_err(|e| StartError::Os("installing the hook for forks", e))?;
     taking::prepare();
     migrate::prepare(&settings);
+    if settings.hogs.is_some_and(|rule| rule.stacks) {
+        stack::install_sampling()
+            .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;
+    }
     let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
     sched.resize(settings.procs);
     let first = sched.idle.claim_wake();

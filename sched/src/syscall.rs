@@ -20,8 +20,10 @@
 use crate::{
     block, find,
     g::{GRef, Kind},
+    handlers,
     lending::Call,
     m::M,
+    os::errno,
     p::P,
     park::{park_with, running_goroutine},
     sched,
@@ -50,6 +52,7 @@ struct ExitSyscall {
 /// B1 and B2.
 #[inline]
 fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
+    handlers::check();
     let _inside = taking::enter(m);
     g.get().set_kind(Kind::Thread);
     let lent = m.give_up_p().map(|p| (p, p.lending.lend()));
@@ -78,6 +81,7 @@ impl Drop for ExitSyscall {
 
 #[cold]
 fn exit_slow(m: &'static M, g: GRef) {
+    let _errno = errno::keep();
     let sched = sched::own();
     if std::thread::panicking() {
         return block::get_p_on_thread(m, g);

@@ -4,12 +4,21 @@
 //! |---|---|
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
+//! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
+//! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
-//! | either, of an M whose thread has used no CPU time since the last look | the same without waiting for a time slice: it is blocked |
+//! | either, of an M whose thread has used no CPU time for [`STANDSTILL`] and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
+//! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
-//! It looks every 20 us while it finds something to do; after 50 looks for nothing the pause doubles, up to
-//! 10 ms. When every P is idle it sleeps until one is taken up again, or until something is due that was asked
+//! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
+//! sleep; after 50 looks for nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or somebody
+//! waits for a turn. Where the next look decides and somebody waits for that, it is really 20 us later: a blocked
+//! thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130 us, if it
+//! was in its short period.
+//! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
+//!
+//! When every P is idle it sleeps until one is taken up again, or until something is due that was asked
 //! for (alarms.rs): an idle program has no periodic wake-ups.
 //!
 //! ```text
@@ -32,8 +41,10 @@ use std::{
 use crate::{
     alarms::Alarms,
     counters::ALL,
+    fairness::Turns,
     lending::Call,
-    os::clock::{NEVER, now},
+    m::M,
+    os::clock::{self, NEVER, now},
     p::P,
     parker::Parker,
     sched::Sched,
@@ -61,12 +72,26 @@ const UNUSED: u64 = 20_000_000;
 /// The longest pause while a P stands still and something waits for it.
 const STUCK_LOOK: Duration = Duration::from_millis(1);
 
+/// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
+const WATCHFUL: Duration = Duration::from_millis(2);
+
+/// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
+/// interrupts, and sysmon itself.
+const STANDSTILL: u64 = 45_000;
+
+/// For how long after something was done for a P it is looked at closely, because the same will happen again.
+const SUSPICION: u64 = 2_000_000;
+
 /// What a look came to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Look {
     Nothing,
+    /// Something may come up.
+    Watchful,
     /// Something may have to be done soon.
     Soon,
+    /// The next look decides, and somebody waits for that.
+    Close,
     Acted,
 }
 
@@ -108,7 +133,27 @@ struct Seen {
     tick: u64,
     since: u64,
     /// The M that held it, and the CPU time which that had used.
-    cpu: Option<(usize, u64)>,
+    cpu: Option<Used>,
+    /// Was there a `runnext`?
+    next: bool,
+    /// When it was taken from a blocked M last, or its `runnext` given to others.
+    acted: u64,
+    turns: Turns,
+}
+
+/// The CPU time that the thread of an M had used at a moment.
+#[derive(Clone, Copy)]
+struct Used {
+    m: usize,
+    used: u64,
+    at: u64,
+}
+
+impl Used {
+    fn new(m: &'static M, used: u64, at: u64) -> Used {
+        let m = m.id();
+        Used { m, used, at }
+    }
 }
 
 impl Seen {
@@ -118,6 +163,9 @@ impl Seen {
             tick: p.tick(),
             since: now,
             cpu: None,
+            next: false,
+            acted: 0,
+            turns: Turns::new(p, now),
         }
     }
 }
@@ -135,16 +183,22 @@ fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
+    let mut close = false;
     loop {
-        thread::sleep(pause);
+        if close {
+            clock::nap_sharply(SHORTEST);
+        } else {
+            thread::sleep(pause);
+        }
         alarms.ring(sched);
         if sleep_while_idle(sched, alarms.due()) {
-            (pause, idle_looks) = (SHORTEST, 0);
+            (pause, idle_looks, close) = (SHORTEST, 0, true);
             continue;
         }
         ALL.looks.add();
         let mut look = Look::Nothing;
         let time = now();
+        close = false;
         let ps = sched.procs.all();
         seen.resize(ps.len(), None);
         for (number, seen) in seen.iter_mut().enumerate() {
@@ -155,7 +209,12 @@ fn watch(sched: &'static Sched) -> ! {
             if retake(sched, p, seen, time) {
                 look = Look::Acted;
             }
-            look = look.max(unstick(sched, p, seen, time));
+            let standing = unstick(sched, p, seen, time);
+            close |= standing == Look::Close;
+            look = look.max(standing);
+            if seen.turns.look(sched, p, time, SLICE) {
+                look = look.max(Look::Watchful);
+            }
         }
         sched.retry_refused();
         if let Some(procs) = sched.follow.look(time) {
@@ -165,12 +224,13 @@ fn watch(sched: &'static Sched) -> ! {
         let calls_now = CALLS.load(Ordering::Relaxed);
         if look == Look::Acted || calls_now != calls {
             (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
-        } else if look == Look::Soon {
+        } else if look >= Look::Soon {
             pause = pause.min(STUCK_LOOK);
         } else {
             idle_looks += 1;
             if idle_looks > PATIENCE {
-                pause = (pause * 2).min(LONGEST);
+                let watchful = look == Look::Watchful;
+                pause = (pause * 2).min(if watchful { WATCHFUL } else { LONGEST });
             }
         }
         pause = pause.min(until_timer(sched, time));
@@ -251,28 +311,62 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
     if seen.call.is_some() {
         return Look::Nothing; // `since` is the call's
     }
-    if p.tick() != seen.tick {
-        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
-        return Look::Nothing;
-    }
     let Some(m) = p.owner() else {
+        (seen.tick, seen.since, seen.cpu, seen.next) = (p.tick(), time, None, false);
         return Look::Nothing;
     };
-    let cpu = Some((m.id(), m.cpu_time()));
-    // Not even a nanosecond since the last look: its thread is blocked, or was taken off its CPU.
-    let blocked = cpu == std::mem::replace(&mut seen.cpu, cpu);
-    if p.timers.next() > time
-        && !p.has_work()
-        && !sched.any_injected()
-        && !p.is_leaving()
-        && !sched.idle.someone_starves()
-    {
-        if blocked && time - seen.since >= UNUSED && taking::take(p) {
+    let had_next = std::mem::replace(&mut seen.next, p.ring.has_next());
+    if p.tick() != seen.tick {
+        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
+        if time - seen.acted >= SUSPICION {
+            return Look::Nothing;
+        }
+        seen.cpu = Some(Used::new(m, m.cpu_time(), time));
+        return Look::Close;
+    }
+    if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
+        return free_next(sched, p, seen, had_next, time);
+    }
+    let (old, cpu) = (seen.cpu, m.cpu_time());
+    let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
+    seen.cpu = still.or(Some(Used::new(m, cpu, time)));
+    // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
+    let stopped = still.is_some_and(|since| time - since.at >= STANDSTILL);
+    let wanted = p.timers.next() <= time
+        || p.has_work()
+        || sched.any_injected()
+        || p.is_leaving()
+        || sched.idle.someone_starves();
+    if !wanted && !is_due_soon(sched, p, time) {
+        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && taking::take(p) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
             give(sched, p, p.timers.next() != NEVER);
         }
-        return Look::Nothing;
+        return Look::Watchful;
     }
+    let blocked = stopped && !m.is_runnable();
+    if stopped && !blocked {
+        // Another thread has its CPU. A P does not help against that; it is asked again after a while.
+        seen.cpu = Some(Used::new(m, cpu, time));
+    }
+    match (old, wanted) {
+        (None, _) => Look::Close,
+        _ if still.is_some() && !stopped => Look::Close,
+        (Some(_), false) if !blocked => Look::Watchful,
+        _ => relieve(sched, p, m, seen, time, wanted, blocked),
+    }
+}
+
+/// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
+fn relieve(
+    sched: &'static Sched,
+    p: &'static P,
+    m: &M,
+    seen: &mut Seen,
+    time: u64,
+    wanted: bool,
+    blocked: bool,
+) -> Look {
     let lasts = time - seen.since;
     let needed = p.is_leaving() || sched.idle.resting() == 0;
     if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
@@ -282,15 +376,48 @@ fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> 
         return Look::Soon;
     }
     seen.since = time;
-    if !needed {
+    if wanted && !needed {
         if sched.idle.may_wake() {
             sched.wake();
         }
         return Look::Acted;
     }
     if taking::take(p) {
+        if blocked {
+            seen.acted = time;
+        }
         sched.hand_off(p);
         return Look::Acted;
     }
     Look::Soon
+}
+
+/// Is a timer due soon that only `p` could see to? Then its M, which is blocked, must lose it before: there would be
+/// nobody who gets up for the timer.
+fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
+    let soon = time + UNUSED;
+    p.timers.next() < soon || sched.idle.resting() == 0 && sched.earliest_timer() < soon
+}
+
+/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall
+/// run it.
+fn free_next(
+    sched: &'static Sched,
+    p: &'static P,
+    seen: &mut Seen,
+    had_next: bool,
+    time: u64,
+) -> Look {
+    if !had_next {
+        return Look::Close;
+    }
+    seen.acted = time;
+    // Its owner may have taken it in the last moment.
+    if let Some(word) = p.ring.take_next() {
+        sched.inject(word);
+        if sched.idle.should_wake() {
+            sched.wake();
+        }
+    }
+    Look::Acted
 }

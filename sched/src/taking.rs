@@ -14,10 +14,12 @@ use std::sync::{
 
 use crate::{
     counters::ALL,
+    fork,
     g::{GRef, Kind},
     m::M,
-    os::membarrier,
+    os::{errno, membarrier},
     p::P,
+    sched,
     sync::lock,
 };
 
@@ -91,12 +93,20 @@ pub(crate) fn back_on_g0(m: &'static M) {
 /// G4.
 #[cold]
 fn enter_slow(m: &'static M) {
-    if m.gate.enter_fenced() {
-        let _takers = lock(&TAKERS);
-        if m.gate.settle() {
-            m.lose_p();
+    fork::check();
+    let _errno = errno::keep();
+    if m.gate.enter_fenced() && settle(m) {
+        m.lose_p();
+        // With an idle one it goes on at once, and needs no other M to be woken for it.
+        if let Some(p) = sched::own().take_idle_p() {
+            m.set_p(p);
         }
     }
+}
+
+fn settle(m: &M) -> bool {
+    let _takers = lock(&TAKERS);
+    m.gate.settle()
 }
 
 /// sysmon's side, T1 to T4: true if `p` is the caller's now, to be given to another M.

@@ -10,6 +10,7 @@ use crate::{
     counters::ALL,
     find,
     g::GRef,
+    handlers,
     identity::Identity,
     join::{JOINED, SharedWait},
     m::M,
@@ -83,18 +84,29 @@ where
     let Some(sched) = sched::get() else {
         not_started();
     };
+    handlers::check_not_g0();
     let m = current_m();
-    let _inside = taking::enter_if(m);
+    let inside = taking::enter_if(m);
     let p = m.and_then(M::p);
-    let g = make(sched, p, options, entry_of::<F, T>(), f)?;
-    match p {
-        Some(p) => find::push_and_wake(p, g),
-        None => find::ready_globally(g),
+    match make(sched, p, options, entry_of::<F, T>(), f) {
+        Ok(g) => {
+            match p {
+                Some(p) => find::push_and_wake(p, g),
+                None => find::ready_globally(g),
+            }
+            Ok(Task::of(g))
+        }
+        Err((error, f)) => {
+            // Its destructor is the user's code, and may park.
+            drop(inside);
+            drop(f);
+            Err(error)
+        }
     }
-    Ok(Task::of(g))
 }
 
-/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate; `p` is its M's.
+/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate; `p` is its M's. On an error `f`
+/// comes back.
 #[inline(always)]
 pub(crate) fn make<F>(
     sched: &'static Sched,
@@ -102,8 +114,11 @@ pub(crate) fn make<F>(
     options: Options,
     entry: &'static payload::Entry,
     f: F,
-) -> io::Result<GRef> {
-    let g = sched.new_g(p)?;
+) -> Result<GRef, (io::Error, F)> {
+    let g = match sched.new_g(p) {
+        Ok(g) => g,
+        Err(error) => return Err((error, f)),
+    };
     let desc = g.get();
     let Options {
         name,
@@ -111,8 +126,10 @@ pub(crate) fn make<F>(
         start,
         copied,
     } = &options;
-    if class.is_some() || start.is_some() || *copied || name.is_some() {
-        apply(g, p, options, entry)?;
+    if (class.is_some() || start.is_some() || *copied || name.is_some())
+        && let Err(error) = apply(g, p, options, entry)
+    {
+        return Err((error, f));
     }
     desc.entry.set(Some(entry));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.

@@ -28,7 +28,10 @@ use crate::{
     counters::ALL,
     fatal,
     m::M,
-    os::clock::{NEVER, after, now},
+    os::{
+        clock::{NEVER, after, now},
+        errno,
+    },
     p::P,
     run,
     sched::{self, Sched},
@@ -94,6 +97,8 @@ impl Sched {
         if self.idle.add_m() > threads.max {
             too_many(threads.max);
         }
+        // Somebody's `ready` may have come here.
+        let _errno = errno::keep();
         let started = if has_room_for_thread() {
             thread::Builder::new()
                 .name("goroutines-m".to_owned())
@@ -161,11 +166,11 @@ fn live(p: &'static P, as_spinner: bool) {
     // The first thread may be here before `start` has published the scheduler.
     let sched = sched::wait();
     // As good as refused.
-    let Ok(_signal_stack) = SignalStack::install() else {
+    let Ok(signal_stack) = SignalStack::install() else {
         return sched.give_up_thread(p, as_spinner);
     };
     let m = sched.threads.new_m();
-    m.adopt_thread();
+    m.adopt_thread(&signal_stack);
     // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
     unsafe { m.settle() };
     m.set_p(p);

@@ -1,4 +1,4 @@
-//! The backtrace of a goroutine that overflowed, made in the signal handler.
+//! The backtrace of a goroutine that was interrupted, made in the signal handler.
 //!
 //! The unwinder that panics use walks from the handler through the kernel's signal frame into what was interrupted; frames
 //! whose stack pointer is not in the goroutine's window (the handler's own) are left out. It takes no lock on current C
@@ -37,9 +37,28 @@ unsafe extern "C" {
     fn _Unwind_GetCFA(context: *mut Context) -> usize;
 }
 
-/// The walk so far.
+/// A walk over the frames of the code that was interrupted on `stack`.
 struct Walk<'a> {
     stack: &'a Stack,
+    /// Has a frame been on it?
+    begun: bool,
+    each: &'a mut dyn FnMut(usize) -> bool,
+}
+
+/// Calls `each` with an address in the instruction that each frame executes, innermost first, for the code that was
+/// interrupted on `stack`. On false it ends. In a signal handler of the thread that runs there.
+pub(crate) fn walk(stack: &Stack, each: &mut dyn FnMut(usize) -> bool) {
+    let mut walk = Walk {
+        stack,
+        begun: false,
+        each,
+    };
+    // SAFETY: `visit` has the type that the unwinder expects, and gets the walk, which outlives the call.
+    unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
+}
+
+/// What has been printed so far.
+struct Lines<'a> {
     out: &'a mut dyn Write,
     frames: usize,
     lines: usize,
@@ -57,25 +76,26 @@ struct Frame {
 /// Prints the frames of the code that was interrupted on `stack`, innermost first.
 pub(crate) fn print(stack: &Stack, out: &mut dyn Write) -> fmt::Result {
     out.write_str("backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n")?;
-    let mut walk = Walk {
-        stack,
+    let mut lines = Lines {
         out,
         frames: 0,
         lines: 0,
         held: None,
         result: Ok(()),
     };
-    // SAFETY: `visit` has the type that the unwinder expects, and gets the walk, which outlives the call.
-    unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
-    walk.flush();
-    if walk.lines == LINES || walk.frames == FRAMES {
-        walk.out.write_str("      ...\n")?;
+    walk(stack, &mut |ip| {
+        lines.add(ip);
+        lines.lines < LINES && lines.frames < FRAMES && lines.result.is_ok()
+    });
+    lines.flush();
+    if lines.lines == LINES || lines.frames == FRAMES {
+        lines.out.write_str("      ...\n")?;
     }
-    walk.result
+    lines.result
 }
 
 extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
-    // SAFETY: `print` passes its walk, and uses it again only when the unwinder has returned.
+    // SAFETY: `walk` passes a walk, and uses it again only when the unwinder has returned.
     let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
     let mut before = 0;
     // SAFETY: the unwinder's context is valid during the visit.
@@ -89,19 +109,20 @@ extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
         return END; // the first function of the goroutine ends the chain
     }
     if !walk.stack.contains(sp) {
-        return GO_ON;
+        // The handler's frames come before. After, it is an older stack, or nonsense that is better not followed.
+        return if walk.begun { END } else { GO_ON };
     }
+    walk.begun = true;
     // A return address may be that of the next function's start: one less is in the call.
-    walk.add(if before == 0 {
+    let goes_on = (walk.each)(if before == 0 {
         ip.saturating_sub(1)
     } else {
         ip
     });
-    let over = walk.lines == LINES || walk.frames == FRAMES || walk.result.is_err();
-    if over { END } else { GO_ON }
+    if goes_on { GO_ON } else { END }
 }
 
-impl Walk<'_> {
+impl Lines<'_> {
     fn add(&mut self, ip: usize) {
         self.frames += 1;
         match &mut self.held {
@@ -131,6 +152,14 @@ impl Walk<'_> {
             times => writeln!(self.out, " ({times} times)"),
         }
     }
+}
+
+/// Where in the program `ip` is: `function+offset file+offset`, as far as the dynamic linker knows. Empty if it does not.
+pub fn place_of(ip: usize) -> String {
+    let mut place = String::new();
+    // Writing to a string does not fail.
+    let _ = name(ip, &mut place);
+    place.trim_start().to_owned()
 }
 
 /// What the dynamic linker knows of an address.

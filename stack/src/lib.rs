@@ -30,6 +30,7 @@
 //! | the handler itself, and the signals that are not ours | `signal.rs` |
 //! | the stack that the handler runs on | `sigstack.rs` |
 //! | the message when a window is exceeded | `overflow.rs`, of `backtrace.rs` |
+//! | the frames of a thread that runs, asked for by a signal | `sample.rs`, of `backtrace.rs` |
 //! | a P's own free list | `cache.rs`, of `lifo.rs` |
 //! | dense descriptors that never move | `slab.rs` |
 //!
@@ -67,6 +68,7 @@ mod lifo;
 mod map;
 mod overflow;
 mod range;
+mod sample;
 mod signal;
 mod sigstack;
 mod slab;
@@ -74,6 +76,7 @@ mod step;
 mod window;
 
 pub use arena::{acquire, acquire_at, release, reserve, unreserve};
+pub use backtrace::place_of;
 pub use cache::Cache;
 pub use class::{Class, SizeError};
 pub use grow::growth_faults;
@@ -81,8 +84,9 @@ pub use guard::has_steps;
 pub use idle::give_back_idle;
 pub use image::{Image, image_growths};
 pub use map::{assume_watched, has_room_for_thread};
+pub use sample::{frames_of, install_sampling};
 pub use signal::{Hooks, install};
-pub use sigstack::SignalStack;
+pub use sigstack::{AddressRange, SignalStack};
 pub use slab::Slab;
 pub use step::{StartError, Step};
 pub use window::Stack;

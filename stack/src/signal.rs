@@ -151,20 +151,39 @@ unsafe fn forward(
                 unsafe { libc::raise(signal) };
             }
         }
-        function => {
-            block_like(before, signal);
-            if before.sa_flags & libc::SA_SIGINFO != 0 {
-                type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-                // SAFETY: with SA_SIGINFO set, whoever installed the action gave a function of this type.
-                let function: Function = unsafe { std::mem::transmute(function) };
-                function(signal, info, context);
-            } else {
-                // SAFETY: without SA_SIGINFO, whoever installed the action gave a function of this type.
-                let function: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(function) };
-                function(signal);
-            }
-        }
+        // SAFETY: it is a handler, and the arguments are the caller's.
+        _ => unsafe { call(before, signal, info, context) },
     }
+}
+
+/// Calls the handler of `before`, with its own mask.
+///
+/// # Safety
+///
+/// Called in a handler, with its arguments. `before` is an action that was installed, and a function.
+pub(crate) unsafe fn call(
+    before: &libc::sigaction,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    block_like(before, signal);
+    let function = before.sa_sigaction;
+    if before.sa_flags & libc::SA_SIGINFO != 0 {
+        type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+        // SAFETY: with SA_SIGINFO set, whoever installed the action gave a function of this type.
+        let function: Function = unsafe { std::mem::transmute(function) };
+        function(signal, info, context);
+    } else {
+        // SAFETY: without SA_SIGINFO, whoever installed the action gave a function of this type.
+        let function: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(function) };
+        function(signal);
+    }
+}
+
+/// What was installed, if it was.
+pub(crate) fn hooks() -> Option<Hooks> {
+    INSTALLED.get().map(|installed| installed.hooks)
 }
 
 /// Gives the thread the signal mask that the kernel would have set for `action`. The return from our handler undoes it.
@@ -181,12 +200,12 @@ fn block_like(action: &libc::sigaction, signal: libc::c_int) {
 }
 
 /// An action with an empty mask and no flags.
-fn empty_action() -> libc::sigaction {
+pub(crate) fn empty_action() -> libc::sigaction {
     // SAFETY: all zeroes is a valid `sigaction`: the default action, no flags, an empty mask.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
+pub(crate) fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
     let mut action = empty_action();
     // SAFETY: sigaction writes the present action into a whole `sigaction`.
     match unsafe { libc::sigaction(signal, ptr::null(), &mut action) } {
@@ -195,7 +214,7 @@ fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
     }
 }
 
-fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
+pub(crate) fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
     // SAFETY: the action is the default one or our handler, which has the type that its SA_SIGINFO flag announces.
     match unsafe { libc::sigaction(signal, action, ptr::null_mut()) } {
         0 => Ok(()),

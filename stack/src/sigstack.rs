@@ -58,6 +58,29 @@ impl SignalStack {
             _of_this_thread: PhantomData,
         })
     }
+
+    /// Where handlers run on it.
+    pub fn addresses(&self) -> AddressRange {
+        let page = map::page_size();
+        AddressRange {
+            start: self.memory.as_ptr().addr() + page,
+            len: self.memory.len() - page,
+        }
+    }
+}
+
+/// Addresses from one up to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AddressRange {
+    start: usize,
+    len: usize,
+}
+
+impl AddressRange {
+    /// Is `address` among them?
+    pub fn contains(self, address: usize) -> bool {
+        address.wrapping_sub(self.start) < self.len
+    }
 }
 
 impl Drop for SignalStack {

@@ -1,9 +1,10 @@
-//! Goroutines that use a library which trusts its thread: one case per argument. Says what the migration check did;
-//! exits with 3 if the library was deceived.
+//! Goroutines that use a library which trusts its thread: one case per first argument. Says what the migration check
+//! did; exits with 3 if the library was deceived. A second argument sets the configuration: `forced` migration, and
+//! `unchecked` as well.
 
 use std::{env, process};
 
-use goroutines::{JoinHandle, go, yield_now};
+use goroutines::{Config, JoinHandle, go, yield_now};
 use goroutines_canary as canary;
 
 const GOROUTINES: usize = 8;
@@ -21,7 +22,13 @@ fn main() {
         },
         other => panic!("no case {other:?}"),
     };
-    goroutines_tests::start(2);
+    let config = Config::new().procs(2);
+    goroutines_tests::start_with(match env::args().nth(2).as_deref() {
+        None => config,
+        Some("forced") => config.force_migration(true),
+        Some("unchecked") => config.force_migration(true).migration_check(false),
+        other => panic!("no configuration {other:?}"),
+    });
     // A scoped thread-local is the thread's: two goroutines on one thread would find each other's.
     let count = if env::args().any(|arg| arg == "scoped") {
         1

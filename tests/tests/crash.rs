@@ -14,17 +14,26 @@ fn child(case: &str) -> Command {
     command
 }
 
-/// What `addr2line` says of the first frame of a backtrace; the frame itself where there is no such tool.
+/// What `addr2line` says of the first two frames of a backtrace; something to go on with where there is no such tool. Two,
+/// because the stack may end in what the recursion calls.
 fn names_in(stderr: &str) -> String {
-    let frame = stderr.lines().find(|line| line.contains("   0: 0x"));
-    let (file, offset) = frame
-        .and_then(|line| line.split(' ').find_map(|word| word.split_once("+0x")))
-        .expect("a frame with file and offset");
-    let mut tool = Command::new("addr2line");
-    match tool.args(["-Cfe", file, offset]).output() {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Err(_) => "child::recurse (addr2line is not installed)".to_owned(),
-    }
+    let frames = stderr
+        .lines()
+        .filter(|line| line.contains("   0: 0x") || line.contains("   1: 0x"));
+    let places: Vec<_> = frames
+        .filter_map(|line| line.split(' ').find_map(|word| word.split_once("+0x")))
+        .collect();
+    assert!(!places.is_empty(), "a frame with file and offset");
+    let name = |(file, offset): (&str, &str)| {
+        let output = Command::new("addr2line")
+            .args(["-Cfe", file, offset])
+            .output();
+        match output {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+            Err(_) => "child::recurse (addr2line is not installed)".to_owned(),
+        }
+    };
+    places.into_iter().map(name).collect()
 }
 
 fn case(name: &str) -> Death {

@@ -19,15 +19,22 @@ fn used() -> (i64, i64) {
     )
 }
 
-/// What the process uses in half a second, once everything has settled.
+/// What the process uses in half a second, once everything has settled. On a machine with much else to do that
+/// takes longer; what wakes up periodically never settles.
 fn settle_and_measure(what: &str) {
-    thread::sleep(Duration::from_millis(300));
-    let before = used();
-    thread::sleep(Duration::from_millis(500));
-    let after = used();
-    let (cpu, sleeps) = (after.0 - before.0, after.1 - before.1);
-    assert!(cpu < 5_000, "{what}: {cpu} us of CPU time in 500 ms");
-    assert!(sleeps < 20, "{what}: {sleeps} wake-ups in 500 ms");
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        thread::sleep(Duration::from_millis(300));
+        let before = used();
+        thread::sleep(Duration::from_millis(500));
+        let after = used();
+        let (cpu, sleeps) = (after.0 - before.0, after.1 - before.1);
+        if cpu < 5_000 && sleeps < 20 {
+            return;
+        }
+        seen.push(format!("{cpu} us of CPU time and {sleeps} wake-ups"));
+    }
+    panic!("{what}: in 500 ms {}", seen.join(", then "));
 }
 
 #[test]

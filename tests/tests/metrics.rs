@@ -29,6 +29,17 @@ fn until(condition: impl Fn(&Metrics) -> bool) -> Metrics {
     panic!("it never came to that: {:#?}", metrics());
 }
 
+/// Waits until nothing runs, and nobody is about to look for work: two snapshots a moment apart are the same.
+fn at_rest() -> Metrics {
+    until(|m| {
+        thread::sleep(Duration::from_millis(1));
+        let later = metrics();
+        m.goroutines == 0
+            && (m.idle_procs, later.idle_procs) == (2, 2)
+            && (m.runs, m.wakes, m.spins) == (later.runs, later.wakes, later.spins)
+    })
+}
+
 #[test]
 fn goroutines_are_counted_from_their_start_to_their_end() {
     let _alone = alone();
@@ -64,9 +75,9 @@ fn goroutines_are_counted_from_their_start_to_their_end() {
 #[test]
 fn every_round_of_a_goroutine_is_counted_and_nothing_else() {
     let _alone = alone();
-    let before = until(|m| m.goroutines == 0 && m.idle_procs == 2);
+    let before = at_rest();
     go(|| (0..1000).for_each(|_| yield_now())).join().unwrap();
-    let after = until(|m| m.idle_procs == 2);
+    let after = at_rest();
     assert_eq!(after.runs - before.runs, 1001, "{before:#?} {after:#?}");
     assert_eq!(after.procs.iter().map(|p| p.runs).sum::<u64>(), after.runs);
     assert!(after.wakes > before.wakes, "its P rested");

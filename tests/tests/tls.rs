@@ -14,6 +14,17 @@ fn canary(case: &str, check: &str) -> Death {
     run(&mut command)
 }
 
+/// As `config` says, unless `environment` does.
+fn configured(config: &str, environment: &[(&str, &str)]) -> Death {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canary"));
+    command
+        .args(["borrow", config])
+        .env_remove("GOROUTINE_FORCE_MIGRATION")
+        .env_remove("GOROUTINE_MIGRATION_CHECK")
+        .envs(environment.iter().copied());
+    run(&mut command)
+}
+
 /// The number after `what` in what the program said.
 fn count(death: &Death, what: &str) -> u64 {
     let after = death
@@ -77,4 +88,20 @@ fn a_switch_that_is_neither_on_nor_off_is_an_error() {
         death.stderr.contains("GOROUTINE_MIGRATION_CHECK"),
         "{death:?}"
     );
+}
+
+#[test]
+fn the_configuration_forces_migration_and_turns_the_check_off() {
+    let checked = configured("forced", &[]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(count(&checked, "sent back") > 0, "{checked:?}");
+    let unchecked = configured("unchecked", &[]);
+    assert_eq!(unchecked.code, Some(3), "{unchecked:?}");
+}
+
+#[test]
+fn the_environment_wins_over_the_configuration() {
+    let checked = configured("unchecked", &[("GOROUTINE_MIGRATION_CHECK", "on")]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(count(&checked, "sent back") > 0, "{checked:?}");
 }

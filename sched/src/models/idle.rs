@@ -215,6 +215,32 @@ fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
 }
 
 #[test]
+fn a_runnext_that_sysmon_queues_for_others_is_found_or_its_owner_has_it() {
+    explore(Some(3), || {
+        let world = World::new();
+        let own = Arc::new(Ring::new(true));
+        assert_eq!(own.put_next(7), None);
+        let other = thread::spawn({
+            let world = world.clone();
+            move || world.work(M1, P1, false)
+        });
+        // `world.ring` stands for the global queue.
+        let sysmon = thread::spawn({
+            let (world, own) = (world.clone(), own.clone());
+            move || own.take_next().map(|word| world.submit(word)).is_some()
+        });
+        let kept = own.take_next();
+        if kept.is_some() {
+            // The other M shall have something as well, or it sleeps for ever.
+            world.submit(8);
+        }
+        let moved = sysmon.join().unwrap();
+        assert_eq!(kept.is_none(), moved);
+        assert_eq!(other.join().unwrap(), if moved { 7 } else { 8 });
+    });
+}
+
+#[test]
 fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
     explore(None, || {
         // One P, which nobody has used yet.

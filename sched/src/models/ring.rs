@@ -106,6 +106,33 @@ fn runnext_is_taken_once_by_owner_or_thief() {
 }
 
 #[test]
+fn runnext_is_taken_once_by_owner_thief_or_sysmon() {
+    explore(Some(3), || {
+        let ring = Arc::new(Ring::new(true));
+        assert_eq!(ring.put_next(1), None);
+        let thief = thread::spawn({
+            let ring = ring.clone();
+            move || rob(&ring, true)
+        });
+        // sysmon takes nothing but `runnext`, and queues it globally.
+        let sysmon = thread::spawn({
+            let ring = ring.clone();
+            move || ring.take_next()
+        });
+        // The owner's round ends: it makes another one ready, and goes on with what is next.
+        let mut taken: Vec<usize> = ring.put_next(2).into_iter().collect();
+        for word in taken.clone() {
+            ring.push(word).unwrap();
+        }
+        taken.clear();
+        taken.extend(thief.join().unwrap());
+        taken.extend(sysmon.join().unwrap());
+        taken.extend(drain(&ring));
+        assert_exactly_once(taken, 1..=2);
+    });
+}
+
+#[test]
 fn what_a_word_stands_for_is_visible_to_the_thief() {
     use loom::cell::UnsafeCell;
     explore(None, || {

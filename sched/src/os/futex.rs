@@ -2,6 +2,8 @@
 
 use std::{ptr, sync::atomic::AtomicU32, time::Duration};
 
+use crate::os::errno;
+
 /// A word to sleep on.
 pub(crate) struct Futex(AtomicU32);
 
@@ -18,6 +20,8 @@ impl Futex {
     /// Sleeps while the word is `expected`, until a wake, or for `timeout_ns` nanoseconds. May
     /// return early for no reason: callers read the word again.
     pub(crate) fn wait(&self, expected: u32, timeout_ns: Option<u64>) {
+        // A thread that waits finds its `errno` as it was, like a goroutine that parks.
+        let _errno = errno::keep();
         let timeout = timeout_ns.map(|ns| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as libc::time_t,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
@@ -52,5 +56,6 @@ impl Futex {
 
 /// Takes this thread off its CPU for about `microseconds`; the last resort of a spinning lock.
 pub(crate) fn nap(microseconds: u32) {
+    let _errno = errno::keep();
     std::thread::sleep(Duration::from_micros(u64::from(microseconds)));
 }

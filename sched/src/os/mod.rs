@@ -1,7 +1,9 @@
-//! What the scheduler asks of the operating system: futexes, a clock, fences for other threads, and
+//! What the scheduler asks of the operating system: futexes, a clock, `errno`, fences for other threads, and
 //! where a thread keeps what is its own.
 
 pub(crate) mod clock;
+pub(crate) mod errno;
 pub(crate) mod futex;
 pub(crate) mod membarrier;
+pub(crate) mod task;
 pub(crate) mod tls;

@@ -1,0 +1,39 @@
+//! The same programs, once with the originals and once with ours: what differs are the imports.
+#![allow(unused_imports)]
+
+mod with_std {
+    use std::{sync, sync::Arc, thread, time::Duration};
+
+    use crossbeam_channel as channel;
+
+    fn start() {}
+
+    macro_rules! local {
+        ($($what:tt)*) => { std::thread_local! { $($what)* } };
+    }
+
+    mod locks {
+        use super::*;
+        include!("dropin/locks.rs");
+    }
+    mod once {
+        use super::*;
+        include!("dropin/once.rs");
+    }
+    mod mpsc {
+        use super::*;
+        include!("dropin/mpsc.rs");
+    }
+    mod threads {
+        use super::*;
+        include!("dropin/threads.rs");
+    }
+    mod locals {
+        use super::*;
+        include!("dropin/locals.rs");
+    }
+    mod channels {
+        use super::*;
+        include!("dropin/channels.rs");
+    }
+}

@@ -1,0 +1,91 @@
+//! Who is next on a P whose goroutine computes on runs on another P that has time, and does so once.
+
+use std::{
+    hint,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use goroutines::{chan, go};
+use goroutines_tests::start;
+
+/// Sends, and computes until the receiver has run or a second is over. How long was that?
+fn until_it_runs_elsewhere() -> Duration {
+    let (tx, rx) = chan::bounded(1);
+    let ran = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&ran);
+    let waiter = go(move || {
+        rx.recv().unwrap();
+        // Release: partner is the load in the sender.
+        seen.store(true, Ordering::Release);
+    });
+    let sender = go(move || {
+        goroutines::sleep(Duration::from_millis(1)); // the waiter waits by then
+        let start = Instant::now();
+        tx.send(()).unwrap();
+        while !ran.load(Ordering::Acquire) && start.elapsed() < Duration::from_secs(1) {
+            hint::spin_loop();
+        }
+        start.elapsed()
+    });
+    let took = sender.join().unwrap();
+    waiter.join().unwrap();
+    took
+}
+
+#[test]
+fn a_lone_runnext_does_not_wait_for_a_time_slice() {
+    start(4);
+    let mut took: Vec<Duration> = (0..60).map(|_| until_it_runs_elsewhere()).collect();
+    took.sort_unstable();
+    // The slice after which a P is taken away is 5 ms. On a busy machine the thread that takes over may have to wait
+    // for its CPU, but not each time.
+    assert!(took[15] < Duration::from_micros(4500), "{took:?}");
+    assert!(took[59] < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn messages_of_a_sender_that_computes_on_arrive_once_each() {
+    start(4);
+    let (tx, rx) = chan::bounded::<u64>(0);
+    let sum = Arc::new(AtomicU64::new(0));
+    let receivers: Vec<_> = (0..3)
+        .map(|_| {
+            let (rx, sum) = (rx.clone(), Arc::clone(&sum));
+            go(move || {
+                let mut count = 0;
+                for n in rx.iter() {
+                    // Relaxed: read after the joins.
+                    sum.fetch_add(n, Ordering::Relaxed);
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    drop(rx);
+    let senders: Vec<_> = (0..2)
+        .map(|_| {
+            let tx = tx.clone();
+            go(move || {
+                for n in 0..300_u64 {
+                    tx.send(n).unwrap();
+                    // Now shorter, now longer than it takes until somebody else takes the receiver.
+                    let end = Instant::now() + Duration::from_micros(n % 7 * 40);
+                    while Instant::now() < end {
+                        hint::spin_loop();
+                    }
+                }
+            })
+        })
+        .collect();
+    drop(tx);
+    senders.into_iter().for_each(|s| s.join().unwrap());
+    let count: u64 = receivers.into_iter().map(|r| r.join().unwrap()).sum();
+    assert_eq!(count, 600);
+    // Relaxed: the joins order it.
+    assert_eq!(sum.load(Ordering::Relaxed), 2 * (0..300).sum::<u64>());
+}
