@@ -101,3 +101,11 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
         }
     }
 }
+
+impl Sched {
+    /// When an M without work should wake up for a timer.
+    pub(crate) fn next_wake(&self) -> u64 {
+        let wakes = self.procs.all().iter().map(|p| p.timers.wake_at());
+        wakes.min().unwrap_or(NEVER)
+    }
+}

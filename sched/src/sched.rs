@@ -238,12 +238,6 @@ impl Sched {
             .unwrap_or(NEVER)
     }
 
-    /// When an M without work should wake up for a timer.
-    pub(crate) fn next_wake(&self) -> u64 {
-        let wakes = self.procs.all().iter().map(|p| p.timers.wake_at());
-        wakes.min().unwrap_or(NEVER)
-    }
-
     /// Wakes an M for work that was just published, if one should be (step S4 to S6 of idle.rs).
     #[cold]
     pub(crate) fn wake(&'static self) {
