@@ -18,25 +18,22 @@
 //! was in its short period.
 //! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
 //!
-//! When every P is idle it sleeps until one is taken up again, or until something is due that was asked
-//! for (alarms.rs): an idle program has no periodic wake-ups.
-//!
-//! ```text
-//! sysmon                                     whoever takes a P from the idle list
-//! Z1 asleep = true                           K1 the P is off the list: resting -= 1 (under the lock)
-//! Z2 fence(SeqCst)                           K2 fence(SeqCst)
-//! Z3 all Ps rest still? sleep                K3 asleep: asleep = false, wake it
-//! ```
+//! When every P is idle it sleeps (asleep.rs).
+
+mod asleep;
 
 use std::{
     io,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering, fence},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::Duration,
 };
+
+pub(crate) use asleep::note_busy;
+use asleep::sleep_while_idle;
 
 use crate::{
     alarms::Alarms,
@@ -46,7 +43,6 @@ use crate::{
     m::M,
     os::clock::{self, NEVER, now},
     p::P,
-    parker::Parker,
     sched::Sched,
     taking,
 };
@@ -95,9 +91,6 @@ enum Look {
     Acted,
 }
 
-static ASLEEP: AtomicBool = AtomicBool::new(false);
-static PARKER: Parker = Parker::new();
-
 /// Blocking calls so far: sysmon looks more often while there are some. A statistic, not exact.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -106,24 +99,6 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn note_call() {
     // Relaxed (both): a hint; an addition that is lost does no harm, a locked one would cost.
     CALLS.store(CALLS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-}
-
-/// K2 and K3: a P was taken up.
-#[inline]
-pub(crate) fn note_busy() {
-    fence(Ordering::SeqCst);
-    // Relaxed: the fence orders it after the change of `resting`, partner is Z2.
-    if ASLEEP.load(Ordering::Relaxed) {
-        wake();
-    }
-}
-
-#[cold]
-fn wake() {
-    // Relaxed: the parker's token carries everything.
-    if ASLEEP.swap(false, Ordering::Relaxed) {
-        PARKER.notify();
-    }
 }
 
 /// What sysmon saw of a P when it looked last.
@@ -241,29 +216,6 @@ fn watch(sched: &'static Sched) -> ! {
 fn until_timer(sched: &Sched, time: u64) -> Duration {
     let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
     due.saturating_add(SHORTEST)
-}
-
-/// Z1 to Z3, at most until `due`. True if it has slept.
-fn sleep_while_idle(sched: &Sched, due: u64) -> bool {
-    if !sched.idle.all_rest() || sched.wants_retry() {
-        return false;
-    }
-    // Relaxed: ordered by the fence, partner is K2.
-    ASLEEP.store(true, Ordering::Relaxed);
-    fence(Ordering::SeqCst);
-    if !sched.idle.all_rest() {
-        // Relaxed: as in `wake`; whoever swapped it first has given a token, which is used up here.
-        if !ASLEEP.swap(false, Ordering::Relaxed) {
-            PARKER.wait(|| None);
-        }
-        return false;
-    }
-    let woken = PARKER.wait(|| (due != NEVER).then(|| due.saturating_sub(now())));
-    // Relaxed: as above.
-    if !woken && !ASLEEP.swap(false, Ordering::Relaxed) {
-        PARKER.wait(|| None);
-    }
-    true
 }
 
 /// Takes `p` from a blocking call that has lasted since the last look, if there is work for it; after

@@ -1,5 +1,5 @@
 //! The same programs, once with the originals and once with ours: what differs are the imports.
-#![allow(unused_imports)]
+#![allow(unused_imports, clippy::into_iter_on_ref, clippy::useless_vec)]
 
 mod with_std {
     use std::{sync, sync::Arc, thread, time::Duration};
