@@ -4,6 +4,8 @@ use std::{fmt, io, thread, time::Duration, time::Instant};
 
 use goroutines_sched::{self as sched, Class, Options, Step, Task};
 
+use crate::thread::Thread;
+
 /// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
 /// [`go`]. After it a child of a `fork` may only `exec`: see [the crate](crate#signals-and-forks).
 ///
@@ -99,7 +101,7 @@ impl Builder {
         Builder::default()
     }
 
-    /// Its name, for messages.
+    /// Its name, for messages. Without null bytes, as std asks of it.
     pub fn name(mut self, name: String) -> Builder {
         self.name = Some(name);
         self
@@ -170,7 +172,13 @@ impl Builder {
     }
 
     /// What the scheduler is told.
+    #[track_caller]
     pub(crate) fn options(self) -> io::Result<Options> {
+        if let Some(name) = &self.name
+            && name.contains('\0')
+        {
+            panic!("Builder::name: {name:?} contains a null byte; give a name without one");
+        }
         let class = self.stack_size.map(Class::for_size).transpose();
         let class = class.map_err(|error| invalid("stack_size", &error))?;
         let start = self.stack_start.map(Step::for_start).transpose();
@@ -195,7 +203,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When the runtime has not been started.
+    /// When the runtime has not been started, or the name contains a null byte.
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -203,6 +211,43 @@ impl Builder {
         T: Send + 'static,
     {
         sched::spawn(self.options()?, f).map(JoinHandle)
+    }
+
+    /// As [`spawn`](Builder::spawn), for a closure and a result that borrow. [`scope`](crate::thread::scope()) does
+    /// the same and is safe.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Builder::spawn).
+    ///
+    /// # Panics
+    ///
+    /// As [`spawn`](Builder::spawn).
+    ///
+    /// # Safety
+    ///
+    /// What `f` borrows stays, unchanged by others, until the goroutine has been joined; what the result borrows
+    /// stays until the result is gone, or, if the handle is dropped, until the goroutine has ended and has dropped
+    /// it. If it lies on the stack of a goroutine, that one's stack is not copied
+    /// ([`copy_stack`](Builder::copy_stack)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// let text = String::from("borrowed");
+    /// // SAFETY: the handle is joined before `text` goes, and the caller's stack is its own.
+    /// let length = unsafe { goroutines::Builder::new().spawn_unchecked(|| text.len()) };
+    /// assert_eq!(length.unwrap().join().unwrap(), 8);
+    /// ```
+    #[track_caller]
+    pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        // SAFETY: passed on: a goroutine that was joined, or has dropped its result, uses neither any more.
+        unsafe { sched::spawn_unchecked(self.options()?, f) }.map(JoinHandle)
     }
 }
 
@@ -244,6 +289,52 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub fn join(self) -> thread::Result<T> {
         self.0.join()
+    }
+
+    /// As [`join`](JoinHandle::join), but for `timeout` at most: then the handle comes back. A timeout that no clock
+    /// can hold is none.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended or the time is up. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{go, thread};
+    /// use std::time::Duration;
+    ///
+    /// let parked = go(thread::park);
+    /// let parked = parked.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// parked.thread().unpark();
+    /// parked.join_timeout(Duration::MAX).unwrap().unwrap();
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<thread::Result<T>, JoinHandle<T>> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.0.join_until(deadline).map_err(JoinHandle)
+    }
+
+    /// As [`join`](JoinHandle::join), but until `deadline` at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended or the deadline has come. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended by then.
+    pub fn join_deadline(self, deadline: Instant) -> Result<thread::Result<T>, JoinHandle<T>> {
+        self.0.join_until(Some(deadline)).map_err(JoinHandle)
+    }
+
+    /// A handle on the goroutine, for [`unpark`](Thread::unpark), and to keep when it has ended.
+    pub fn thread(&self) -> &Thread {
+        Thread::of(self.0.identity())
     }
 
     /// Has the goroutine ended?

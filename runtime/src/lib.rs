@@ -47,6 +47,8 @@ mod metrics;
 mod pinned;
 mod procs;
 pub mod sync;
+pub mod thread;
+pub mod time;
 
 pub use blocking::blocking;
 pub use checkpoint::checkpoint;

@@ -7,7 +7,7 @@ use std::{fmt, io, ptr, sync::Mutex};
 
 use goroutines_stack::{self as stack, Hooks, Stack};
 
-use crate::{g::GRef, switch::current_m, sync::lock, tools};
+use crate::{g::GRef, identity::Identity, switch::current_m, sync::lock, tools};
 
 /// Has the handler been installed by an earlier start, which then failed?
 static INSTALLED: Mutex<bool> = Mutex::new(false);
@@ -71,8 +71,7 @@ fn describe(out: &mut dyn fmt::Write) {
             let _ = write!(out, "goroutine {id}");
         }
     }
-    // SAFETY: the name does not change while the goroutine, which was interrupted here, runs.
-    if let Some(name) = unsafe { &*g.get().name.get() } {
+    if let Some(name) = g.get().identity.get().and_then(Identity::name) {
         let _ = write!(out, " [{name}]");
     }
     match g.get().segments.number() {

@@ -170,7 +170,7 @@ fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
 /// Work of others; spins until there is some. `None`: the M has put itself to rest.
 #[cold]
 fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
-    if let Some(word) = steal(sched, p) {
+    if let Some(word) = steal(sched, p, true) {
         return Some(word);
     }
     if !m.spinning.get() {
@@ -195,8 +195,8 @@ pub(crate) fn take(m: &'static M, p: usize) {
     m.set_p(unsafe { P::from_id(p) });
 }
 
-/// One look at all other Ps, from a random one on: half of a ring, and timers that are due.
-fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
+/// One look at all other Ps, from a random one on: half of a ring, and with `timers` those that are due.
+fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
     if !p.ring.is_shared() {
         return None; // it is the only one
     }
@@ -213,7 +213,7 @@ fn steal(sched: &'static Sched, p: &'static P) -> Option<usize> {
             p.counters.steals.add_own(1);
             return Some(word);
         }
-        if victim.timers.next() != NEVER && fire_due(victim, p) {
+        if timers && victim.timers.next() != NEVER && fire_due(victim, p) {
             return p.ring.take_next().or_else(|| p.ring.pop());
         }
     }
@@ -229,10 +229,8 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         for _ in 0..PAUSES {
             spin_loop();
         }
-        if p.timers.next() != NEVER && fire_due(p, p) {
-            return p.ring.take_next().or_else(|| p.ring.pop());
-        }
-        if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p)) {
+        // Timers are left to the keeper, which wakes up for many at once.
+        if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
             return Some(word);
         }
         if m.bound.any() {

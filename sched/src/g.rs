@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   +0    ctx, stack, episode, kind, status      what a switch touches: one cache line
-//!   +64   join word, entry, id, name, parker     what spawn, join and the end touch
+//!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
 //!   +128  payload                                the closure, later the result, if they fit
 //! ```
 //!
@@ -24,6 +24,8 @@ use goroutines_stack::{Image, Stack};
 use crate::{
     copying::Window,
     episode::Episode,
+    identity::IdentityCell,
+    join::JoinWord,
     parker::Parker,
     payload::Entry,
     segment::Segments,
@@ -73,7 +75,8 @@ pub(crate) struct G {
     pub(crate) entry: Cell<Option<&'static Entry>>,
     pub(crate) link: Cell<Option<GRef>>,
     pub(crate) id: Cell<u64>,
-    pub(crate) name: UnsafeCell<Option<Box<str>>>,
+    /// Its name and what else few have (see identity.rs).
+    pub(crate) identity: IdentityCell,
     pub(crate) parker: Parker,
     /// Which M may run it (see pin.rs): 0 any one; bit 0: pinned; the rest counts locks.
     pub(crate) bound: Cell<u32>,
@@ -115,7 +118,7 @@ impl G {
             entry: Cell::new(None),
             link: Cell::new(None),
             id: Cell::new(0),
-            name: UnsafeCell::new(None),
+            identity: IdentityCell::new(),
             parker: Parker::new(),
             bound: Cell::new(0),
             image: UnsafeCell::new(None),
@@ -248,91 +251,6 @@ impl GRef {
     pub(crate) fn get(self) -> &'static G {
         // SAFETY: Gs are allocated in a slab or leaked and never freed; shared access is Sync.
         unsafe { self.0.as_ref() }
-    }
-}
-
-/// Who waits for the end of a goroutine, and whether it has come.
-///
-/// ```text
-///   RUNNING ──── join: CAS ───► waiter's word ──┐
-///      │  └───── detach: CAS ──► DETACHED ──┐   ├── the end: swap(DONE)
-///      └────────────────────────────────────┴───┘
-/// ```
-///
-/// Whoever sees the other side's word last owns the descriptor: the handle after DONE, the
-/// goroutine's end after DETACHED.
-pub(crate) struct JoinWord(AtomicUsize);
-
-/// The goroutine has not finished, its handle is there, nobody waits.
-const RUNNING: usize = 0;
-/// It finished; the handle owns descriptor and result.
-const DONE: usize = 1;
-/// The handle is gone; the goroutine's end owns descriptor and result.
-const DETACHED: usize = 2;
-
-/// What the end of a goroutine met.
-pub(crate) enum End {
-    /// The handle will come for the result.
-    HandleOwns,
-    /// As before, and this G waits to be made ready.
-    Wake(GRef),
-    /// Nobody will come.
-    Detached,
-}
-
-impl JoinWord {
-    fn new() -> JoinWord {
-        JoinWord(AtomicUsize::new(DONE))
-    }
-
-    /// A new life. The caller owns the G.
-    pub(crate) fn reset(&self) {
-        // Relaxed: published with the G by the run queue and the handle.
-        self.0.store(RUNNING, Ordering::Relaxed);
-    }
-
-    /// The goroutine's end.
-    pub(crate) fn finish(&self) -> End {
-        // RUNNING | waiter | DETACHED -> DONE. AcqRel: Release's partner is `is_done` and the
-        // failed CAS of `wait`/`detach` (the result); Acquire's are the CASes there.
-        match self.0.swap(DONE, Ordering::AcqRel) {
-            RUNNING => End::HandleOwns,
-            DETACHED => End::Detached,
-            // SAFETY: any other word was stored by `wait`, from a GRef.
-            word => End::Wake(unsafe { GRef::from_word(word) }),
-        }
-    }
-
-    /// Is the result there? Acquire: partner is `finish`.
-    #[inline]
-    pub(crate) fn is_done(&self) -> bool {
-        self.0.load(Ordering::Acquire) == DONE
-    }
-
-    /// Did the handle go away? Acquire: partner is `detach`.
-    pub(crate) fn is_detached(&self) -> bool {
-        self.0.load(Ordering::Acquire) == DETACHED
-    }
-
-    /// Registers `waiter` for the end; false if it has come.
-    pub(crate) fn wait(&self, waiter: GRef) -> bool {
-        // RUNNING -> waiter. AcqRel: partner is the swap in `finish`, on both outcomes.
-        self.0
-            .compare_exchange(
-                RUNNING,
-                waiter.to_word(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok()
-    }
-
-    /// Gives the G up to its end; false if that has come.
-    pub(crate) fn detach(&self) -> bool {
-        // RUNNING -> DETACHED. AcqRel: partner is the swap in `finish`, on both outcomes.
-        self.0
-            .compare_exchange(RUNNING, DETACHED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
     }
 }
 

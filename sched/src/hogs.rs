@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{g::GRef, m::M, os::clock::NEVER, p::P, sched::Sched, taking};
+use crate::{g::GRef, identity::Identity, m::M, os::clock::NEVER, p::P, sched::Sched, taking};
 
 /// A place in the code of a goroutine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +188,7 @@ fn watch(watched: &mut Vec<Watch>, p: &P, now: u64) {
 
 /// `g` runs, and stays where it is while this looks.
 fn report(g: GRef, nanoseconds: u64) -> HogReport {
-    // SAFETY: the name is set before the goroutine runs and dropped after its end.
-    let name = unsafe { (*g.get().name.get()).as_deref() };
+    let name = g.get().identity.get().and_then(Identity::name);
     HogReport {
         goroutine: g.id(),
         name: name.map(str::to_owned),

@@ -71,8 +71,14 @@ mod handlers;
 mod handover;
 #[cfg(not(loom))]
 mod hogs;
+#[cfg(not(loom))]
+mod identity;
 mod idle;
+#[cfg(not(loom))]
+mod join;
 mod lending;
+#[cfg(not(loom))]
+mod locals;
 mod lock;
 #[cfg(not(loom))]
 mod m;
@@ -133,6 +139,7 @@ mod threads;
 #[cfg(not(loom))]
 mod ticket;
 mod timers;
+mod token;
 #[cfg(not(loom))]
 mod tools;
 
@@ -151,6 +158,8 @@ pub use {
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
     hogs::{HogFrame, HogReport},
+    identity::{Identity, park_until_unparked},
+    locals::{LocalGone, LocalKey},
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
@@ -158,6 +167,6 @@ pub use {
     procs::set_procs,
     sched::{procs, rounds, start},
     syscall::blocking,
-    task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},
+    task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
     ticket::{TIMED_OUT, Ticket},
 };

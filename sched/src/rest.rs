@@ -36,7 +36,7 @@ pub(crate) fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
         return true;
     }
     // I4: with the fence behind us, once more.
-    if sched.any_work() || sched.earliest_timer() <= now() {
+    if sched.any_work() || sched.next_wake() <= now() {
         match sched.idle.rise(m.id()) {
             Rise::Take(p) => {
                 find::take(m, p);
@@ -60,7 +60,7 @@ fn sleep(sched: &'static Sched, m: &'static M) -> bool {
 }
 
 fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
-    let due = sched.earliest_timer();
+    let due = sched.next_wake();
     let mut keeper = due != NEVER && sched.idle.keep_time(m.id(), due);
     let mut end = if sched.idle.has_spare_m() {
         sched.threads.end_of_sleep()
@@ -99,5 +99,13 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
             // Every P runs, and looks at its own timers.
             Rise::Stay => sched.idle.resign(m.id()),
         }
+    }
+}
+
+impl Sched {
+    /// When an M without work should wake up for a timer.
+    pub(crate) fn next_wake(&self) -> u64 {
+        let wakes = self.procs.all().iter().map(|p| p.timers.wake_at());
+        wakes.min().unwrap_or(NEVER)
     }
 }

@@ -8,7 +8,9 @@ use crate::{
     copying::Window,
     counters::ALL,
     fatal, find,
-    g::{End, G, GRef},
+    g::{G, GRef},
+    join::{End, JOINED},
+    locals,
     m::M,
     migrate,
     p::P,
@@ -150,6 +152,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
     };
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g) };
+    locals::end(g);
     // A pin that was forgotten ends with its goroutine.
     g.get().pinned.set(false);
     g.get().segments.end();
@@ -159,6 +162,7 @@ unsafe extern "C" fn main(word: usize) -> ! {
         // Back here only if the handle was dropped in the last moment.
     }
     drop_outcome(g);
+    locals::end(g); // what that has made
     leave_nothing(g)
 }
 
@@ -169,6 +173,13 @@ fn leave_result(g: GRef) {
         End::Wake(waiter) => {
             // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
             unsafe { ready_from_g0(m, waiter) };
+            true
+        }
+        End::Claim(ticket) => {
+            if ticket.claim(JOINED) {
+                // SAFETY: as above, and its wait was claimed here.
+                unsafe { ready_from_g0(m, ticket.g()) };
+            }
             true
         }
         End::Detached => false,
@@ -292,7 +303,7 @@ fn drop_outcome(g: GRef) {
     }
 }
 
-/// Frees the descriptor of a finished goroutine, name and all.
+/// Frees the descriptor of a finished goroutine, identity and all.
 #[inline]
 pub(crate) fn free(g: GRef) {
     let m = switch::current_m();
@@ -303,10 +314,7 @@ pub(crate) fn free(g: GRef) {
 #[inline]
 fn free_to(p: Option<&P>, g: GRef) {
     // SAFETY: the caller is the last who knows `g`.
-    let name = unsafe { &mut *g.get().name.get() };
-    if name.is_some() {
-        *name = None;
-    }
+    unsafe { g.get().identity.clear() };
     match p {
         Some(p) => p.free_g(g),
         None => sched::own().free_g_shared(g),

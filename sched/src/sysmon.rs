@@ -188,7 +188,7 @@ fn watch(sched: &'static Sched) -> ! {
 
 /// The time until a timer is due, and a little more: its P should have fired it by then.
 fn until_timer(sched: &Sched, time: u64) -> Duration {
-    let due = Duration::from_nanos(sched.earliest_timer().saturating_sub(time));
+    let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
     due.saturating_add(SHORTEST)
 }
 

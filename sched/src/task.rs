@@ -1,6 +1,6 @@
 //! Spawning, and the handle on what was spawned.
 
-use std::{io, marker::PhantomData, thread, time::Instant};
+use std::{cell::Cell, io, marker::PhantomData, thread, time::Instant};
 
 use goroutines_stack::{self as stack, Class, Step};
 
@@ -11,9 +11,11 @@ use crate::{
     find,
     g::GRef,
     handlers,
+    identity::Identity,
+    join::{JOINED, SharedWait},
     m::M,
     p::P,
-    park::{leave_with, running_goroutine},
+    park::{arm, leave_with, park_until, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
@@ -53,6 +55,31 @@ pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Task<T>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
+{
+    // SAFETY: what `f` and its result borrow lives as long as the program.
+    unsafe { spawn_unchecked(options, f) }
+}
+
+/// As [`spawn`], for closures that borrow.
+///
+/// # Errors
+///
+/// As for [`spawn`].
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// # Safety
+///
+/// Until the goroutine has ended and its result was taken or dropped, all that `f` and the result borrow stays: the
+/// caller waits for both, also when it unwinds.
+#[inline]
+#[track_caller]
+pub unsafe fn spawn_unchecked<F, T>(options: Options, f: F) -> io::Result<Task<T>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let Some(sched) = sched::get() else {
         not_started();
@@ -149,8 +176,10 @@ fn apply(
             }
         }
     }
-    // SAFETY: as above.
-    unsafe { *g.get().name.get() = options.name };
+    if let Some(name) = options.name {
+        let g = g.get();
+        g.identity.get_or_make(|| Identity::named(g.id.get(), name));
+    }
     Ok(())
 }
 
@@ -209,6 +238,40 @@ impl<T> Task<T> {
         outcome
     }
 
+    /// As [`join`](Task::join), but until `deadline` at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended, or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended by then.
+    pub fn join_until(self, deadline: Option<Instant>) -> Result<thread::Result<T>, Task<T>> {
+        let join = &self.g.get().join;
+        if !join.is_done() {
+            let ticket = arm();
+            let wait = SharedWait::new(ticket);
+            let registered = Cell::new(true);
+            let commit = || {
+                let waits = join.wait_shared(&wait);
+                if !waits {
+                    // It has just ended, and nobody else knows the ticket.
+                    registered.set(false);
+                    ticket.claim(JOINED);
+                }
+                waits
+            };
+            // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, the timer
+            // claims it, and who does makes the caller ready. Where `wait_shared` says true it is the last step.
+            unsafe { park_until(ticket, deadline, commit) };
+            if !wait.withdraw(join, registered.get()) {
+                return Err(self);
+            }
+        }
+        Ok(self.join())
+    }
+
     /// Has the goroutine ended?
     #[inline]
     pub fn is_finished(&self) -> bool {
@@ -222,8 +285,13 @@ impl<T> Task<T> {
 
     /// The goroutine's name.
     pub fn name(&self) -> Option<&str> {
-        // SAFETY: the name is set before the handle exists and dropped after it.
-        unsafe { (*self.g.get().name.get()).as_deref() }
+        self.g.get().identity.get().and_then(Identity::name)
+    }
+
+    /// Who the goroutine is.
+    pub fn identity(&self) -> &Identity {
+        let g = self.g.get(); // which is not freed while there is this handle
+        g.identity.get_or_make(|| Identity::of(g))
     }
 }
 

@@ -16,6 +16,7 @@ use goroutines_stack::SignalStack;
 use crate::{
     faults,
     g::{G, GRef, Kind},
+    locals,
     m::M,
     switch::{current_m, set_current_m},
     sync::lock,
@@ -36,7 +37,10 @@ impl Drop for Attached {
     fn drop(&mut self) {
         if let Some(m) = current_m() {
             if let Some(g) = m.current.get() {
+                locals::end(g);
                 g.get().segments.end();
+                // SAFETY: the thread's code has ended, and what stands for it is known to nobody else.
+                unsafe { g.get().identity.clear() };
             }
             set_current_m(None);
             lock(&SPARE).push(m);

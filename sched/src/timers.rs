@@ -4,6 +4,9 @@
 //! Ps). Cancelling is not needed: an entry whose wait ended otherwise is *dead* (its claim fails),
 //! is counted, and is swept out when the dead outnumber the living.
 //!
+//! A sleeping M costs more to wake than a goroutine does, so timers that lie close together wake it together:
+//! [`Timers::wake_at`]. An M that is awake fires what is due at its next round all the same.
+//!
 //! An entry must not be taken before its goroutine is off its stack. [`Timers::insert_and`] therefore
 //! holds the heap's lock while the goroutine's commit runs.
 
@@ -16,6 +19,15 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Dead entries below this number are not worth a sweep.
 const SWEEP_FROM: usize = 64;
+
+/// Entries within [`WINDOW`] of the earliest one wait for each other if there are so many of them.
+const CROWD: usize = 16;
+
+/// No more of them are looked at.
+const LOOKS: usize = 64;
+
+/// By how much a sleeping M may be late for one of a crowd, in nanoseconds.
+const WINDOW: u64 = 500_000;
 
 /// What a heap can ask of who sleeps in it.
 pub(crate) trait Sleeper: Copy {
@@ -68,6 +80,41 @@ impl<S: Sleeper> Timers<S> {
         // Relaxed: partner is the store under the lock in `publish`. An M that goes to sleep reads
         // it after the SeqCst fence of the idle protocol; the owner reads its own writes.
         self.next.load(Ordering::Relaxed)
+    }
+
+    /// When an M without work should wake up for this heap: at the earliest moment, or, where many lie within a short
+    /// time, at the last of those.
+    pub(crate) fn wake_at(&self) -> u64 {
+        if self.next() == NEVER {
+            return NEVER;
+        }
+        let heap = lock(&self.heap);
+        // An array with the children of `i` at `2i + 1` and `2i + 2`, none earlier than its parent. If that was not so,
+        // some of the crowd would be overlooked.
+        let entries = heap.as_slice();
+        let Some(Reverse(first)) = entries.first() else {
+            return NEVER;
+        };
+        let (mut met, mut last) = (0, first.when);
+        let mut open = [0; LOOKS + 1];
+        let mut count = 1;
+        while count > 0 && met < LOOKS {
+            count -= 1;
+            let index = open[count];
+            let Some(Reverse(entry)) = entries.get(index) else {
+                continue;
+            };
+            if entry.when - first.when > WINDOW {
+                continue;
+            }
+            met += 1;
+            last = last.max(entry.when);
+            // Each one met adds one to those that are open.
+            open[count] = 2 * index + 1;
+            open[count + 1] = 2 * index + 2;
+            count += 2;
+        }
+        if met < CROWD { first.when } else { last }
     }
 
     /// Inserts `sleeper` for `when`, then runs `commit` with the heap still locked, and returns what
@@ -221,6 +268,28 @@ mod tests {
         });
         assert_eq!(fired, [10, 20, 30]);
         assert!(!old.move_to(&new));
+    }
+
+    #[test]
+    fn a_crowd_wakes_an_m_once_and_a_few_wake_it_each() {
+        let waiting = Cell::new(true);
+        let timers = Timers::new();
+        assert_eq!(timers.wake_at(), NEVER);
+        let insert = |when| timers.insert_and(when, Probe(0, &waiting), || true);
+        for n in 1..CROWD as u64 {
+            insert(1000 + 10 * n);
+        }
+        assert_eq!(timers.wake_at(), 1010);
+        insert(1000);
+        assert_eq!(timers.wake_at(), 990 + 10 * CROWD as u64);
+        // One that is too late does not belong to it, however many there are.
+        insert(1001 + WINDOW);
+        assert_eq!(timers.wake_at(), 990 + 10 * CROWD as u64);
+        for n in 0..100_000 {
+            insert(1000 + WINDOW + n);
+            insert(1000 + n);
+        }
+        assert!(timers.wake_at() > 1000 && timers.wake_at() <= 1000 + WINDOW);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Builder, Config, chan, go, grow, sleep, yield_now};
+use goroutines::{Builder, Config, chan, go, goroutine_local, grow, sleep, yield_now};
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         "no-guards" => no_guards(),
         "double-panic" => double_panic(),
         "unjoined-result-panics" => unjoined_result_panics(),
+        "local-panics-in-drop" => local_panics_in_drop(),
         "main-returns" => main_returns(),
         "park-while-unwinding" => park_while_unwinding(),
         other => {
@@ -291,6 +292,13 @@ fn double_panic() {
         panic!("first");
     });
     println!("returned {:?}", doubly.join().is_ok());
+}
+
+fn local_panics_in_drop() {
+    start(1);
+    goroutine_local!(static LOCAL: PanicsInDrop = const { PanicsInDrop });
+    let joined = go(|| LOCAL.with(|_| ())).join();
+    println!("still here: {}", joined.is_ok());
 }
 
 fn unjoined_result_panics() {

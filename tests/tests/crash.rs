@@ -262,6 +262,19 @@ fn result_that_panics_in_nobodys_hands_is_fatal() {
 }
 
 #[test]
+fn goroutine_local_value_that_panics_when_it_is_dropped_is_fatal() {
+    let death = case("local-panics-in-drop");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .contains("fatal: a goroutine_local value of type child::PanicsInDrop panicked when it was dropped"),
+        "{death:?}"
+    );
+    assert_eq!(death.stdout, "");
+}
+
+#[test]
 fn the_process_ends_when_main_returns() {
     let death = case("main-returns");
     assert_eq!(death.code, Some(0), "{death:?}");

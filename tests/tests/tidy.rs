@@ -282,6 +282,9 @@ fn functions_that_can_park_say_so() {
                     "yield_now",
                     "grow",
                     "checkpoint",
+                    "park",
+                    "scope",
+                    "sleep_until",
                 ];
                 let timed = name.ends_with("_timeout") || name.ends_with("_deadline");
                 let may_park = parks.contains(&name) || timed && !name.starts_with("is_");

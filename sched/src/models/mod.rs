@@ -14,6 +14,7 @@ mod park;
 mod procs;
 mod ring;
 mod shrinking;
+mod token;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
 fn busy(idle: &Idle, ps: Vec<usize>) {

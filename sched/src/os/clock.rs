@@ -1,6 +1,9 @@
 //! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 pub(crate) use crate::timers::NEVER;
 
@@ -27,9 +30,38 @@ pub(crate) fn after(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(NEVER, |ns| now().saturating_add(ns))
 }
 
-/// `deadline` as a moment on our clock; a deadline in the past is now.
+/// `deadline` as a moment on our clock, no earlier than it is on std's; one before the first call is long past.
+///
+/// Both clocks count the same, so that what std's showed once is enough: a wait with a deadline need not read them.
 pub(crate) fn at(deadline: Instant) -> u64 {
-    after(deadline.saturating_duration_since(Instant::now()))
+    static ONCE: OnceLock<(Instant, u64)> = OnceLock::new();
+    // From left to right: our moment is not before std's.
+    let (first, moment) = *ONCE.get_or_init(|| (Instant::now(), now()));
+    let since = deadline.saturating_duration_since(first).as_nanos();
+    u64::try_from(since).map_or(NEVER, |ns| moment.saturating_add(ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_not_before_it_is_on_stds_clock_and_not_long_after() {
+        for rest in [0, 1, 1_000_000, 3_600_000_000_000] {
+            for _ in 0..1000 {
+                let (before, start) = (now(), Instant::now());
+                let moment = at(start + Duration::from_nanos(rest));
+                // Our clock read first shows no more than std's read after it.
+                assert!(moment >= before + rest - 1, "{rest}");
+                assert!(moment - rest <= now() + 1_000_000_000, "{rest}");
+            }
+        }
+        let now_there = Instant::now();
+        let past = now_there.checked_sub(Duration::from_secs(1));
+        assert!(past.is_none_or(|past| at(past) <= now()));
+        let far = now_there.checked_add(Duration::from_secs(1 << 40));
+        assert!(far.is_none_or(|far| at(far) > now() + (1 << 60)));
+    }
 }
 
 /// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.

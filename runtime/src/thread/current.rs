@@ -1,0 +1,110 @@
+//! Who runs here.
+
+use std::{fmt, io, num::NonZeroUsize, panic::RefUnwindSafe, panic::UnwindSafe};
+
+use goroutines_sched::Identity;
+
+/// A handle on a goroutine or a plain OS thread: shaped as [`std::thread::Thread`].
+///
+/// From [`current`] and [`JoinHandle::thread`](crate::JoinHandle::thread). It may be kept when what it names has
+/// ended. It costs an allocation in the life of a goroutine, for those goroutines whose handle somebody asks for.
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Thread(Identity);
+
+impl UnwindSafe for Thread {}
+impl RefUnwindSafe for Thread {}
+
+impl Thread {
+    pub(crate) fn of(identity: &Identity) -> &Thread {
+        // SAFETY: a Thread is a transparent Identity.
+        unsafe { &*std::ptr::from_ref(identity).cast::<Thread>() }
+    }
+
+    /// Lets it go on from [`park`](crate::thread::park), or makes its next `park` return at once. Nothing if it has
+    /// ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::thread;
+    ///
+    /// let parked = thread::spawn(thread::park);
+    /// parked.thread().unpark();
+    /// parked.join().unwrap();
+    /// ```
+    pub fn unpark(&self) {
+        self.0.unpark();
+    }
+
+    /// Its number: that of no other goroutine or thread of this process, past ones included.
+    pub fn id(&self) -> ThreadId {
+        ThreadId(self.0.number())
+    }
+
+    /// The name that [`Builder::name`](crate::Builder::name) gave it, or for an OS thread std's.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name()
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells goroutines and OS threads of a process apart: shaped as [`std::thread::ThreadId`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ThreadId(u64);
+
+impl fmt::Debug for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Identity::split(self.0) {
+            (true, number) => write!(f, "ThreadId({number})"),
+            (false, number) => write!(f, "ThreadId(os {number})"),
+        }
+    }
+}
+
+/// A handle on the goroutine that calls this, or on the plain OS thread.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{Builder, thread};
+///
+/// let worker = Builder::new().name("worker".to_owned());
+/// let who = worker.spawn(thread::current).unwrap().join().unwrap();
+/// assert_eq!(who.name(), Some("worker"));
+/// assert_ne!(who.id(), thread::current().id());
+/// ```
+pub fn current() -> Thread {
+    Thread(Identity::current())
+}
+
+/// How many goroutines run at the same time: [`gomaxprocs`](crate::gomaxprocs), or what
+/// [`std::thread::available_parallelism`] says before the runtime was started.
+///
+/// # Errors
+///
+/// As std's, and only before the start.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// let workers = goroutines::thread::available_parallelism().unwrap().get();
+/// assert_eq!(workers, goroutines::gomaxprocs());
+/// ```
+pub fn available_parallelism() -> io::Result<NonZeroUsize> {
+    match NonZeroUsize::new(crate::gomaxprocs()) {
+        Some(procs) => Ok(procs),
+        None => std::thread::available_parallelism(),
+    }
+}

@@ -1,0 +1,58 @@
+//! [`std::thread`] for goroutines: a program that spawns threads spawns goroutines when its `use std::thread` becomes
+//! `use goroutines::thread`.
+//!
+//! The types are those of the crate's root: [`spawn`] is [`go`](crate::go). What waits here parks the goroutine and
+//! not the thread. Everything works on plain OS threads as well, and means the thread there: [`current`] and
+//! [`park`] that thread, [`goroutine_local!`](crate::goroutine_local) a value of it.
+//!
+//! What differs from [`std::thread`]:
+//!
+//! - A name is for people and messages; the system is not told.
+//! - [`available_parallelism`] says how many goroutines run at the same time.
+//! - The tokens of [`park`] are not those of [`std::thread::park`]: a thread that sleeps in the one is not woken
+//!   by the other's `unpark`.
+//! - The destructors of goroutine-local values run before the goroutine counts as ended, also for [`scope`].
+//! - `thread_local!` is per thread, and a goroutine changes threads: [`goroutine_local!`](crate::goroutine_local) is
+//!   what takes its place.
+
+mod current;
+mod local;
+mod park;
+mod scope;
+
+pub use std::thread::{Result, panicking};
+
+pub use crate::{
+    go::{Builder, JoinHandle, sleep, yield_now},
+    goroutine_local,
+};
+pub use current::{Thread, ThreadId, available_parallelism, current};
+pub use local::{AccessError, LocalKey};
+pub use park::{park, park_timeout, sleep_until};
+pub use scope::{Scope, ScopedJoinHandle, scope};
+
+/// Starts a goroutine that runs `f`: [`go`](crate::go), by std's name.
+///
+/// # Panics
+///
+/// As [`go`](crate::go).
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::thread;
+///
+/// let worker = thread::spawn(|| thread::current().id());
+/// let id = worker.thread().id();
+/// assert_eq!(worker.join().unwrap(), id);
+/// ```
+#[inline]
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    crate::go(f)
+}

@@ -1,0 +1,24 @@
+//! [`std::time`], and sleeping: a program that changes `use std::time` to `use goroutines::time` goes on to work.
+//!
+//! A sleeping goroutine is an entry in a heap of its P and nothing more. Every call that waits has a variant with a
+//! timeout or a deadline (`recv_timeout`, `send_deadline`, [`park_timeout`](crate::thread::park_timeout),
+//! [`JoinHandle::join_timeout`](crate::JoinHandle::join_timeout)); what is not needed any more is cancelled by not
+//! being waited for.
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! use goroutines::time::{Duration, Instant, sleep};
+//!
+//! let start = Instant::now();
+//! let sleepers: Vec<_> = (0..100)
+//!     .map(|_| goroutines::go(|| sleep(Duration::from_millis(10))))
+//!     .collect();
+//! sleepers.into_iter().for_each(|one| one.join().unwrap());
+//! assert!(start.elapsed() >= Duration::from_millis(10));
+//! ```
+
+pub use std::time::{
+    Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH,
+};
+
+pub use crate::thread::{sleep, sleep_until};
