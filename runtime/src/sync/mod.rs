@@ -17,6 +17,7 @@ mod rawrw;
 mod readguard;
 mod rwlock;
 mod sleeper;
+mod turns;
 mod waitgroup;
 pub(crate) mod waitq;
 mod writeguard;

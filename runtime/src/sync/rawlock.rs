@@ -144,6 +144,13 @@ impl RawLock {
         locked
     }
 
+    /// Is nothing left of those who used it?
+    #[cfg(loom)]
+    pub(crate) fn is_new(&self) -> bool {
+        // Relaxed: all have been joined.
+        self.word.load(Ordering::Relaxed) == 0
+    }
+
     /// Does somebody hold it? A snapshot.
     pub(crate) fn is_locked(&self) -> bool {
         // Relaxed: for people.

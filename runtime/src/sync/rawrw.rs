@@ -50,8 +50,13 @@ use std::cell::UnsafeCell;
 
 use super::{
     door::{AtomicU64, ByteLock, Instant, Ordering, Owner, SPINS, current, procs, spin_loop},
-    sleeper::{Sleeper, take, take_all, wake_all},
-    waitq::{Place, Queue},
+    sleeper::Sleeper,
+    turns::{
+        Access,
+        Access::{Read, Write},
+        Inside, Next, Waiting,
+    },
+    waitq::Place,
 };
 
 const QUEUED: u64 = 1;
@@ -61,55 +66,6 @@ const READER: u64 = 4;
 /// More readers at a time are a mistake: guards that were forgotten. Those who wait may exceed it by
 /// their number when they are let in; the word has room for that.
 const MOST_READERS: u64 = u32::MAX as u64;
-
-/// Those who wait.
-struct Waiting {
-    readers: Queue<Sleeper>,
-    writers: Queue<Sleeper>,
-}
-
-/// How somebody wants to be inside, or was.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
-}
-
-use Access::{Read, Write};
-
-impl Waiting {
-    fn are_none(&self) -> bool {
-        self.readers.is_empty() && self.writers.is_empty()
-    }
-
-    fn of(&mut self, access: Access) -> &mut Queue<Sleeper> {
-        match access {
-            Read => &mut self.readers,
-            Write => &mut self.writers,
-        }
-    }
-
-    /// All readers, and what they add to the word.
-    fn take_readers(&mut self) -> Option<(In, u64)> {
-        let mut all = Queue::new();
-        let count = take_all(&mut self.readers, &mut all);
-        (count > 0).then(|| (In::Readers(all), count * READER))
-    }
-
-    /// The first writer, and what it adds to the word.
-    fn take_writer(&mut self) -> Option<(In, u64)> {
-        let writer = take(&mut self.writers)?.data;
-        Some((In::Writer(writer), WRITING))
-    }
-}
-
-/// Who was let in, and is to be woken without the lock.
-#[must_use = "they would sleep for ever"]
-enum In {
-    Nobody,
-    Writer(Sleeper),
-    Readers(Queue<Sleeper>),
-}
 
 /// There is no room for one more reader.
 #[derive(Debug)]
@@ -145,10 +101,7 @@ macro_rules! fresh {
             word: AtomicU64::new(0),
             owner: Owner::new(),
             queue_lock: ByteLock::new(),
-            waiting: UnsafeCell::new(Waiting {
-                readers: Queue::new(),
-                writers: Queue::new(),
-            }),
+            waiting: UnsafeCell::new(Waiting::new()),
         }
     };
 }
@@ -272,6 +225,13 @@ impl RawRw {
         }
     }
 
+    /// Is nothing left of those who used it?
+    #[cfg(loom)]
+    pub(crate) fn is_new(&self) -> bool {
+        // Relaxed: all have been joined.
+        self.word.load(Ordering::Relaxed) == 0
+    }
+
     /// Is anybody inside, or a writer? Snapshots.
     pub(crate) fn is_locked(&self) -> bool {
         // Relaxed: for people.
@@ -312,53 +272,46 @@ impl RawRw {
         self.let_in_and_unlock(last);
     }
 
-    /// `last` was inside before, whose turn it therefore is not.
+    /// Lets in who can go in, and unlocks the queues, which our caller has locked. The turn before was
+    /// that of `last`.
     fn let_in_and_unlock(&self, last: Access) {
-        // SAFETY: our caller has locked.
-        let who = unsafe { self.let_in(last) };
-        // SAFETY: as above.
-        unsafe { self.queue_lock.unlock() };
-        // SAFETY: `let_in` has taken them out of the queues; this is the one time they are woken.
+        // SAFETY: our caller has locked; those who are woken are inside.
         unsafe {
-            match who {
-                In::Nobody => {}
-                In::Writer(writer) => writer.wake(),
-                In::Readers(readers) => wake_all(readers),
-            }
+            let next = self.let_in(last);
+            self.queue_lock.unlock();
+            next.wake();
         }
     }
 
     /// # Safety
     ///
     /// The caller holds the queues' lock.
-    unsafe fn let_in(&self, last: Access) -> In {
-        // SAFETY: says the caller.
-        let waiting = unsafe { &mut *self.waiting.get() };
-        // Relaxed: what is in the word and not under the lock can only become fewer readers; the last
-        // of them comes here after us.
+    unsafe fn let_in(&self, last: Access) -> Next {
+        // Relaxed: where QUEUED is set, nothing but the number of readers can change without the lock;
+        // it becomes smaller, and the last of them comes here after us.
         let word = self.word.load(Ordering::Relaxed);
         if word & QUEUED == 0 {
-            return In::Nobody;
+            return Next::Nobody;
         }
-        let let_in = if word & WRITING != 0 {
-            None
-        } else if word >= READER {
-            // Readers inside: others join them if no writer waits, or if a turn of readers begins here.
-            let join = last == Write || waiting.writers.is_empty();
-            join.then(|| waiting.take_readers()).flatten()
-        } else if last == Write {
-            waiting.take_readers().or_else(|| waiting.take_writer())
-        } else {
-            waiting.take_writer().or_else(|| waiting.take_readers())
+        let inside = match word {
+            _ if word & WRITING != 0 => Inside::Writer,
+            _ if word >= READER => Inside::Readers,
+            _ => Inside::Nobody,
         };
-        let (who, came) = let_in.unwrap_or((In::Nobody, 0));
-        let nobody_left = if waiting.are_none() { QUEUED } else { 0 };
-        // QUEUED is set, so only we set anything in the word, and nobody but us clears QUEUED. AcqRel:
-        // Acquire's partners are the Release of the readers and writers who have left; Release's are
-        // those who come next. Whom we wake synchronises with us by that.
+        // SAFETY: the lock is held, says the caller.
+        let waiting = unsafe { &mut *self.waiting.get() };
+        let next = waiting.next(inside, last);
+        let come = match &next {
+            Next::Nobody => 0,
+            Next::Writer(_) => WRITING,
+            Next::Readers(count, _) => count * READER,
+        };
+        let leave = if waiting.are_none() { QUEUED } else { 0 };
+        // AcqRel: Acquire's partners are the Release of the readers and writers who have left, for those
+        // whom we wake; Release's is the Acquire of who comes next.
         self.word
-            .fetch_add(came.wrapping_sub(nobody_left), Ordering::AcqRel);
-        who
+            .fetch_add(come.wrapping_sub(leave), Ordering::AcqRel);
+        next
     }
 
     #[cold]
