@@ -2,12 +2,27 @@
 //! `crossbeam-utils`.
 //!
 //! Whoever waits here parks its goroutine and not its thread. Everything works from plain OS threads
-//! as well.
+//! as well, also beside goroutines.
+//!
+//! | | |
+//! |---|---|
+//! | [`Mutex`] | one at a time; who waits for more than a millisecond is handed it |
+//! | [`RwLock`] | many who read, or one who writes; neither side starves |
+//! | [`Condvar`] | waiting for a condition under a mutex |
+//! | [`Barrier`] | so many wait for each other |
+//! | [`WaitGroup`] | one waits for all others |
+//! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
+//!
+//! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
+//! [`RwLock::try_write_for`]), and mapped guards. In debug builds a lock that would wait for its own
+//! holder panics and says so.
 
 mod barrier;
 mod condvar;
 mod door;
 mod guard;
+#[cfg(feature = "lock_api")]
+pub mod lock_api;
 mod mutex;
 mod owner;
 mod poison;

@@ -2,16 +2,45 @@
 
 use std::{cell::Cell, time::Duration};
 
+use loom::sync::{Condvar, Mutex};
 pub(crate) use loom::{
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
-pub(crate) use crate::lock::ByteLock;
 use crate::{episode::Episode, parker::Parker};
 
 pub(crate) const SPINS: u32 = 0;
 pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
+
+/// A lock that blocks: of three threads, two that spin keep loom from letting the third go on. The one
+/// that spins is proved in park.rs.
+pub(crate) struct ByteLock {
+    locked: Mutex<bool>,
+    freed: Condvar,
+}
+
+impl ByteLock {
+    pub(crate) fn new() -> ByteLock {
+        ByteLock {
+            locked: Mutex::new(false),
+            freed: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) {
+        let mut locked = self.locked.lock().unwrap();
+        while *locked {
+            locked = self.freed.wait(locked).unwrap();
+        }
+        *locked = true;
+    }
+
+    pub(crate) unsafe fn unlock(&self) {
+        *self.locked.lock().unwrap() = false;
+        self.freed.notify_one();
+    }
+}
 
 pub(crate) struct G {
     parker: Parker,
