@@ -152,6 +152,7 @@ impl RawLock {
     }
 
     /// Does somebody hold it? A snapshot.
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_locked(&self) -> bool {
         // Relaxed: for people.
         self.word.load(Ordering::Relaxed) & LOCKED != 0
@@ -174,6 +175,7 @@ impl RawLock {
     /// # Safety
     ///
     /// As there.
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) unsafe fn unlock_fair(&self) {
         self.owner.clear();
         if !self.give_up_alone() {
@@ -303,7 +305,8 @@ impl RawLock {
             let queue = &mut *self.queue.get();
             queue.unlink(node);
             if queue.is_empty() {
-                // Relaxed: publishes nothing; keeps what the word passes on, as it is one of its RMWs.
+                // Or the next unlock would look for them in vain. Relaxed: publishes nothing, and an RMW
+                // leaves to others what the word passes on.
                 self.word.fetch_and(!(QUEUED | STARVING), Ordering::Relaxed);
             }
             self.queue_lock.unlock();

@@ -54,7 +54,7 @@ use super::{
     turns::{
         Access,
         Access::{Read, Write},
-        Inside, Next, Waiting,
+        Inside, MOST_READERS, Next, TooMany, Waiting,
     },
     waitq::Place,
 };
@@ -62,25 +62,6 @@ use super::{
 const QUEUED: u64 = 1;
 const WRITING: u64 = 2;
 const READER: u64 = 4;
-
-/// More readers at a time are a mistake: guards that were forgotten. Those who wait may exceed it by
-/// their number when they are let in; the word has room for that.
-const MOST_READERS: u64 = u32::MAX as u64;
-
-/// There is no room for one more reader.
-#[derive(Debug)]
-pub(crate) struct TooMany;
-
-impl TooMany {
-    #[cold]
-    #[track_caller]
-    pub(crate) fn panic(self, function: &str) -> ! {
-        panic!(
-            "goroutines: {function}: {MOST_READERS} readers hold the lock, there is no room for more; \
-             drop the guards that are not needed"
-        );
-    }
-}
 
 pub(crate) struct RawRw {
     word: AtomicU64,
@@ -233,11 +214,13 @@ impl RawRw {
     }
 
     /// Is anybody inside, or a writer? Snapshots.
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_locked(&self) -> bool {
         // Relaxed: for people.
         self.word.load(Ordering::Relaxed) >= WRITING
     }
 
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_writing(&self) -> bool {
         // Relaxed: for people.
         self.word.load(Ordering::Relaxed) & WRITING != 0

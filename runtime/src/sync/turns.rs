@@ -5,6 +5,25 @@ use super::{
     waitq::Queue,
 };
 
+/// More readers at a time are a mistake: guards that were forgotten. Those who wait may exceed it by
+/// their number when they are let in; the word has room for that.
+pub(crate) const MOST_READERS: u64 = u32::MAX as u64;
+
+/// There is no room for one more reader.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl TooMany {
+    #[cold]
+    #[track_caller]
+    pub(crate) fn panic(self, function: &str) -> ! {
+        panic!(
+            "goroutines: {function}: {MOST_READERS} readers hold the lock, there is no room for more; \
+             drop the guards that are not needed"
+        );
+    }
+}
+
 /// How somebody wants to be inside, or was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {

@@ -221,6 +221,24 @@ fn who_gives_up_on_a_reader_writer_lock_holds_nobody_up() {
     together(RawRw::new, &[write, read_for_a_while, write], rw_is_as_new);
 }
 
+#[test]
+fn readers_do_not_wait_for_a_writer_that_has_given_up() {
+    explore(Some(PREEMPTIONS), || {
+        let shared = Guarded::new(RawRw::new());
+        assert!(shared.lock.read(None).unwrap());
+        let others = [write_for_a_while, read].map(|program| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || program(&shared))
+        });
+        // The writer cannot get in, and the other reader can, while we are inside.
+        others.into_iter().for_each(|one| one.join().unwrap());
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock_read() };
+        assert_eq!(shared.get(), 0);
+        rw_is_as_new(&shared);
+    });
+}
+
 /// A mutex, a condition, and how much there is to take.
 struct Shop {
     stock: Guarded<RawLock>,
