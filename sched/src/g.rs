@@ -242,6 +242,11 @@ impl GRef {
         (!sp.is_null()).then(|| top.addr() - sp.addr())
     }
 
+    /// Where the G is in memory: no other G is there, but other goroutines after the end of this one.
+    pub fn address(self) -> usize {
+        self.to_word()
+    }
+
     /// The number of the goroutine, counted from 1; 0 for OS threads.
     pub fn id(self) -> u64 {
         self.get().id.get()

@@ -2,14 +2,47 @@
 //! `crossbeam-utils`.
 //!
 //! Whoever waits here parks its goroutine and not its thread. Everything works from plain OS threads
-//! as well.
+//! as well, also beside goroutines.
+//!
+//! | | |
+//! |---|---|
+//! | [`Mutex`] | one at a time; who waits for more than a millisecond is handed it |
+//! | [`RwLock`] | many who read, or one who writes; neither side starves |
+//! | [`Condvar`] | waiting for a condition under a mutex |
+//! | [`Barrier`] | so many wait for each other |
+//! | [`WaitGroup`] | one waits for all others |
+//! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
+//!
+//! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
+//! [`RwLock::try_write_for`]), and mapped guards. In debug builds a lock that would wait for its own
+//! holder panics and says so.
 
+mod barrier;
+mod condvar;
+mod door;
+mod guard;
+#[cfg(feature = "lock_api")]
+pub mod lock_api;
 mod mutex;
+mod owner;
 mod poison;
+mod rawcond;
 mod rawlock;
+mod rawrw;
+mod readguard;
+mod rwlock;
+mod sleeper;
+mod turns;
 mod waitgroup;
 pub(crate) mod waitq;
+mod writeguard;
 
-pub use mutex::{Mutex, MutexGuard};
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use guard::{MappedMutexGuard, MutexGuard};
+pub use mutex::Mutex;
+pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
+pub use rwlock::RwLock;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 pub use waitgroup::WaitGroup;
+pub use writeguard::{MappedRwLockWriteGuard, RwLockWriteGuard};

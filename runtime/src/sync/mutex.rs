@@ -3,18 +3,20 @@
 use std::{
     cell::UnsafeCell,
     fmt,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
     panic::{RefUnwindSafe, UnwindSafe},
     sync::{LockResult, TryLockError, TryLockResult},
+    time::{Duration, Instant},
 };
 
-use super::{poison, rawlock::RawLock};
+use super::{MutexGuard, poison, rawlock::RawLock};
 
 /// A value that one goroutine or thread at a time may use: shaped as [`std::sync::Mutex`], with its
 /// errors.
 ///
 /// A guard may be held over a call that parks: others that want the lock park meanwhile.
+///
+/// Who comes may take a lock that was just freed although others wait; a waiter that loses it in this
+/// way for more than a millisecond is handed it.
 ///
 /// # Examples
 ///
@@ -34,9 +36,9 @@ use super::{poison, rawlock::RawLock};
 /// assert_eq!(*count.lock().unwrap(), 10);
 /// ```
 pub struct Mutex<T: ?Sized> {
-    raw: RawLock,
-    poison: poison::Flag,
-    data: UnsafeCell<T>,
+    pub(super) raw: RawLock,
+    pub(super) poison: poison::Flag,
+    pub(super) data: UnsafeCell<T>,
 }
 
 // SAFETY: the value goes with the mutex.
@@ -47,18 +49,6 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 // A panic under the lock poisons it: what a panic left half done is not seen unnoticed.
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
-
-/// The right to the value of a locked [`Mutex`]. Dropping it unlocks.
-#[must_use = "dropping the guard unlocks the mutex at once"]
-pub struct MutexGuard<'a, T: ?Sized + 'a> {
-    mutex: &'a Mutex<T>,
-    poison: poison::Guard,
-    /// As std's: a guard stays with who locked.
-    _not_send: PhantomData<*const ()>,
-}
-
-// SAFETY: a shared guard gives shared access to the value.
-unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
     /// An unlocked mutex.
@@ -77,13 +67,7 @@ impl<T> Mutex<T> {
     ///
     /// When the mutex is poisoned; the value is in the error.
     pub fn into_inner(self) -> LockResult<T> {
-        let poisoned = self.poison.get();
-        let value = self.data.into_inner();
-        if poisoned {
-            Err(std::sync::PoisonError::new(value))
-        } else {
-            Ok(value)
-        }
+        self.poison.wrap(self.data.into_inner())
     }
 }
 
@@ -98,6 +82,11 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// When somebody panicked while holding the lock; the guard is in the error.
     ///
+    /// # Panics
+    ///
+    /// In debug builds when the caller holds the lock already. In release builds it then waits for itself
+    /// for ever.
+    ///
     /// # Examples
     ///
     /// ```
@@ -109,6 +98,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert_eq!(*LOG.lock().unwrap(), ["hello"]);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.raw.lock();
         self.guard()
@@ -141,14 +131,57 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
+    /// As [`lock`](Mutex::lock), but gives up after `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As `lock`.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when the time is up, [`TryLockError::Poisoned`] as for `lock`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::Mutex;
+    /// use std::time::Duration;
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let guard = mutex.try_lock_for(Duration::MAX).unwrap();
+    /// assert!(mutex.try_lock_for(Duration::from_millis(1)).is_err());
+    /// # drop(guard);
+    /// ```
+    pub fn try_lock_for(&self, timeout: Duration) -> TryLockResult<MutexGuard<'_, T>> {
+        self.try_lock_at(Instant::now().checked_add(timeout))
+    }
+
+    /// As [`lock`](Mutex::lock), but gives up at `deadline`. A lock that is free is taken even when the
+    /// deadline has passed.
+    ///
+    /// # Parks
+    ///
+    /// As `lock`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_lock_for`](Mutex::try_lock_for).
+    pub fn try_lock_until(&self, deadline: Instant) -> TryLockResult<MutexGuard<'_, T>> {
+        self.try_lock_at(Some(deadline))
+    }
+
+    fn try_lock_at(&self, deadline: Option<Instant>) -> TryLockResult<MutexGuard<'_, T>> {
+        if self.raw.lock_until(deadline) {
+            Ok(self.guard()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
     /// The lock was just taken.
     #[inline(always)]
     fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.poison.wrap(MutexGuard {
-            mutex: self,
-            poison: self.poison.guard(),
-            _not_send: PhantomData,
-        })
+        self.poison.wrap(MutexGuard::new(self))
     }
 
     /// Did somebody panic while holding the lock?
@@ -216,44 +249,5 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
         };
         out.field("poisoned", &self.is_poisoned());
         out.finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard is the one holder.
-        unsafe { &*self.mutex.data.get() }
-    }
-}
-
-impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the guard is the one holder, and borrowed mutably.
-        unsafe { &mut *self.mutex.data.get() }
-    }
-}
-
-impl<T: ?Sized> Drop for MutexGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.mutex.poison.done(&self.poison);
-        // SAFETY: the guard was made when the lock was taken.
-        unsafe { self.mutex.raw.unlock() };
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

@@ -58,6 +58,7 @@ impl Flag {
 /// Whether the holder was unwinding already when it took the lock (in a destructor, say).
 ///
 /// A goroutine that unwinds keeps its thread, so the thread's count of panics is the goroutine's.
+#[derive(Clone, Copy)]
 pub(crate) struct Guard {
     was_panicking: bool,
 }

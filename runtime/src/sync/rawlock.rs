@@ -8,89 +8,154 @@
 //! | any    | any   | 1      | whoever has the queue's lock, the holder too: its CAS to 0 fails      |
 //!
 //! QUEUED: the queue is not empty. WOKEN: one waiter was taken out and made ready, and has not tried
-//! yet; no other is woken before it has.
+//! yet; no other is woken before it has. STARVING: somebody waits for too long; only beside QUEUED, and
+//! set while LOCKED.
 //!
 //! ```text
 //! lock                                        unlock
 //! L1  CAS 0 -> LOCKED: done                   U1  CAS LOCKED -> 0: done
 //! L2  spin a little, if there is a second P   U2  lock the queue
 //! L3  lock the queue; free after all: take    U3  WOKEN: somebody is on its way: clear LOCKED
-//! L4  set QUEUED, into the queue, park        U4  take the first waiter out; has it lost often:
-//! L5  woken: handed over: done; else try          stay LOCKED, it is the holder; else clear LOCKED,
-//!     as in L1; lost: L3, to the front            set WOKEN; ready(waiter)
+//! L4  set QUEUED, into the queue, park        U4  take the first waiter out. STARVING: stay LOCKED,
+//! L5  woken: handed over: done; else try          it is the holder; else clear LOCKED, set WOKEN;
+//!     as in L1; lost: L3, to the front,           ready(waiter)
+//!     and STARVING after a millisecond
+//! L6  time up: lock the queue, leave it; it
+//!     is empty: clear QUEUED and STARVING
 //! ```
 //!
 //! L4 and U1 cannot miss each other: QUEUED is set by a CAS on a word that says LOCKED, so the
 //! holder's CAS in U1 either came before (L3 takes the lock) or fails (U2 finds the waiter).
 //!
+//! L6 and U4 cannot both end a wait: see sleeper.rs. A waiter that was woken and loses goes through L3
+//! before it gives up, where it clears WOKEN: nobody relies any more on one that leaves.
+//!
 //! The lock may be taken by whoever comes while the woken waiter is on its way: a running goroutine
-//! that locks again and again need not switch for each. A waiter that has lost [`PATIENCE`] times is
-//! handed the lock, and returns to the front until then, so each gets its turn. A mode that hands over
-//! by time waited, as Go's, would be decided in U4.
+//! that locks again and again need not switch for each. A waiter that has lost and waited longer than
+//! [`PATIENCE`] sets STARVING. From then on the lock is handed from one waiter to the next, and who
+//! comes queues up, until it gets to a waiter that has not waited so long, or to the last one. The
+//! clock is only read by who parks, loses, or unlocks a starving lock.
 
 use std::{
     cell::{Cell, UnsafeCell},
-    hint,
-    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
-use goroutines_sched::{ByteLock, GRef, current, park, procs, ready};
-
-use super::waitq::{Place, Queue};
+use super::{
+    door::{AtomicU32, ByteLock, Instant, Ordering, Owner, SPINS, current, procs, spin_loop},
+    sleeper::{Sleeper, Sleeps, take},
+    waitq::{Place, Queue},
+};
 
 const LOCKED: u32 = 1;
 const WOKEN: u32 = 2;
 const QUEUED: u32 = 4;
+const STARVING: u32 = 8;
 
-/// How often a woken waiter finds the lock taken before it is handed over to it.
-const PATIENCE: u32 = 2;
-
-/// Looks at the word before a waiter parks. Together some hundred nanoseconds: longer than a critical
-/// section that does little, far shorter than parking a thread.
-const SPINS: u32 = 40;
+/// How long waiters lose the lock to others before it is handed over.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 struct Waiter {
-    g: GRef,
-    losses: Cell<u32>,
+    sleeper: Cell<Sleeper>,
+    since: Instant,
     /// It was handed the lock.
     is_holder: Cell<bool>,
 }
 
+impl Sleeps for Waiter {
+    #[inline(always)]
+    fn sleeper(&self) -> Sleeper {
+        self.sleeper.get()
+    }
+}
+
+impl Waiter {
+    fn is_starving(&self) -> bool {
+        self.since.elapsed() > PATIENCE
+    }
+}
+
 pub(crate) struct RawLock {
     word: AtomicU32,
+    owner: Owner,
     queue_lock: ByteLock,
     queue: UnsafeCell<Queue<Waiter>>,
 }
 
-// SAFETY: `queue` is only touched under `queue_lock`; a GRef is Send.
+// SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawLock {}
 // SAFETY: as above; the queue is empty while nobody borrows the lock.
 unsafe impl Send for RawLock {}
 
 impl RawLock {
+    #[cfg(not(loom))]
     #[inline]
     pub(crate) const fn new() -> RawLock {
         RawLock {
             word: AtomicU32::new(0),
+            owner: Owner::new(),
+            queue_lock: ByteLock::new(),
+            queue: UnsafeCell::new(Queue::new()),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> RawLock {
+        RawLock {
+            word: AtomicU32::new(0),
+            owner: Owner::new(),
             queue_lock: ByteLock::new(),
             queue: UnsafeCell::new(Queue::new()),
         }
     }
 
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn lock(&self) {
-        // 0 -> LOCKED. Acquire: partner is the Release in `unlock`. Relaxed on failure: not used.
-        let free = self
-            .word
-            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed);
-        if free.is_err() {
-            self.lock_slow();
+        if !self.take_fresh() {
+            self.owner.check("Mutex::lock");
+            self.lock_slow(None);
         }
+        self.owner.set();
+    }
+
+    /// As [`RawLock::lock`], at most until `deadline`; says whether it was locked.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
+        if !self.take_fresh() {
+            if deadline.is_none() {
+                self.owner.check("Mutex::lock");
+            }
+            if !self.lock_slow(deadline) {
+                return false;
+            }
+        }
+        self.owner.set();
+        true
     }
 
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
-        self.try_take(0)
+        let locked = self.try_take(0);
+        if locked {
+            self.owner.set();
+        }
+        locked
+    }
+
+    /// Is nothing left of those who used it?
+    #[cfg(loom)]
+    pub(crate) fn is_new(&self) -> bool {
+        // Relaxed: all have been joined.
+        self.word.load(Ordering::Relaxed) == 0
+    }
+
+    /// Does somebody hold it? A snapshot.
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
+    pub(crate) fn is_locked(&self) -> bool {
+        // Relaxed: for people.
+        self.word.load(Ordering::Relaxed) & LOCKED != 0
     }
 
     /// # Safety
@@ -98,15 +163,44 @@ impl RawLock {
     /// The caller holds the lock.
     #[inline(always)]
     pub(crate) unsafe fn unlock(&self) {
-        // LOCKED -> 0. Release: partner is the Acquire in `lock` and `try_take`. Relaxed on failure:
-        // `unlock_slow` looks again.
-        let alone = self
-            .word
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed);
-        if alone.is_err() {
+        self.owner.clear();
+        if !self.give_up_alone() {
             // SAFETY: passed on.
-            unsafe { self.unlock_slow() };
+            unsafe { self.unlock_slow(false) };
         }
+    }
+
+    /// As [`RawLock::unlock`], but hands the lock to the first who is in the queue.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[allow(dead_code, reason = "for the feature `lock_api`")]
+    pub(crate) unsafe fn unlock_fair(&self) {
+        self.owner.clear();
+        if !self.give_up_alone() {
+            // SAFETY: passed on.
+            unsafe { self.unlock_slow(true) };
+        }
+    }
+
+    /// L1.
+    #[inline(always)]
+    fn take_fresh(&self) -> bool {
+        // 0 -> LOCKED. Acquire: partner is the Release in `unlock`. Relaxed on failure: not used.
+        self.word
+            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// U1.
+    #[inline(always)]
+    fn give_up_alone(&self) -> bool {
+        // LOCKED -> 0. Release: partner is the Acquire in `take_fresh` and `try_take`. Relaxed on
+        // failure: `unlock_slow` looks again.
+        self.word
+            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Takes the lock if it is free, and clears `bits`.
@@ -129,14 +223,14 @@ impl RawLock {
         false
     }
 
-    /// Under the queue's lock: takes the lock if it is free (true), or announces a waiter. Clears
-    /// `bits` either way.
-    fn take_or_announce(&self, bits: u32) -> bool {
+    /// L3. Under the queue's lock: takes the lock if it is free (true), or announces a waiter, with the
+    /// bits `with`. Clears `bits` either way.
+    fn take_or_announce(&self, bits: u32, with: u32) -> bool {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let free = word & LOCKED == 0;
-            let new = if free { word | LOCKED } else { word | QUEUED } & !bits;
+            let new = word & !bits | if free { LOCKED } else { QUEUED | with };
             // Acquire: partner is the Release in `unlock` and `unlock_slow`.
             match self
                 .word
@@ -150,45 +244,72 @@ impl RawLock {
 
     #[cold]
     #[inline(never)]
-    fn lock_slow(&self) {
+    fn lock_slow(&self, deadline: Option<Instant>) -> bool {
         if self.spin() {
-            return;
+            return true;
         }
         let g = current();
+        let since = Instant::now();
+        if deadline.is_some_and(|deadline| since >= deadline) {
+            return false;
+        }
         let waiter = Waiter {
-            g,
-            losses: Cell::new(0),
+            sleeper: Cell::new(Sleeper::new(g, deadline)),
+            since,
             is_holder: Cell::new(false),
         };
         let node = Place::of(g, waiter);
-        let mut woken = 0;
+        let (mut woken, mut starving) = (0, 0);
         loop {
             self.queue_lock.lock();
-            if self.take_or_announce(woken) {
+            if self.take_or_announce(woken, starving) {
                 // SAFETY: locked above.
                 unsafe { self.queue_lock.unlock() };
-                return;
+                return true;
             }
-            // SAFETY: `queue_lock` is held; the node stays here until it was taken out, which is
-            // before `park` returns. Who takes it out, for which it needs the lock that the commit
-            // gives free as its last step, makes us ready once.
-            unsafe {
+            // SAFETY: `queue_lock` is held; the node stays here until it was taken out, by who wakes
+            // us or below. The sleeper is the one of this wait.
+            let in_time = unsafe {
                 let queue = &mut *self.queue.get();
-                if node.data.losses.get() == 0 {
+                if woken == 0 {
                     queue.push_back(&node);
                 } else {
                     queue.push_front(&node);
                 }
-                park(|| {
-                    self.queue_lock.unlock();
-                    true
-                });
+                node.data.sleeper.get().sleep(deadline, &self.queue_lock)
+            };
+            if !in_time {
+                // SAFETY: it was put into this queue.
+                unsafe { self.leave(&node) };
+                return false;
             }
             if node.data.is_holder.get() || self.try_take(WOKEN) {
-                return;
+                return true;
             }
             woken = WOKEN;
-            node.data.losses.set(node.data.losses.get() + 1);
+            starving = if node.data.is_starving() { STARVING } else { 0 };
+            node.data.sleeper.set(Sleeper::new(g, deadline));
+        }
+    }
+
+    /// L6.
+    ///
+    /// # Safety
+    ///
+    /// `node` was put into the queue of this lock.
+    unsafe fn leave(&self, node: &Place<Waiter>) {
+        self.queue_lock.lock();
+        // SAFETY: `queue_lock` is held; the node was in this queue, says the caller. It is not there
+        // any more if somebody took it out who then lost the ticket to the timer.
+        unsafe {
+            let queue = &mut *self.queue.get();
+            queue.unlink(node);
+            if queue.is_empty() {
+                // Or the next unlock would look for them in vain. Relaxed: publishes nothing, and an RMW
+                // leaves to others what the word passes on.
+                self.word.fetch_and(!(QUEUED | STARVING), Ordering::Relaxed);
+            }
+            self.queue_lock.unlock();
         }
     }
 
@@ -205,7 +326,7 @@ impl RawLock {
             if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
                 return false;
             }
-            hint::spin_loop();
+            spin_loop();
         }
         false
     }
@@ -215,37 +336,42 @@ impl RawLock {
     /// The caller holds the lock.
     #[cold]
     #[inline(never)]
-    unsafe fn unlock_slow(&self) {
+    unsafe fn unlock_slow(&self, fair: bool) {
         self.queue_lock.lock();
         // Relaxed: LOCKED by us, so nobody changes the word without the queue's lock.
         let word = self.word.load(Ordering::Relaxed);
+        let hand_over = fair || word & STARVING != 0;
         // SAFETY: `queue_lock` is held.
         let queue = unsafe { &mut *self.queue.get() };
-        let first = if word & WOKEN == 0 {
-            queue.pop_front()
+        let (first, more) = if word & WOKEN == 0 || hand_over {
+            let first = take(queue).map(|node| &raw const node.data);
+            (first, !queue.is_empty())
         } else {
-            None
+            (None, word & QUEUED != 0)
         };
-        let queued = if queue.is_empty() { 0 } else { QUEUED };
+        let queued = if more { QUEUED } else { 0 };
         let Some(first) = first else {
             // -> not LOCKED. Release: partner is the Acquire in `try_take`.
             self.word.store((word & WOKEN) | queued, Ordering::Release);
             // SAFETY: locked above.
             return unsafe { self.queue_lock.unlock() };
         };
-        // SAFETY: taken out, so it stays parked until we make it ready.
-        let waiter = unsafe { &first.as_ref().data };
-        let hand_over = waiter.losses.get() >= PATIENCE;
+        // SAFETY: taken out, so it stays parked, and where it is, until we wake it.
+        let waiter = unsafe { &*first };
         waiter.is_holder.set(hand_over);
+        let state = if hand_over {
+            let starving = word & STARVING != 0 && more && waiter.is_starving();
+            LOCKED | (word & WOKEN) | if starving { STARVING } else { 0 }
+        } else {
+            WOKEN
+        };
+        let sleeper = waiter.sleeper.get();
         // -> LOCKED for the waiter, or free and WOKEN. Release: partner is the Acquire in `try_take`.
-        let state = if hand_over { LOCKED } else { WOKEN };
         self.word.store(state | queued, Ordering::Release);
-        let g = waiter.g;
-        // SAFETY: the lock was taken above. The waiter had parked when its node could be found, and
-        // only we have taken it out.
+        // SAFETY: the lock was taken above; we have taken the waiter out, and wake it once.
         unsafe {
             self.queue_lock.unlock();
-            ready(g);
+            sleeper.wake();
         }
     }
 }

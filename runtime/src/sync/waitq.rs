@@ -17,7 +17,7 @@
 
 use std::{cell::Cell, marker::PhantomPinned, ops::Deref, ptr::NonNull};
 
-use goroutines_sched::GRef;
+use super::door::GRef;
 
 /// One who waits.
 pub(crate) struct Node<D> {

@@ -10,6 +10,7 @@ mod gate;
 mod handover;
 mod idle;
 mod lending;
+mod locks;
 mod park;
 mod procs;
 mod ring;

@@ -1,0 +1,128 @@
+//! Where a number of goroutines wait for each other: `std::sync::Barrier` for goroutines.
+
+use std::{
+    cell::UnsafeCell,
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+};
+
+use goroutines_sched::{ByteLock, current};
+
+use super::{
+    sleeper::{Sleeper, take_all, wake_all},
+    waitq::{Place, Queue},
+};
+
+/// Lets nobody pass before so many have come: shaped as [`std::sync::Barrier`].
+///
+/// It can be used again at once: the one who comes last takes those who wait out, and who comes after
+/// that belongs to the next group.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{go, sync::Barrier};
+/// use std::sync::Arc;
+///
+/// let barrier = Arc::new(Barrier::new(10));
+/// let all: Vec<_> = (0..10)
+///     .map(|_| {
+///         let barrier = Arc::clone(&barrier);
+///         go(move || barrier.wait().is_leader())
+///     })
+///     .collect();
+/// let leaders = all.into_iter().map(|one| one.join().unwrap()).filter(|&leader| leader);
+/// assert_eq!(leaders.count(), 1);
+/// ```
+pub struct Barrier {
+    needed: usize,
+    lock: ByteLock,
+    group: UnsafeCell<Group>,
+}
+
+/// Those who have come. Under the lock.
+struct Group {
+    here: usize,
+    waiting: Queue<Sleeper>,
+}
+
+// SAFETY: `group` is only touched under `lock`; what it carries is Send.
+unsafe impl Sync for Barrier {}
+// SAFETY: as above; the queue is empty while nobody borrows the barrier.
+unsafe impl Send for Barrier {}
+
+impl UnwindSafe for Barrier {}
+impl RefUnwindSafe for Barrier {}
+
+/// What [`Barrier::wait`] says: who was the last.
+pub struct BarrierWaitResult(bool);
+
+impl BarrierWaitResult {
+    /// Is this the one of its group, the last to come?
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl fmt::Debug for BarrierWaitResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BarrierWaitResult")
+            .field("is_leader", &self.is_leader())
+            .finish()
+    }
+}
+
+impl Barrier {
+    /// A barrier that opens for every `n` who come; with 0 or 1 it never holds anybody up.
+    #[inline]
+    pub const fn new(n: usize) -> Barrier {
+        Barrier {
+            needed: n,
+            lock: ByteLock::new(),
+            group: UnsafeCell::new(Group {
+                here: 0,
+                waiting: Queue::new(),
+            }),
+        }
+    }
+
+    /// Waits until all have come.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    pub fn wait(&self) -> BarrierWaitResult {
+        let g = current();
+        let sleeper = Sleeper::new(g, None);
+        let node = Place::of(g, sleeper);
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let group = unsafe { &mut *self.group.get() };
+        group.here += 1;
+        if group.here < self.needed {
+            // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us.
+            unsafe {
+                group.waiting.push_back(&node);
+                sleeper.sleep(None, &self.lock);
+            }
+            return BarrierWaitResult(false);
+        }
+        group.here = 0;
+        let mut all = Queue::new();
+        take_all(&mut group.waiting, &mut all);
+        // SAFETY: locked above; what was taken is woken this once.
+        unsafe {
+            self.lock.unlock();
+            wake_all(all);
+        }
+        BarrierWaitResult(true)
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,21 @@
+//! The one door to what the raw locks are built of. The loom models of sched compile the sources of
+//! [`rawlock`](super::rawlock), [`rawrw`](super::rawrw), [`rawcond`](super::rawcond),
+//! [`sleeper`](super::sleeper), [`turns`](super::turns) and [`waitq`](super::waitq) with another door, behind which are loom's
+//! atomics and a scheduler of a few lines: what is proved there is what runs here. So these six import
+//! from each other and from here, and nothing else that synchronises.
+
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Instant,
+};
+
+pub(crate) use goroutines_sched::{
+    ByteLock, GRef, TIMED_OUT, Ticket, arm, current, park, park_until, procs, ready, ready_tail,
+};
+
+/// Looks at a lock before a waiter parks. Together some hundred nanoseconds: longer than a critical
+/// section that does little, far shorter than parking a thread.
+pub(crate) const SPINS: u32 = 40;
+
+pub(crate) use super::owner::Owner;

@@ -1,0 +1,251 @@
+//! Raw locks for the crate `lock_api`: what is generic over its traits then works with goroutines.
+//!
+//! With the feature `lock_api`. Nothing here is poisoned: `lock_api` does not know that.
+//!
+//! # Examples
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! use goroutines::{go, sync::lock_api::{Mutex, RwLock}};
+//!
+//! static COUNT: Mutex<u32> = Mutex::new(0);
+//! static NAMES: RwLock<Vec<&str>> = RwLock::new(Vec::new());
+//! go(|| *COUNT.lock() += 1).join().unwrap();
+//! go(|| NAMES.write().push("gopher")).join().unwrap();
+//! assert_eq!((*COUNT.lock(), NAMES.read().len()), (1, 1));
+//! ```
+
+use std::time::{Duration, Instant};
+
+use lock_api::GuardNoSend;
+
+use super::{rawlock::RawLock, rawrw::RawRw};
+
+/// A mutex of `lock_api` that parks goroutines.
+pub type Mutex<T> = lock_api::Mutex<RawMutex, T>;
+
+/// A reader-writer lock of `lock_api` that parks goroutines.
+pub type RwLock<T> = lock_api::RwLock<RawRwLock, T>;
+
+/// What [`sync::Mutex`](super::Mutex) is made of.
+///
+/// Its guards are not `Send`, as that one's are not. [`unlock_fair`](lock_api::RawMutexFair::unlock_fair)
+/// hands the lock to the first who is in the queue.
+pub struct RawMutex(RawLock);
+
+/// What [`sync::RwLock`](super::RwLock) is made of.
+///
+/// Its guards are not `Send`, as that one's are not. Every unlock is fair: the lock is always handed over.
+/// [`lock_shared`](lock_api::RawRwLock::lock_shared) waits behind writers that wait, so recursive reading
+/// may wait for itself.
+pub struct RawRwLock(RawRw);
+
+impl RawMutex {
+    /// An unlocked mutex.
+    pub const fn new() -> RawMutex {
+        RawMutex(RawLock::new())
+    }
+}
+
+impl Default for RawMutex {
+    fn default() -> RawMutex {
+        RawMutex::new()
+    }
+}
+
+impl std::fmt::Debug for RawMutex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let locked = self.0.is_locked();
+        f.debug_struct("RawMutex").field("locked", &locked).finish()
+    }
+}
+
+impl RawRwLock {
+    /// An unlocked lock.
+    pub const fn new() -> RawRwLock {
+        RawRwLock(RawRw::new())
+    }
+
+    #[inline]
+    #[track_caller]
+    fn read(&self, deadline: Option<Instant>) -> bool {
+        match self.0.read(deadline) {
+            Ok(locked) => locked,
+            Err(too_many) => too_many.panic("RawRwLock::lock_shared"),
+        }
+    }
+}
+
+impl Default for RawRwLock {
+    fn default() -> RawRwLock {
+        RawRwLock::new()
+    }
+}
+
+impl std::fmt::Debug for RawRwLock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let locked = self.0.is_locked();
+        f.debug_struct("RawRwLock")
+            .field("locked", &locked)
+            .finish()
+    }
+}
+
+/// The guard of a lock that was just taken, if it was.
+#[inline(always)]
+fn guard(locked: bool) -> Option<GuardNoSend> {
+    locked.then(GuardNoSend::new)
+}
+
+// SAFETY: between a lock and its unlock nobody else locks: rawlock.rs, which loom runs.
+unsafe impl lock_api::RawMutex for RawMutex {
+    #[allow(
+        clippy::declare_interior_mutable_const,
+        reason = "the trait wants a value to start statics with"
+    )]
+    const INIT: RawMutex = RawMutex::new();
+    type Guard = GuardNoSend;
+
+    #[inline]
+    #[track_caller]
+    fn lock(&self) -> GuardNoSend {
+        self.0.lock();
+        GuardNoSend::new()
+    }
+
+    #[inline]
+    fn try_lock(&self) -> Option<GuardNoSend> {
+        guard(self.0.try_lock())
+    }
+
+    #[inline]
+    unsafe fn unlock(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller holds the lock.
+        unsafe { self.0.unlock() };
+    }
+
+    fn is_locked(&self) -> bool {
+        self.0.is_locked()
+    }
+}
+
+// SAFETY: as for `RawMutex`.
+unsafe impl lock_api::RawMutexFair for RawMutex {
+    unsafe fn unlock_fair(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller holds the lock.
+        unsafe { self.0.unlock_fair() };
+    }
+}
+
+// SAFETY: as for `RawMutex`; true is only said of a lock that was taken.
+unsafe impl lock_api::RawMutexTimed for RawMutex {
+    type Duration = Duration;
+    type Instant = Instant;
+
+    fn try_lock_for(&self, timeout: Duration) -> Option<GuardNoSend> {
+        guard(self.0.lock_until(Instant::now().checked_add(timeout)))
+    }
+
+    fn try_lock_until(&self, deadline: Instant) -> Option<GuardNoSend> {
+        guard(self.0.lock_until(Some(deadline)))
+    }
+}
+
+// SAFETY: a writer is alone, readers are among themselves: rawrw.rs, which loom runs.
+unsafe impl lock_api::RawRwLock for RawRwLock {
+    #[allow(
+        clippy::declare_interior_mutable_const,
+        reason = "the trait wants a value to start statics with"
+    )]
+    const INIT: RawRwLock = RawRwLock::new();
+    type SharedGuard = GuardNoSend;
+    type ExclusiveGuard = GuardNoSend;
+
+    #[inline]
+    #[track_caller]
+    fn lock_shared(&self) -> GuardNoSend {
+        self.read(None);
+        GuardNoSend::new()
+    }
+
+    #[inline]
+    fn try_lock_shared(&self) -> Option<GuardNoSend> {
+        guard(self.0.try_read())
+    }
+
+    #[inline]
+    unsafe fn unlock_shared(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller is a reader inside.
+        unsafe { self.0.unlock_read() };
+    }
+
+    #[inline]
+    #[track_caller]
+    fn lock_exclusive(&self) -> GuardNoSend {
+        self.0.write(None);
+        GuardNoSend::new()
+    }
+
+    #[inline]
+    fn try_lock_exclusive(&self) -> Option<GuardNoSend> {
+        guard(self.0.try_write())
+    }
+
+    #[inline]
+    unsafe fn unlock_exclusive(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller is the writer inside.
+        unsafe { self.0.unlock_write() };
+    }
+
+    fn is_locked(&self) -> bool {
+        self.0.is_locked()
+    }
+
+    fn is_locked_exclusive(&self) -> bool {
+        self.0.is_writing()
+    }
+}
+
+// SAFETY: as for `RawRwLock`.
+unsafe impl lock_api::RawRwLockFair for RawRwLock {
+    unsafe fn unlock_shared_fair(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller is a reader inside.
+        unsafe { self.0.unlock_read() };
+    }
+
+    unsafe fn unlock_exclusive_fair(&self, _guard: GuardNoSend) {
+        // SAFETY: the caller is the writer inside.
+        unsafe { self.0.unlock_write() };
+    }
+}
+
+// SAFETY: as for `RawRwLock`; in between nobody writes, because the word never says that nobody is inside.
+unsafe impl lock_api::RawRwLockDowngrade for RawRwLock {
+    unsafe fn downgrade(&self, guard: GuardNoSend) -> GuardNoSend {
+        // SAFETY: the caller is the writer inside.
+        unsafe { self.0.downgrade() };
+        guard
+    }
+}
+
+// SAFETY: as for `RawRwLock`; true is only said of a lock that was taken.
+unsafe impl lock_api::RawRwLockTimed for RawRwLock {
+    type Duration = Duration;
+    type Instant = Instant;
+
+    fn try_lock_shared_for(&self, timeout: Duration) -> Option<GuardNoSend> {
+        guard(self.read(Instant::now().checked_add(timeout)))
+    }
+
+    fn try_lock_shared_until(&self, deadline: Instant) -> Option<GuardNoSend> {
+        guard(self.read(Some(deadline)))
+    }
+
+    fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<GuardNoSend> {
+        guard(self.0.write(Instant::now().checked_add(timeout)))
+    }
+
+    fn try_lock_exclusive_until(&self, deadline: Instant) -> Option<GuardNoSend> {
+        guard(self.0.write(Some(deadline)))
+    }
+}

@@ -1,0 +1,157 @@
+//! The guards of who reads under a reader-writer lock: of the whole value, and of a part of it.
+
+use std::{fmt, mem, ops::Deref, ptr::NonNull};
+
+use super::{RwLock, guard::shown_as_value, rawrw::RawRw};
+
+/// The right to read the value of a [`RwLock`]. Dropping it unlocks.
+///
+/// Not `Send`, as std's: see [`MutexGuard`](super::MutexGuard).
+#[must_use = "dropping the guard unlocks the lock at once"]
+pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
+    data: NonNull<T>,
+    raw: &'a RawRw,
+}
+
+// SAFETY: a shared guard gives shared access to the value. (A NonNull makes it neither Send nor Sync.)
+unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
+
+/// The right to read a part of the value of a [`RwLock`]: made by [`RwLockReadGuard::map`]. Dropping it
+/// unlocks.
+#[must_use = "dropping the guard unlocks the lock at once"]
+pub struct MappedRwLockReadGuard<'a, T: ?Sized + 'a> {
+    data: NonNull<T>,
+    raw: &'a RawRw,
+}
+
+// SAFETY: as for the guard of the whole value.
+unsafe impl<T: ?Sized + Sync> Sync for MappedRwLockReadGuard<'_, T> {}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// For who has just become a reader of `lock`.
+    #[inline(always)]
+    pub(super) fn new(lock: &'a RwLock<T>) -> RwLockReadGuard<'a, T> {
+        RwLockReadGuard {
+            // SAFETY: while there are readers nobody has it mutably. (And a cell is never null.)
+            data: unsafe { NonNull::new_unchecked(lock.data.get()) },
+            raw: &lock.raw,
+        }
+    }
+
+    /// A guard of a part of the value. Associated, so that it hides no method of the value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::{RwLock, RwLockReadGuard};
+    ///
+    /// let pair = RwLock::new((1, "one"));
+    /// let name = RwLockReadGuard::map(pair.read().unwrap(), |pair| pair.1);
+    /// assert_eq!(&*name, "one");
+    /// assert!(pair.try_write().is_err());
+    /// ```
+    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
+    where
+        U: ?Sized,
+        F: FnOnce(&T) -> &U,
+    {
+        let data = NonNull::from(f(&orig));
+        MappedRwLockReadGuard {
+            data,
+            raw: orig.hand_on(),
+        }
+    }
+
+    /// As [`RwLockReadGuard::map`], if there is such a part.
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, when `f` returns `None`.
+    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
+    where
+        U: ?Sized,
+        F: FnOnce(&T) -> Option<&U>,
+    {
+        match f(&orig).map(NonNull::from) {
+            Some(data) => Ok(MappedRwLockReadGuard {
+                data,
+                raw: orig.hand_on(),
+            }),
+            None => Err(orig),
+        }
+    }
+
+    /// The lock, which stays locked.
+    fn hand_on(self) -> &'a RawRw {
+        let raw = self.raw;
+        mem::forget(self);
+        raw
+    }
+}
+
+impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
+    /// As [`RwLockReadGuard::map`].
+    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
+    where
+        U: ?Sized,
+        F: FnOnce(&T) -> &U,
+    {
+        let data = NonNull::from(f(&orig));
+        MappedRwLockReadGuard {
+            data,
+            raw: orig.hand_on(),
+        }
+    }
+
+    /// As [`RwLockReadGuard::filter_map`].
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, when `f` returns `None`.
+    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
+    where
+        U: ?Sized,
+        F: FnOnce(&T) -> Option<&U>,
+    {
+        match f(&orig).map(NonNull::from) {
+            Some(data) => Ok(MappedRwLockReadGuard {
+                data,
+                raw: orig.hand_on(),
+            }),
+            None => Err(orig),
+        }
+    }
+
+    /// The lock, which stays locked.
+    fn hand_on(self) -> &'a RawRw {
+        let raw = self.raw;
+        mem::forget(self);
+        raw
+    }
+}
+
+/// What both kinds are.
+macro_rules! reads {
+    ($($guard:ident)*) => {$(
+        impl<T: ?Sized> Deref for $guard<'_, T> {
+            type Target = T;
+
+            #[inline(always)]
+            fn deref(&self) -> &T {
+                // SAFETY: while there is a reader, nobody has the value mutably.
+                unsafe { self.data.as_ref() }
+            }
+        }
+
+        impl<T: ?Sized> Drop for $guard<'_, T> {
+            #[inline]
+            fn drop(&mut self) {
+                // SAFETY: the guard stands for one reader, who is inside.
+                unsafe { self.raw.unlock_read() };
+            }
+        }
+    )*};
+}
+
+reads!(RwLockReadGuard MappedRwLockReadGuard);
+shown_as_value!(RwLockReadGuard MappedRwLockReadGuard);

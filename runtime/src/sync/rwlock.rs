@@ -1,0 +1,289 @@
+//! The reader-writer lock: `std::sync::RwLock` for goroutines.
+
+use std::{
+    cell::UnsafeCell,
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::{LockResult, TryLockError, TryLockResult},
+    time::{Duration, Instant},
+};
+
+use super::{RwLockReadGuard, RwLockWriteGuard, poison, rawrw::RawRw};
+
+/// A value that many may read at a time, or one may change: shaped as [`std::sync::RwLock`], with its
+/// errors.
+///
+/// Neither side starves the other. Who comes while somebody waits queues up; after a writer all readers
+/// that wait go in together, after them the next writer. So a goroutine that reads must not read again
+/// before it has dropped its first guard: a writer may wait in between, for the first guard, and the
+/// second read for the writer.
+///
+/// A guard may be held over a call that parks: others that want the lock park meanwhile.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{go, sync::RwLock};
+///
+/// static ROUTES: RwLock<Vec<&str>> = RwLock::new(Vec::new());
+/// ROUTES.write().unwrap().push("/");
+/// let readers: Vec<_> = (0..10).map(|_| go(|| ROUTES.read().unwrap().len())).collect();
+/// for reader in readers {
+///     assert_eq!(reader.join().unwrap(), 1);
+/// }
+/// ```
+pub struct RwLock<T: ?Sized> {
+    pub(super) raw: RawRw,
+    pub(super) poison: poison::Flag,
+    pub(super) data: UnsafeCell<T>,
+}
+
+// SAFETY: the value goes with the lock.
+unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
+// SAFETY: one writer at a time reaches the value from any thread, which takes T: Send; readers share it,
+// which takes T: Sync.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
+
+// A panic of a writer poisons it: what a panic left half done is not seen unnoticed.
+impl<T: ?Sized> UnwindSafe for RwLock<T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
+
+impl<T> RwLock<T> {
+    /// An unlocked lock.
+    #[inline]
+    pub const fn new(value: T) -> RwLock<T> {
+        RwLock {
+            raw: RawRw::new(),
+            poison: poison::Flag::new(),
+            data: UnsafeCell::new(value),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// When the lock is poisoned; the value is in the error.
+    pub fn into_inner(self) -> LockResult<T> {
+        self.poison.wrap(self.data.into_inner())
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Locks for reading; waits while somebody writes or waits to.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When somebody panicked while writing; the guard is in the error.
+    ///
+    /// # Panics
+    ///
+    /// When there are 4294967295 readers already: guards have been forgotten. In debug builds also when
+    /// the caller is writing; in release builds it then waits for itself for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let (one, two) = (lock.read().unwrap(), lock.try_read().unwrap());
+    /// assert_eq!(*one + *two, 2);
+    /// assert!(lock.try_write().is_err());
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+        self.read_at(None);
+        self.reader()
+    }
+
+    /// Locks for reading if nobody writes or waits to, and there are not too many readers.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when it would have to wait, [`TryLockError::Poisoned`] as for
+    /// [`read`](RwLock::read).
+    #[inline]
+    pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        if self.raw.try_read() {
+            Ok(self.reader()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
+    /// As [`read`](RwLock::read), but gives up after `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As `read`.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when the time is up, [`TryLockError::Poisoned`] as for `read`.
+    ///
+    /// # Panics
+    ///
+    /// When there are too many readers, as `read`.
+    #[track_caller]
+    pub fn try_read_for(&self, timeout: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        if self.read_at(Instant::now().checked_add(timeout)) {
+            Ok(self.reader()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
+    /// Locks for writing; waits until all others are out.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When somebody panicked while writing; the guard is in the error.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds when the caller is writing already. In release builds it then waits for itself for
+    /// ever, as one does, in any build, who writes while it reads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(String::from("a"));
+    /// lock.write().unwrap().push('b');
+    /// assert_eq!(*lock.read().unwrap(), "ab");
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+        self.raw.write(None);
+        self.writer()
+    }
+
+    /// Locks for writing if nobody is inside.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when somebody is, [`TryLockError::Poisoned`] as for
+    /// [`write`](RwLock::write).
+    #[inline]
+    pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        if self.raw.try_write() {
+            Ok(self.writer()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
+    /// As [`write`](RwLock::write), but gives up after `timeout`.
+    ///
+    /// # Parks
+    ///
+    /// As `write`.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] when the time is up, [`TryLockError::Poisoned`] as for `write`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::sync::RwLock;
+    /// use std::time::Duration;
+    ///
+    /// let lock = RwLock::new(());
+    /// let reader = lock.read().unwrap();
+    /// assert!(lock.try_write_for(Duration::from_millis(1)).is_err());
+    /// // The writer that has given up holds nobody up.
+    /// assert!(lock.try_read().is_ok());
+    /// # drop(reader);
+    /// ```
+    #[track_caller]
+    pub fn try_write_for(&self, timeout: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        if self.raw.write(Instant::now().checked_add(timeout)) {
+            Ok(self.writer()?)
+        } else {
+            Err(TryLockError::WouldBlock)
+        }
+    }
+
+    /// Is it locked for reading now?
+    #[inline(always)]
+    #[track_caller]
+    fn read_at(&self, deadline: Option<Instant>) -> bool {
+        match self.raw.read(deadline) {
+            Ok(locked) => locked,
+            Err(too_many) => too_many.panic("RwLock::read"),
+        }
+    }
+
+    /// It was just locked for reading.
+    #[inline(always)]
+    fn reader(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+        self.poison.wrap(RwLockReadGuard::new(self))
+    }
+
+    /// It was just locked for writing.
+    #[inline(always)]
+    fn writer(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+        self.poison.wrap(RwLockWriteGuard::new(self))
+    }
+
+    /// Did somebody panic while writing?
+    #[inline]
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get()
+    }
+
+    /// Declares the value good again.
+    #[inline]
+    pub fn clear_poison(&self) {
+        self.poison.clear();
+    }
+
+    /// The value, without locking: nobody else can reach it.
+    ///
+    /// # Errors
+    ///
+    /// When the lock is poisoned; the value is in the error.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        let value = self.data.get_mut();
+        self.poison.wrap(value)
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> RwLock<T> {
+        RwLock::new(value)
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> RwLock<T> {
+        RwLock::new(T::default())
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("RwLock");
+        match self.try_read() {
+            Ok(guard) => out.field("data", &&*guard),
+            Err(TryLockError::Poisoned(poisoned)) => out.field("data", &&**poisoned.get_ref()),
+            Err(TryLockError::WouldBlock) => out.field("data", &format_args!("<locked>")),
+        };
+        out.field("poisoned", &self.is_poisoned());
+        out.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,151 @@
+//! One wait in the queue of a lock, until somebody takes it out or the time is up.
+//!
+//! ```text
+//! waiter                                       taker
+//! S1 lock the queue, put the node into it
+//! S2 sleep: park; the commit unlocks           T1 lock the queue, take the node out
+//!                                              T2 claim the wait; lost: it is up, take the next
+//! S3 woken: it was taken                       T3 say what it got, unlock, wake it
+//! S4 time up: lock the queue, unlink the node
+//! ```
+//!
+//! Without a deadline nobody competes with the taker, so T2 costs nothing. With one, the timer is the
+//! other who may end the wait, and a [`Ticket`] decides: who was claimed in T2 does not time out, and
+//! nothing that was meant for a waiter is given to one that has gone.
+
+use super::{
+    door::{ByteLock, GRef, Instant, TIMED_OUT, Ticket, arm, park, park_until, ready, ready_tail},
+    waitq::{Node, Queue},
+};
+
+/// What a taker claims a ticket with.
+const TAKEN: u32 = 0;
+
+/// Who waits, for one wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Sleeper {
+    g: GRef,
+    /// Of a wait with a deadline.
+    ticket: Option<Ticket>,
+}
+
+impl Sleeper {
+    /// For the next wait of the caller, who is `g`. Those made for earlier waits are void.
+    #[inline(always)]
+    pub(crate) fn new(g: GRef, deadline: Option<Instant>) -> Sleeper {
+        Sleeper {
+            g,
+            ticket: deadline.map(|_| arm()),
+        }
+    }
+
+    /// Sleeps until it is woken (true), or until `deadline` (false). The queue is unlocked when the
+    /// caller is off its stack.
+    ///
+    /// # Safety
+    ///
+    /// This sleeper was made for this wait and this deadline, by the caller, who holds `queue_lock` and
+    /// has put its node into the queue; there it stays until it was taken out, which needs the lock.
+    #[inline(always)]
+    pub(crate) unsafe fn sleep(self, deadline: Option<Instant>, queue_lock: &ByteLock) -> bool {
+        let commit = || {
+            // SAFETY: the caller holds it, and gives it to this commit.
+            unsafe { queue_lock.unlock() };
+            true
+        };
+        match self.ticket {
+            None => {
+                // SAFETY: who takes the node out, for which it needs the lock that the commit gives
+                // free as its last step, makes us ready once.
+                unsafe { park(commit) };
+                true
+            }
+            // SAFETY: as above, if it wins the ticket, which is our last one.
+            Some(ticket) => unsafe { park_until(ticket, deadline, commit) != TIMED_OUT },
+        }
+    }
+
+    /// Is the wait the taker's to end? If so it must be woken.
+    #[inline(always)]
+    fn claim(self) -> bool {
+        match self.ticket {
+            None => true,
+            Some(ticket) => ticket.claim(TAKEN),
+        }
+    }
+
+    /// It goes on next on this P.
+    ///
+    /// # Safety
+    ///
+    /// The caller got its node from [`take`] and wakes it once.
+    #[inline(always)]
+    pub(crate) unsafe fn wake(self) {
+        // SAFETY: it had parked when its node could be found under the queue's lock, and the claim
+        // makes the caller the one who wakes it.
+        unsafe { ready(self.g) };
+    }
+
+    /// It goes on when its turn comes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sleeper::wake`].
+    pub(crate) unsafe fn wake_in_turn(self) {
+        // SAFETY: as in `wake`.
+        unsafe { ready_tail(self.g) };
+    }
+}
+
+/// What a node of a queue carries: at least who sleeps.
+pub(crate) trait Sleeps {
+    /// Whom to wake, for the wait that is going on.
+    fn sleeper(&self) -> Sleeper;
+}
+
+impl Sleeps for Sleeper {
+    #[inline(always)]
+    fn sleeper(&self) -> Sleeper {
+        *self
+    }
+}
+
+/// Takes the first out whose wait is not over. Under the queue's lock. It stays parked, and its node
+/// alive, until the caller wakes it.
+#[inline(always)]
+pub(crate) fn take<D: Sleeps>(queue: &mut Queue<D>) -> Option<&Node<D>> {
+    loop {
+        // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that the
+        // caller holds and unlinked it.
+        let node = unsafe { queue.pop_front()?.as_ref() };
+        if node.data.sleeper().claim() {
+            return Some(node);
+        }
+    }
+}
+
+/// Takes all out, into a queue of the caller's; says how many.
+pub(crate) fn take_all<D: Sleeps>(queue: &mut Queue<D>, all: &mut Queue<D>) -> u64 {
+    let mut count = 0;
+    while let Some(node) = take(queue) {
+        // SAFETY: it is in no queue any more, and stays until it is woken.
+        unsafe { all.push_back(node) };
+        count += 1;
+    }
+    count
+}
+
+/// Wakes those that [`take_all`] has taken. Without the queue's lock.
+///
+/// # Safety
+///
+/// Once, for what `take_all` put there.
+pub(crate) unsafe fn wake_all<D: Sleeps>(mut all: Queue<D>) {
+    while let Some(node) = all.pop_front() {
+        // SAFETY: it is parked, so its node is alive, until the second line; and it is ours to wake.
+        unsafe {
+            let sleeper = node.as_ref().data.sleeper();
+            sleeper.wake_in_turn();
+        }
+    }
+}
