@@ -11,6 +11,9 @@
 //! | [`Condvar`] | waiting for a condition under a mutex |
 //! | [`Barrier`] | so many wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
+//! | [`Once`] | something happens once |
+//! | [`OnceLock`], [`LazyLock`] | a value is made once: by who first has it, by who first wants it |
+//! | [`mpsc`] | channels with one receiver |
 //! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
 //!
 //! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
@@ -21,9 +24,14 @@ mod barrier;
 mod condvar;
 mod door;
 mod guard;
+mod lazylock;
 #[cfg(feature = "lock_api")]
 pub mod lock_api;
+pub mod mpsc;
 mod mutex;
+mod once;
+mod oncelock;
+mod oncestate;
 mod owner;
 mod poison;
 mod rawcond;
@@ -40,7 +48,11 @@ mod writeguard;
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::{MappedMutexGuard, MutexGuard};
+pub use lazylock::LazyLock;
 pub use mutex::Mutex;
+pub use once::Once;
+pub use oncelock::OnceLock;
+pub use oncestate::OnceState;
 pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
 pub use rwlock::RwLock;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
