@@ -381,8 +381,14 @@ fn set_waits_for_a_closure_and_gives_its_value_back() {
     let lock = Arc::new(OnceLock::new());
     let (tx, rx) = chan::bounded::<()>(0);
     let same = Arc::clone(&lock);
-    let maker = go(move || *same.get_or_init(|| rx.recv().map_or(0, |()| 1)));
-    settle();
+    let (began, begun) = chan::bounded(1);
+    let maker = go(move || {
+        *same.get_or_init(|| {
+            began.send(()).unwrap();
+            rx.recv().map_or(0, |()| 1)
+        })
+    });
+    begun.recv().unwrap();
     let setting = BOTH.map(|on| {
         let lock = Arc::clone(&lock);
         on.spawn(move || lock.set(2))
