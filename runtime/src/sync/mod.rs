@@ -11,6 +11,7 @@
 //! | [`Condvar`] | waiting for a condition under a mutex |
 //! | [`Barrier`] | so many wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
+//! | [`Semaphore`] | so many at a time, first come, first served |
 //! | [`Once`] | something happens once |
 //! | [`OnceLock`], [`LazyLock`] | a value is made once: by who first has it, by who first wants it |
 //! | [`mpsc`] | channels with one receiver |
@@ -20,6 +21,7 @@
 //! [`RwLock::try_write_for`]), and mapped guards. In debug builds a lock that would wait for its own
 //! holder panics and says so.
 
+mod acquire_error;
 mod barrier;
 mod condvar;
 mod door;
@@ -33,18 +35,22 @@ mod once;
 mod oncelock;
 mod oncestate;
 mod owner;
+mod permit;
 mod poison;
 mod rawcond;
 mod rawlock;
 mod rawrw;
+mod rawsem;
 mod readguard;
 mod rwlock;
+mod semaphore;
 mod sleeper;
 mod turns;
 mod waitgroup;
 pub(crate) mod waitq;
 mod writeguard;
 
+pub use acquire_error::{AcquireTimeoutError, TryAcquireError};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::{MappedMutexGuard, MutexGuard};
@@ -53,8 +59,10 @@ pub use mutex::Mutex;
 pub use once::Once;
 pub use oncelock::OnceLock;
 pub use oncestate::OnceState;
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
 pub use rwlock::RwLock;
+pub use semaphore::Semaphore;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 pub use waitgroup::WaitGroup;
 pub use writeguard::{MappedRwLockWriteGuard, RwLockWriteGuard};

@@ -30,22 +30,21 @@
 
 use std::{
     cell::UnsafeCell,
-    fmt, mem,
+    fmt,
     panic::{RefUnwindSafe, UnwindSafe},
-    sync::atomic::{AtomicU8, Ordering},
 };
 
-use goroutines_sched::{ByteLock, GRef, current, park, ready_tail};
-
 use super::{
+    door::{AtomicU32, ByteLock, GRef, Ordering, current},
     oncestate::OnceState,
+    sleeper::{Sleeper, take_all, wake_all},
     waitq::{Place, Queue},
 };
 
-const INCOMPLETE: u8 = 0;
-const POISONED: u8 = 1;
-const RUNNING: u8 = 2;
-const COMPLETE: u8 = 3;
+const INCOMPLETE: u32 = 0;
+const POISONED: u32 = 1;
+const RUNNING: u32 = 2;
+const COMPLETE: u32 = 3;
 
 /// Runs a closure once, whoever asks for it first: shaped as [`std::sync::Once`].
 ///
@@ -73,14 +72,14 @@ const COMPLETE: u8 = 3;
 /// assert_eq!(TIMES.load(Ordering::Relaxed), 1);
 /// ```
 pub struct Once {
-    state: AtomicU8,
+    state: AtomicU32,
     lock: ByteLock,
     /// Under `lock`.
     inner: UnsafeCell<Inner>,
 }
 
 struct Inner {
-    waiters: Queue<GRef>,
+    waiters: Queue<Sleeper>,
     /// Who runs the closure, while RUNNING.
     runner: Option<GRef>,
 }
@@ -101,7 +100,7 @@ enum Found {
     Mine(bool),
 }
 
-// SAFETY: `inner` is only touched under `lock`; a GRef is Send.
+// SAFETY: `inner` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for Once {}
 // SAFETY: as above; the queue is empty while nobody borrows the Once.
 unsafe impl Send for Once {}
@@ -113,21 +112,36 @@ impl RefUnwindSafe for Once {}
 impl Once {
     /// Nothing has happened yet.
     #[allow(clippy::new_without_default, reason = "std's has none")]
+    #[cfg(not(loom))]
     #[inline]
     #[must_use]
     pub const fn new() -> Once {
         Once::in_state(INCOMPLETE)
     }
 
+    #[cfg(loom)]
+    pub(crate) fn new() -> Once {
+        Once {
+            state: AtomicU32::new(INCOMPLETE),
+            lock: ByteLock::new(),
+            inner: UnsafeCell::new(Inner {
+                waiters: Queue::new(),
+                runner: None,
+            }),
+        }
+    }
+
     /// It has happened already.
+    #[cfg(not(loom))]
     #[inline]
     pub(super) const fn completed() -> Once {
         Once::in_state(COMPLETE)
     }
 
-    const fn in_state(state: u8) -> Once {
+    #[cfg(not(loom))]
+    const fn in_state(state: u32) -> Once {
         Once {
-            state: AtomicU8::new(state),
+            state: AtomicU32::new(state),
             lock: ByteLock::new(),
             inner: UnsafeCell::new(Inner {
                 waiters: Queue::new(),
@@ -285,6 +299,14 @@ impl Once {
         running.ends_as = COMPLETE;
     }
 
+    /// A closure that panics, without a panic: under loom all threads share one count of panics.
+    #[cfg(loom)]
+    pub(crate) fn fail(&self) {
+        if let Found::Mine(_) = self.begin(OnPoison::Ignore) {
+            self.finish(POISONED);
+        }
+    }
+
     /// O2 and O3.
     #[track_caller]
     fn begin(&self, on_poison: OnPoison) -> Found {
@@ -333,7 +355,8 @@ impl Once {
     /// W3, for `g`, who runs here and has locked. Returns without the lock.
     #[track_caller]
     fn wait_locked(&self, g: GRef) {
-        let node = Place::of(g, g);
+        let sleeper = Sleeper::new(g, None);
+        let node = Place::of(g, sleeper);
         // SAFETY: locked by the caller.
         let inner = unsafe { &mut *self.inner.get() };
         if inner.runner == Some(g) {
@@ -341,15 +364,11 @@ impl Once {
             unsafe { self.lock.unlock() };
             waits_for_itself();
         }
-        // SAFETY: the lock is held; the node stays here until it was taken out, which is before `park`
-        // returns. Who takes it out, for which it needs the lock that the commit gives free as its last
-        // step, makes us ready once.
+        // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us. The
+        // sleeper was made for this wait.
         unsafe {
             inner.waiters.push_back(&node);
-            park(|| {
-                self.lock.unlock();
-                true
-            });
+            sleeper.sleep(None, &self.lock);
         }
     }
 
@@ -362,20 +381,19 @@ impl Once {
     }
 
     /// O5 and O6.
-    fn finish(&self, state: u8) {
+    fn finish(&self, state: u32) {
         self.lock.lock();
         // Release: partner is the Acquire in `is_completed`.
         self.state.store(state, Ordering::Release);
         // SAFETY: the lock is held.
         let inner = unsafe { &mut *self.inner.get() };
         inner.runner = None;
-        let mut waiters = mem::replace(&mut inner.waiters, Queue::new());
-        // SAFETY: locked above.
-        unsafe { self.lock.unlock() };
-        while let Some(node) = waiters.pop_front() {
-            // SAFETY: it had parked when its node could be found under the lock, stays parked until
-            // now, and only we have it.
-            unsafe { ready_tail(node.as_ref().data) };
+        let mut all = Queue::new();
+        take_all(&mut inner.waiters, &mut all);
+        // SAFETY: locked above; what was taken is woken this once.
+        unsafe {
+            self.lock.unlock();
+            wake_all(all);
         }
     }
 }
@@ -383,7 +401,7 @@ impl Once {
 /// The closure is running: when this goes, by returning or unwinding, it is not any more.
 struct Running<'a> {
     once: &'a Once,
-    ends_as: u8,
+    ends_as: u32,
 }
 
 impl Drop for Running<'_> {

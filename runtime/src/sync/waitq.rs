@@ -97,6 +97,12 @@ impl<D> Queue<D> {
         self.head.is_none()
     }
 
+    /// What the longest waiting carries.
+    pub(crate) fn first(&self) -> Option<&D> {
+        // SAFETY: nodes in the queue are alive: their `push` said so.
+        self.head.map(|node| unsafe { &node.as_ref().data })
+    }
+
     /// Appends `node`.
     ///
     /// # Safety
@@ -194,8 +200,9 @@ mod tests {
             queue.push_front(&nodes[0]);
             queue.push_back(&nodes[3]);
         }
+        assert_eq!(queue.first(), Some(&0));
         assert_eq!(drain(&mut queue), [0, 1, 2, 3]);
-        assert!(queue.is_empty());
+        assert!(queue.is_empty() && queue.first().is_none());
     }
 
     #[test]

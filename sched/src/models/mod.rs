@@ -11,9 +11,11 @@ mod handover;
 mod idle;
 mod lending;
 mod locks;
+mod once;
 mod park;
 mod procs;
 mod ring;
+mod semaphore;
 mod shrinking;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
