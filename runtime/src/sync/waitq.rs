@@ -103,6 +103,18 @@ impl<D> Queue<D> {
         self.head.map(|node| unsafe { &node.as_ref().data })
     }
 
+    /// How many wait: for tests that rely on somebody waiting already.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn len(&self) -> usize {
+        let (mut count, mut next) = (0, self.head);
+        while let Some(node) = next {
+            count += 1;
+            // SAFETY: nodes in the queue are alive: their `push` said so.
+            next = unsafe { node.as_ref() }.next.get();
+        }
+        count
+    }
+
     /// Appends `node`.
     ///
     /// # Safety

@@ -64,7 +64,11 @@ impl Counted {
 /// Runs each of `programs` on a thread of its own over a semaphore with `permits`, the first here. A
 /// waiter that nobody wakes is a deadlock, which loom reports; afterwards all permits must be there.
 fn together(permits: u64, programs: &'static [fn(&Counted)]) {
-    explore(Some(PREEMPTIONS), move || {
+    together_with(PREEMPTIONS, permits, programs);
+}
+
+fn together_with(preemptions: usize, permits: u64, programs: &'static [fn(&Counted)]) {
+    explore(Some(preemptions), move || {
         let counted = Arc::new(Counted {
             semaphore: RawSemaphore::new(permits),
             held: AtomicU64::new(0),
@@ -105,12 +109,15 @@ fn who_wants_many_and_who_want_few_all_get_theirs() {
 
 #[test]
 fn who_tries_takes_none_from_those_who_wait() {
-    together(1, &[one, one, |counted| counted.use_some_if_free(1)]);
+    // Three: it must come between the look and the taking of who serves, and stay until the other has got its own.
+    together_with(3, 1, &[one, one, |counted| counted.use_some_if_free(1)]);
     together(2, &[one, two, |counted| counted.use_some_if_free(1)]);
 }
 
 #[test]
 fn who_gives_up_takes_no_permit_along_and_lets_those_behind_pass() {
+    // Nobody gives any back to wake the one behind: there is one all the time.
+    together(1, &[one, |counted| counted.use_some_in_time(2)]);
     together(1, &[one, one, |counted| counted.use_some_in_time(1)]);
     together(2, &[one, one, |counted| counted.use_some_in_time(2)]);
 }
@@ -136,7 +143,7 @@ fn permits_that_are_forgotten_are_not_given_as_well() {
 fn a_permit_carries_what_was_written_before_it_was_given() {
     explore(Some(PREEMPTIONS), || {
         let semaphore = Arc::new(RawSemaphore::new(0));
-        let cells = Arc::new([const { () }; 2].map(|()| loom::cell::UnsafeCell::new(0)));
+        let cells = Arc::new([0, 0].map(loom::cell::UnsafeCell::new));
         let givers: Vec<_> = (0..2)
             .map(|i| {
                 let (semaphore, cells) = (Arc::clone(&semaphore), Arc::clone(&cells));
