@@ -11,7 +11,7 @@ use std::{
 
 use goroutines::{
     chan::{RecvError, RecvTimeoutError, SendTimeoutError, bounded, unbounded},
-    sync::{Mutex, WaitGroup},
+    sync::{LazyLock, Mutex, OnceLock, Semaphore, WaitGroup, mpsc},
 };
 
 const SHORT: Duration = Duration::from_millis(3);
@@ -92,4 +92,48 @@ fn threads_wait_for_a_group() {
 fn metrics_are_all_zero() {
     assert_eq!(goroutines::metrics(), goroutines::Metrics::default());
     assert_eq!(goroutines::gomaxprocs(), 0);
+}
+
+#[test]
+fn threads_make_a_value_once() {
+    static LAZY: LazyLock<u32> = LazyLock::new(|| {
+        thread::sleep(SHORT);
+        7
+    });
+    let lock = Arc::new(OnceLock::new());
+    let waiting = thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || *lock.wait()
+    });
+    let threads: Vec<_> = (0..4).map(|_| thread::spawn(|| *LAZY)).collect();
+    assert!(threads.into_iter().all(|one| one.join().unwrap() == 7));
+    lock.set(8).unwrap();
+    assert_eq!(waiting.join().unwrap(), 8);
+}
+
+#[test]
+fn threads_share_permits() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    assert!(semaphore.acquire_timeout(SHORT).is_err());
+    let threads: Vec<_> = (1..4)
+        .map(|n| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || semaphore.acquire_many(n).forget())
+        })
+        .collect();
+    (0..6).for_each(|_| semaphore.add_permits(1));
+    threads.into_iter().for_each(|one| one.join().unwrap());
+    assert_eq!(semaphore.available_permits(), 0);
+}
+
+#[test]
+fn threads_use_the_channels_of_std() {
+    let (tx, rx) = mpsc::sync_channel(1);
+    let sender = thread::spawn(move || (0..100).for_each(|n| tx.send(n).unwrap()));
+    assert!(rx.iter().eq(0..100));
+    sender.join().unwrap();
+    assert_eq!(
+        rx.recv_timeout(SHORT),
+        Err(mpsc::RecvTimeoutError::Disconnected)
+    );
 }

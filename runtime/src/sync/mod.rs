@@ -11,38 +11,58 @@
 //! | [`Condvar`] | waiting for a condition under a mutex |
 //! | [`Barrier`] | so many wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
+//! | [`Semaphore`] | so many at a time, first come, first served |
+//! | [`Once`] | something happens once |
+//! | [`OnceLock`], [`LazyLock`] | a value is made once: by who first has it, by who first wants it |
+//! | [`mpsc`] | channels with one receiver |
 //! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
 //!
 //! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
 //! [`RwLock::try_write_for`]), and mapped guards. In debug builds a lock that would wait for its own
 //! holder panics and says so.
 
+mod acquire_error;
 mod barrier;
 mod condvar;
 mod door;
 mod guard;
+mod lazylock;
 #[cfg(feature = "lock_api")]
 pub mod lock_api;
+pub mod mpsc;
 mod mutex;
+mod once;
+mod oncelock;
+mod oncestate;
 mod owner;
+mod permit;
 mod poison;
 mod rawcond;
 mod rawlock;
 mod rawrw;
+mod rawsem;
 mod readguard;
 mod rwlock;
+mod semaphore;
 mod sleeper;
 mod turns;
 mod waitgroup;
 pub(crate) mod waitq;
 mod writeguard;
 
+pub use acquire_error::{AcquireTimeoutError, TryAcquireError};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::{MappedMutexGuard, MutexGuard};
+pub use lazylock::LazyLock;
 pub use mutex::Mutex;
+pub use once::Once;
+pub use oncelock::OnceLock;
+pub use oncestate::OnceState;
+pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
 pub use rwlock::RwLock;
+pub use semaphore::Semaphore;
 pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 pub use waitgroup::WaitGroup;
 pub use writeguard::{MappedRwLockWriteGuard, RwLockWriteGuard};

@@ -67,7 +67,7 @@ impl Sleeper {
 
     /// Is the wait the taker's to end? If so it must be woken.
     #[inline(always)]
-    fn claim(self) -> bool {
+    pub(crate) fn claim(self) -> bool {
         match self.ticket {
             None => true,
             Some(ticket) => ticket.claim(TAKEN),

@@ -3,6 +3,7 @@
 use std::{
     cell::UnsafeCell,
     fmt, mem,
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -48,6 +49,10 @@ struct Inner {
 unsafe impl Sync for Inner {}
 // SAFETY: as above; the queue is empty while nobody borrows the group.
 unsafe impl Send for Inner {}
+
+// A count is all there is to see, and no panic leaves it half changed.
+impl UnwindSafe for WaitGroup {}
+impl RefUnwindSafe for WaitGroup {}
 
 impl WaitGroup {
     /// A group with one reference, this one.

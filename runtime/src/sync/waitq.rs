@@ -97,6 +97,24 @@ impl<D> Queue<D> {
         self.head.is_none()
     }
 
+    /// What the longest waiting carries.
+    pub(crate) fn first(&self) -> Option<&D> {
+        // SAFETY: nodes in the queue are alive: their `push` said so.
+        self.head.map(|node| unsafe { &node.as_ref().data })
+    }
+
+    /// How many wait: for tests that rely on somebody waiting already.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn len(&self) -> usize {
+        let (mut count, mut next) = (0, self.head);
+        while let Some(node) = next {
+            count += 1;
+            // SAFETY: nodes in the queue are alive: their `push` said so.
+            next = unsafe { node.as_ref() }.next.get();
+        }
+        count
+    }
+
     /// Appends `node`.
     ///
     /// # Safety
@@ -194,8 +212,9 @@ mod tests {
             queue.push_front(&nodes[0]);
             queue.push_back(&nodes[3]);
         }
+        assert_eq!(queue.first(), Some(&0));
         assert_eq!(drain(&mut queue), [0, 1, 2, 3]);
-        assert!(queue.is_empty());
+        assert!(queue.is_empty() && queue.first().is_none());
     }
 
     #[test]

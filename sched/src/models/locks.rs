@@ -13,7 +13,7 @@ use rawcond::RawCond;
 use rawlock::RawLock;
 use rawrw::RawRw;
 
-mod door;
+pub(super) mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/sync/rawcond.rs"]
 mod rawcond;
@@ -24,11 +24,11 @@ mod rawlock;
 #[path = "../../../runtime/src/sync/rawrw.rs"]
 mod rawrw;
 #[path = "../../../runtime/src/sync/sleeper.rs"]
-mod sleeper;
+pub(super) mod sleeper;
 #[path = "../../../runtime/src/sync/turns.rs"]
 mod turns;
 #[path = "../../../runtime/src/sync/waitq.rs"]
-mod waitq;
+pub(super) mod waitq;
 
 /// A number under a lock: loom reports a race when the lock lets two in, or does not publish.
 struct Guarded<L> {

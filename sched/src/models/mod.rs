@@ -11,9 +11,11 @@ mod handover;
 mod idle;
 mod lending;
 mod locks;
+mod once;
 mod park;
 mod procs;
 mod ring;
+mod semaphore;
 mod shrinking;
 mod token;
 

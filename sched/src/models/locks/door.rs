@@ -52,6 +52,12 @@ pub(crate) struct G {
 #[derive(Clone, Copy)]
 pub(crate) struct GRef(&'static G);
 
+impl PartialEq for GRef {
+    fn eq(&self, other: &GRef) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
 impl GRef {
     pub(crate) fn is_copied_out(self) -> bool {
         false
