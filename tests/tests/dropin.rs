@@ -37,3 +37,38 @@ mod with_std {
         include!("dropin/channels.rs");
     }
 }
+
+mod with_goroutines {
+    use std::time::Duration;
+
+    use goroutines::{sync, sync::Arc, thread};
+
+    fn start() {
+        goroutines_tests::start(2);
+    }
+
+    macro_rules! local {
+        ($($what:tt)*) => { goroutines::goroutine_local! { $($what)* } };
+    }
+
+    mod locks {
+        use super::*;
+        include!("dropin/locks.rs");
+    }
+    mod once {
+        use super::*;
+        include!("dropin/once.rs");
+    }
+    mod mpsc {
+        use super::*;
+        include!("dropin/mpsc.rs");
+    }
+    mod threads {
+        use super::*;
+        include!("dropin/threads.rs");
+    }
+    mod locals {
+        use super::*;
+        include!("dropin/locals.rs");
+    }
+}

@@ -63,6 +63,6 @@ pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
-pub use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 pub use waitgroup::WaitGroup;
 pub use writeguard::{MappedRwLockWriteGuard, RwLockWriteGuard};
