@@ -41,6 +41,26 @@ pub(crate) fn at(deadline: Instant) -> u64 {
     u64::try_from(since).map_or(NEVER, |ns| moment.saturating_add(ns))
 }
 
+/// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.
+pub(crate) fn nap_sharply(duration: Duration) {
+    sharply(|| std::thread::sleep(duration));
+}
+
+/// Runs `wait` with the timers of this thread at their sharpest.
+pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
+    // SAFETY: this option takes nothing and gives a number.
+    let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+    // SAFETY: this option takes a number and touches no memory of ours.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+    let result = wait();
+    // What this thread starts, and what it runs for others, has what it had before.
+    if slack > 0 {
+        // SAFETY: as above.
+        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, slack) };
+    }
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,24 +82,4 @@ mod tests {
         let far = now_there.checked_add(Duration::from_secs(1 << 40));
         assert!(far.is_none_or(|far| at(far) > now() + (1 << 60)));
     }
-}
-
-/// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.
-pub(crate) fn nap_sharply(duration: Duration) {
-    sharply(|| std::thread::sleep(duration));
-}
-
-/// Runs `wait` with the timers of this thread at their sharpest.
-pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
-    // SAFETY: this option takes nothing and gives a number.
-    let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
-    // SAFETY: this option takes a number and touches no memory of ours.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
-    let result = wait();
-    // What this thread starts, and what it runs for others, has what it had before.
-    if slack > 0 {
-        // SAFETY: as above.
-        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, slack) };
-    }
-    result
 }
