@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{On, settle};
@@ -22,6 +22,9 @@ use goroutines::{
 fn start() {
     common::start(1);
 }
+
+/// How long a waiter loses a mutex to others before it is handed over.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Runs `f` as a goroutine: with one P nobody else runs until it waits.
 fn alone(f: impl FnOnce() + Send + 'static) {
@@ -218,15 +221,16 @@ fn a_goroutine_that_locks_again_and_again_does_not_starve_a_waiter() {
         let waiter = go(move || *same.lock().unwrap() = true);
         yield_now();
         drop(guard);
-        // Takes the lock again at once each time, and gives the P away only while holding it.
-        let mut rounds = 0;
+        // Takes the lock again at once each time, and gives the P away only while holding it. After a
+        // millisecond the waiter finds out, when it is passed over, and is handed the lock at the next unlock.
+        let (began, mut rounds) = (Instant::now(), 0);
         loop {
             let guard = mutex.lock().unwrap();
             if *guard {
                 break;
             }
-            rounds += 1;
-            assert!(rounds < 10, "the waiter was passed over {rounds} times");
+            rounds += u32::from(began.elapsed() > PATIENCE);
+            assert!(rounds < 5, "the waiter was passed over {rounds} times");
             yield_now();
             drop(guard);
         }
@@ -249,18 +253,18 @@ fn a_waiter_that_lost_the_lock_keeps_its_place() {
             .collect();
         drop(guard);
         // Each time the first waiter is woken, and finds the lock taken; it is not passed over for the
-        // others, which would take three times as long to hand the lock over to one of them.
-        let mut rounds = 0;
+        // others.
+        let (began, mut rounds) = (Instant::now(), 0);
         loop {
             let guard = mutex.lock().unwrap();
             if !guard.is_empty() {
                 break;
             }
-            rounds += 1;
+            rounds += u32::from(began.elapsed() > PATIENCE);
             yield_now();
             drop(guard);
         }
-        assert!(rounds <= 5, "{rounds} rounds");
+        assert!(rounds < 5, "{rounds} rounds");
         waiters.into_iter().for_each(|one| one.join().unwrap());
         assert_eq!(*mutex.lock().unwrap(), [0, 1, 2]);
     });

@@ -81,7 +81,7 @@ fn together<L: 'static>(
     });
 }
 
-const PREEMPTIONS: usize = 3;
+const PREEMPTIONS: usize = 2;
 
 fn lock(shared: &Guarded<RawLock>) {
     shared.lock.lock();
