@@ -299,6 +299,8 @@ fn a_wait_group_without_others_does_not_wait() {
     drop(group.clone());
     assert_eq!(format!("{group:?}"), "WaitGroup { count: 1 }");
     group.wait();
+    fn as_the_original<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+    as_the_original::<WaitGroup>();
 }
 
 #[test]

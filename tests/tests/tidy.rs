@@ -290,12 +290,19 @@ fn functions_that_can_park_say_so() {
                     "read",
                     "write",
                     "wait_while",
+                    "wait_force",
+                    "call_once",
+                    "call_once_force",
+                    "get_or_init",
+                    "force",
                     "wait_timeout_while",
                 ];
                 let timed = ["_timeout", "_deadline", "_for", "_until"]
                     .iter()
                     .any(|ending| name.ends_with(ending));
-                let may_park = parks.contains(&name) || timed && !name.starts_with("is_");
+                let may_park = parks.contains(&name)
+                    || name.starts_with("acquire")
+                    || timed && !name.starts_with("is_");
                 assert!(
                     !may_park || docs.contains("# Parks"),
                     "{file}: `{name}` can park and its documentation has no section `# Parks`"

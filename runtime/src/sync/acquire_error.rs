@@ -2,11 +2,13 @@
 
 use std::{error::Error, fmt};
 
-/// [`Semaphore::try_acquire`](super::Semaphore::try_acquire) and its like: the permits were not there, or others wait for theirs.
+use super::Semaphore;
+
+/// [`Semaphore::try_acquire`] and its like: the permits were not there, or others wait for theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TryAcquireError(pub(super) ());
 
-/// [`Semaphore::acquire_timeout`](super::Semaphore::acquire_timeout) and its like: the time was up before the permits were there.
+/// [`Semaphore::acquire_timeout`] and its like: the time was up before the permits were there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcquireTimeoutError(pub(super) ());
 
@@ -24,3 +26,25 @@ impl fmt::Display for AcquireTimeoutError {
 
 impl Error for TryAcquireError {}
 impl Error for AcquireTimeoutError {}
+
+/// `what` with `n` permits would make more than there can be.
+#[cold]
+#[track_caller]
+pub(super) fn overflow(what: &str, n: usize, semaphore: &Semaphore) -> ! {
+    let (free, most) = (semaphore.available_permits(), Semaphore::MAX_PERMITS);
+    panic!(
+        "goroutines::sync::Semaphore: {what} {n} permits beside {free} free ones makes more than {most} \
+         (Semaphore::MAX_PERMITS); add no more than were taken"
+    );
+}
+
+/// Somebody wants `n` permits, which can never be there.
+#[cold]
+#[track_caller]
+pub(super) fn never(n: usize) -> ! {
+    let most = Semaphore::MAX_PERMITS;
+    panic!(
+        "goroutines::sync::Semaphore: {n} permits are wanted and there can never be more than {most} \
+         (Semaphore::MAX_PERMITS); this would wait for ever"
+    );
+}

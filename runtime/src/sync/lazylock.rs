@@ -7,7 +7,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use super::once::{OnPoison, Once};
+use super::rawonce::{OnPoison, RawOnce};
 
 /// A value that is made when somebody first wants it: shaped as [`std::sync::LazyLock`].
 ///
@@ -25,7 +25,7 @@ use super::once::{OnPoison, Once};
 /// assert_eq!(goroutines::go(|| NAMES[&1]).join().unwrap(), "one");
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
-    once: Once,
+    once: RawOnce,
     /// Changed by the closure of `once`. Complete: a value is here.
     data: UnsafeCell<Data<T, F>>,
 }
@@ -49,7 +49,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[inline]
     pub const fn new(f: F) -> LazyLock<T, F> {
         LazyLock {
-            once: Once::new(),
+            once: RawOnce::new(),
             data: UnsafeCell::new(Data::Closure(f)),
         }
     }

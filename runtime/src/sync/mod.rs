@@ -39,6 +39,7 @@ mod permit;
 mod poison;
 mod rawcond;
 mod rawlock;
+mod rawonce;
 mod rawrw;
 mod rawsem;
 mod readguard;

@@ -1,6 +1,6 @@
 //! `OnceLock`: a place that is written once.
 //!
-//! The value is an `Option` although the `Once` knows whether it is there: so dropping it is the
+//! The value is an `Option` although the `RawOnce` knows whether it is there: so dropping it is the
 //! compiler's, and what it borrows need not outlive it, as with std's.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use super::once::{OnPoison, Once};
+use super::rawonce::{OnPoison, RawOnce};
 
 /// A value that is written at most once and then shared: shaped as [`std::sync::OnceLock`].
 ///
@@ -36,7 +36,7 @@ use super::once::{OnPoison, Once};
 /// assert!(handles.into_iter().all(|handle| handle.join().unwrap() == "loaded"));
 /// ```
 pub struct OnceLock<T> {
-    once: Once,
+    once: RawOnce,
     /// Written by the closure of `once`. Complete: a value is here.
     value: UnsafeCell<Option<T>>,
 }
@@ -54,7 +54,7 @@ impl<T> OnceLock<T> {
     #[must_use]
     pub const fn new() -> OnceLock<T> {
         OnceLock {
-            once: Once::new(),
+            once: RawOnce::new(),
             value: UnsafeCell::new(None),
         }
     }
@@ -114,7 +114,7 @@ impl<T> OnceLock<T> {
     #[inline]
     #[track_caller]
     pub fn wait(&self) -> &T {
-        self.once.wait_force();
+        self.once.wait(OnPoison::Ignore);
         // SAFETY: it is complete.
         unsafe { self.there() }
     }
@@ -215,7 +215,7 @@ impl<T> OnceLock<T> {
 impl<T> From<T> for OnceLock<T> {
     fn from(value: T) -> OnceLock<T> {
         OnceLock {
-            once: Once::completed(),
+            once: RawOnce::completed(),
             value: UnsafeCell::new(Some(value)),
         }
     }

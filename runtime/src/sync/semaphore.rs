@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    acquire_error::{AcquireTimeoutError, TryAcquireError},
+    acquire_error::{self, AcquireTimeoutError, TryAcquireError},
     permit::{OwnedSemaphorePermit, SemaphorePermit},
     rawsem::{self, RawSemaphore},
 };
@@ -334,7 +334,7 @@ impl Semaphore {
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
         if !self.raw.release(n as u64) {
-            self.overflow("add_permits", n);
+            acquire_error::overflow("add_permits of", n, self);
         }
     }
 
@@ -357,7 +357,7 @@ impl Semaphore {
     #[inline(always)]
     pub(super) fn give_back(&self, n: usize) {
         if !self.raw.release(n as u64) {
-            self.overflow("giving back", n);
+            acquire_error::overflow("giving back", n, self);
         }
     }
 
@@ -365,7 +365,7 @@ impl Semaphore {
     #[track_caller]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
         if n > Semaphore::MAX_PERMITS {
-            never(n);
+            acquire_error::never(n);
         }
         self.raw.acquire(n as u64, deadline)
     }
@@ -391,27 +391,6 @@ impl Semaphore {
             Err(TryAcquireError(()))
         }
     }
-
-    #[cold]
-    #[track_caller]
-    fn overflow(&self, what: &str, n: usize) -> ! {
-        let free = self.available_permits();
-        let most = Semaphore::MAX_PERMITS;
-        panic!(
-            "goroutines::sync::Semaphore: {what} {n} permits beside {free} free ones makes more than \
-             {most} (Semaphore::MAX_PERMITS); add no more than were taken"
-        );
-    }
-}
-
-#[cold]
-#[track_caller]
-fn never(n: usize) -> ! {
-    let most = Semaphore::MAX_PERMITS;
-    panic!(
-        "goroutines::sync::Semaphore: {n} permits are wanted and there can never be more than {most} \
-         (Semaphore::MAX_PERMITS); this would wait for ever"
-    );
 }
 
 impl fmt::Debug for Semaphore {

@@ -10,28 +10,16 @@ use super::{
     explore,
     locks::{door, sleeper, waitq},
 };
-use once_::Once;
+use rawonce::{OnPoison, RawOnce};
 
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "not all of it is modelled, and nothing is public here"
-)]
-#[path = "../../../runtime/src/sync/once.rs"]
-mod once_;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "not all of it is modelled, and nothing is public here"
-)]
-#[path = "../../../runtime/src/sync/oncestate.rs"]
-mod oncestate;
+#[path = "../../../runtime/src/sync/rawonce.rs"]
+mod rawonce;
 
 const PREEMPTIONS: usize = 2;
 
 /// What the closure makes: loom reports a race when two make it, or when it is not visible.
 struct Made {
-    once: Once,
+    once: RawOnce,
     value: UnsafeCell<u32>,
 }
 
@@ -53,17 +41,17 @@ impl Made {
     }
 
     fn call(&self) {
-        self.once.call_once(|| self.make());
+        self.once.run(OnPoison::Panic("Once"), |_| self.make());
         self.check();
     }
 
     fn force(&self) {
-        self.once.call_once_force(|_| self.make());
+        self.once.run(OnPoison::Ignore, |_| self.make());
         self.check();
     }
 
     fn wait(&self) {
-        self.once.wait_force();
+        self.once.wait(OnPoison::Ignore);
         self.check();
     }
 
@@ -75,7 +63,7 @@ impl Made {
 fn together(programs: &'static [fn(&Made)]) {
     explore(Some(PREEMPTIONS), move || {
         let made = Arc::new(Made {
-            once: Once::new(),
+            once: RawOnce::new(),
             value: UnsafeCell::new(0),
         });
         let others: Vec<_> = programs[1..]

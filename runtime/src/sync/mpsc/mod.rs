@@ -1,5 +1,5 @@
 //! `std::sync::mpsc` for goroutines: channels with one receiver. They are those of
-//! [`chan`](crate::chan), with the names of std; the error types are std's own.
+//! [`chan`](mod@crate::chan), with the names of std; the error types are std's own.
 //!
 //! ```
 //! # unsafe { goroutines::start() }.unwrap();
