@@ -64,6 +64,7 @@ mod handover;
 #[cfg(not(loom))]
 mod hogs;
 mod idle;
+mod landing;
 mod lending;
 mod lock;
 #[cfg(not(loom))]
@@ -86,6 +87,8 @@ mod pin;
 #[cfg(not(loom))]
 mod procs;
 mod queue;
+#[cfg(not(loom))]
+mod random;
 #[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
@@ -125,6 +128,7 @@ mod tools;
 #[cfg(all(test, loom))]
 mod models;
 
+pub use landing::Landing;
 pub use lock::ByteLock;
 
 #[cfg(not(loom))]
@@ -141,6 +145,7 @@ pub use {
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
+    random::random,
     sched::{procs, rounds, start},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, yield_now},

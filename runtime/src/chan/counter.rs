@@ -43,6 +43,16 @@ pub(super) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
     (Handle(counter), Handle(counter))
 }
 
+/// The one handle of a channel that never has senders.
+pub(super) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
+    Handle(NonNull::from(Box::leak(Box::new(Counter {
+        channel,
+        senders: AtomicUsize::new(0),
+        receivers: AtomicUsize::new(1),
+        destroy: AtomicBool::new(true),
+    }))))
+}
+
 impl<T> Handle<T> {
     #[inline(always)]
     fn counter(&self) -> &Counter<T> {
@@ -93,7 +103,7 @@ impl<T> Handle<T> {
                 self.channel().disconnect_senders();
                 None
             }
-            Side::Receiver => Some(self.channel().disconnect_receivers()),
+            Side::Receiver => self.channel().disconnect_receivers(),
         };
         // AcqRel: partner is the same swap of the other side; the second sees the first one's end.
         if self.counter().destroy.swap(true, Ordering::AcqRel) {

@@ -1,0 +1,295 @@
+//! How a select chooses: a look at every case, then one wait in all their queues.
+//!
+//! ```text
+//! select                                               counterpart, in one of the channels
+//! C1  a look at each case, in a random order, with      W1 lock, take our node out of the queue
+//!     its channel locked: what can be done at once      W2 claim our ticket with the node's number;
+//!     is won there (a message, room, a receiver)           lost: the node is void, take the next
+//! C2  nothing, and no patience: done                    W3 move the message (or leave what a promise
+//! C3  open the ticket; a node for each case: lock its      is given), then the landing: ready(us), if
+//!     channel; something to do: C7; else into the          we have parked
+//!     queue, unlock
+//! C4  park until the deadline; the commit tells the
+//!     landing
+//! C5  each other node: lock its channel, unlink it, unlock
+//! C6  ended by case k: what its counterpart left is ours. By the time: C1
+//! C7  claim our own ticket. Won: C5, then C1. Lost: somebody is at W3, C4
+//! ```
+//!
+//! One channel is locked at a time, so there is no order of locks. From the first node on a counterpart may win
+//! the ticket, long before we park: the landing (see `goroutines_sched::Landing`) lets the second
+//! of both know of the first. No case is tried by two at once: whatever ends the wait has claimed the ticket, and
+//! while a node of ours is in a queue we touch no counterpart.
+//!
+//! Between C1 and C3 nothing is lost: C3 looks again under the same lock under which the node goes into the queue.
+//! Two selects that are each other's only counterparts, of which both stand at C7 at the same time, look anew
+//! both; then one is ahead.
+//!
+//! A node of ours is never our counterpart: C1 runs without nodes, and the look in C3 skips them.
+
+use std::{
+    alloc::Layout,
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+    time::Instant,
+};
+
+use goroutines_sched::{Landing, TIMED_OUT, arm, current, park_until, random};
+
+use super::{
+    case::{Arm, Enlisted, SelectHandle, Won},
+    few::FEW,
+    locked::Patience,
+    stash::Stash,
+    waiter::{self, End, Waiter, Who},
+};
+use crate::sync::waitq::Node;
+
+/// What a select claims its own ticket with, to look again.
+const LOOK_AGAIN: u32 = TIMED_OUT - 1;
+
+/// The nodes of so many cases lie on the stack.
+const ON_STACK: usize = FEW;
+
+/// In which order cases are looked at that are ready at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    /// Each is as likely.
+    Random,
+    /// The first goes first.
+    Listed,
+}
+
+type Cases<'c, 'h> = &'c [Arm<'h>];
+
+/// Chooses one of `cases`: its place among them and what was won. `None`: patience is over.
+#[inline]
+pub(super) fn choose(
+    cases: Cases<'_, '_>,
+    order: Order,
+    patience: Patience,
+    stash: &mut Stash,
+) -> Option<(usize, Won)> {
+    loop {
+        let won = look(cases, order, |case| case.begin(stash));
+        if won.is_some() {
+            return won;
+        }
+        if is_over(patience) {
+            return None;
+        }
+        if let Some((at, Some(won))) = wait(cases, patience, Some(stash)) {
+            return Some((at, won));
+        }
+    }
+}
+
+/// As [`choose`], but only says which case need not wait.
+pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> Option<usize> {
+    loop {
+        let ready = look(cases, order, |case| case.is_ready().then_some(()));
+        if let Some((at, ())) = ready {
+            return Some(at);
+        }
+        if is_over(patience) {
+            return None;
+        }
+        if let Some((at, _)) = wait(cases, patience, None) {
+            return Some(at);
+        }
+    }
+}
+
+fn is_over(patience: Patience) -> bool {
+    match patience {
+        Patience::None => true,
+        Patience::Until(deadline) => Instant::now() >= deadline,
+        Patience::Forever => false,
+    }
+}
+
+/// C1: the first case, in this order, of which `attempt` makes something.
+#[inline(always)]
+fn look<R>(
+    cases: Cases<'_, '_>,
+    order: Order,
+    mut attempt: impl FnMut(&dyn SelectHandle) -> Option<R>,
+) -> Option<(usize, R)> {
+    if order == Order::Listed || cases.len() < 2 {
+        return cases
+            .iter()
+            .enumerate()
+            .find_map(|(at, case)| attempt(case.0).map(|won| (at, won)));
+    }
+    // A shuffle that is made while it is used.
+    let mut few: [usize; ON_STACK] = [0, 1, 2, 3, 4, 5, 6, 7];
+    let mut many = Vec::new();
+    let left = match cases.len() {
+        count @ ..=ON_STACK => &mut few[..count],
+        count => {
+            many.extend(0..count);
+            &mut many[..]
+        }
+    };
+    let mut fraction = random();
+    for count in (1..=left.len()).rev() {
+        // The fraction times `count`: what is before the point is drawn, what is behind it is as
+        // random as before, but for some bits.
+        let drawn = u64::from(fraction) * count as u64;
+        fraction = if count > ON_STACK {
+            random()
+        } else {
+            drawn as u32
+        };
+        let at = left[(drawn >> 32) as usize];
+        left[(drawn >> 32) as usize] = left[count - 1];
+        if let Some(won) = attempt(cases[at].0) {
+            return Some((at, won));
+        }
+    }
+    None
+}
+
+/// C3 to C7: the case that ended the wait, if one did, and what was won if it was not only watched (`stash` is
+/// `None` then) and if its counterpart kept its promise.
+#[cold]
+#[inline(never)]
+fn wait(
+    cases: Cases<'_, '_>,
+    patience: Patience,
+    stash: Option<&mut Stash>,
+) -> Option<(usize, Option<Won>)> {
+    let off_stack = current().is_copied_out();
+    let place = stash.map(|stash| {
+        let largest = cases.iter().filter_map(|case| case.0.message());
+        let largest = largest.reduce(|a, b| {
+            let align = a.align().max(b.align());
+            // The sizes are multiples of smaller powers of two: no layout of a type is out of range.
+            Layout::from_size_align(a.size().max(b.size()), align).unwrap_or(a)
+        });
+        if let Some(layout) = largest {
+            stash.prepare(layout, off_stack);
+        }
+        stash.place()
+    });
+    let deadline = match patience {
+        Patience::Until(deadline) => Some(deadline),
+        Patience::None | Patience::Forever => None,
+    };
+    if off_stack || cases.len() > ON_STACK {
+        let landing = Box::new(Landing::new());
+        let mut nodes = Box::new_uninit_slice(cases.len());
+        let round = Round {
+            cases,
+            landing: &landing,
+            nodes: &raw mut nodes[..],
+            place,
+        };
+        // SAFETY: landing and nodes are on the heap, and the place too if it must be.
+        unsafe { round.run(deadline) }
+    } else {
+        let landing = Landing::new();
+        let mut nodes = [const { MaybeUninit::uninit() }; ON_STACK];
+        let round = Round {
+            cases,
+            landing: &landing,
+            nodes: &raw mut nodes[..],
+            place,
+        };
+        // SAFETY: our stack stays where it is.
+        unsafe { round.run(deadline) }
+    }
+}
+
+/// One wait in the queues of all cases.
+struct Round<'r, 'c, 'h> {
+    cases: Cases<'c, 'h>,
+    landing: &'r Landing,
+    /// A slot for each case, and only reached through this: the queues hold the addresses of nodes.
+    nodes: *mut [MaybeUninit<Node<Waiter>>],
+    /// Where a message is to go; `None`: we only watch.
+    place: Option<*mut ()>,
+}
+
+impl Round<'_, '_, '_> {
+    /// # Safety
+    ///
+    /// Landing, nodes and place stay where they are while the caller is parked, and can be reached then.
+    unsafe fn run(self, deadline: Option<Instant>) -> Option<(usize, Option<Won>)> {
+        let ticket = arm();
+        let mut until = deadline;
+        let mut enlisted = 0;
+        for Arm(case) in self.cases {
+            let who = Who::Case(waiter::Case {
+                ticket,
+                number: enlisted as u32,
+                watches: self.place.is_none(),
+                landing: NonNull::from(self.landing),
+            });
+            // Senders have nothing yet: a null place is a promise.
+            let place = case.message().and(self.place).unwrap_or(ptr::null_mut());
+            // SAFETY: the slot is ours, and stays until `withdraw` says the caller.
+            let found = unsafe {
+                (*self.slot(enlisted)).write(Waiter::node(who, place));
+                case.enlist(self.node(enlisted))
+            };
+            match found {
+                Enlisted::Waiting(None) => {}
+                Enlisted::Waiting(Some(moment)) => {
+                    until = Some(until.map_or(moment, |until| until.min(moment)));
+                }
+                Enlisted::Ready if ticket.claim(LOOK_AGAIN) => {
+                    self.withdraw(enlisted);
+                    return None;
+                }
+                // A counterpart was first, and is about to wake us.
+                Enlisted::Ready => break,
+            }
+            enlisted += 1;
+        }
+        // SAFETY: whoever claimed the ticket, or will, makes us ready if the landing says that we have
+        // parked; a commit that says false knows from it that the ticket was claimed.
+        let ended_by = unsafe { park_until(ticket, until, || self.landing.park()) };
+        self.withdraw(enlisted);
+        if ended_by == TIMED_OUT {
+            return None;
+        }
+        let at = ended_by as usize;
+        Some((at, self.place.and_then(|_| self.won(at))))
+    }
+
+    fn slot(&self, at: usize) -> *mut MaybeUninit<Node<Waiter>> {
+        debug_assert!(at < self.cases.len());
+        // SAFETY: there is a slot for each case.
+        unsafe { self.nodes.cast::<MaybeUninit<Node<Waiter>>>().add(at) }
+    }
+
+    /// # Safety
+    ///
+    /// The node at `at` has been written.
+    unsafe fn node(&self, at: usize) -> &Node<Waiter> {
+        // SAFETY: says the caller; from then on it is only shared.
+        unsafe { (*self.slot(at)).assume_init_ref() }
+    }
+
+    /// C5, of the first `count` nodes.
+    fn withdraw(&self, count: usize) {
+        for (at, Arm(case)) in self.cases[..count].iter().enumerate() {
+            // SAFETY: it was written, and put there by `enlist` of this case.
+            unsafe { case.withdraw(self.node(at)) };
+        }
+    }
+
+    /// C6.
+    fn won(&self, at: usize) -> Option<Won> {
+        // SAFETY: a counterpart found the node in a queue.
+        let node = unsafe { self.node(at) };
+        match node.data.end() {
+            End::Disconnected => Some(Won::Disconnected),
+            End::Served if self.cases[at].0.message().is_some() => Some(Won::Message),
+            End::Served => Some(node.data.partner().map_or(Won::Room, Won::Partner)),
+            // A promise was not kept; or nobody ended the wait, which cannot be.
+            End::Again | End::OutOfPatience => None,
+        }
+    }
+}
