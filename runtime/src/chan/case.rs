@@ -105,7 +105,7 @@ impl<T> SelectHandle for Receiver<T> {
             return Enlisted::Ready;
         }
         // SAFETY: passed on.
-        unsafe { core.queue(Side::Receiver).push_back(node) };
+        unsafe { core.enlist(Side::Receiver, node) };
         Enlisted::Waiting(core.buffer.next_moment())
     }
 
@@ -164,7 +164,7 @@ impl<T> SelectHandle for Sender<T> {
             return Enlisted::Ready;
         }
         // SAFETY: passed on.
-        unsafe { core.queue(Side::Sender).push_back(node) };
+        unsafe { core.enlist(Side::Sender, node) };
         Enlisted::Waiting(None)
     }
 

@@ -29,7 +29,8 @@
 
 use std::{
     alloc::Layout,
-    mem::MaybeUninit,
+    array,
+    mem::{self, MaybeUninit},
     ptr::{self, NonNull},
     time::Instant,
 };
@@ -78,7 +79,7 @@ pub(super) fn choose(
         if is_over(patience) {
             return None;
         }
-        if let Some((at, Some(won))) = wait(cases, patience, Some(stash)) {
+        if let Some((at, Some(won))) = wait(cases, order, patience, Some(stash)) {
             return Some((at, won));
         }
     }
@@ -94,7 +95,7 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> O
         if is_over(patience) {
             return None;
         }
-        if let Some((at, _)) = wait(cases, patience, None) {
+        if let Some((at, _)) = wait(cases, order, patience, None) {
             return Some(at);
         }
     }
@@ -121,33 +122,65 @@ fn look<R>(
             .enumerate()
             .find_map(|(at, case)| attempt(case.0).map(|won| (at, won)));
     }
-    // A shuffle that is made while it is used.
-    let mut few: [usize; ON_STACK] = [0, 1, 2, 3, 4, 5, 6, 7];
+    let mut few = [0; ON_STACK];
     let mut many = Vec::new();
-    let left = match cases.len() {
-        count @ ..=ON_STACK => &mut few[..count],
-        count => {
-            many.extend(0..count);
-            &mut many[..]
-        }
-    };
-    let mut fraction = random();
-    for count in (1..=left.len()).rev() {
-        // The fraction times `count`: what is before the point is drawn, what is behind it is as
-        // random as before, but for some bits.
-        let drawn = u64::from(fraction) * count as u64;
-        fraction = if count > ON_STACK {
-            random()
-        } else {
-            drawn as u32
-        };
-        let at = left[(drawn >> 32) as usize];
-        left[(drawn >> 32) as usize] = left[count - 1];
-        if let Some(won) = attempt(cases[at].0) {
-            return Some((at, won));
+    Shuffle::new(places(cases, &mut few, &mut many))
+        .find_map(|at| attempt(cases[at].0).map(|won| (at, won)))
+}
+
+/// 0, 1, ... for each case, in what there is room in.
+#[inline(always)]
+fn places<'p>(
+    cases: Cases<'_, '_>,
+    few: &'p mut [usize; ON_STACK],
+    many: &'p mut Vec<usize>,
+) -> &'p mut [usize] {
+    if cases.len() <= ON_STACK {
+        *few = array::from_fn(|at| at);
+        &mut few[..cases.len()]
+    } else {
+        many.extend(0..cases.len());
+        many
+    }
+}
+
+/// Draws each place once, in a random order.
+struct Shuffle<'p> {
+    left: &'p mut [usize],
+    fraction: u32,
+}
+
+impl<'p> Shuffle<'p> {
+    #[inline(always)]
+    fn new(places: &'p mut [usize]) -> Shuffle<'p> {
+        Shuffle {
+            left: places,
+            fraction: random(),
         }
     }
-    None
+}
+
+impl Iterator for Shuffle<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let count = self.left.len();
+        let (last, rest) = mem::take(&mut self.left).split_last_mut()?;
+        // The fraction times `count`: what is before the point is drawn; what is behind it is as random as
+        // before, but for some bits.
+        let product = u64::from(self.fraction) * count as u64;
+        self.fraction = if count > ON_STACK {
+            random()
+        } else {
+            product as u32
+        };
+        if let Some(drawn) = rest.get_mut((product >> 32) as usize) {
+            mem::swap(drawn, last);
+        }
+        self.left = rest;
+        Some(*last)
+    }
 }
 
 /// C3 to C7: the case that ended the wait, if one did, and what was won if it was not only watched (`stash` is
@@ -156,6 +189,7 @@ fn look<R>(
 #[inline(never)]
 fn wait(
     cases: Cases<'_, '_>,
+    order: Order,
     patience: Patience,
     stash: Option<&mut Stash>,
 ) -> Option<(usize, Option<Won>)> {
@@ -172,6 +206,13 @@ fn wait(
         }
         stash.place()
     });
+    // Cases of the same channel stand in one queue: who is first there has better chances.
+    let mut few = [0; ON_STACK];
+    let mut many = Vec::new();
+    let places = places(cases, &mut few, &mut many);
+    if order == Order::Random {
+        Shuffle::new(&mut *places).for_each(drop);
+    }
     let deadline = match patience {
         Patience::Until(deadline) => Some(deadline),
         Patience::None | Patience::Forever => None,
@@ -181,6 +222,7 @@ fn wait(
         let mut nodes = Box::new_uninit_slice(cases.len());
         let round = Round {
             cases,
+            places,
             landing: &landing,
             nodes: &raw mut nodes[..],
             place,
@@ -192,6 +234,7 @@ fn wait(
         let mut nodes = [const { MaybeUninit::uninit() }; ON_STACK];
         let round = Round {
             cases,
+            places,
             landing: &landing,
             nodes: &raw mut nodes[..],
             place,
@@ -204,6 +247,8 @@ fn wait(
 /// One wait in the queues of all cases.
 struct Round<'r, 'c, 'h> {
     cases: Cases<'c, 'h>,
+    /// In which order the nodes get into their queues.
+    places: &'r [usize],
     landing: &'r Landing,
     /// A slot for each case, and only reached through this: the queues hold the addresses of nodes.
     nodes: *mut [MaybeUninit<Node<Waiter>>],
@@ -219,10 +264,11 @@ impl Round<'_, '_, '_> {
         let ticket = arm();
         let mut until = deadline;
         let mut enlisted = 0;
-        for Arm(case) in self.cases {
+        for &at in self.places {
+            let Arm(case) = self.cases[at];
             let who = Who::Case(waiter::Case {
                 ticket,
-                number: enlisted as u32,
+                number: at as u32,
                 watches: self.place.is_none(),
                 landing: NonNull::from(self.landing),
             });
@@ -230,8 +276,8 @@ impl Round<'_, '_, '_> {
             let place = case.message().and(self.place).unwrap_or(ptr::null_mut());
             // SAFETY: the slot is ours, and stays until `withdraw` says the caller.
             let found = unsafe {
-                (*self.slot(enlisted)).write(Waiter::node(who, place));
-                case.enlist(self.node(enlisted))
+                (*self.slot(at)).write(Waiter::node(who, place));
+                case.enlist(self.node(at))
             };
             match found {
                 Enlisted::Waiting(None) => {}
@@ -272,11 +318,11 @@ impl Round<'_, '_, '_> {
         unsafe { (*self.slot(at)).assume_init_ref() }
     }
 
-    /// C5, of the first `count` nodes.
+    /// C5, of the first `count` nodes that were put into queues.
     fn withdraw(&self, count: usize) {
-        for (at, Arm(case)) in self.cases[..count].iter().enumerate() {
+        for &at in &self.places[..count] {
             // SAFETY: it was written, and put there by `enlist` of this case.
-            unsafe { case.withdraw(self.node(at)) };
+            unsafe { self.cases[at].0.withdraw(self.node(at)) };
         }
     }
 

@@ -29,6 +29,15 @@ pub(super) enum Side {
     Receiver,
 }
 
+impl Side {
+    pub(super) fn other(self) -> Side {
+        match self {
+            Side::Sender => Side::Receiver,
+            Side::Receiver => Side::Sender,
+        }
+    }
+}
+
 /// One counted reference. Neither cloned nor dropped by itself: the handles do both.
 pub(super) struct Handle<T>(NonNull<Counter<T>>);
 

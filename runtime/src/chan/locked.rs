@@ -14,7 +14,7 @@ use super::{
     channel::{Channel, free_block},
     counter::Side,
     shelter::Shelter,
-    waiter::{End, Taken, Waiter, Waiters, Who, take},
+    waiter::{End, Taken, Waiter, Waiters, Who, take, tell_watchers},
 };
 use crate::sync::waitq::{Node, Place};
 
@@ -118,6 +118,20 @@ impl<T> Core<T> {
             unsafe { self.buffer.push(sender.place()) };
         }
         Some(sender)
+    }
+
+    /// Puts the node of a select into the queue of `side`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Queue::push_back`](crate::sync::waitq::Queue::push_back).
+    pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) {
+        if node.data.takes_part() {
+            // Its look was before; who came to watch since then found nobody.
+            tell_watchers::<T>(self.queue(side.other()));
+        }
+        // SAFETY: passed on.
+        unsafe { self.queue(side).push_back(node) };
     }
 
     /// By [`close`](super::Sender::close), or because one side is gone.

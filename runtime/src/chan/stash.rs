@@ -11,7 +11,9 @@ use std::{
 const INLINE: usize = 64;
 
 #[repr(align(16))]
-struct Inline([MaybeUninit<u8>; INLINE]);
+struct Inline {
+    _room: MaybeUninit<[u8; INLINE]>,
+}
 
 /// Memory for one message. It is the owner's business to know whether there is one.
 pub(super) struct Stash {
@@ -24,7 +26,9 @@ impl Stash {
     #[inline(always)]
     pub(super) fn new() -> Stash {
         Stash {
-            inline: UnsafeCell::new(Inline([MaybeUninit::uninit(); INLINE])),
+            inline: UnsafeCell::new(Inline {
+                _room: MaybeUninit::uninit(),
+            }),
             heap: None,
         }
     }

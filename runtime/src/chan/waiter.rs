@@ -127,6 +127,11 @@ impl Waiter {
         self.partner.get()
     }
 
+    /// Is it here for more than to watch?
+    pub(super) fn takes_part(&self) -> bool {
+        !matches!(&self.who, Who::Case(case) if case.watches)
+    }
+
     /// Would it be a counterpart of `me`, now? A snapshot.
     pub(super) fn would_meet(&self, me: GRef) -> bool {
         match &self.who {
@@ -159,6 +164,25 @@ pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
             Who::Shared(_) | Who::Case(_) => {}
         }
     }
+}
+
+/// Tells those who only watch that there is a counterpart now. Under the channel's lock.
+pub(super) fn tell_watchers<T>(waiters: &mut Waiters) {
+    let mut others = Queue::new();
+    while let Some(node) = waiters.pop_front() {
+        // SAFETY: as in `take`.
+        let node = unsafe { node.as_ref() };
+        match &node.data.who {
+            Who::Case(case) if case.watches => {
+                if case.ticket.claim(case.number) {
+                    Taken::<T>(NonNull::from(node), PhantomData).wake_last(End::Served);
+                }
+            }
+            // SAFETY: just taken out of the queue to which it comes back.
+            _ => unsafe { others.push_back(node) },
+        }
+    }
+    *waiters = others;
 }
 
 /// A waiter that was taken out of its queue, its ticket won: it stays parked until it is woken

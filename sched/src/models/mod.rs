@@ -13,6 +13,7 @@ mod lending;
 mod park;
 mod procs;
 mod ring;
+mod select;
 mod shrinking;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
