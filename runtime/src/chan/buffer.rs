@@ -19,7 +19,7 @@ pub(super) enum Buffer<T> {
     Clock(Clock),
     /// `never()`: there are no senders.
     Never,
-    /// The receivers of an unbounded channel are gone, and what was buffered with them.
+    /// The receivers are gone, and what was buffered with them.
     Closed,
 }
 

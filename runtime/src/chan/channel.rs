@@ -279,15 +279,14 @@ impl<T> Channel<T> {
         receivers.wake();
     }
 
-    /// The last receiver is gone: senders get their messages back. What an unbounded channel has buffered is
-    /// returned to be dropped; a ring stays full until the senders are gone as well.
+    /// The last receiver is gone: senders get their messages back, and what is buffered is returned
+    /// to be dropped.
     #[must_use = "dropping a message runs the user's code"]
-    pub(super) fn disconnect_receivers(&self) -> Option<Buffer<T>> {
+    pub(super) fn disconnect_receivers(&self) -> Buffer<T> {
         let mut core = self.lock();
         core.receivers_gone = true;
         let senders = Dismissed::<T>::take(&mut core.sendq);
-        let buffer = matches!(core.buffer, Buffer::Blocks(_))
-            .then(|| mem::replace(&mut core.buffer, Buffer::Closed));
+        let buffer = mem::replace(&mut core.buffer, Buffer::Closed);
         drop(core);
         senders.wake();
         buffer

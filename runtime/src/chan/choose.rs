@@ -5,12 +5,13 @@
 //! C1  a look at each case, in a random order, with      W1 lock, take our node out of the queue
 //!     its channel locked: what can be done at once      W2 claim our ticket with the node's number;
 //!     is won there (a message, room, a receiver)           lost: the node is void, take the next
-//! C2  nothing, and no patience: done                    W3 move the message (or leave what a promise
+//! C2  nothing, one case, and no patience: done          W3 move the message (or leave what a promise
 //! C3  open the ticket; a node for each case: lock its      is given), then the landing: ready(us), if
 //!     channel; something to do: C7; else into the          we have parked
 //!     queue, unlock
-//! C4  park until the deadline; the commit tells the
-//!     landing
+//! C4  no patience: claim our own ticket. Won: C5, done
+//!     Else park until the deadline; the commit tells
+//!     the landing
 //! C5  each other node: lock its channel, unlink it, unlock
 //! C6  ended by case k: what its counterpart left is ours. By the time: C1
 //! C7  claim our own ticket. Won: C5, then C1. Lost: somebody is at W3, C4
@@ -24,6 +25,10 @@
 //! Between C1 and C3 nothing is lost: C3 looks again under the same lock under which the node goes into the queue.
 //! Two selects that are each other's only counterparts, of which both stand at C7 at the same time, look anew
 //! both; then one is ahead.
+//!
+//! The claim in C4 makes `default` true of one moment: since its node went in nobody came to any of the cases, or
+//! the ticket would be lost. A look at one case after the other could miss a message in each, while there was one
+//! all the time.
 //!
 //! A node of ours is never our counterpart: C1 runs without nodes, and the look in C3 skips them.
 
@@ -63,6 +68,15 @@ pub(super) enum Order {
 
 type Cases<'c, 'h> = &'c [Arm<'h>];
 
+/// How a wait ended.
+enum Waited {
+    /// By a counterpart of this case: what was won, unless it was only watched or a promise was not kept.
+    Chosen(usize, Option<Won>),
+    LookAgain,
+    /// For one moment there was nothing to do in any of the cases.
+    OutOfPatience,
+}
+
 /// Chooses one of `cases`: its place among them and what was won. `None`: patience is over.
 #[inline]
 pub(super) fn choose(
@@ -76,11 +90,13 @@ pub(super) fn choose(
         if won.is_some() {
             return won;
         }
-        if is_over(patience) {
+        if cases.len() < 2 && is_over(patience) {
             return None;
         }
-        if let Some((at, Some(won))) = wait(cases, order, patience, Some(stash)) {
-            return Some((at, won));
+        match wait(cases, order, patience, Some(stash)) {
+            Waited::Chosen(at, Some(won)) => return Some((at, won)),
+            Waited::Chosen(_, None) | Waited::LookAgain => {}
+            Waited::OutOfPatience => return None,
         }
     }
 }
@@ -92,11 +108,13 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> O
         if let Some((at, ())) = ready {
             return Some(at);
         }
-        if is_over(patience) {
+        if cases.len() < 2 && is_over(patience) {
             return None;
         }
-        if let Some((at, _)) = wait(cases, order, patience, None) {
-            return Some(at);
+        match wait(cases, order, patience, None) {
+            Waited::Chosen(at, _) => return Some(at),
+            Waited::LookAgain => {}
+            Waited::OutOfPatience => return None,
         }
     }
 }
@@ -183,8 +201,7 @@ impl Iterator for Shuffle<'_> {
     }
 }
 
-/// C3 to C7: the case that ended the wait, if one did, and what was won if it was not only watched (`stash` is
-/// `None` then) and if its counterpart kept its promise.
+/// C3 to C7. Without a `stash` the cases are only watched.
 #[cold]
 #[inline(never)]
 fn wait(
@@ -192,7 +209,7 @@ fn wait(
     order: Order,
     patience: Patience,
     stash: Option<&mut Stash>,
-) -> Option<(usize, Option<Won>)> {
+) -> Waited {
     let off_stack = current().is_copied_out();
     let place = stash.map(|stash| {
         let largest = cases.iter().filter_map(|case| case.0.message());
@@ -213,10 +230,6 @@ fn wait(
     if order == Order::Random {
         Shuffle::new(&mut *places).for_each(drop);
     }
-    let deadline = match patience {
-        Patience::Until(deadline) => Some(deadline),
-        Patience::None | Patience::Forever => None,
-    };
     if off_stack || cases.len() > ON_STACK {
         let landing = Box::new(Landing::new());
         let mut nodes = Box::new_uninit_slice(cases.len());
@@ -228,7 +241,7 @@ fn wait(
             place,
         };
         // SAFETY: landing and nodes are on the heap, and the place too if it must be.
-        unsafe { round.run(deadline) }
+        unsafe { round.run(patience) }
     } else {
         let landing = Landing::new();
         let mut nodes = [const { MaybeUninit::uninit() }; ON_STACK];
@@ -240,7 +253,7 @@ fn wait(
             place,
         };
         // SAFETY: our stack stays where it is.
-        unsafe { round.run(deadline) }
+        unsafe { round.run(patience) }
     }
 }
 
@@ -260,9 +273,12 @@ impl Round<'_, '_, '_> {
     /// # Safety
     ///
     /// Landing, nodes and place stay where they are while the caller is parked, and can be reached then.
-    unsafe fn run(self, deadline: Option<Instant>) -> Option<(usize, Option<Won>)> {
+    unsafe fn run(self, patience: Patience) -> Waited {
         let ticket = arm();
-        let mut until = deadline;
+        let mut until = match patience {
+            Patience::Until(deadline) => Some(deadline),
+            Patience::None | Patience::Forever => None,
+        };
         let mut enlisted = 0;
         for &at in self.places {
             let Arm(case) = self.cases[at];
@@ -286,22 +302,26 @@ impl Round<'_, '_, '_> {
                 }
                 Enlisted::Ready if ticket.claim(LOOK_AGAIN) => {
                     self.withdraw(enlisted);
-                    return None;
+                    return Waited::LookAgain;
                 }
                 // A counterpart was first, and is about to wake us.
                 Enlisted::Ready => break,
             }
             enlisted += 1;
         }
+        if is_over(patience) && ticket.claim(TIMED_OUT) {
+            self.withdraw(enlisted);
+            return Waited::OutOfPatience;
+        }
         // SAFETY: whoever claimed the ticket, or will, makes us ready if the landing says that we have
         // parked; a commit that says false knows from it that the ticket was claimed.
         let ended_by = unsafe { park_until(ticket, until, || self.landing.park()) };
         self.withdraw(enlisted);
         if ended_by == TIMED_OUT {
-            return None;
+            return Waited::LookAgain;
         }
         let at = ended_by as usize;
-        Some((at, self.place.and_then(|_| self.won(at))))
+        Waited::Chosen(at, self.place.and_then(|_| self.won(at)))
     }
 
     fn slot(&self, at: usize) -> *mut MaybeUninit<Node<Waiter>> {

@@ -112,7 +112,7 @@ impl<T> Handle<T> {
                 self.channel().disconnect_senders();
                 None
             }
-            Side::Receiver => self.channel().disconnect_receivers(),
+            Side::Receiver => Some(self.channel().disconnect_receivers()),
         };
         // AcqRel: partner is the same swap of the other side; the second sees the first one's end.
         if self.counter().destroy.swap(true, Ordering::AcqRel) {

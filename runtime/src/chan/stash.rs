@@ -43,7 +43,7 @@ impl Stash {
     /// was there is forgotten.
     #[inline(always)]
     pub(super) fn prepare(&mut self, layout: Layout, off_stack: bool) {
-        if off_stack || !Self::fits(layout) {
+        if off_stack || self.heap.is_some() || !Self::fits(layout) {
             self.prepare_heap(layout);
         }
     }
