@@ -62,6 +62,32 @@ fn crossbeam_stream(capacity: usize, operations: u64) -> io::Result<Sample> {
     })
 }
 
+/// The rival of [`goroutine::select_ready`].
+fn crossbeam_select_ready(operations: u64) -> io::Result<Sample> {
+    let operations = operations.max(1);
+    let channels: [_; 4] = std::array::from_fn(|_| bounded(1));
+    let [(a, from_a), (b, from_b), (c, from_c), (d, from_d)] = &channels;
+    let start = Instant::now();
+    for word in 0..operations {
+        let to = [a, b, c, d][(word % 4) as usize];
+        to.send(word)
+            .map_err(|_| io::Error::other("a channel is gone"))?;
+        let received = crossbeam_channel::select! {
+            recv(from_a) -> word => word,
+            recv(from_b) -> word => word,
+            recv(from_c) -> word => word,
+            recv(from_d) -> word => word,
+        };
+        if received != Ok(word) {
+            return Err(io::Error::other("another message arrived"));
+        }
+    }
+    Ok(Sample {
+        elapsed: start.elapsed(),
+        operations,
+    })
+}
+
 fn main() {
     common::pin_and_start();
     let mut criterion = common::criterion();
@@ -87,5 +113,16 @@ fn main() {
         });
         group.finish();
     }
+    let mut group = criterion.benchmark_group("select of 4, one ready (and its send)");
+    common::bench(&mut group, "goroutines", goroutine::select_ready);
+    common::bench(
+        &mut group,
+        "a thread, crossbeam-channel",
+        crossbeam_select_ready,
+    );
+    group.finish();
+    let mut group = criterion.benchmark_group("select of 4, waiting");
+    common::bench(&mut group, "goroutines", goroutine::select_waiting);
+    group.finish();
     criterion.final_summary();
 }

@@ -511,15 +511,15 @@ fn errors_say_what_crossbeam_says() {
     );
     // Debug does not need the message's.
     struct Mute;
-    assert_eq!(format!("{:?}", SendError(Mute)), "SendError(..)");
-    assert_eq!(format!("{:?}", TrySendError::Full(Mute)), "Full(..)");
+    assert_eq!(format!("{:?}", SendError(Mute)), r#""SendError(..)""#);
+    assert_eq!(format!("{:?}", TrySendError::Full(Mute)), r#""Full(..)""#);
     assert_eq!(
         format!("{:?}", TrySendError::Disconnected(Mute)),
-        "Disconnected(..)"
+        r#""Disconnected(..)""#
     );
     assert_eq!(
         format!("{:?}", SendTimeoutError::Timeout(Mute)),
-        "SendTimeoutError(..)"
+        r#""SendTimeoutError(..)""#
     );
     let (tx, rx) = unbounded::<Mute>();
     assert_eq!(format!("{tx:?} {rx:?}"), "Sender { .. } Receiver { .. }");

@@ -76,6 +76,7 @@ mod identity;
 mod idle;
 #[cfg(not(loom))]
 mod join;
+mod landing;
 mod lending;
 #[cfg(not(loom))]
 mod locals;
@@ -100,6 +101,7 @@ mod pin;
 #[cfg(not(loom))]
 mod procs;
 mod queue;
+mod random;
 #[cfg(not(loom))]
 mod rest;
 #[cfg(not(loom))]
@@ -146,6 +148,7 @@ mod tools;
 #[cfg(all(test, loom))]
 mod models;
 
+pub use landing::Landing;
 pub use lock::ByteLock;
 
 #[cfg(not(loom))]
@@ -165,6 +168,7 @@ pub use {
     park::{arm, current, on_goroutine, park, park_until, ready, ready_tail},
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
+    random::random,
     sched::{procs, rounds, start},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},

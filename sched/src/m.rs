@@ -33,6 +33,8 @@ pub(crate) struct M {
     pub(crate) overdue: AtomicU64,
     /// Is this M the spinner (see idle.rs)?
     pub(crate) spinning: Cell<bool>,
+    /// The state of its pseudo-random numbers; 0 before the first (see random.rs).
+    pub(crate) random: Cell<u32>,
     /// On a plain thread: where its stack ends; 0 while nobody has asked.
     pub(crate) stack_low: Cell<usize>,
     /// For AddressSanitizer.
@@ -79,6 +81,7 @@ impl M {
             gate: Gate::new(crate::taking::fenced()),
             overdue: AtomicU64::new(0),
             spinning: Cell::new(false),
+            random: Cell::new(0),
             stack_low: Cell::new(0),
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),

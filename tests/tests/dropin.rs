@@ -41,7 +41,7 @@ mod with_std {
 mod with_goroutines {
     use std::time::Duration;
 
-    use goroutines::{sync, sync::Arc, thread};
+    use goroutines::{chan as channel, sync, sync::Arc, thread};
 
     fn start() {
         goroutines_tests::start(2);
@@ -70,5 +70,9 @@ mod with_goroutines {
     mod locals {
         use super::*;
         include!("dropin/locals.rs");
+    }
+    mod channels {
+        use super::*;
+        include!("dropin/channels.rs");
     }
 }

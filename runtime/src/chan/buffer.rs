@@ -1,9 +1,10 @@
-//! What lies between the senders and the receivers of a channel: nothing, a ring, or a list.
+//! What lies between the senders and the receivers of a channel: nothing, a ring, a list, or a clock.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, time::Instant};
 
 use super::{
     blocks::{Block, Blocks},
+    clock::Clock,
     ring::Ring,
 };
 
@@ -14,6 +15,10 @@ pub(super) enum Buffer<T> {
     Ring(Ring<T>),
     /// `unbounded()`.
     Blocks(Blocks<T>),
+    /// `after`, `at`, `tick`: there are no senders, and T is Instant.
+    Clock(Clock),
+    /// `never()`: there are no senders.
+    Never,
     /// The receivers are gone, and what was buffered with them.
     Closed,
 }
@@ -32,16 +37,55 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         match self {
-            Buffer::None | Buffer::Closed => 0,
+            Buffer::None | Buffer::Closed | Buffer::Never => 0,
             Buffer::Ring(ring) => ring.len(),
             Buffer::Blocks(blocks) => blocks.len(),
+            Buffer::Clock(clock) => clock.len(),
+        }
+    }
+
+    /// Does a channel of this capacity have no room?
+    pub(super) fn is_full(&self, capacity: usize) -> bool {
+        match self {
+            Buffer::Ring(ring) => ring.is_full(),
+            _ => self.len() == capacity,
+        }
+    }
+
+    /// When a message will be there that nobody sends.
+    #[inline(always)]
+    pub(super) fn next_moment(&self) -> Option<Instant> {
+        match self {
+            Buffer::Clock(clock) => clock.next(),
+            _ => None,
+        }
+    }
+
+    /// Nothing comes from a clock any more but what is there.
+    pub(super) fn stop(&mut self) {
+        if let Buffer::Clock(clock) = self {
+            clock.stop();
+        }
+    }
+
+    /// Keeps room for one message, which is there.
+    pub(super) fn reserve(&mut self) {
+        if let Buffer::Ring(ring) = self {
+            ring.reserve();
+        }
+    }
+
+    /// Gives back the room that [`Buffer::reserve`] kept.
+    pub(super) fn give_back(&mut self) {
+        if let Buffer::Ring(ring) = self {
+            ring.give_back();
         }
     }
 
     #[inline(always)]
     pub(super) fn room(&self) -> Room {
         match self {
-            Buffer::None | Buffer::Closed => Room::No,
+            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never => Room::No,
             Buffer::Ring(ring) if ring.is_full() => Room::No,
             Buffer::Ring(_) => Room::Yes,
             Buffer::Blocks(blocks) if blocks.has_room() => Room::Yes,
@@ -61,7 +105,9 @@ impl<T> Buffer<T> {
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
             // SAFETY: as above.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
-            Buffer::None | Buffer::Closed => unreachable!("goroutines: a push without a buffer"),
+            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never => {
+                unreachable!("goroutines: a push without a buffer")
+            }
         }
     }
 
@@ -81,7 +127,14 @@ impl<T> Buffer<T> {
             }
             // SAFETY: as above.
             Buffer::Blocks(blocks) => unsafe { blocks.pop(out) },
-            Buffer::None | Buffer::Closed => unreachable!("goroutines: a pop without a buffer"),
+            Buffer::Clock(clock) => {
+                // SAFETY: T is Instant.
+                unsafe { out.cast::<Instant>().write(clock.take()) };
+                None
+            }
+            Buffer::None | Buffer::Closed | Buffer::Never => {
+                unreachable!("goroutines: a pop without a buffer")
+            }
         }
     }
 
@@ -89,7 +142,7 @@ impl<T> Buffer<T> {
     pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
         match self {
             Buffer::Blocks(blocks) => blocks.supply(block),
-            Buffer::None | Buffer::Ring(_) | Buffer::Closed => Some(block),
+            _ => Some(block),
         }
     }
 

@@ -2,18 +2,18 @@
 
 use std::{cell::UnsafeCell, mem, ptr};
 
-use goroutines_sched::ByteLock;
+use goroutines_sched::{ByteLock, current, park};
 
 use super::{
     blocks::{Block, Blocks},
-    buffer::Buffer,
+    buffer::{Buffer, Room},
     counter::Side,
     locked::{Core, Locked, Patience, RecvStep, SendStep},
     ring::Ring,
     shelter::Shelter,
-    waiter::{Dismissed, End},
+    waiter::{Dismissed, End, Taken, Waiter, Who},
 };
-use crate::sync::waitq::Queue;
+use crate::sync::waitq::{Node, Queue};
 
 pub(super) struct Channel<T> {
     pub(super) lock: ByteLock,
@@ -40,7 +40,7 @@ impl<T> Channel<T> {
         Channel::new(Buffer::Blocks(Blocks::new()), None)
     }
 
-    fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
+    pub(super) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
         Channel {
             lock: ByteLock::new(),
             core: UnsafeCell::new(Core {
@@ -134,6 +134,54 @@ impl<T> Channel<T> {
         }
     }
 
+    /// Sends the message at `msg` without waiting: there is room for it, which a select has won.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Channel::send`]; the room is the caller's, and used up.
+    #[inline(always)]
+    pub(super) unsafe fn send_to_room(&self, msg: *const T) -> End {
+        let mut core = self.lock();
+        core.buffer.give_back();
+        loop {
+            match core.send_step() {
+                SendStep::Deliver(receiver) => {
+                    drop(core);
+                    // SAFETY: as in `send_from`. (A receiver waits, so no sender does that could
+                    // use the room now.)
+                    unsafe { receiver.deliver(msg) };
+                    return End::Served;
+                }
+                SendStep::Push => {
+                    // SAFETY: as in `send_from`.
+                    unsafe { core.buffer.push(msg) };
+                    return End::Served;
+                }
+                SendStep::BringBlock => {
+                    drop(core);
+                    self.bring_block();
+                    core = self.lock();
+                }
+                SendStep::Disconnected => return End::Disconnected,
+                SendStep::Wait => unreachable!("goroutines: the room that a select won is gone"),
+            }
+        }
+    }
+
+    /// Gives up the room that a select has won.
+    pub(super) fn give_back_room(&self) {
+        let mut core = self.lock();
+        core.buffer.give_back();
+        if !matches!(core.buffer.room(), Room::Yes) || core.receivers_gone {
+            return;
+        }
+        let sender = core.refill();
+        drop(core);
+        if let Some(sender) = sender {
+            sender.served();
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn bring_block(&self) {
@@ -151,11 +199,16 @@ impl<T> Channel<T> {
     /// `out` may be written; after `Served` the message there is the caller's.
     #[inline(always)]
     pub(super) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
-        // SAFETY: passed on.
-        match unsafe { self.recv_to(out, patience, None) } {
-            Some(end) => end,
+        loop {
             // SAFETY: passed on.
-            None => unsafe { self.recv_sheltered(out, patience) },
+            let end = match unsafe { self.recv_to(out, patience, None) } {
+                Some(end) => end,
+                // SAFETY: passed on.
+                None => unsafe { self.recv_sheltered(out, patience) },
+            };
+            if end != End::Again {
+                return end;
+            }
         }
     }
 
@@ -175,25 +228,25 @@ impl<T> Channel<T> {
         match core.recv_step() {
             RecvStep::Pop => {
                 // SAFETY: the step says that there is a message.
-                let spent = unsafe { core.buffer.pop(out) };
-                let sender = core.refill();
-                drop(core);
-                if let Some(sender) = sender {
-                    sender.served();
-                }
-                if spent.is_some() {
-                    free_block(spent);
-                }
+                unsafe { core.pop(out) };
                 Some(End::Served)
             }
             RecvStep::Collect(sender) => {
                 drop(core);
-                // SAFETY: `sendq` holds senders.
+                // SAFETY: `sendq` holds senders; the step says that it is no promise.
                 unsafe { sender.collect(out) };
                 Some(End::Served)
             }
-            // SAFETY: `out` stays while we wait.
-            RecvStep::Wait => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
+            RecvStep::Await(promise) => {
+                drop(core);
+                // SAFETY: `out` stays while we wait.
+                Some(unsafe { await_promise(promise, out) })
+            }
+            RecvStep::Wait => match core.buffer.next_moment() {
+                // SAFETY: `out` stays while we wait.
+                None => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
+                Some(moment) => Some(core.wait_for_clock(patience, moment)),
+            },
             RecvStep::Disconnected => Some(End::Disconnected),
         }
     }
@@ -221,7 +274,7 @@ impl<T> Channel<T> {
         let mut core = self.lock();
         core.senders_gone = true;
         // Whoever waits to receive found the buffer empty.
-        let receivers = Dismissed::take(&mut core.recvq);
+        let receivers = Dismissed::<T>::take(&mut core.recvq);
         drop(core);
         receivers.wake();
     }
@@ -232,11 +285,35 @@ impl<T> Channel<T> {
     pub(super) fn disconnect_receivers(&self) -> Buffer<T> {
         let mut core = self.lock();
         core.receivers_gone = true;
-        let senders = Dismissed::take(&mut core.sendq);
+        let senders = Dismissed::<T>::take(&mut core.sendq);
         let buffer = mem::replace(&mut core.buffer, Buffer::Closed);
         drop(core);
         senders.wake();
         buffer
+    }
+
+    /// Both at once, and the buffer stays. False if one of them was so before.
+    pub(super) fn close(&self) -> bool {
+        let mut core = self.lock();
+        let was_open = !core.is_closed();
+        core.buffer.stop();
+        core.senders_gone = true;
+        core.receivers_gone = true;
+        let senders = Dismissed::<T>::take(&mut core.sendq);
+        let receivers = Dismissed::<T>::take(&mut core.recvq);
+        drop(core);
+        senders.wake();
+        receivers.wake();
+        was_open
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed()
+    }
+
+    /// Is it one of [`never`](super::never)'s?
+    pub(super) fn is_never(&self) -> bool {
+        matches!(self.lock().buffer, Buffer::Never)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -244,7 +321,8 @@ impl<T> Channel<T> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.capacity.is_some_and(|capacity| self.len() == capacity)
+        self.capacity
+            .is_some_and(|capacity| self.lock().buffer.is_full(capacity))
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
@@ -252,8 +330,48 @@ impl<T> Channel<T> {
     }
 }
 
+/// Waits for the message of a select that sends: it makes the message while we wait.
+///
+/// # Safety
+///
+/// `out` may be written; after `Served` the message there is the caller's.
 #[cold]
 #[inline(never)]
-fn free_block<T>(block: Option<Box<Block<T>>>) {
+pub(super) unsafe fn await_promise<T>(promise: Taken<T>, out: *mut T) -> End {
+    let g = current();
+    // SAFETY: the place of the node may be written and stays while we wait.
+    unsafe {
+        if !g.is_copied_out() {
+            let node = Waiter::node(Who::Alone(g), out.cast());
+            return wait_as_partner(promise, &node);
+        }
+        let shelter = Shelter::new(Patience::Forever);
+        let end = wait_as_partner(promise, shelter.node());
+        if end == End::Served {
+            ptr::copy_nonoverlapping(shelter.place(), out, 1);
+        }
+        end
+    }
+}
+
+/// # Safety
+///
+/// `node` is the caller's alone and in no queue; its place may be written.
+unsafe fn wait_as_partner<T>(promise: Taken<T>, node: &Node<Waiter>) -> End {
+    promise.meet(node);
+    // SAFETY: the one who made the promise finds our node when it runs, which is not before the commit has
+    // woken it, as its last step. It wakes us once, whether it keeps the promise or not.
+    unsafe {
+        park(|| {
+            promise.served();
+            true
+        });
+    }
+    node.data.end()
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn free_block<T>(block: Option<Box<Block<T>>>) {
     drop(block);
 }

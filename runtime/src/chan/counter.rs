@@ -29,6 +29,15 @@ pub(super) enum Side {
     Receiver,
 }
 
+impl Side {
+    pub(super) fn other(self) -> Side {
+        match self {
+            Side::Sender => Side::Receiver,
+            Side::Receiver => Side::Sender,
+        }
+    }
+}
+
 /// One counted reference. Neither cloned nor dropped by itself: the handles do both.
 pub(super) struct Handle<T>(NonNull<Counter<T>>);
 
@@ -41,6 +50,16 @@ pub(super) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
         destroy: AtomicBool::new(false),
     })));
     (Handle(counter), Handle(counter))
+}
+
+/// The one handle of a channel that never has senders.
+pub(super) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
+    Handle(NonNull::from(Box::leak(Box::new(Counter {
+        channel,
+        senders: AtomicUsize::new(0),
+        receivers: AtomicUsize::new(1),
+        destroy: AtomicBool::new(true),
+    }))))
 }
 
 impl<T> Handle<T> {

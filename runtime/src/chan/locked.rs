@@ -3,26 +3,29 @@
 use std::{
     mem,
     ops::{Deref, DerefMut},
-    time::Instant,
+    ptr,
+    time::{Duration, Instant},
 };
 
-use goroutines_sched::{ByteLock, Caller, TIMED_OUT, Ticket, arm, caller, park_until};
+use goroutines_sched::{ByteLock, Caller, GRef, TIMED_OUT, Ticket, arm, caller, park_until};
 
 use super::{
     buffer::{Buffer, Room},
-    channel::Channel,
+    channel::{Channel, free_block},
     counter::Side,
     shelter::Shelter,
-    waiter::{End, Taken, Waiter, Waiters, Who, take},
+    waiter::{End, Taken, Waiter, Waiters, Who, take, tell_watchers},
 };
-use crate::sync::waitq::Node;
+use crate::sync::waitq::{Node, Place};
 
 /// What the lock protects.
 pub(super) struct Core<T> {
-    pub(super) recvq: Waiters<T>,
-    pub(super) sendq: Waiters<T>,
+    pub(super) recvq: Waiters,
+    pub(super) sendq: Waiters,
     pub(super) buffer: Buffer<T>,
+    /// Nothing comes behind what is buffered.
     pub(super) senders_gone: bool,
+    /// What is sent now is received by nobody.
     pub(super) receivers_gone: bool,
 }
 
@@ -32,6 +35,14 @@ pub(super) enum Patience {
     None,
     Until(Instant),
     Forever,
+}
+
+impl Patience {
+    /// A timeout that no `Instant` can hold is for ever.
+    pub(super) fn of(timeout: Duration) -> Patience {
+        let deadline = Instant::now().checked_add(timeout);
+        deadline.map_or(Patience::Forever, Patience::Until)
+    }
 }
 
 /// What a sender has to do next.
@@ -47,6 +58,8 @@ pub(super) enum SendStep<T> {
 pub(super) enum RecvStep<T> {
     Pop,
     Collect(Taken<T>),
+    /// A select that has yet to make the message.
+    Await(Taken<T>),
     Wait,
     Disconnected,
 }
@@ -54,7 +67,7 @@ pub(super) enum RecvStep<T> {
 impl<T> Core<T> {
     /// Where those of this side wait.
     #[inline(always)]
-    fn queue(&mut self, side: Side) -> &mut Waiters<T> {
+    pub(super) fn queue(&mut self, side: Side) -> &mut Waiters {
         match side {
             Side::Sender => &mut self.sendq,
             Side::Receiver => &mut self.recvq,
@@ -82,6 +95,9 @@ impl<T> Core<T> {
             return RecvStep::Pop;
         }
         if let Some(sender) = take(&mut self.sendq) {
+            if sender.is_promise() {
+                return RecvStep::Await(sender);
+            }
             return RecvStep::Collect(sender);
         }
         if self.senders_gone {
@@ -91,13 +107,48 @@ impl<T> Core<T> {
         }
     }
 
-    /// After a pop: the message of the first waiting sender takes the place that became free.
+    /// A place became free: it goes to the first waiting sender's message, which may be still to come.
     #[inline(always)]
     pub(super) fn refill(&mut self) -> Option<Taken<T>> {
-        let sender = take(&mut self.sendq)?;
-        // SAFETY: one message has just been popped; `sendq` holds senders, whose places are full.
-        unsafe { self.buffer.push(sender.place()) };
+        let sender = take::<T>(&mut self.sendq)?;
+        if sender.is_promise() {
+            self.buffer.reserve();
+        } else {
+            // SAFETY: there is a place; `sendq` holds senders, and this one's place is full.
+            unsafe { self.buffer.push(sender.place()) };
+        }
         Some(sender)
+    }
+
+    /// Puts the node of a select into the queue of `side`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Queue::push_back`](crate::sync::waitq::Queue::push_back).
+    pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) {
+        if node.data.takes_part() {
+            // Its look was before; who came to watch since then found nobody.
+            tell_watchers::<T>(self.queue(side.other()));
+        }
+        // SAFETY: passed on.
+        unsafe { self.queue(side).push_back(node) };
+    }
+
+    /// By [`close`](super::Sender::close), or because one side is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.senders_gone || self.receivers_gone
+    }
+
+    /// Would a send of `me` wait, or could something be done at once? A look, nothing is done.
+    pub(super) fn send_is_ready(&self, me: GRef) -> bool {
+        self.receivers_gone
+            || !matches!(self.buffer.room(), Room::No)
+            || self.recvq.any(|waiter| waiter.would_meet(me))
+    }
+
+    /// As [`Core::send_is_ready`], of a receive.
+    pub(super) fn recv_is_ready(&self, me: GRef) -> bool {
+        self.senders_gone || self.buffer.len() > 0 || self.sendq.any(|waiter| waiter.would_meet(me))
     }
 }
 
@@ -131,6 +182,45 @@ impl<T> Drop for Locked<'_, T> {
 }
 
 impl<'a, T> Locked<'a, T> {
+    /// Moves the oldest message to `out`, and lets the first waiting sender in.
+    ///
+    /// # Safety
+    ///
+    /// There is a message; `out` may be written, and what is there then is the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn pop(mut self, out: *mut T) {
+        // SAFETY: passed on.
+        let spent = unsafe { self.buffer.pop(out) };
+        let sender = self.refill();
+        drop(self);
+        if let Some(sender) = sender {
+            sender.served();
+        }
+        if spent.is_some() {
+            free_block(spent);
+        }
+    }
+
+    /// Waits until `moment`, when the clock has a message, but not for longer than `patience` says.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wait_for_clock(self, patience: Patience, moment: Instant) -> End {
+        let until = match patience {
+            Patience::None => return End::OutOfPatience,
+            Patience::Until(deadline) if Instant::now() >= deadline => return End::OutOfPatience,
+            Patience::Until(deadline) => deadline.min(moment),
+            Patience::Forever => moment,
+        };
+        let ticket = arm();
+        let waiter = Waiter::new(Who::Shared(ticket), ptr::null_mut());
+        let node = Place::of(ticket.g(), waiter);
+        // SAFETY: the place is not used: the channel has no senders. The node stays where it is.
+        match unsafe { self.wait_until(Side::Receiver, &node, ticket, Some(until)) } {
+            End::OutOfPatience => End::Again,
+            end => end,
+        }
+    }
+
     /// For a commit: locked until it unlocks.
     #[inline(always)]
     fn leave_locked(self) -> &'a ByteLock {
@@ -146,7 +236,7 @@ impl<'a, T> Locked<'a, T> {
     /// `node` is of `me`, who waits here alone and has not parked since it was asked for; its place is valid, and
     /// full if it is a sender's.
     #[inline(always)]
-    pub(super) unsafe fn wait(mut self, me: Caller, side: Side, node: &Node<Waiter<T>>) -> End {
+    pub(super) unsafe fn wait(mut self, me: Caller, side: Side, node: &Node<Waiter>) -> End {
         // SAFETY: the node stays where it is until `park` returns, when it has been taken out. Who
         // takes it out, for which it needs the lock that the commit gives free as its last step,
         // makes us ready once.
@@ -161,7 +251,7 @@ impl<'a, T> Locked<'a, T> {
         node.data.end()
     }
 
-    /// As [`Locked::wait`], at most until `deadline`.
+    /// As [`Locked::wait`], at most until `deadline`, if there is one.
     ///
     /// # Safety
     ///
@@ -170,9 +260,9 @@ impl<'a, T> Locked<'a, T> {
     pub(super) unsafe fn wait_until(
         mut self,
         side: Side,
-        node: &Node<Waiter<T>>,
+        node: &Node<Waiter>,
         ticket: Ticket,
-        deadline: Instant,
+        deadline: Option<Instant>,
     ) -> End {
         let channel = self.0;
         // SAFETY: the node stays where it is until it was taken out, by a counterpart or below. Who
@@ -180,7 +270,7 @@ impl<'a, T> Locked<'a, T> {
         let ended_with = unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
-            park_until(ticket, Some(deadline), || {
+            park_until(ticket, deadline, || {
                 lock.unlock();
                 true
             })
@@ -218,7 +308,7 @@ impl<'a, T> Locked<'a, T> {
             return None;
         }
         let Patience::Until(deadline) = patience else {
-            let node = Waiter::node(Who::Alone(me.g()), place);
+            let node = Waiter::node(Who::Alone(me.g()), place.cast());
             // SAFETY: passed on.
             return Some(unsafe { self.wait(me, side, &node) });
         };
@@ -226,8 +316,8 @@ impl<'a, T> Locked<'a, T> {
             return Some(End::OutOfPatience);
         }
         let ticket = arm();
-        let node = Waiter::node(Who::Shared(ticket), place);
+        let node = Waiter::node(Who::Shared(ticket), place.cast());
         // SAFETY: passed on; the ticket is the node's.
-        Some(unsafe { self.wait_until(side, &node, ticket, deadline) })
+        Some(unsafe { self.wait_until(side, &node, ticket, Some(deadline)) })
     }
 }

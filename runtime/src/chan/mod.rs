@@ -77,23 +77,39 @@
 
 mod blocks;
 mod buffer;
+mod case;
 mod channel;
+mod choose;
+mod clock;
 mod counter;
 mod error;
+mod few;
 mod iter;
 mod locked;
+mod macros;
+mod operation;
 mod receiver;
 mod ring;
+mod select;
 mod sender;
 mod shelter;
+mod stash;
 mod waiter;
 
+pub use clock::{after, at, never, tick};
 pub use error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use iter::{IntoIter, Iter, TryIter};
+#[doc(hidden)]
+pub use operation::expansion;
 pub use receiver::Receiver;
+pub use select::{Select, SelectedOperation};
 pub use sender::Sender;
+
+#[doc(inline)]
+pub use crate::{__chan_select as select, __chan_select_biased as select_biased};
 
 use channel::Channel;
 

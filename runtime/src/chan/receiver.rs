@@ -213,9 +213,47 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// Do the two receive from the same channel?
+    /// Do the two receive from the same channel? All of [`never`](super::never)'s do.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        self.handle.is_same(&other.handle)
+        let never = |receiver: &Receiver<T>| receiver.handle.channel().is_never();
+        self.handle.is_same(&other.handle) || (never(self) && never(other))
+    }
+
+    /// Closes the channel for everybody: what is sent from now on comes back as an error, what is buffered
+    /// can still be received, and all who wait are woken. Receivers of [`tick`](super::tick)'s kind get no
+    /// more than what is due already.
+    ///
+    /// True if it was open: nobody had closed it, and there were handles on both sides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = goroutines::chan::unbounded();
+    /// tx.send(1).unwrap();
+    /// assert!(rx.close());
+    /// assert!(!rx.close());
+    /// assert!(tx.send(2).is_err());
+    /// assert_eq!(rx.iter().collect::<Vec<_>>(), [1]);
+    /// ```
+    pub fn close(&self) -> bool {
+        self.handle.channel().close()
+    }
+
+    /// Will nothing more be sent? True once the channel was closed, and when every sender is gone. There
+    /// may still be messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = goroutines::chan::unbounded();
+    /// tx.send(1).unwrap();
+    /// assert!(!rx.is_closed());
+    /// drop(tx);
+    /// assert!(rx.is_closed());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.handle.channel().is_closed()
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
     head: usize,
     len: usize,
+    /// Free slots that are kept for senders whose messages are still to come.
+    reserved: usize,
 }
 
 impl<T> Ring<T> {
@@ -26,6 +28,7 @@ impl<T> Ring<T> {
             slots: Box::new_uninit_slice(capacity),
             head: 0,
             len: 0,
+            reserved: 0,
         }
     }
 
@@ -36,7 +39,20 @@ impl<T> Ring<T> {
 
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        self.len == self.slots.len()
+        // No overflow: a slot is full, or reserved, or neither.
+        self.len + self.reserved == self.slots.len()
+    }
+
+    /// Keeps a slot for a message that is still to come. The ring is not full.
+    pub(super) fn reserve(&mut self) {
+        debug_assert!(!self.is_full());
+        self.reserved += 1;
+    }
+
+    /// Gives up a slot that was reserved.
+    pub(super) fn give_back(&mut self) {
+        debug_assert!(self.reserved > 0);
+        self.reserved -= 1;
     }
 
     /// The place that is `offset` behind the head.

@@ -190,6 +190,36 @@ impl<T> Sender<T> {
         self.handle.channel().capacity()
     }
 
+    /// Closes the channel for everybody: what is sent from now on comes back as an error, what is buffered
+    /// can still be received, and all who wait are woken.
+    ///
+    /// True if it was open: nobody had closed it, and there were handles on both sides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// let (tx, rx) = goroutines::chan::bounded::<u32>(1);
+    /// let workers: Vec<_> = (0..3)
+    ///     .map(|_| {
+    ///         let rx = rx.clone();
+    ///         goroutines::go(move || rx.recv())
+    ///     })
+    ///     .collect();
+    /// assert!(tx.close());
+    /// assert!(workers.into_iter().all(|w| w.join().unwrap().is_err()));
+    /// assert_eq!(tx.send(5).unwrap_err().into_inner(), 5);
+    /// ```
+    pub fn close(&self) -> bool {
+        self.handle.channel().close()
+    }
+
+    /// Will what is sent now never be received? True once the channel was closed, and when every receiver is
+    /// gone.
+    pub fn is_closed(&self) -> bool {
+        self.handle.channel().is_closed()
+    }
+
     /// Do the two send into the same channel?
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         self.handle.is_same(&other.handle)

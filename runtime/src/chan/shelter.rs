@@ -16,7 +16,7 @@ use crate::sync::waitq::Node;
 pub(super) struct Shelter<T> {
     /// From a box; reached by counterparts through the node.
     message: NonNull<MaybeUninit<T>>,
-    node: Box<Node<Waiter<T>>>,
+    node: Box<Node<Waiter>>,
     /// For a wait with a deadline.
     ticket: Option<Ticket>,
 }
@@ -39,6 +39,11 @@ impl<T> Shelter<T> {
         self.message.as_ptr().cast()
     }
 
+    /// The node of one who waits for as long as it takes.
+    pub(super) fn node(&self) -> &Node<Waiter> {
+        &self.node
+    }
+
     /// # Safety
     ///
     /// As for [`Locked::wait`], of the place of this shelter, which was made for this patience.
@@ -47,7 +52,7 @@ impl<T> Shelter<T> {
             (Patience::Until(deadline), _) if Instant::now() >= deadline => End::OutOfPatience,
             // SAFETY: passed on; the ticket is the node's.
             (Patience::Until(deadline), Some(ticket)) => unsafe {
-                core.wait_until(side, &self.node, ticket, deadline)
+                core.wait_until(side, &self.node, ticket, Some(deadline))
             },
             // SAFETY: passed on.
             _ => unsafe { core.wait(caller(), side, &self.node) },

@@ -4,27 +4,50 @@
 //! message and is emptied by a receiver; or it stays full, when the channel is disconnected or the
 //! time is up. The place lies on the waiter's stack, too.
 //!
+//! A select that waits to send has no message yet: the expression is evaluated when its case was chosen.
+//! Its node has no place and is a *promise*. Who takes it either reserves room in the buffer for it, or is
+//! a receiver that leaves its own node there as the *partner*, and waits for the select to keep its promise.
+//!
 //! ```text
-//!   OutOfPatience ──► Served         a counterpart filled or emptied the place
-//!     (what it is if  ──► Disconnected  the other side is gone; the place is as it was
-//!      nobody comes)
+//!   OutOfPatience ──► Served         a counterpart filled or emptied the place; a promise: there is room,
+//!     (what it is if                 or a partner
+//!      nobody comes)──► Disconnected the other side is gone; the place is as it was
+//!                   ──► Again        a receiver was promised a message, which did not come: wait again
 //! ```
 
-use std::{cell::Cell, ptr, ptr::NonNull};
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+};
 
-use goroutines_sched::{GRef, Ticket, ready, ready_tail};
+use goroutines_sched::{GRef, Landing, Ticket, ready, ready_tail};
 
 use crate::sync::waitq::{Node, Queue};
 
-/// What a counterpart claims a ticket with. A select will claim with the number of its case.
+/// What a counterpart claims the ticket of one that waits in this channel only with. A select's is
+/// claimed with the number of the case.
 const SERVED: u32 = 0;
 
-/// How the waiter is woken.
+/// How the waiter is woken. (A future's waker would be one more of these.)
 pub(super) enum Who {
     /// It waits here and nowhere else: whoever takes its node wakes it.
     Alone(GRef),
     /// Others may end the wait too: whoever takes its node must win the ticket first.
     Shared(Ticket),
+    /// A case of a select, which has nodes in other queues as well.
+    Case(Case),
+}
+
+/// A case of a select that waits.
+pub(super) struct Case {
+    pub(super) ticket: Ticket,
+    /// What the ticket is claimed with.
+    pub(super) number: u32,
+    /// Only wants to know that there would be a counterpart, and takes part in nothing.
+    pub(super) watches: bool,
+    /// Alive until its waiter has landed.
+    pub(super) landing: NonNull<Landing>,
 }
 
 impl Who {
@@ -33,6 +56,17 @@ impl Who {
         match self {
             Who::Alone(g) => *g,
             Who::Shared(ticket) => ticket.g(),
+            Who::Case(case) => case.ticket.g(),
+        }
+    }
+
+    /// Must it be made ready? The last access to what belongs to the waiter, if not.
+    #[inline(always)]
+    fn wake(&self) -> bool {
+        match self {
+            Who::Alone(_) | Who::Shared(_) => true,
+            // SAFETY: we have won the ticket and have not woken the waiter before: it cannot have landed.
+            Who::Case(case) => unsafe { case.landing.as_ref() }.wake(),
         }
     }
 }
@@ -47,27 +81,39 @@ pub(super) enum End {
     Disconnected,
     /// Nobody came in time.
     OutOfPatience,
+    /// A promise was not kept.
+    Again,
 }
 
 /// One who waits to send or to receive.
-pub(super) struct Waiter<T> {
+pub(super) struct Waiter {
     who: Who,
-    place: *mut T,
+    /// Of a message of the channel's type; null for a promise.
+    place: *mut (),
     end: Cell<End>,
+    /// Of a promise: the receiver that waits for it.
+    partner: Cell<Option<NonNull<Node<Waiter>>>>,
 }
 
 /// The waiters of one direction, oldest first.
-pub(super) type Waiters<T> = Queue<Waiter<T>>;
+pub(super) type Waiters = Queue<Waiter>;
 
-impl<T> Waiter<T> {
+impl Waiter {
     /// `place` is valid while the node is in a queue, and until its taker wakes `who`.
     #[inline(always)]
-    pub(super) fn node(who: Who, place: *mut T) -> Node<Waiter<T>> {
-        Node::new(Waiter {
+    pub(super) fn new(who: Who, place: *mut ()) -> Waiter {
+        Waiter {
             who,
             place,
             end: Cell::new(End::OutOfPatience),
-        })
+            partner: Cell::new(None),
+        }
+    }
+
+    /// A node of it.
+    #[inline(always)]
+    pub(super) fn node(who: Who, place: *mut ()) -> Node<Waiter> {
+        Node::new(Waiter::new(who, place))
     }
 
     /// How the wait ended. For the waiter, after it was woken.
@@ -75,33 +121,91 @@ impl<T> Waiter<T> {
     pub(super) fn end(&self) -> End {
         self.end.get()
     }
+
+    /// Who waits for this promise to be kept. For the waiter, after it was woken.
+    pub(super) fn partner(&self) -> Option<NonNull<Node<Waiter>>> {
+        self.partner.get()
+    }
+
+    /// Is it here for more than to watch?
+    pub(super) fn takes_part(&self) -> bool {
+        !matches!(&self.who, Who::Case(case) if case.watches)
+    }
+
+    /// Would it be a counterpart of `me`, now? A snapshot.
+    pub(super) fn would_meet(&self, me: GRef) -> bool {
+        match &self.who {
+            Who::Alone(_) => true,
+            Who::Shared(ticket) => ticket.is_open(),
+            Who::Case(case) => !case.watches && case.ticket.is_open() && case.ticket.g() != me,
+        }
+    }
 }
 
-/// Takes the first waiter whose wait is still open. Under the channel's lock.
+/// Takes the first waiter whose wait is still open; T is the channel's. Those before it that only watch
+/// are told. Under the channel's lock.
 #[inline(always)]
-pub(super) fn take<T>(waiters: &mut Waiters<T>) -> Option<Taken<T>> {
+pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
     loop {
         let node = waiters.pop_front()?;
         // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that
         // the caller holds and unlinked it.
         match unsafe { &node.as_ref().data.who } {
-            Who::Alone(_) => return Some(Taken(node)),
-            Who::Shared(ticket) if ticket.claim(SERVED) => return Some(Taken(node)),
-            // Its timer was first; the node is out of the queue, as the waiter will see.
-            Who::Shared(_) => {}
+            Who::Alone(_) => return Some(Taken(node, PhantomData)),
+            Who::Shared(ticket) if ticket.claim(SERVED) => return Some(Taken(node, PhantomData)),
+            Who::Case(case) if case.ticket.claim(case.number) => {
+                let taken = Taken(node, PhantomData);
+                if !case.watches {
+                    return Some(taken);
+                }
+                taken.wake_last(End::Served);
+            }
+            // Another was first; the node is out of the queue, as the waiter will see.
+            Who::Shared(_) | Who::Case(_) => {}
         }
     }
+}
+
+/// Tells those who only watch that there is a counterpart now. Under the channel's lock.
+pub(super) fn tell_watchers<T>(waiters: &mut Waiters) {
+    let mut others = Queue::new();
+    while let Some(node) = waiters.pop_front() {
+        // SAFETY: as in `take`.
+        let node = unsafe { node.as_ref() };
+        match &node.data.who {
+            Who::Case(case) if case.watches => {
+                if case.ticket.claim(case.number) {
+                    Taken::<T>(NonNull::from(node), PhantomData).wake_last(End::Served);
+                }
+            }
+            // SAFETY: just taken out of the queue to which it comes back.
+            _ => unsafe { others.push_back(node) },
+        }
+    }
+    *waiters = others;
 }
 
 /// A waiter that was taken out of its queue, its ticket won: it stays parked until it is woken
 /// through this, which must happen. The channel's lock is not needed for that.
 #[must_use = "the waiter would sleep for ever"]
-pub(super) struct Taken<T>(NonNull<Node<Waiter<T>>>);
+pub(super) struct Taken<T>(NonNull<Node<Waiter>>, PhantomData<*mut T>);
 
 impl<T> Taken<T> {
+    /// # Safety
+    ///
+    /// It comes from [`Taken::into_raw`] of the same type, and is used once.
+    pub(super) unsafe fn from_raw(node: NonNull<Node<Waiter>>) -> Taken<T> {
+        Taken(node, PhantomData)
+    }
+
+    /// To be kept without the type of its message.
+    pub(super) fn into_raw(self) -> NonNull<Node<Waiter>> {
+        self.0
+    }
+
     #[inline(always)]
-    fn waiter(&self) -> &Waiter<T> {
-        // SAFETY: the waiter is parked and its frame alive until we make it ready, which uses up
+    fn waiter(&self) -> &Waiter {
+        // SAFETY: the waiter has not landed and its frame is alive until we wake it, which uses up
         // `self`.
         unsafe { &self.0.as_ref().data }
     }
@@ -114,7 +218,7 @@ impl<T> Taken<T> {
     #[inline(always)]
     pub(super) unsafe fn deliver(self, msg: *const T) {
         // SAFETY: the place of a parked receiver is valid and the taker's, and not the sender's.
-        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place, 1) };
+        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.cast::<T>(), 1) };
         self.served();
     }
 
@@ -122,11 +226,11 @@ impl<T> Taken<T> {
     ///
     /// # Safety
     ///
-    /// It is a sender; `out` may be written, and what is there then is the caller's.
+    /// It is a sender and no promise; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
     pub(super) unsafe fn collect(self, out: *mut T) {
         // SAFETY: the place of a parked sender is full and the taker's, and not the receiver's.
-        unsafe { ptr::copy_nonoverlapping(self.waiter().place, out, 1) };
+        unsafe { ptr::copy_nonoverlapping(self.waiter().place.cast::<T>(), out, 1) };
         self.served();
     }
 
@@ -134,7 +238,19 @@ impl<T> Taken<T> {
     /// [`Taken::served`].
     #[inline(always)]
     pub(super) fn place(&self) -> *const T {
-        self.waiter().place
+        self.waiter().place.cast_const().cast()
+    }
+
+    /// Is it a sender without a message?
+    #[inline(always)]
+    pub(super) fn is_promise(&self) -> bool {
+        self.waiter().place.is_null()
+    }
+
+    /// Leaves `receiver` with this promise: it is woken when the promise is kept, or cannot be. The
+    /// promise itself is to be woken as `served`.
+    pub(super) fn meet(&self, receiver: &Node<Waiter>) {
+        self.waiter().partner.set(Some(NonNull::from(receiver)));
     }
 
     /// Wakes the waiter, whose message went over. It runs next on this P.
@@ -143,39 +259,48 @@ impl<T> Taken<T> {
         let waiter = self.waiter();
         waiter.end.set(End::Served);
         let g = waiter.who.g();
-        // SAFETY: it had parked when its node could be found under the channel's lock, and being the
-        // taker makes us the one who wakes it.
-        unsafe { ready(g) };
+        if waiter.who.wake() {
+            // SAFETY: it had parked when its node could be found under the channel's lock, or has
+            // told its landing so; being the taker makes us the one who wakes it.
+            unsafe { ready(g) };
+        }
     }
 
-    /// Wakes the waiter: the other side is gone. It runs when its turn comes.
-    fn disconnected(self) {
+    /// Wakes this receiver: it gets no message from us. It runs when its turn comes.
+    pub(super) fn let_down(self) {
+        self.wake_last(End::Again);
+    }
+
+    /// Wakes the waiter when its turn comes.
+    fn wake_last(self, end: End) {
         let waiter = self.waiter();
-        waiter.end.set(End::Disconnected);
+        waiter.end.set(end);
         let g = waiter.who.g();
-        // SAFETY: as in `served`.
-        unsafe { ready_tail(g) };
+        if waiter.who.wake() {
+            // SAFETY: as in `served`.
+            unsafe { ready_tail(g) };
+        }
     }
 }
 
 /// All waiters of a queue, taken under the lock, to be told without it that the other side is gone.
-pub(super) struct Dismissed<T>(Waiters<T>);
+pub(super) struct Dismissed<T>(Waiters, PhantomData<*mut T>);
 
 impl<T> Dismissed<T> {
     /// Under the channel's lock.
-    pub(super) fn take(waiters: &mut Waiters<T>) -> Dismissed<T> {
+    pub(super) fn take(waiters: &mut Waiters) -> Dismissed<T> {
         let mut all = Queue::new();
-        while let Some(taken) = take(waiters) {
+        while let Some(taken) = take::<T>(waiters) {
             // SAFETY: out of its queue, and parked until `wake`.
             unsafe { all.push_back(taken.0.as_ref()) };
         }
-        Dismissed(all)
+        Dismissed(all, PhantomData)
     }
 
     /// Without the lock.
     pub(super) fn wake(mut self) {
         while let Some(node) = self.0.pop_front() {
-            Taken(node).disconnected();
+            Taken::<T>(node, PhantomData).wake_last(End::Disconnected);
         }
     }
 }

@@ -168,6 +168,20 @@ impl<D> Queue<D> {
         Some(first)
     }
 
+    /// Is there one of whom `matches` is true? Asked in order, up to the first.
+    pub(crate) fn any(&self, mut matches: impl FnMut(&D) -> bool) -> bool {
+        let mut next = self.head;
+        while let Some(node) = next {
+            // SAFETY: nodes in the queue are alive: their `push` said so.
+            let node = unsafe { node.as_ref() };
+            if matches(&node.data) {
+                return true;
+            }
+            next = node.next.get();
+        }
+        false
+    }
+
     /// Takes `node` out if it is still in; says whether it was.
     ///
     /// # Safety
@@ -244,8 +258,10 @@ mod tests {
             queue.push_front(&node);
             assert!(queue.unlink(&node));
             assert!(queue.is_empty());
+            assert!(!queue.any(|_| true));
             queue.push_back(&node);
         }
+        assert!(queue.any(|&n| n == 7) && !queue.any(|&n| n == 8));
         assert_eq!(drain(&mut queue), [7]);
     }
 }

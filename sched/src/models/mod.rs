@@ -15,6 +15,7 @@ mod once;
 mod park;
 mod procs;
 mod ring;
+mod select;
 mod semaphore;
 mod shrinking;
 mod token;

@@ -1,0 +1,161 @@
+//! `select!` and `select_biased!`.
+//!
+//! The arms are parsed one after the other into a normal form, and then opened from the outside in:
+//!
+//! ```text
+//! match $receiver { ref handle => { let handle: &Receiver<_> = handle;      evaluated once, borrowed,
+//!     match $sender { ref handle => { let handle: &Sender<_> = handle;      coerced; temporaries live on
+//!         match random(&[receiver(handle), sender(handle)], wait) {
+//!             Some(chosen) => if chosen.place() == 0 { let $pattern = chosen.recv(handle); $body }
+//!                             else if chosen.place() == 0 + 1 { let $pattern = chosen.send(handle, $message); $body }
+//!                             else { no_such_case() }
+//!             None => $default
+//! }}}}}}
+//! ```
+//!
+//! Each `handle` is another variable: every step of the macro has names of its own. Bodies, and the message
+//! of the case that was chosen, are evaluated outside of any closure, so they may return, break, and move
+//! what another arm moves as well.
+
+/// See `chan::select`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chan_select {
+    ($($arms:tt)*) => { $crate::__chan_select_steps!(@arms random [] [] $($arms)*) };
+}
+
+/// See `chan::select_biased`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chan_select_biased {
+    ($($arms:tt)*) => { $crate::__chan_select_steps!(@arms listed [] [] $($arms)*) };
+}
+
+/// The steps. `$order` is the function that chooses, `$cases` what was parsed, `$default` the default.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chan_select_steps {
+    // The head of an arm.
+    (@arms $order:ident [] []) => {
+        loop { $crate::chan::expansion::$order(&[], $crate::chan::expansion::Wait::FOREVER); }
+    };
+    (@arms $order:ident $cases:tt $default:tt) => {
+        $crate::__chan_select_steps!(@open $order $cases [] $default)
+    };
+    (@arms $order:ident $cases:tt $default:tt recv($receiver:expr $(,)?) -> $pattern:pat => $($rest:tt)+) => {
+        $crate::__chan_select_steps!(
+            @body $order $cases $default (recv ($receiver) ($pattern)) $($rest)+
+        )
+    };
+    (@arms $order:ident $cases:tt $default:tt send($sender:expr, $msg:expr $(,)?) -> $pattern:pat => $($rest:tt)+) => {
+        $crate::__chan_select_steps!(
+            @body $order $cases $default (send ($sender, $msg) ($pattern)) $($rest)+
+        )
+    };
+    (@arms $order:ident $cases:tt $default:tt default $(())? => $($rest:tt)+) => {
+        $crate::__chan_select_steps!(
+            @body $order $cases $default
+            (default ($crate::chan::expansion::Wait::NOT_AT_ALL)) $($rest)+
+        )
+    };
+    (@arms $order:ident $cases:tt $default:tt default($timeout:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__chan_select_steps!(
+            @body $order $cases $default
+            (default ($crate::chan::expansion::Wait::at_most($timeout))) $($rest)+
+        )
+    };
+    (@arms $order:ident $cases:tt $default:tt $($rest:tt)+) => {
+        compile_error!(concat!(
+            "expected `recv(receiver) -> pattern => expression`, ",
+            "`send(sender, message) -> pattern => expression`, `default => expression` or ",
+            "`default(timeout) => expression`, found `", stringify!($($rest)+), "`"
+        ))
+    };
+
+    // Its body: a block needs no comma, another expression does, unless it is the last.
+    (@body $order:ident $cases:tt $default:tt $head:tt $body:block, $($rest:tt)*) => {
+        $crate::__chan_select_steps!(@add $order $cases $default $head ($body) $($rest)*)
+    };
+    (@body $order:ident $cases:tt $default:tt $head:tt $body:block $($rest:tt)*) => {
+        $crate::__chan_select_steps!(@add $order $cases $default $head ($body) $($rest)*)
+    };
+    (@body $order:ident $cases:tt $default:tt $head:tt $body:expr, $($rest:tt)*) => {
+        $crate::__chan_select_steps!(@add $order $cases $default $head ($body) $($rest)*)
+    };
+    (@body $order:ident $cases:tt $default:tt $head:tt $body:expr) => {
+        $crate::__chan_select_steps!(@add $order $cases $default $head ($body))
+    };
+    (@body $order:ident $cases:tt $default:tt $head:tt $body:expr; $($rest:tt)*) => {
+        compile_error!(concat!("expected a comma after `", stringify!($body), "`, found `;`"))
+    };
+    (@body $order:ident $cases:tt $default:tt $head:tt $($rest:tt)*) => {
+        compile_error!(concat!("expected a comma after the arm that begins at `", stringify!($($rest)*), "`"))
+    };
+
+    // To the others.
+    (@add $order:ident $cases:tt [] (default $wait:tt) $body:tt $($rest:tt)*) => {
+        $crate::__chan_select_steps!(@arms $order $cases [$wait $body] $($rest)*)
+    };
+    (@add $order:ident $cases:tt $default:tt (default $wait:tt) $($rest:tt)*) => {
+        compile_error!("there can be only one `default` in a `select!`")
+    };
+    (@add $order:ident [$($cases:tt)*] $default:tt ($($head:tt)*) $body:tt $($rest:tt)*) => {
+        $crate::__chan_select_steps!(@arms $order [$($cases)* ($($head)* $body)] $default $($rest)*)
+    };
+
+    // From the outside in.
+    (@open $order:ident [(recv ($receiver:expr) $pattern:tt $body:tt) $($cases:tt)*] [$($open:tt)*] $default:tt) => {
+        match $receiver {
+            ref handle => {
+                let handle: &$crate::chan::Receiver<_> = handle;
+                $crate::__chan_select_steps!(
+                    @open $order [$($cases)*]
+                    [$($open)* (receiver handle recv (handle) $pattern $body)] $default
+                )
+            }
+        }
+    };
+    (@open $order:ident [(send ($sender:expr, $msg:expr) $pattern:tt $body:tt) $($cases:tt)*] [$($open:tt)*] $default:tt) => {
+        match $sender {
+            ref handle => {
+                let handle: &$crate::chan::Sender<_> = handle;
+                $crate::__chan_select_steps!(
+                    @open $order [$($cases)*]
+                    [$($open)* (sender handle send (handle, $msg) $pattern $body)] $default
+                )
+            }
+        }
+    };
+    (@open $order:ident [] [$(($side:ident $handle:ident $($arm:tt)*))*] []) => {
+        match $crate::chan::expansion::$order(
+            &[$($crate::chan::expansion::$side($handle)),*],
+            $crate::chan::expansion::Wait::FOREVER,
+        ) {
+            Some(chosen) => $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*),
+            None => $crate::chan::expansion::no_such_case(),
+        }
+    };
+    (@open $order:ident [] [$(($side:ident $handle:ident $($arm:tt)*))*] [($wait:expr) ($body:expr)]) => {
+        match $crate::chan::expansion::$order(
+            &[$($crate::chan::expansion::$side($handle)),*],
+            $wait,
+        ) {
+            Some(chosen) => $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*),
+            None => $body,
+        }
+    };
+
+    // The arm that was chosen.
+    (@run $chosen:ident ($place:expr) ($complete:ident $arguments:tt ($pattern:pat) ($body:expr)) $($arms:tt)*) => {
+        if $chosen.place() == $place {
+            let $pattern = $chosen.$complete $arguments;
+            $body
+        } else {
+            $crate::__chan_select_steps!(@run $chosen ($place + 1) $($arms)*)
+        }
+    };
+    (@run $chosen:ident $place:tt) => {{
+        drop($chosen);
+        $crate::chan::expansion::no_such_case()
+    }};
+}
