@@ -50,10 +50,10 @@ fn lists_of_any_length_choose_and_wait() {
         for (at, rx) in receivers.iter().enumerate() {
             assert_eq!(select.recv(rx), at);
         }
-        for at in 0..count {
+        for (at, rx) in receivers.iter().enumerate() {
             let chosen = select.select();
             assert_eq!(chosen.index(), at);
-            assert_eq!(chosen.recv(&receivers[at]), Ok(at));
+            assert_eq!(chosen.recv(rx), Ok(at));
         }
         let senders = source.join().unwrap();
         assert_eq!(select.try_select().unwrap_err(), TrySelectError);

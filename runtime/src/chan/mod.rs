@@ -21,16 +21,28 @@
 //! Every operation works from goroutines and from plain OS threads, on either end. Among threads alone
 //! channels work even without a running runtime.
 //!
+//! [`select!`](macro@select), [`select_biased!`] and [`Select`] wait for the first of several operations. Receivers without
+//! senders are made with
+//!
+//! | [`after`], [`at`] | one message, when it is due |
+//! |---|---|
+//! | [`tick`] | a message every so often |
+//! | [`never`] | none |
+//!
+//! `close` ends a channel by hand, for both sides.
+//!
 //! What differs from `crossbeam-channel`: when the last receiver of a bounded channel is dropped, what is
-//! buffered is dropped at once, as in an unbounded one, and not only with the last sender; and the `Debug`
-//! texts of the errors with a message have no quotation marks.
+//! buffered is dropped at once, as in an unbounded one, and not only with the last sender. Otherwise whoever waits for
+//! an answer to a buffered question would wait for ever, and a message that holds a sender of its own channel
+//! would never be freed. A message whose expression panics, or leaves, in a `send` case does not keep anybody waiting:
+//! the case is undone.
 
 // # How it works
 //
 // Invariants, whenever the lock is free ("waiter": one whose wait is still open):
 //
 // I1  recvq and sendq are not both non-empty. (A select may wait in both; it is its own counterpart
-//     in neither.)
+//     in neither. Those who watch do not count.)
 // I2  A receiver waits only if nothing is buffered.
 // I3  A sender waits only if the buffer is full; without a buffer, only if no receiver waits.
 // I4  Messages of one sender are received in the order in which it sent them: the buffer and both
@@ -71,9 +83,23 @@
 // which does not cost it its turn. `send` and `recv` are inlined down to the call of the park: so
 // there are at most two frames whose return the CPU mispredicts after the switch.
 //
-// What is left for later has its place: a select is one ticket in the nodes of several channels,
-// claimed with the number of its case (waiter.rs); `after`, `at`, `tick` and `never` are receivers
-// without senders, variants beside `Receiver`'s handle; `close` is `disconnect_senders` by hand.
+// Select: one ticket in the nodes of several channels, each with the number of its case. Its steps are
+// in choose.rs, what it knows of a channel in case.rs.
+//
+// - A receive that a select has won is done: the message lies in its stash. A send is won before there is a
+//   message, because the expression is evaluated only then: what is won is room in the buffer (`Ring::reserve`),
+//   or a receiver that was taken out of its queue. It stays parked until it gets the message, or is told to wait
+//   again. A receiver that takes a select out of `sendq` leaves its own node with it and parks (`Taken::meet`).
+// - Room that is reserved counts as full for senders and as empty for receivers: I2 and I3 hold with it. When the
+//   message comes it goes to a waiting receiver, or into the room.
+// - Those who only watch (`Select::ready`) take part in none of the invariants. They are told, and leave the queue,
+//   whenever somebody looks for a counterpart there, or a select comes to wait on the other side.
+//
+// `after`, `at` and `tick` are channels whose buffer is a clock (clock.rs). `close` sets both sides gone, but the buffer
+// stays, until it was received or the receivers are gone.
+//
+// A future that waits would be one more `Who` (waiter.rs). A wait that a cancellation may end claims the ticket with an
+// outcome of its own, as `LOOK_AGAIN` in choose.rs.
 
 mod blocks;
 mod buffer;
@@ -108,8 +134,71 @@ pub use receiver::Receiver;
 pub use select::{Select, SelectedOperation};
 pub use sender::Sender;
 
+/// Waits for the first of several operations on channels, and does it. If several need not wait, each is as
+/// likely; with [`select_biased!`] the first is chosen.
+///
+/// ```text
+/// recv(receiver) -> pattern => expression       pattern: a Result<T, RecvError>
+/// send(sender, message) -> pattern => expression   pattern: a Result<(), SendError<T>>
+/// default => expression                         if all others would wait
+/// default(timeout) => expression                if they do for so long
+/// ```
+///
+/// Receivers and senders are expressions, evaluated once; a message is evaluated only if its case is chosen. An operation that
+/// would fail, because its channel is disconnected, need not wait. Without any case it waits for ever.
+///
+/// # Parks
+///
+/// While it waits.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::chan::{bounded, select, unbounded};
+/// use std::time::Duration;
+///
+/// let (questions, todo) = unbounded::<u32>();
+/// let (answers, answered) = bounded::<u32>(1);
+/// questions.send(6).unwrap();
+/// for _ in 0..3 {
+///     select! {
+///         recv(todo) -> n => answers.send(n.unwrap() * 7).unwrap(),
+///         recv(answered) -> n => {
+///             assert_eq!(n, Ok(42));
+///             questions.send(1).unwrap();
+///         }
+///         default(Duration::from_secs(1)) => unreachable!("there is always something"),
+///     }
+/// }
+/// ```
 #[doc(inline)]
-pub use crate::{__chan_select as select, __chan_select_biased as select_biased};
+pub use crate::__chan_select as select;
+
+/// As [`select!`](macro@select), but of several operations that need not wait the first is chosen.
+///
+/// # Parks
+///
+/// While it waits.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::chan::{select_biased, unbounded};
+///
+/// let (urgent, first) = unbounded();
+/// let (usual, second) = unbounded();
+/// usual.send("usual").unwrap();
+/// urgent.send("urgent").unwrap();
+/// let next = select_biased! {
+///     recv(first) -> msg => msg,
+///     recv(second) -> msg => msg,
+/// };
+/// assert_eq!(next, Ok("urgent"));
+/// ```
+#[doc(inline)]
+pub use crate::__chan_select_biased as select_biased;
 
 use channel::Channel;
 

@@ -77,6 +77,10 @@ impl<T> Receiver<T> {
     /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
     /// sender.
     ///
+    /// # Parks
+    ///
+    /// Only if the sender is a waiting `select!`: while that one evaluates its message.
+    ///
     /// # Errors
     ///
     /// When there is none.
