@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crossbeam_channel::bounded;
 use goroutines_benches::measure::Sample;
-use goroutines_benches::rows::{goroutine, osthread};
+use goroutines_benches::rows::{goroutine, osthread, select};
 
 /// The rival of [`goroutine::channel`]: two threads, two rendezvous channels, one message back and forth.
 fn crossbeam_hand_over(operations: u64) -> io::Result<Sample> {
@@ -62,7 +62,7 @@ fn crossbeam_stream(capacity: usize, operations: u64) -> io::Result<Sample> {
     })
 }
 
-/// The rival of [`goroutine::select_ready`].
+/// The rival of [`select::ready`].
 fn crossbeam_select_ready(operations: u64) -> io::Result<Sample> {
     let operations = operations.max(1);
     let channels: [_; 4] = std::array::from_fn(|_| bounded(1));
@@ -114,7 +114,7 @@ fn main() {
         group.finish();
     }
     let mut group = criterion.benchmark_group("select of 4, one ready (and its send)");
-    common::bench(&mut group, "goroutines", goroutine::select_ready);
+    common::bench(&mut group, "goroutines", select::ready);
     common::bench(
         &mut group,
         "a thread, crossbeam-channel",
@@ -122,7 +122,7 @@ fn main() {
     );
     group.finish();
     let mut group = criterion.benchmark_group("select of 4, waiting");
-    common::bench(&mut group, "goroutines", goroutine::select_waiting);
+    common::bench(&mut group, "goroutines", select::waiting);
     group.finish();
     criterion.final_summary();
 }

@@ -1,5 +1,10 @@
 //! What `select!` and `select_biased!` promise. Four Ps.
-#![allow(unreachable_code, reason = "messages that leave instead of being made")]
+#![allow(
+    unreachable_code,
+    clippy::diverging_sub_expression,
+    clippy::unnecessary_literal_unwrap,
+    reason = "messages that leave instead of being made; every form"
+)]
 
 mod common;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use goroutines::chan::{Receiver, Sender, bounded, select};
+use goroutines::chan::{Receiver, Sender, bounded};
 use goroutines::sync::Mutex;
 use goroutines::{JoinHandle, go, yield_now};
 
@@ -75,7 +75,7 @@ fn panicked<E>(_: E) -> io::Error {
 }
 
 /// Joins a goroutine that may have failed.
-fn join(handle: JoinHandle<io::Result<()>>) -> io::Result<()> {
+pub(super) fn join(handle: JoinHandle<io::Result<()>>) -> io::Result<()> {
     handle.join().map_err(panicked)?
 }
 
@@ -211,86 +211,6 @@ pub fn stream(capacity: usize, operations: u64) -> io::Result<Sample> {
             operations,
         })
     })
-}
-
-/// A `select!` over four channels, of which one has a message.
-///
-/// # Errors
-///
-/// If a message is lost.
-pub fn select_ready(operations: u64) -> io::Result<Sample> {
-    let operations = operations.max(1);
-    on_goroutine(move || {
-        let channels: [_; 4] = std::array::from_fn(|_| bounded(1));
-        let [(a, from_a), (b, from_b), (c, from_c), (d, from_d)] = &channels;
-        let mut sum = 0;
-        let start = Instant::now();
-        for word in 0..operations {
-            let to = [a, b, c, d][(word % 4) as usize];
-            to.send(word)
-                .map_err(|_| io::Error::other("a channel is gone"))?;
-            sum += select! {
-                recv(from_a) -> word => word.unwrap_or(0),
-                recv(from_b) -> word => word.unwrap_or(0),
-                recv(from_c) -> word => word.unwrap_or(0),
-                recv(from_d) -> word => word.unwrap_or(0),
-            };
-        }
-        let elapsed = start.elapsed();
-        check_sum(sum, operations)?;
-        Ok(Sample {
-            elapsed,
-            operations,
-        })
-    })
-}
-
-/// A `select!` over four unbuffered channels, which waits; another goroutine sends to them in turn.
-///
-/// # Errors
-///
-/// If a message is lost.
-pub fn select_waiting(operations: u64) -> io::Result<Sample> {
-    let operations = operations.max(1);
-    on_goroutine(move || {
-        let channels: [_; 4] = std::array::from_fn(|_| bounded::<u64>(0));
-        let [from_a, from_b, from_c, from_d] = channels.each_ref().map(|(_, from)| from);
-        let senders = channels.each_ref().map(|(to, _)| to.clone());
-        let other = go(move || {
-            (0..operations).try_for_each(|word| {
-                let sent = senders[(word % 4) as usize].send(word);
-                sent.map_err(|_| io::Error::other("the other goroutine hung up"))
-            })
-        });
-        let mut sum = 0;
-        let start = Instant::now();
-        for _ in 0..operations {
-            sum += select! {
-                recv(from_a) -> word => word.unwrap_or(0),
-                recv(from_b) -> word => word.unwrap_or(0),
-                recv(from_c) -> word => word.unwrap_or(0),
-                recv(from_d) -> word => word.unwrap_or(0),
-            };
-        }
-        let elapsed = start.elapsed();
-        join(other)?;
-        check_sum(sum, operations)?;
-        Ok(Sample {
-            elapsed,
-            operations,
-        })
-    })
-}
-
-/// Did each word below `words` arrive?
-fn check_sum(sum: u64, words: u64) -> io::Result<()> {
-    if sum == words * (words - 1) / 2 {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!(
-            "not all of {words} words arrived"
-        )))
-    }
 }
 
 /// Two goroutines pass a mutex.

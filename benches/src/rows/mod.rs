@@ -8,6 +8,7 @@ pub mod goroutine;
 pub mod lock;
 pub mod osthread;
 pub mod raw;
+pub mod select;
 
 use std::env;
 use std::io;

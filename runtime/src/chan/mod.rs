@@ -117,6 +117,7 @@ mod operation;
 mod receiver;
 mod ring;
 mod select;
+mod selected;
 mod sender;
 mod shelter;
 mod stash;
@@ -131,7 +132,8 @@ pub use iter::{IntoIter, Iter, TryIter};
 #[doc(hidden)]
 pub use operation::expansion;
 pub use receiver::Receiver;
-pub use select::{Select, SelectedOperation};
+pub use select::Select;
+pub use selected::SelectedOperation;
 pub use sender::Sender;
 
 /// Waits for the first of several operations on channels, and does it. If several need not wait, each is as
