@@ -19,15 +19,43 @@ use std::{
 /// What is measured, how many operations in one process, and what is one of them.
 pub const WORKLOADS: [(&str, u64, &str); 10] = [
     ("yield", 2_000_000, "a yield, two tasks"),
-    ("unbuffered", 1_000_000, "a message, one sender to one receiver, no buffer"),
-    ("bounded128", 2_000_000, "a message, one to one, buffer of 128"),
-    ("fanin", 1_000_000, "a message, 100 senders to one receiver, buffer of 128"),
-    ("select4", 1_000_000, "a message, one select over 4 channels, 4 senders, no buffers"),
+    (
+        "unbuffered",
+        1_000_000,
+        "a message, one sender to one receiver, no buffer",
+    ),
+    (
+        "bounded128",
+        2_000_000,
+        "a message, one to one, buffer of 128",
+    ),
+    (
+        "fanin",
+        1_000_000,
+        "a message, 100 senders to one receiver, buffer of 128",
+    ),
+    (
+        "select4",
+        1_000_000,
+        "a message, one select over 4 channels, 4 senders, no buffers",
+    ),
     ("mutex", 5_000_000, "lock and unlock, nobody else"),
-    ("mutex100", 2_000_000, "lock and unlock, 100 tasks that yield now and then"),
+    (
+        "mutex100",
+        2_000_000,
+        "lock and unlock, 100 tasks that yield now and then",
+    ),
     ("spawn1000", 1_000_000, "spawn and join, 1000 at once"),
-    ("sleepers", 200_000, "CPU time of one of 200 000 that sleep for up to 2 s"),
-    ("late", 200_000, "how late the 99th percentile of these wakes up"),
+    (
+        "sleepers",
+        200_000,
+        "CPU time of one of 200 000 that sleep for up to 2 s",
+    ),
+    (
+        "late",
+        200_000,
+        "how late the 99th percentile of these wakes up",
+    ),
 ];
 
 /// How long the sleepers sleep, by number: spread over two seconds, in no order.
@@ -47,7 +75,10 @@ pub fn cpu_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit(')').next().unwrap_or_default();
     let ticks = after.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 1e7
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        * 1e7
 }
 
 /// Nanoseconds per operation.
@@ -67,7 +98,12 @@ fn one(contender: &str, workload: &str) -> Option<f64> {
 
 /// A process of its own, on one CPU; none if the contender does not take part.
 fn measure(program: &str, args: &[&str]) -> Option<f64> {
-    let output = Command::new("taskset").args(["-c", "1", program]).args(args).env("GOMAXPROCS", "1").output().ok()?;
+    let output = Command::new("taskset")
+        .args(["-c", "1", program])
+        .args(args)
+        .env("GOMAXPROCS", "1")
+        .output()
+        .ok()?;
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
@@ -81,7 +117,10 @@ fn table(rounds: usize, go: Option<&str>) -> Result<(), std::io::Error> {
     let this = this.to_string_lossy();
     let contenders = ["goroutines", "go", "tokio", "threads"];
     println!("ns per operation, medians of {rounds} interleaved runs on one CPU\n");
-    println!("{:<12} {:>10} {:>10} {:>10} {:>10}", "", contenders[0], contenders[1], contenders[2], contenders[3]);
+    println!(
+        "{:<12} {:>10} {:>10} {:>10} {:>10}",
+        "", contenders[0], contenders[1], contenders[2], contenders[3]
+    );
     for (workload, _, what) in WORKLOADS {
         let mut all = [const { Vec::new() }; 4];
         for _ in 0..rounds {
@@ -93,8 +132,12 @@ fn table(rounds: usize, go: Option<&str>) -> Result<(), std::io::Error> {
                 values.extend(value);
             }
         }
-        let cells = all.map(|values| median(values).map_or("-".to_owned(), |ns| format!("{ns:.1}")));
-        println!("{workload:<12} {:>10} {:>10} {:>10} {:>10}   {what}", cells[0], cells[1], cells[2], cells[3]);
+        let cells =
+            all.map(|values| median(values).map_or("-".to_owned(), |ns| format!("{ns:.1}")));
+        println!(
+            "{workload:<12} {:>10} {:>10} {:>10} {:>10}   {what}",
+            cells[0], cells[1], cells[2], cells[3]
+        );
     }
     Ok(())
 }
@@ -131,6 +174,8 @@ fn main() -> ExitCode {
 }
 
 fn usage(error: &str) -> ExitCode {
-    eprintln!("goroutines-rivals: {error}\nusage: goroutines-rivals [--rounds N] [--go PROGRAM] | CONTENDER WORKLOAD");
+    eprintln!(
+        "goroutines-rivals: {error}\nusage: goroutines-rivals [--rounds N] [--go PROGRAM] | CONTENDER WORKLOAD"
+    );
     ExitCode::from(2)
 }

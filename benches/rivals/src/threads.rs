@@ -58,7 +58,8 @@ fn select4(n: u64) {
         let tx = tx.clone();
         thread::spawn(move || (0..n / 4).for_each(|i| tx.send(i).unwrap()));
     }
-    let [a, b, c, d] = pairs.map(|(_, rx)| rx);
+    // The senders here stay: a channel whose sender has gone would always be ready.
+    let [(_s, a), (_t, b), (_u, c), (_v, d)] = pairs;
     let mut sum = 0;
     for _ in 0..n {
         sum += select! {

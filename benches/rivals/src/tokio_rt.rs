@@ -14,7 +14,11 @@ use crate::{cpu_time, nap, p99, per_operation};
 pub fn run(workload: &str, n: u64) -> Option<f64> {
     let runtime = Builder::new_current_thread().enable_time().build().ok()?;
     let workload = workload.to_owned();
-    runtime.block_on(async move { spawn(async move { measured(&workload, n).await }).await.ok()? })
+    runtime.block_on(async move {
+        spawn(async move { measured(&workload, n).await })
+            .await
+            .ok()?
+    })
 }
 
 async fn measured(workload: &str, n: u64) -> Option<f64> {
