@@ -41,6 +41,15 @@ fn a_waiter_that_always_comes_too_late_is_handed_the_mutex() {
     // The greedy one gives the lock up and takes it again before any other runs, and lets the others
     // run only while it holds it. Whoever is woken finds the lock taken.
     let (mutex, done) = (Arc::new(Mutex::new(0)), Arc::new(AtomicBool::new(false)));
+    let (same, enough) = (Arc::clone(&mutex), Arc::clone(&done));
+    let greedy = go(move || {
+        until_done(&enough, || {
+            let guard = same.lock().unwrap();
+            yield_now();
+            drop(guard);
+        })
+    });
+    common::until(|| mutex.try_lock().is_err());
     let waiters: Vec<_> = (0..5)
         .map(|_| {
             let (mutex, done) = (Arc::clone(&mutex), Arc::clone(&done));
@@ -52,14 +61,6 @@ fn a_waiter_that_always_comes_too_late_is_handed_the_mutex() {
             })
         })
         .collect();
-    let same = Arc::clone(&mutex);
-    let greedy = go(move || {
-        until_done(&done, || {
-            let guard = same.lock().unwrap();
-            yield_now();
-            drop(guard);
-        })
-    });
     assert!(greedy.join().unwrap(), "the waiters starve");
     waiters.into_iter().for_each(|one| one.join().unwrap());
     assert_eq!(*mutex.try_lock().unwrap(), 15);
