@@ -4,7 +4,7 @@ use std::{fmt, io, thread, time::Duration, time::Instant};
 
 use goroutines_sched::{self as sched, Class, Options, Step, Task};
 
-use crate::thread::Thread;
+use crate::{context::Context, thread::Thread};
 
 /// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
 /// [`go`]. After it a child of a `fork` may only `exec`: see [the crate](crate#signals-and-forks).
@@ -268,6 +268,10 @@ impl<T> JoinHandle<T> {
         JoinHandle(task)
     }
 
+    pub(crate) fn into_task(self) -> Task<T> {
+        self.0
+    }
+
     /// Waits for the end of the goroutine and returns what it returned, or the payload of the panic
     /// that ended it.
     ///
@@ -337,6 +341,41 @@ impl<T> JoinHandle<T> {
         Thread::of(self.0.identity())
     }
 
+    /// As [`join`](JoinHandle::join), until `ctx` is done at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended, or `ctx` is done.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when `ctx` is done and the goroutine has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{chan, context::Context, go};
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = chan::bounded::<u32>(0);
+    /// let worker = go(move || rx.recv());
+    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let worker = worker.join_ctx(&ctx).unwrap_err();
+    /// tx.send(7).unwrap();
+    /// assert_eq!(worker.join().unwrap(), Ok(7));
+    /// ```
+    pub fn join_ctx(self, ctx: &Context) -> Result<thread::Result<T>, JoinHandle<T>> {
+        let mut join = self.into_future();
+        match ctx.block_on(&mut join) {
+            Ok(result) => Ok(result),
+            Err(_) => match join.into_handle() {
+                Ok(handle) => Err(handle),
+                Err(join) => Ok(crate::block_on(join)), // it ends in this moment
+            },
+        }
+    }
+
     /// Has the goroutine ended?
     #[inline]
     pub fn is_finished(&self) -> bool {
@@ -387,7 +426,8 @@ pub fn yield_now() {
 ///
 /// # Parks
 ///
-/// For `duration`, or a little longer. A duration that no clock can hold is for ever.
+/// For `duration`, or a little longer; less when the caller's [`Context`] is done before. A duration that no clock
+/// can hold is for ever.
 ///
 /// # Examples
 ///
@@ -399,7 +439,16 @@ pub fn yield_now() {
 /// assert!(start.elapsed() >= Duration::from_millis(5));
 /// ```
 pub fn sleep(duration: Duration) {
-    match Instant::now().checked_add(duration) {
+    sleep_at_most(Instant::now().checked_add(duration));
+}
+
+/// Until `deadline`, or the end of the caller's context.
+pub(crate) fn sleep_at_most(deadline: Option<Instant>) {
+    if sched::heritage().is_some() {
+        let _ = Context::current().sleep_until(deadline);
+        return;
+    }
+    match deadline {
         Some(deadline) => sched::sleep_until(deadline),
         None => sched::sleep_forever(),
     }
