@@ -11,7 +11,7 @@ use std::{
 
 use goroutines_sched::{Awaiting, Doorbell, pin_stack};
 
-use crate::JoinHandle;
+use crate::{JoinHandle, context};
 
 /// Runs `future` to its end on the caller, and returns its output.
 ///
@@ -164,6 +164,43 @@ impl<T> Future for Join<T> {
 impl<T> fmt::Debug for Join<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Join").finish_non_exhaustive()
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// As [`join`](JoinHandle::join), until `ctx` is done at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended, or `ctx` is done.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when `ctx` is done and the goroutine has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{chan, context::Context, go};
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = chan::bounded::<u32>(0);
+    /// let worker = go(move || rx.recv());
+    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let worker = worker.join_ctx(&ctx).unwrap_err();
+    /// tx.send(7).unwrap();
+    /// assert_eq!(worker.join().unwrap(), Ok(7));
+    /// ```
+    pub fn join_ctx(self, ctx: &context::Context) -> Result<thread::Result<T>, JoinHandle<T>> {
+        let mut join = self.into_future();
+        match ctx.block_on(&mut join) {
+            Ok(result) => Ok(result),
+            Err(_) => match join.into_handle() {
+                Ok(handle) => Err(handle),
+                Err(join) => Ok(block_on(join)), // it ends in this moment
+            },
+        }
     }
 }
 

@@ -341,41 +341,6 @@ impl<T> JoinHandle<T> {
         Thread::of(self.0.identity())
     }
 
-    /// As [`join`](JoinHandle::join), until `ctx` is done at most: then the handle comes back.
-    ///
-    /// # Parks
-    ///
-    /// Until the goroutine has ended, or `ctx` is done.
-    ///
-    /// # Errors
-    ///
-    /// The handle, when `ctx` is done and the goroutine has not ended.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # unsafe { goroutines::start() }.unwrap();
-    /// use goroutines::{chan, context::Context, go};
-    /// use std::time::Duration;
-    ///
-    /// let (tx, rx) = chan::bounded::<u32>(0);
-    /// let worker = go(move || rx.recv());
-    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
-    /// let worker = worker.join_ctx(&ctx).unwrap_err();
-    /// tx.send(7).unwrap();
-    /// assert_eq!(worker.join().unwrap(), Ok(7));
-    /// ```
-    pub fn join_ctx(self, ctx: &Context) -> Result<thread::Result<T>, JoinHandle<T>> {
-        let mut join = self.into_future();
-        match ctx.block_on(&mut join) {
-            Ok(result) => Ok(result),
-            Err(_) => match join.into_handle() {
-                Ok(handle) => Err(handle),
-                Err(join) => Ok(crate::block_on(join)), // it ends in this moment
-            },
-        }
-    }
-
     /// Has the goroutine ended?
     #[inline]
     pub fn is_finished(&self) -> bool {
