@@ -278,8 +278,8 @@ fn an_awaited_panic_is_the_join_s_error() {
     .into_future();
     assert!(poll_once(&mut late).is_pending());
     drop(tx);
-    let error = block_on(late).map(|()| ()).unwrap_err();
-    assert_eq!(*error.downcast::<&str>().unwrap(), "late");
+    let error: thread::Result<()> = block_on(late);
+    assert_eq!(*error.unwrap_err().downcast::<&str>().unwrap(), "late");
     let early = go(|| panic!("early"));
     until(|| early.is_finished());
     let error: thread::Result<()> = block_on(early);
