@@ -157,7 +157,11 @@ fn no_more_than_the_limit_run_at_once_and_all_run() {
                 g.go(|| {
                     let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                     most.fetch_max(now, Ordering::SeqCst);
-                    (0..3).for_each(|_| yield_now());
+                    // The first ones wait for each other, so as many as allowed do run at once.
+                    while most.load(Ordering::SeqCst) < limit {
+                        yield_now();
+                    }
+                    yield_now();
                     running.fetch_sub(1, Ordering::SeqCst);
                     all.fetch_add(1, Ordering::SeqCst);
                     Ok(())
