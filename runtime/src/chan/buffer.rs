@@ -109,7 +109,7 @@ impl<T> Buffer<T> {
             Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
                 Room::No
             }
-            Buffer::GivenBack(all) => all.behind.room(),
+            Buffer::GivenBack(all) => all.room(),
             Buffer::Ring(ring) if ring.is_full() => Room::No,
             Buffer::Ring(_) => Room::Yes,
             Buffer::Blocks(blocks) if blocks.has_room() => Room::Yes,
@@ -130,7 +130,7 @@ impl<T> Buffer<T> {
             // SAFETY: as above.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
             // SAFETY: as above.
-            Buffer::GivenBack(all) => unsafe { all.behind.push(msg) },
+            Buffer::GivenBack(all) => unsafe { all.push(msg) },
             Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
                 unreachable!("goroutines: a push without a buffer")
             }

@@ -3,7 +3,7 @@
 use std::{collections::LinkedList, mem};
 
 use super::{
-    buffer::Buffer,
+    buffer::{Buffer, Room},
     channel::Channel,
     waiter::{Taken, take},
 };
@@ -15,8 +15,26 @@ pub(super) struct GivenBack<T> {
 }
 
 impl<T> GivenBack<T> {
+    #[cold]
+    #[inline(never)]
     pub(super) fn len(&self) -> usize {
         self.messages.len() + self.behind.len()
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn room(&self) -> Room {
+        self.behind.room()
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Buffer::push`].
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn push(&mut self, msg: *const T) {
+        // SAFETY: passed on.
+        unsafe { self.behind.push(msg) };
     }
 }
 
