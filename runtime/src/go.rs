@@ -4,7 +4,7 @@ use std::{fmt, io, thread, time::Duration, time::Instant};
 
 use goroutines_sched::{self as sched, Class, Options, Step, Task};
 
-use crate::thread::Thread;
+use crate::{context::Context, thread::Thread};
 
 /// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
 /// [`go`]. After it a child of a `fork` may only `exec`: see [the crate](crate#signals-and-forks).
@@ -268,6 +268,10 @@ impl<T> JoinHandle<T> {
         JoinHandle(task)
     }
 
+    pub(crate) fn into_task(self) -> Task<T> {
+        self.0
+    }
+
     /// Waits for the end of the goroutine and returns what it returned, or the payload of the panic
     /// that ended it.
     ///
@@ -387,7 +391,8 @@ pub fn yield_now() {
 ///
 /// # Parks
 ///
-/// For `duration`, or a little longer. A duration that no clock can hold is for ever.
+/// For `duration`, or a little longer; less when the caller's [`Context`] is done before. A duration that no clock
+/// can hold is for ever.
 ///
 /// # Examples
 ///
@@ -399,7 +404,16 @@ pub fn yield_now() {
 /// assert!(start.elapsed() >= Duration::from_millis(5));
 /// ```
 pub fn sleep(duration: Duration) {
-    match Instant::now().checked_add(duration) {
+    sleep_at_most(Instant::now().checked_add(duration));
+}
+
+/// Until `deadline`, or the end of the caller's context.
+pub(crate) fn sleep_at_most(deadline: Option<Instant>) {
+    if sched::heritage().is_some() {
+        let _ = Context::current().sleep_until(deadline);
+        return;
+    }
+    match deadline {
         Some(deadline) => sched::sleep_until(deadline),
         None => sched::sleep_forever(),
     }

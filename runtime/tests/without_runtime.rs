@@ -10,7 +10,9 @@ use std::{
 };
 
 use goroutines::{
+    block_on,
     chan::{RecvError, RecvTimeoutError, SendTimeoutError, bounded, unbounded},
+    context::{Context, ContextError},
     sync::{LazyLock, Mutex, OnceLock, Semaphore, WaitGroup, mpsc},
 };
 
@@ -135,5 +137,46 @@ fn threads_use_the_channels_of_std() {
     assert_eq!(
         rx.recv_timeout(SHORT),
         Err(mpsc::RecvTimeoutError::Disconnected)
+    );
+}
+
+#[test]
+fn threads_wait_for_futures() {
+    let (tx, rx) = bounded(0);
+    let sender = thread::spawn(move || {
+        block_on(async {
+            for n in 0..100 {
+                tx.send_async(n).await.unwrap();
+            }
+        });
+    });
+    let receiver = thread::spawn(move || {
+        block_on(async {
+            let mut sum = 0;
+            while let Ok(n) = rx.recv_async().await {
+                sum += n;
+            }
+            sum
+        })
+    });
+    sender.join().unwrap();
+    assert_eq!(receiver.join().unwrap(), 4950);
+}
+
+#[test]
+fn threads_obey_contexts() {
+    let (ctx, canceller) = Context::background().with_cancel();
+    let (_tx, rx) = bounded::<u32>(0);
+    let inside = ctx.clone();
+    let waiter = thread::spawn(move || inside.run(|| rx.recv()));
+    let sleeper = thread::spawn(move || ctx.sleep(Duration::MAX));
+    thread::sleep(SHORT);
+    canceller.cancel();
+    assert_eq!(waiter.join().unwrap(), Err(RecvError));
+    assert_eq!(sleeper.join().unwrap(), Err(ContextError::Cancelled));
+    let (late, _) = Context::background().with_timeout(SHORT);
+    assert_eq!(
+        late.block_on(std::future::pending::<()>()),
+        Err(ContextError::DeadlineExceeded)
     );
 }

@@ -20,6 +20,7 @@
 //! More that is one per goroutine, seldom used, and not worth a word in every G, belongs here.
 
 use std::{
+    cell::UnsafeCell,
     fmt, mem,
     ptr::NonNull,
     sync::{
@@ -32,6 +33,7 @@ use std::{
 
 use crate::{
     g::G,
+    heritage::{self, Heritage},
     locals::Locals,
     park::{arm, current, park_until, ready},
     ticket::{TIMED_OUT, Ticket},
@@ -53,13 +55,16 @@ pub(crate) struct Inner {
     token: Token<Ticket>,
     /// For the goroutine or thread itself, and after its end for who frees its G.
     locals: Locals,
+    /// As `locals` (see heritage.rs).
+    heritage: heritage::Place,
 }
 
 /// Who a goroutine or a plain OS thread is. May be kept longer than it runs.
 #[repr(transparent)]
 pub struct Identity(NonNull<Inner>);
 
-// SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync.
+// SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync; a
+// heritage is Send, wherever it is dropped.
 unsafe impl Send for Identity {}
 // SAFETY: as above.
 unsafe impl Sync for Identity {}
@@ -71,6 +76,7 @@ impl Identity {
             name,
             token: Token::new(),
             locals: Locals::new(),
+            heritage: heritage::Place(UnsafeCell::new(None)),
         });
         // SAFETY: an Arc's pointer is not null.
         Identity(unsafe { NonNull::new_unchecked(Arc::into_raw(inner).cast_mut()) })
@@ -137,6 +143,31 @@ impl Identity {
 
     pub(crate) fn locals(&self) -> &Locals {
         &self.inner().locals
+    }
+
+    /// # Safety
+    ///
+    /// Only for the goroutine or thread itself, or who has made it and has not shown it to others.
+    #[inline(always)]
+    pub(crate) unsafe fn has_heritage(&self) -> bool {
+        // SAFETY: only the caller touches it; the reference ends here.
+        unsafe { (*self.inner().heritage.0.get()).is_some() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`has_heritage`](Identity::has_heritage).
+    pub(crate) unsafe fn heritage(&self) -> Option<Heritage> {
+        // SAFETY: as there.
+        unsafe { (*self.inner().heritage.0.get()).clone() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`has_heritage`](Identity::has_heritage).
+    pub(crate) unsafe fn replace_heritage(&self, new: Option<Heritage>) -> Option<Heritage> {
+        // SAFETY: as there.
+        unsafe { mem::replace(&mut *self.inner().heritage.0.get(), new) }
     }
 }
 

@@ -5,21 +5,26 @@
 //! reference to its ticket, which it takes back when its time is up; or finds that the end has taken it, and then the
 //! result is there.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    ptr::{self, NonNull},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use crate::{g::GRef, ticket::Ticket};
+use crate::{awaited::Cell, g::GRef, ticket::Ticket};
 
 /// Who waits for the end of a goroutine, and whether it has come.
 ///
 /// ```text
 ///   RUNNING ──── join: CAS ───► waiter's word ──┐
-///      │  │ ◄─── its time is up: CAS ──┘        ├── the end: swap(DONE)
+///      │  │ ◄─── its time is up: CAS ──┘        ├── the end: CAS -> DONE
 ///      │  └───── detach: CAS ──► DETACHED ──┐   │
 ///      └────────────────────────────────────┴───┘
 /// ```
+///
+/// A future leaves the address of a cell here, which the end never overwrites: see awaited.rs.
 ///
 /// Whoever sees the other side's word last owns the descriptor: the handle after DONE, the
 /// goroutine's end after DETACHED.
@@ -38,6 +43,22 @@ pub(crate) const JOINED: u32 = 0;
 /// In a word: it is a ticket's, not a G's. Both are aligned to more.
 const SHARED: usize = 4;
 
+/// In a word: it is a cell's.
+const AWAITED: usize = 6;
+
+/// Where a word says what it is.
+const TAG: usize = 7;
+
+/// What will become of a goroutine's result.
+pub(crate) enum Fate {
+    /// The handle's.
+    Joined,
+    /// A future's, whose cell was just taken out.
+    Awaited(NonNull<Cell>),
+    /// Nobody's.
+    Detached,
+}
+
 /// What the end of a goroutine met.
 pub(crate) enum End {
     /// The handle will come for the result.
@@ -46,8 +67,8 @@ pub(crate) enum End {
     Wake(GRef),
     /// As before, if the ticket can be claimed.
     Claim(Arc<Ticket>),
-    /// Nobody will come.
-    Detached,
+    /// Not the handle: nobody will come, or a future. Nothing was changed.
+    Else,
 }
 
 impl JoinWord {
@@ -61,18 +82,84 @@ impl JoinWord {
         self.0.store(RUNNING, Ordering::Relaxed);
     }
 
-    /// The goroutine's end.
+    /// The goroutine's end, if its handle is to get the result.
     pub(crate) fn finish(&self) -> End {
-        // RUNNING | waiter | DETACHED -> DONE. AcqRel: Release's partner is `is_done` and the
-        // failed CAS of `wait`/`detach` (the result); Acquire's are the CASes there.
-        match self.0.swap(DONE, Ordering::AcqRel) {
-            RUNNING => End::HandleOwns,
-            DETACHED => End::Detached,
-            // SAFETY: tagged words are those of `SharedWait`, whose reference goes with the word.
-            word if word & SHARED != 0 => End::Claim(unsafe { ticket_of(word) }),
-            // SAFETY: any other word was stored by `wait`, from a GRef.
-            word => End::Wake(unsafe { GRef::from_word(word) }),
+        // Acquire: partners are the CASes in `wait`, `wait_shared`, `detach` and `expect`.
+        let mut word = self.0.load(Ordering::Acquire);
+        loop {
+            if word == DETACHED || word & TAG == AWAITED {
+                return End::Else;
+            }
+            // RUNNING | waiter -> DONE. AcqRel: Release's partner is `is_done` and the failed CAS of `wait` and
+            // `detach` (the result); Acquire, also on failure: as above.
+            let done =
+                self.0
+                    .compare_exchange_weak(word, DONE, Ordering::AcqRel, Ordering::Acquire);
+            match done {
+                Ok(RUNNING) => return End::HandleOwns,
+                // SAFETY: tagged words are those of `SharedWait`, whose reference goes with the word.
+                Ok(word) if word & SHARED != 0 => return End::Claim(unsafe { ticket_of(word) }),
+                // SAFETY: any other word was stored by `wait`, from a GRef.
+                Ok(waiter) => return End::Wake(unsafe { GRef::from_word(waiter) }),
+                Err(now) => word = now,
+            }
         }
+    }
+
+    /// E1 and E2 of awaited.rs. For the goroutine's end.
+    #[inline]
+    pub(crate) fn fate(&self) -> Fate {
+        // Acquire: as in `finish`.
+        let word = self.0.load(Ordering::Acquire);
+        if word == DETACHED {
+            Fate::Detached
+        } else if word & TAG == AWAITED {
+            self.fate_of_cell(word)
+        } else {
+            Fate::Joined
+        }
+    }
+
+    #[cold]
+    fn fate_of_cell(&self, word: usize) -> Fate {
+        // cell -> DETACHED. Acquire: as in `finish`; also on failure, where the future is gone, or a handle again.
+        let taken = self
+            .0
+            .compare_exchange(word, DETACHED, Ordering::Acquire, Ordering::Acquire);
+        match taken.map(|word| NonNull::new(ptr::with_exposed_provenance_mut(word & !TAG))) {
+            Ok(Some(cell)) => Fate::Awaited(cell),
+            Ok(None) => Fate::Detached,
+            Err(DETACHED) => Fate::Detached,
+            Err(_) => Fate::Joined,
+        }
+    }
+
+    /// F2: the result is to go into `cell`; false if it is here already.
+    pub(crate) fn expect(&self, cell: NonNull<Cell>) -> bool {
+        // RUNNING -> cell. AcqRel: partners are `finish` and `fate`, on both outcomes.
+        self.0
+            .compare_exchange(
+                RUNNING,
+                cell.as_ptr().expose_provenance() | AWAITED,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .is_ok()
+    }
+
+    /// F4: the result is not to go into `cell`; the goroutine is detached, or has its handle again. False if the
+    /// end has taken the cell.
+    pub(crate) fn renounce(&self, cell: NonNull<Cell>, detach: bool) -> bool {
+        let to = if detach { DETACHED } else { RUNNING };
+        // cell -> DETACHED | RUNNING. Release: partner is `fate`. Relaxed on failure: nothing is read.
+        self.0
+            .compare_exchange(
+                cell.as_ptr().addr() | AWAITED,
+                to,
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
     }
 
     /// Is the result there? Acquire: partner is `finish`.
@@ -81,14 +168,9 @@ impl JoinWord {
         self.0.load(Ordering::Acquire) == DONE
     }
 
-    /// Did the handle go away? Acquire: partner is `detach`.
-    pub(crate) fn is_detached(&self) -> bool {
-        self.0.load(Ordering::Acquire) == DETACHED
-    }
-
     /// Registers `waiter` for the end; false if it has come.
     pub(crate) fn wait(&self, waiter: GRef) -> bool {
-        // RUNNING -> waiter. AcqRel: partner is the swap in `finish`, on both outcomes.
+        // RUNNING -> waiter. AcqRel: partner is the CAS in `finish`, on both outcomes.
         self.0
             .compare_exchange(
                 RUNNING,
@@ -109,7 +191,7 @@ impl JoinWord {
 
     /// Gives the G up to its end; false if that has come.
     pub(crate) fn detach(&self) -> bool {
-        // RUNNING -> DETACHED. AcqRel: partner is the swap in `finish`, on both outcomes.
+        // RUNNING -> DETACHED. AcqRel: partner is the CAS in `finish`, on both outcomes.
         self.0
             .compare_exchange(RUNNING, DETACHED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
@@ -131,7 +213,7 @@ impl SharedWait {
 
     /// Nobody waits any more. True if the end has come. `registered`: what [`JoinWord::wait_shared`] said.
     pub(crate) fn withdraw(self, join: &JoinWord, registered: bool) -> bool {
-        // ticket -> RUNNING. Release: as the CAS in `wait`. Acquire on failure: partner is the swap in `finish`.
+        // ticket -> RUNNING. Release: as the CAS in `wait`. Acquire on failure: partner is the CAS in `finish`.
         let back = || {
             join.0
                 .compare_exchange(self.word, RUNNING, Ordering::Release, Ordering::Acquire)

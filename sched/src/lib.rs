@@ -32,6 +32,8 @@
 #[cfg(not(loom))]
 mod alarms;
 #[cfg(not(loom))]
+mod awaited;
+#[cfg(not(loom))]
 mod block;
 mod bound;
 #[cfg(not(loom))]
@@ -48,6 +50,8 @@ mod counters;
 mod cpus;
 #[cfg(not(loom))]
 mod debug;
+#[cfg(not(loom))]
+mod doorbell;
 mod episode;
 #[cfg(not(loom))]
 mod fairness;
@@ -69,6 +73,8 @@ mod grow;
 #[cfg(not(loom))]
 mod handlers;
 mod handover;
+#[cfg(not(loom))]
+mod heritage;
 #[cfg(not(loom))]
 mod hogs;
 #[cfg(not(loom))]
@@ -114,6 +120,7 @@ mod segment;
 #[cfg(not(loom))]
 mod shrink;
 mod shrinking;
+mod signal;
 #[cfg(not(loom))]
 mod site;
 #[cfg(not(loom))]
@@ -153,13 +160,16 @@ pub use lock::ByteLock;
 
 #[cfg(not(loom))]
 pub use {
+    awaited::Awaiting,
     caller::{Caller, caller},
     checkpoint::checkpoint,
     config::{Config, StartError},
     copying::{StackPin, pin_stack},
+    doorbell::{Doorbell, wake},
     g::GRef,
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     grow::{has_stack, on_segment},
+    heritage::{Heritage, heritage, replace_heritage},
     hogs::{HogFrame, HogReport},
     identity::{Identity, park_until_unparked},
     locals::{LocalGone, LocalKey},

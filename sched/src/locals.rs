@@ -295,4 +295,6 @@ pub(crate) fn end(g: GRef) {
 #[inline(never)]
 fn end_slow(identity: &Identity) {
     identity.locals().destroy_all();
+    // SAFETY: it is the caller's, who is at its end.
+    drop(unsafe { identity.replace_heritage(None) });
 }

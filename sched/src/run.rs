@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use goroutines_stack::{Stack, Step};
 
 use crate::{
+    awaited::Cell,
     copying::Window,
     counters::ALL,
     fatal, find,
     g::{G, GRef},
-    join::{End, JOINED},
+    join::{End, Fate, JOINED},
     locals,
     m::M,
     migrate,
@@ -157,16 +158,20 @@ unsafe extern "C" fn main(word: usize) -> ! {
     g.get().pinned.set(false);
     g.get().segments.end();
     pin::unlock_all(g);
-    if !g.get().join.is_detached() {
-        leave_result(g);
-        // Back here only if the handle was dropped in the last moment.
+    loop {
+        match g.get().join.fate() {
+            // Back here only if the handle was dropped in the last moment, or became a future.
+            Fate::Joined => leave_result(g),
+            Fate::Detached => break drop_outcome(g),
+            // SAFETY: the cell was just taken out of the word, and the outcome is in its place.
+            Fate::Awaited(cell) => break unsafe { Cell::deliver(cell, g) },
+        }
     }
-    drop_outcome(g);
     locals::end(g); // what that has made
     leave_nothing(g)
 }
 
-/// Ends `g` with its result in place for the handle. Returns if there is no handle any more.
+/// Ends `g` with its result in place for the handle. Returns if the handle is none any more.
 fn leave_result(g: GRef) {
     let finish = move |m: &'static M| match finish_on_g0(m, g.get()) {
         End::HandleOwns => true,
@@ -182,7 +187,7 @@ fn leave_result(g: GRef) {
             }
             true
         }
-        End::Detached => false,
+        End::Else => false,
     };
     // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
     // holds nothing but the GRef.
@@ -219,7 +224,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
         forget_window(g, window);
     }
     let end = g.join.finish();
-    if let End::Detached = end {
+    if let End::Else = end {
         g.ctx.set(ctx);
         g.set_last(m.mark());
         g.bound.set(bound);
@@ -227,7 +232,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
             g.window.set(Some(window));
             window.remember(g);
         }
-        // SAFETY: no handle, so the G is still ours.
+        // SAFETY: not the handle's, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
         give_back(m, stack, entry);

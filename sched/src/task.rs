@@ -10,7 +10,7 @@ use crate::{
     counters::ALL,
     find,
     g::GRef,
-    handlers,
+    handlers, heritage,
     identity::Identity,
     join::{JOINED, SharedWait},
     m::M,
@@ -131,6 +131,7 @@ pub(crate) fn make<F>(
     {
         return Err((error, f));
     }
+    heritage::pass_on(desc);
     desc.entry.set(Some(entry));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
     unsafe { payload::put(g, f) };
@@ -212,6 +213,17 @@ impl<T> Task<T> {
             g,
             _result: PhantomData,
         }
+    }
+
+    pub(crate) fn g(&self) -> GRef {
+        self.g
+    }
+
+    /// For who has put something into the join word: the goroutine is not detached.
+    pub(crate) fn give_up(self) -> GRef {
+        let g = self.g;
+        std::mem::forget(self);
+        g
     }
 
     /// Waits for the end of the goroutine and returns its result, or what it panicked with.

@@ -5,6 +5,7 @@ use std::{mem::MaybeUninit, time::Instant};
 use super::{
     blocks::{Block, Blocks},
     clock::Clock,
+    given_back::GivenBack,
     ring::Ring,
 };
 
@@ -19,6 +20,10 @@ pub(super) enum Buffer<T> {
     Clock(Clock),
     /// `never()`: there are no senders.
     Never,
+    /// What tells that a context is done: there are no senders, but there is a moment when it is over.
+    Done(Option<Instant>),
+    /// Any other, with messages before it that came back.
+    GivenBack(Box<GivenBack<T>>),
     /// The receivers are gone, and what was buffered with them.
     Closed,
 }
@@ -37,10 +42,20 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         match self {
-            Buffer::None | Buffer::Closed | Buffer::Never => 0,
+            Buffer::None | Buffer::Closed | Buffer::Never | Buffer::Done(_) => 0,
             Buffer::Ring(ring) => ring.len(),
             Buffer::Blocks(blocks) => blocks.len(),
             Buffer::Clock(clock) => clock.len(),
+            Buffer::GivenBack(all) => all.len(),
+        }
+    }
+
+    /// Is it as if the senders were gone, because a moment has passed?
+    #[inline(always)]
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Buffer::Done(Some(moment)) => *moment <= Instant::now(),
+            _ => false,
         }
     }
 
@@ -48,6 +63,7 @@ impl<T> Buffer<T> {
     pub(super) fn is_full(&self, capacity: usize) -> bool {
         match self {
             Buffer::Ring(ring) => ring.is_full(),
+            Buffer::GivenBack(all) => all.behind.is_full(capacity),
             _ => self.len() == capacity,
         }
     }
@@ -57,6 +73,7 @@ impl<T> Buffer<T> {
     pub(super) fn next_moment(&self) -> Option<Instant> {
         match self {
             Buffer::Clock(clock) => clock.next(),
+            Buffer::Done(moment) => *moment,
             _ => None,
         }
     }
@@ -70,22 +87,29 @@ impl<T> Buffer<T> {
 
     /// Keeps room for one message, which is there.
     pub(super) fn reserve(&mut self) {
-        if let Buffer::Ring(ring) = self {
-            ring.reserve();
+        match self {
+            Buffer::Ring(ring) => ring.reserve(),
+            Buffer::GivenBack(all) => all.behind.reserve(),
+            _ => {}
         }
     }
 
     /// Gives back the room that [`Buffer::reserve`] kept.
     pub(super) fn give_back(&mut self) {
-        if let Buffer::Ring(ring) = self {
-            ring.give_back();
+        match self {
+            Buffer::Ring(ring) => ring.give_back(),
+            Buffer::GivenBack(all) => all.behind.give_back(),
+            _ => {}
         }
     }
 
     #[inline(always)]
     pub(super) fn room(&self) -> Room {
         match self {
-            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never => Room::No,
+            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
+                Room::No
+            }
+            Buffer::GivenBack(all) => all.room(),
             Buffer::Ring(ring) if ring.is_full() => Room::No,
             Buffer::Ring(_) => Room::Yes,
             Buffer::Blocks(blocks) if blocks.has_room() => Room::Yes,
@@ -105,7 +129,9 @@ impl<T> Buffer<T> {
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
             // SAFETY: as above.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
-            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never => {
+            // SAFETY: as above.
+            Buffer::GivenBack(all) => unsafe { all.push(msg) },
+            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
                 unreachable!("goroutines: a push without a buffer")
             }
         }
@@ -132,7 +158,12 @@ impl<T> Buffer<T> {
                 unsafe { out.cast::<Instant>().write(clock.take()) };
                 None
             }
-            Buffer::None | Buffer::Closed | Buffer::Never => {
+            Buffer::GivenBack(_) => {
+                // SAFETY: passed on.
+                unsafe { self.pop_given_back(out) };
+                None
+            }
+            Buffer::None | Buffer::Closed | Buffer::Never | Buffer::Done(_) => {
                 unreachable!("goroutines: a pop without a buffer")
             }
         }
@@ -142,6 +173,7 @@ impl<T> Buffer<T> {
     pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
         match self {
             Buffer::Blocks(blocks) => blocks.supply(block),
+            Buffer::GivenBack(all) => all.behind.supply(block),
             _ => Some(block),
         }
     }

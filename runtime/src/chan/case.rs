@@ -85,7 +85,7 @@ impl<T> SelectHandle for Receiver<T> {
         match unsafe { self.handle.channel().recv(place, Patience::None) } {
             End::Served => Some(Won::Message),
             End::Disconnected => Some(Won::Disconnected),
-            End::OutOfPatience | End::Again => None,
+            End::OutOfPatience | End::Again | End::UnderContext => None,
         }
     }
 

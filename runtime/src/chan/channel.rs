@@ -49,6 +49,7 @@ impl<T> Channel<T> {
                 buffer,
                 senders_gone: false,
                 receivers_gone: false,
+                turns: 0,
             }),
             capacity,
         }
@@ -184,7 +185,7 @@ impl<T> Channel<T> {
 
     #[cold]
     #[inline(never)]
-    fn bring_block(&self) {
+    pub(super) fn bring_block(&self) {
         let block = Block::new();
         // Locked only while it is handed over: what comes back is freed without the lock.
         let not_needed = self.lock().buffer.supply(block);
@@ -292,9 +293,13 @@ impl<T> Channel<T> {
         buffer
     }
 
-    /// Both at once, and the buffer stays. False if one of them was so before.
+    /// Both at once, and the buffer stays. False if one of them was so before, and for what tells that a context is
+    /// done: only its canceller closes that.
     pub(super) fn close(&self) -> bool {
         let mut core = self.lock();
+        if let Buffer::Done(_) = core.buffer {
+            return false;
+        }
         let was_open = !core.is_closed();
         core.buffer.stop();
         core.senders_gone = true;

@@ -355,7 +355,7 @@ impl Round<'_, '_, '_> {
             End::Served if self.cases[at].0.message().is_some() => Some(Won::Message),
             End::Served => Some(node.data.partner().map_or(Won::Room, Won::Partner)),
             // A promise was not kept; or nobody ended the wait, which cannot be.
-            End::Again | End::OutOfPatience => None,
+            End::Again | End::OutOfPatience | End::UnderContext => None,
         }
     }
 }

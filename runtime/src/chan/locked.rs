@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{ByteLock, Caller, GRef, TIMED_OUT, Ticket, arm, caller, park_until};
+use goroutines_sched::{
+    ByteLock, Caller, GRef, TIMED_OUT, Ticket, arm, caller, current, park_until,
+};
 
 use super::{
     buffer::{Buffer, Room},
@@ -27,6 +29,8 @@ pub(super) struct Core<T> {
     pub(super) senders_gone: bool,
     /// What is sent now is received by nobody.
     pub(super) receivers_gone: bool,
+    /// How many futures have waited to receive (see proxy.rs).
+    pub(super) turns: u64,
 }
 
 /// How long an operation may wait for its counterpart.
@@ -100,7 +104,7 @@ impl<T> Core<T> {
             }
             return RecvStep::Collect(sender);
         }
-        if self.senders_gone {
+        if self.senders_gone || self.buffer.is_over() {
             RecvStep::Disconnected
         } else {
             RecvStep::Wait
@@ -136,7 +140,7 @@ impl<T> Core<T> {
 
     /// By [`close`](super::Sender::close), or because one side is gone.
     pub(super) fn is_closed(&self) -> bool {
-        self.senders_gone || self.receivers_gone
+        self.senders_gone || self.receivers_gone || self.buffer.is_over()
     }
 
     /// Would a send of `me` wait, or could something be done at once? A look, nothing is done.
@@ -148,7 +152,10 @@ impl<T> Core<T> {
 
     /// As [`Core::send_is_ready`], of a receive.
     pub(super) fn recv_is_ready(&self, me: GRef) -> bool {
-        self.senders_gone || self.buffer.len() > 0 || self.sendq.any(|waiter| waiter.would_meet(me))
+        self.senders_gone
+            || self.buffer.len() > 0
+            || self.buffer.is_over()
+            || self.sendq.any(|waiter| waiter.would_meet(me))
     }
 }
 
@@ -189,6 +196,12 @@ impl<'a, T> Locked<'a, T> {
     /// There is a message; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
     pub(super) unsafe fn pop(mut self, out: *mut T) {
+        // No place becomes free where a message came back.
+        // SAFETY: passed on.
+        if matches!(self.buffer, Buffer::GivenBack(_)) && unsafe { self.buffer.pop_given_back(out) }
+        {
+            return;
+        }
         // SAFETY: passed on.
         let spent = unsafe { self.buffer.pop(out) };
         let sender = self.refill();
@@ -205,6 +218,9 @@ impl<'a, T> Locked<'a, T> {
     #[cold]
     #[inline(never)]
     pub(super) fn wait_for_clock(self, patience: Patience, moment: Instant) -> End {
+        if !matches!(patience, Patience::None) && current().has_heritage() {
+            return End::UnderContext;
+        }
         let until = match patience {
             Patience::None => return End::OutOfPatience,
             Patience::Until(deadline) if Instant::now() >= deadline => return End::OutOfPatience,
@@ -304,6 +320,9 @@ impl<'a, T> Locked<'a, T> {
             return Some(unsafe { shelter.wait(self, patience, side) });
         }
         let me = caller();
+        if me.g().has_heritage() {
+            return Some(End::UnderContext);
+        }
         if me.g().is_copied_out() {
             return None;
         }

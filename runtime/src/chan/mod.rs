@@ -110,10 +110,13 @@ mod clock;
 mod counter;
 mod error;
 mod few;
+mod future;
+mod given_back;
 mod iter;
 mod locked;
 mod macros;
 mod operation;
+mod proxy;
 mod receiver;
 mod ring;
 mod select;
@@ -121,6 +124,7 @@ mod selected;
 mod sender;
 mod shelter;
 mod stash;
+mod under;
 mod waiter;
 
 pub use clock::{after, at, never, tick};
@@ -128,6 +132,7 @@ pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use future::{RecvFut, RecvStream, SendFut};
 pub use iter::{IntoIter, Iter, TryIter};
 #[doc(hidden)]
 pub use operation::expansion;
@@ -135,6 +140,8 @@ pub use receiver::Receiver;
 pub use select::Select;
 pub use selected::SelectedOperation;
 pub use sender::Sender;
+pub use under::{RecvCtxError, SendCtxError};
+pub(crate) use under::{disconnect, done, wait_done, wait_either};
 
 /// Waits for the first of several operations on channels, and does it. If several need not wait, each is as
 /// likely; with [`select_biased!`] the first is chosen.

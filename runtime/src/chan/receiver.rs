@@ -159,6 +159,7 @@ impl<T> Receiver<T> {
         match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), patience) } {
             // SAFETY: it was.
             End::Served => Ok(unsafe { msg.assume_init() }),
+            End::UnderContext => self.recv_under_context(patience),
             end => Err(end),
         }
     }

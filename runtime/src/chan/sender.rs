@@ -156,6 +156,7 @@ impl<T> Sender<T> {
         // SAFETY: `msg` is a message, and given up unless it comes back.
         match unsafe { self.handle.channel().send(&raw mut *msg, patience) } {
             End::Served => Ok(()),
+            End::UnderContext => self.send_under_context(ManuallyDrop::into_inner(msg), patience),
             end => Err((end, ManuallyDrop::into_inner(msg))),
         }
     }

@@ -23,13 +23,14 @@ use std::{
 
 use goroutines_sched::{GRef, Landing, Ticket, ready, ready_tail};
 
+use super::proxy::Proxy;
 use crate::sync::waitq::{Node, Queue};
 
 /// What a counterpart claims the ticket of one that waits in this channel only with. A select's is
 /// claimed with the number of the case.
 const SERVED: u32 = 0;
 
-/// How the waiter is woken. (A future's waker would be one more of these.)
+/// How the waiter is woken.
 pub(super) enum Who {
     /// It waits here and nowhere else: whoever takes its node wakes it.
     Alone(GRef),
@@ -37,6 +38,8 @@ pub(super) enum Who {
     Shared(Ticket),
     /// A case of a select, which has nodes in other queues as well.
     Case(Case),
+    /// A future, which has left this in its place. Alive until it is told.
+    Future(NonNull<Proxy>),
 }
 
 /// A case of a select that waits.
@@ -51,22 +54,18 @@ pub(super) struct Case {
 }
 
 impl Who {
+    /// Who must be made ready, if anybody. The last access to what belongs to the waiter, if not.
     #[inline(always)]
-    fn g(&self) -> GRef {
+    fn wake(&self) -> Option<GRef> {
         match self {
-            Who::Alone(g) => *g,
-            Who::Shared(ticket) => ticket.g(),
-            Who::Case(case) => case.ticket.g(),
-        }
-    }
-
-    /// Must it be made ready? The last access to what belongs to the waiter, if not.
-    #[inline(always)]
-    fn wake(&self) -> bool {
-        match self {
-            Who::Alone(_) | Who::Shared(_) => true,
-            // SAFETY: we have won the ticket and have not woken the waiter before: it cannot have landed.
-            Who::Case(case) => unsafe { case.landing.as_ref() }.wake(),
+            Who::Alone(g) => Some(*g),
+            Who::Shared(ticket) => Some(ticket.g()),
+            Who::Case(case) => {
+                let g = case.ticket.g();
+                // SAFETY: we have won the ticket and have not woken the waiter before: it cannot have landed.
+                unsafe { case.landing.as_ref() }.wake().then_some(g)
+            }
+            Who::Future(_) => unreachable!("goroutines: a future is told otherwise"),
         }
     }
 }
@@ -83,6 +82,8 @@ pub(super) enum End {
     OutOfPatience,
     /// A promise was not kept.
     Again,
+    /// Nothing was done: the caller runs under a context, and would have had to wait.
+    UnderContext,
 }
 
 /// One who waits to send or to receive.
@@ -135,7 +136,7 @@ impl Waiter {
     /// Would it be a counterpart of `me`, now? A snapshot.
     pub(super) fn would_meet(&self, me: GRef) -> bool {
         match &self.who {
-            Who::Alone(_) => true,
+            Who::Alone(_) | Who::Future(_) => true,
             Who::Shared(ticket) => ticket.is_open(),
             Who::Case(case) => !case.watches && case.ticket.is_open() && case.ticket.g() != me,
         }
@@ -152,6 +153,11 @@ pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
         // the caller holds and unlinked it.
         match unsafe { &node.as_ref().data.who } {
             Who::Alone(_) => return Some(Taken(node, PhantomData)),
+            Who::Future(proxy) => {
+                // SAFETY: its node was just taken out.
+                unsafe { Proxy::take(*proxy) };
+                return Some(Taken(node, PhantomData));
+            }
             Who::Shared(ticket) if ticket.claim(SERVED) => return Some(Taken(node, PhantomData)),
             Who::Case(case) if case.ticket.claim(case.number) => {
                 let taken = Taken(node, PhantomData);
@@ -258,8 +264,11 @@ impl<T> Taken<T> {
     pub(super) fn served(self) {
         let waiter = self.waiter();
         waiter.end.set(End::Served);
-        let g = waiter.who.g();
-        if waiter.who.wake() {
+        if let Who::Future(proxy) = waiter.who {
+            // SAFETY: we have taken its node, and are through with it.
+            return unsafe { Proxy::finish(proxy) };
+        }
+        if let Some(g) = waiter.who.wake() {
             // SAFETY: it had parked when its node could be found under the channel's lock, or has
             // told its landing so; being the taker makes us the one who wakes it.
             unsafe { ready(g) };
@@ -275,8 +284,11 @@ impl<T> Taken<T> {
     fn wake_last(self, end: End) {
         let waiter = self.waiter();
         waiter.end.set(end);
-        let g = waiter.who.g();
-        if waiter.who.wake() {
+        if let Who::Future(proxy) = waiter.who {
+            // SAFETY: as in `served`.
+            return unsafe { Proxy::finish(proxy) };
+        }
+        if let Some(g) = waiter.who.wake() {
             // SAFETY: as in `served`.
             unsafe { ready_tail(g) };
         }

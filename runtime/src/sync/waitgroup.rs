@@ -2,6 +2,7 @@
 
 use std::{
     cell::UnsafeCell,
+    convert::Infallible,
     fmt, mem,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
@@ -9,6 +10,11 @@ use std::{
 };
 
 use goroutines_sched::{ByteLock, GRef, current, park, ready_tail};
+
+use crate::{
+    chan::{self, Receiver},
+    context::{Context, ContextError},
+};
 
 use super::waitq::{Place, Queue};
 
@@ -43,6 +49,8 @@ struct Inner {
     lock: ByteLock,
     /// Under `lock`.
     waiters: UnsafeCell<Queue<GRef>>,
+    /// Disconnected when the count is 0; made for the first who needs it. Under `lock`.
+    done: UnsafeCell<Option<Receiver<Infallible>>>,
 }
 
 // SAFETY: `waiters` is only touched under `lock`; a GRef is Send.
@@ -62,6 +70,7 @@ impl WaitGroup {
                 count: AtomicUsize::new(1),
                 lock: ByteLock::new(),
                 waiters: UnsafeCell::new(Queue::new()),
+                done: UnsafeCell::new(None),
             }),
         }
     }
@@ -75,6 +84,36 @@ impl WaitGroup {
         let inner = Arc::clone(&self.inner);
         drop(self);
         inner.wait();
+    }
+
+    /// As [`wait`](WaitGroup::wait), until `ctx` is done at most. This reference is dropped in any case.
+    ///
+    /// # Parks
+    ///
+    /// While it waits.
+    ///
+    /// # Errors
+    ///
+    /// When `ctx` is done and others are not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{context::{Context, ContextError}, sync::WaitGroup};
+    ///
+    /// let (group, other) = (WaitGroup::new(), WaitGroup::new());
+    /// let busy = group.clone();
+    /// let (ctx, canceller) = Context::background().with_cancel();
+    /// goroutines::go(move || canceller.cancel());
+    /// assert_eq!(group.wait_ctx(&ctx), Err(ContextError::Cancelled));
+    /// assert_eq!(other.wait_ctx(&ctx), Ok(()));
+    /// drop(busy);
+    /// ```
+    pub fn wait_ctx(self, ctx: &Context) -> Result<(), ContextError> {
+        let inner = Arc::clone(&self.inner);
+        drop(self);
+        inner.wait_ctx(ctx)
     }
 }
 
@@ -105,6 +144,29 @@ impl Inner {
         }
     }
 
+    fn wait_ctx(&self, ctx: &Context) -> Result<(), ContextError> {
+        let new = chan::done(None);
+        self.lock.lock();
+        // Acquire: as in `wait`.
+        if self.count.load(Ordering::Acquire) == 0 {
+            // SAFETY: locked above.
+            unsafe { self.lock.unlock() };
+            return Ok(());
+        }
+        // SAFETY: the lock is held, and was taken above.
+        let done = unsafe {
+            let done = (*self.done.get())
+                .get_or_insert_with(|| new.clone())
+                .clone();
+            self.lock.unlock();
+            done
+        };
+        if chan::wait_either(&done, &ctx.done()) {
+            return Ok(());
+        }
+        Err(ctx.err().unwrap_or(ContextError::Cancelled))
+    }
+
     fn done(&self) {
         // AcqRel: Release's partner is the Acquire in `wait`; Acquire's is the Release of those who
         // were done before, so that the waiters we wake see what they did.
@@ -114,12 +176,17 @@ impl Inner {
         self.lock.lock();
         // SAFETY: the lock is held.
         let mut waiters = unsafe { mem::replace(&mut *self.waiters.get(), Queue::new()) };
+        // SAFETY: as above.
+        let done = unsafe { (*self.done.get()).take() };
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };
         while let Some(node) = waiters.pop_front() {
             // SAFETY: it had parked when its node could be found under the lock, stays parked until
             // now, and only we have it.
             unsafe { ready_tail(node.as_ref().data) };
+        }
+        if let Some(done) = done {
+            chan::disconnect(&done);
         }
     }
 }

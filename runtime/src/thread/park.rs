@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use goroutines_sched as sched;
 
+use crate::go::sleep_at_most;
+
 /// Waits until somebody calls [`unpark`](crate::thread::Thread::unpark) on the caller's handle, and uses that call up;
 /// returns at once if one is there that was not used up. Several calls count as one.
 ///
@@ -67,7 +69,7 @@ pub fn park_timeout(timeout: Duration) {
 ///
 /// # Parks
 ///
-/// Until `deadline`, or a little longer.
+/// Until `deadline`, or a little longer; less when the caller's [`Context`](crate::context::Context) is done before.
 ///
 /// # Examples
 ///
@@ -84,6 +86,6 @@ pub fn park_timeout(timeout: Duration) {
 /// ```
 pub fn sleep_until(deadline: Instant) {
     if deadline > Instant::now() {
-        sched::sleep_until(deadline);
+        sleep_at_most(Some(deadline));
     }
 }

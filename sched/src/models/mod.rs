@@ -18,6 +18,7 @@ mod ring;
 mod select;
 mod semaphore;
 mod shrinking;
+mod signal;
 mod token;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.

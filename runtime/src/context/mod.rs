@@ -1,0 +1,331 @@
+//! Contexts: work that is to stop when somebody says so, or when its time is up.
+//!
+//! A [`Context`] is *done* once it was cancelled, or its deadline has passed, or its parent is done. Nothing is
+//! stopped by force: who works looks at the context, waits with it, or runs under it.
+//!
+//! - Calls that take one: [`Receiver::recv_ctx`], [`Sender::send_ctx`](crate::chan::Sender::send_ctx),
+//!   [`Context::sleep`], [`Context::block_on`], [`JoinHandle::join_ctx`](crate::JoinHandle::join_ctx),
+//!   [`WaitGroup::wait_ctx`](crate::sync::WaitGroup::wait_ctx). In a `select!` there is [`Context::done`].
+//! - Calls of who runs under one ([`Context::run`]; goroutines inherit it from who starts them): a send or a receive
+//!   that would have to wait ends, once the context is done, as if the other side were gone: the message comes
+//!   back. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early. Whoever only
+//!   computes asks `Context::current().err()` now and then.
+//! - Everything else waits as ever: locks, `join`, `park`, `block_on`, `select!`. What would they return?
+//!
+//! No message is lost by it: what was sent was received, and what was not comes back. A program without contexts
+//! pays one look at a null pointer where a channel operation is about to wait.
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! use goroutines::{chan, context::Context, go};
+//!
+//! let (ctx, canceller) = Context::background().with_cancel();
+//! let (tx, rx) = chan::bounded::<u32>(0);
+//! let worker = ctx.run(|| go(move || rx.iter().sum::<u32>())); // its loop ends with the context
+//! tx.send(1).unwrap();
+//! tx.send(2).unwrap();
+//! canceller.cancel();
+//! assert_eq!(worker.join().unwrap(), 3);
+//! ```
+
+mod family;
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use goroutines_sched::{self as sched, Heritage};
+
+use crate::{
+    chan::{self, Receiver},
+    future::drive,
+};
+use family::Inner;
+
+/// When to stop: see [the module](self). Clones are the same context.
+#[derive(Clone)]
+pub struct Context(Option<Arc<Inner>>);
+
+/// Why a [`Context`] is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContextError {
+    /// It was cancelled, or one that it descends from was.
+    Cancelled,
+    /// Its deadline has passed, or that of one that it descends from.
+    DeadlineExceeded,
+}
+
+impl fmt::Display for ContextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ContextError::Cancelled => "context cancelled",
+            ContextError::DeadlineExceeded => "context deadline exceeded",
+        })
+    }
+}
+
+impl Error for ContextError {}
+
+impl Context {
+    /// The one that is never done: where others begin.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::context::Context;
+    /// assert!(!Context::background().is_cancelled());
+    /// ```
+    pub fn background() -> Context {
+        Context(None)
+    }
+
+    /// The one that the caller runs under: see [`run`](Context::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{context::{Context, ContextError}, go};
+    ///
+    /// let (ctx, canceller) = Context::background().with_cancel();
+    /// let digger = ctx.run(|| {
+    ///     go(|| {
+    ///         while Context::current().err().is_none() {
+    ///             goroutines::yield_now();
+    ///         }
+    ///         Context::current().err()
+    ///     })
+    /// });
+    /// canceller.cancel();
+    /// assert_eq!(digger.join().unwrap(), Some(ContextError::Cancelled));
+    /// ```
+    pub fn current() -> Context {
+        Context(sched::heritage().and_then(|heritage| heritage.downcast::<Inner>().ok()))
+    }
+
+    fn child(&self, deadline: Option<Instant>) -> (Context, Canceller) {
+        let deadline = match (self.deadline(), deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let inner = Inner::new(self.clone(), deadline);
+        let canceller = Canceller(Arc::clone(&inner));
+        (Context(Some(inner)), canceller)
+    }
+
+    /// A context that is done when its canceller says so, or this one is done.
+    ///
+    /// Dropping the canceller cancels nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::context::{Context, ContextError};
+    ///
+    /// let (parent, canceller) = Context::background().with_cancel();
+    /// let (child, _) = parent.with_cancel();
+    /// canceller.cancel();
+    /// assert_eq!(child.err(), Some(ContextError::Cancelled));
+    /// ```
+    pub fn with_cancel(&self) -> (Context, Canceller) {
+        self.child(None)
+    }
+
+    /// As [`with_cancel`](Context::with_cancel), and done when `deadline` comes. A later deadline than its parent's
+    /// has no effect. Nothing runs for it: who waits has the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::context::{Context, ContextError};
+    /// use std::time::Instant;
+    ///
+    /// let (ctx, _) = Context::background().with_deadline(Instant::now());
+    /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
+    /// ```
+    pub fn with_deadline(&self, deadline: Instant) -> (Context, Canceller) {
+        self.child(Some(deadline))
+    }
+
+    /// As [`with_deadline`](Context::with_deadline), in `timeout` from now. A timeout that no clock can hold is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::context::{Context, ContextError};
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
+    /// assert_eq!(ctx.sleep(Duration::from_secs(60)), Err(ContextError::DeadlineExceeded));
+    /// ```
+    pub fn with_timeout(&self, timeout: Duration) -> (Context, Canceller) {
+        self.child(Instant::now().checked_add(timeout))
+    }
+
+    /// Is it done? Also when its deadline has passed.
+    pub fn is_cancelled(&self) -> bool {
+        self.err().is_some()
+    }
+
+    /// Why it is done, if it is.
+    pub fn err(&self) -> Option<ContextError> {
+        self.0.as_ref().and_then(|inner| inner.err())
+    }
+
+    /// When it will be done at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.as_ref().and_then(|inner| inner.deadline)
+    }
+
+    /// A receiver that gets no message and is disconnected once the context is done: for `select!`.
+    ///
+    /// Its [`close`](Receiver::close) does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{chan, context::Context, go};
+    ///
+    /// let (ctx, canceller) = Context::background().with_cancel();
+    /// let (_tx, rx) = chan::unbounded::<u32>();
+    /// go(move || canceller.cancel());
+    /// chan::select! {
+    ///     recv(rx) -> _ => unreachable!("nobody sends"),
+    ///     recv(ctx.done()) -> _ => assert!(ctx.is_cancelled()),
+    /// }
+    /// ```
+    pub fn done(&self) -> Receiver<Infallible> {
+        match &self.0 {
+            Some(inner) => inner.done.clone(),
+            None => chan::never(),
+        }
+    }
+
+    /// Waits for `duration`, unless the context is done before.
+    ///
+    /// # Parks
+    ///
+    /// While it waits: only the goroutine. A plain OS thread sleeps.
+    ///
+    /// # Errors
+    ///
+    /// When the context is done, at once or while waiting.
+    pub fn sleep(&self, duration: Duration) -> Result<(), ContextError> {
+        self.sleep_until(Instant::now().checked_add(duration))
+    }
+
+    pub(crate) fn sleep_until(&self, deadline: Option<Instant>) -> Result<(), ContextError> {
+        match self.err() {
+            Some(error) => Err(error),
+            None if chan::wait_done(&self.done(), deadline) => Err(self.must_err()),
+            None => Ok(()),
+        }
+    }
+
+    /// Why it is done, which it is.
+    fn must_err(&self) -> ContextError {
+        self.err().unwrap_or(ContextError::Cancelled)
+    }
+
+    /// Calls `f` under this context: it is the [`current`](Context::current) one there, and for goroutines that are
+    /// started there, for as long as they run. What that means stands in [the module](self).
+    ///
+    /// Under the [`background`](Context::background) context everything waits as long as it takes: so a part of `f`
+    /// can be protected.
+    ///
+    /// # Panics
+    ///
+    /// With what `f` panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{chan, context::Context};
+    /// use std::time::Duration;
+    ///
+    /// let (tx, rx) = chan::bounded(0);
+    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let sent = ctx.run(|| tx.send("to nobody"));
+    /// assert_eq!(sent.unwrap_err().into_inner(), "to nobody");
+    /// # drop(rx);
+    /// ```
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Heritage>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                drop(sched::replace_heritage(self.0.take()));
+            }
+        }
+        let mine = self.0.clone().map(|inner| -> Heritage { inner });
+        let _restore = Restore(sched::replace_heritage(mine));
+        f()
+    }
+
+    /// As [`block_on`](crate::block_on), unless the context is done before: then the future is dropped.
+    ///
+    /// A future that is ready at once gives its output even if the context is done.
+    ///
+    /// # Parks
+    ///
+    /// While the future is pending.
+    ///
+    /// # Errors
+    ///
+    /// When the context is done.
+    ///
+    /// # Panics
+    ///
+    /// With what the future panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::context::{Context, ContextError};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
+    /// assert_eq!(ctx.block_on(async { 1 }), Ok(1));
+    /// assert_eq!(ctx.block_on(pending::<i32>()), Err(ContextError::DeadlineExceeded));
+    /// ```
+    pub fn block_on<F: IntoFuture>(&self, future: F) -> Result<F::Output, ContextError> {
+        let done = self.done();
+        let mut ended = done.recv_async().without_alarms();
+        let interrupt = |cx: &mut std::task::Context<'_>| Pin::new(&mut ended).poll(cx).map(|_| ());
+        drive(future.into_future(), self.deadline(), interrupt).map_err(|_| self.must_err())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("deadline", &self.deadline())
+            .field("err", &self.err())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to cancel a [`Context`] and all that descend from it.
+#[derive(Clone)]
+pub struct Canceller(Arc<Inner>);
+
+impl Canceller {
+    /// The context is done now, unless it was before. Everybody who waits for that is woken.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller").finish_non_exhaustive()
+    }
+}

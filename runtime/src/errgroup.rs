@@ -1,0 +1,280 @@
+//! Error groups: goroutines that borrow, and that stop when one of them fails.
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! use goroutines::errgroup;
+//!
+//! let pages = ["one", "two", "three"];
+//! let total = goroutines::sync::Mutex::new(0);
+//! let fetched = errgroup::scope(|g| {
+//!     for page in &pages {
+//!         g.go(|| {
+//!             *total.lock().unwrap() += page.len();
+//!             Ok::<(), String>(())
+//!         });
+//!     }
+//! });
+//! assert_eq!(fetched, Ok(()));
+//! assert_eq!(*total.lock().unwrap(), 11);
+//! ```
+
+use std::{
+    any::Any,
+    cell::UnsafeCell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, OnceLock},
+};
+
+use goroutines_sched::ByteLock;
+
+use crate::{
+    chan::{self, Receiver, Sender},
+    context::{Canceller, Context},
+    thread,
+};
+
+/// Where goroutines are started that stop together: see [`scope`].
+pub struct Group<'scope, 'env: 'scope, E> {
+    scope: &'scope thread::Scope<'scope, 'env>,
+    shared: Arc<Shared<E>>,
+}
+
+struct Shared<E> {
+    context: Context,
+    canceller: Canceller,
+    /// As many places as may run at once.
+    places: OnceLock<(Sender<()>, Receiver<()>)>,
+    lock: ByteLock,
+    /// Under `lock`: the first one.
+    failure: UnsafeCell<Option<Failure<E>>>,
+}
+
+enum Failure<E> {
+    Error(E),
+    Panic(Box<dyn Any + Send>),
+}
+
+// SAFETY: the failure is touched under the lock only, and goes from one goroutine to another.
+unsafe impl<E: Send> Sync for Shared<E> {}
+// SAFETY: as above.
+unsafe impl<E: Send> Send for Shared<E> {}
+
+/// Calls `f` with a [`Group`], in which it can start goroutines that borrow what lives outside of the call. Returns
+/// when all of them have ended: what `f` returned, or the first error that one of them returned.
+///
+/// The first error, or panic, cancels the group's context. The goroutines run under it: their sends, receives and
+/// sleeps end early then (see [`context`](crate::context)). It descends from the caller's.
+///
+/// # Parks
+///
+/// Until all have ended, also when `f` panics.
+///
+/// # Errors
+///
+/// The first one of a goroutine. Later ones are dropped.
+///
+/// # Panics
+///
+/// When `f` or one of the goroutines does, with the same payload, after all have ended. A panic counts more than an
+/// error that came before.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{chan, errgroup};
+///
+/// let (_tx, rx) = chan::bounded::<u32>(0);
+/// let result = errgroup::scope(|g| {
+///     g.go(|| Err("no such file"));
+///     g.go(|| {
+///         assert!(rx.recv().is_err()); // nobody sends, but the first one has failed
+///         Ok(())
+///     });
+/// });
+/// assert_eq!(result, Err("no such file"));
+/// ```
+#[track_caller]
+pub fn scope<'env, F, T, E>(f: F) -> Result<T, E>
+where
+    F: for<'scope> FnOnce(&Group<'scope, 'env, E>) -> T,
+    E: Send + 'env,
+{
+    let (context, canceller) = Context::current().with_cancel();
+    let shared = Arc::new(Shared {
+        context,
+        canceller,
+        places: OnceLock::new(),
+        lock: ByteLock::new(),
+        failure: UnsafeCell::new(None),
+    });
+    let value = thread::scope(|scope| {
+        let group = Group {
+            scope,
+            shared: Arc::clone(&shared),
+        };
+        let value = catch_unwind(AssertUnwindSafe(|| f(&group)));
+        if value.is_err() {
+            // Nobody is left who would tell them to stop.
+            shared.canceller.cancel();
+        }
+        value
+    });
+    // For those that were not in the group but have its context.
+    shared.canceller.cancel();
+    match (value, shared.take()) {
+        (Err(payload), _) | (_, Some(Failure::Panic(payload))) => resume_unwind(payload),
+        (_, Some(Failure::Error(error))) => Err(error),
+        (Ok(value), None) => Ok(value),
+    }
+}
+
+impl<E> Shared<E> {
+    fn with<R>(&self, f: impl FnOnce(&mut Option<Failure<E>>) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: the lock is held, and `f` is one of the short closures below.
+        let result = f(unsafe { &mut *self.failure.get() });
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        result
+    }
+
+    fn take(&self) -> Option<Failure<E>> {
+        self.with(Option::take)
+    }
+
+    /// The first error counts, and before it the first panic. The others are dropped, not under the lock.
+    fn fail(&self, failure: Failure<E>) {
+        let dropped = self.with(|first| match (&*first, &failure) {
+            (None, _) | (Some(Failure::Error(_)), Failure::Panic(_)) => first.replace(failure),
+            _ => Some(failure),
+        });
+        self.canceller.cancel();
+        drop(dropped);
+    }
+
+    fn run(&self, f: impl FnOnce() -> Result<(), E>) {
+        match self.context.run(|| catch_unwind(AssertUnwindSafe(f))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.fail(Failure::Error(error)),
+            Err(payload) => self.fail(Failure::Panic(payload)),
+        }
+    }
+}
+
+/// A place among those that may run. Given back when this is dropped.
+struct Place(Option<Receiver<()>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(taken) = &self.0 {
+            let _ = taken.try_recv();
+        }
+    }
+}
+
+impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
+    /// Starts a goroutine in the group; waits before, while as many run as [`limit`](Group::limit) allows.
+    ///
+    /// # Parks
+    ///
+    /// While too many run.
+    ///
+    /// # Panics
+    ///
+    /// As [`go`](crate::go()).
+    #[track_caller]
+    pub fn go<F>(&self, f: F)
+    where
+        F: FnOnce() -> Result<(), E> + Send + 'scope,
+    {
+        if let Some((places, _)) = self.shared.places.get() {
+            // Those that run end by themselves, so this does not end with a context. The group has a receiver.
+            let _ = Context::background().run(|| places.send(()));
+        }
+        self.start(f);
+    }
+
+    /// As [`go`](Group::go), but only if no more than [`limit`](Group::limit) allows would run then: says whether
+    /// it was started.
+    ///
+    /// # Panics
+    ///
+    /// As [`go`](crate::go()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{chan, errgroup};
+    ///
+    /// let (tx, rx) = chan::bounded::<()>(0);
+    /// let result: Result<(), ()> = errgroup::scope(|g| {
+    ///     g.limit(1);
+    ///     g.go(|| rx.recv().map_err(drop));
+    ///     assert!(!g.try_go(|| Ok(())));
+    ///     tx.send(()).unwrap();
+    /// });
+    /// assert_eq!(result, Ok(()));
+    /// ```
+    #[track_caller]
+    pub fn try_go<F>(&self, f: F) -> bool
+    where
+        F: FnOnce() -> Result<(), E> + Send + 'scope,
+    {
+        if let Some((places, _)) = self.shared.places.get()
+            && places.try_send(()).is_err()
+        {
+            return false;
+        }
+        self.start(f);
+        true
+    }
+
+    /// The caller has a place.
+    #[track_caller]
+    fn start<F>(&self, f: F)
+    where
+        F: FnOnce() -> Result<(), E> + Send + 'scope,
+    {
+        let place = Place(self.shared.places.get().map(|(_, taken)| taken.clone()));
+        let shared = Arc::clone(&self.shared);
+        self.scope.spawn(move || {
+            let _place = place;
+            shared.run(f);
+        });
+    }
+
+    /// From now on at most `n` goroutines of the group run at once. To be called once, before the first of them.
+    ///
+    /// A goroutine of a group with a limit should not start others in it: it could wait for its own place.
+    ///
+    /// # Panics
+    ///
+    /// When `n` is 0, with which nothing could ever be started, and when there is a limit already.
+    pub fn limit(&self, n: usize) {
+        assert!(
+            n > 0,
+            "Group::limit: 0 goroutines could run, so `go` would wait for ever; allow at least 1"
+        );
+        let set = self.shared.places.set(chan::bounded(n));
+        assert!(
+            set.is_ok(),
+            "Group::limit: the group has a limit already; call it once, before the first `go`"
+        );
+    }
+
+    /// The group's context: cancelled with the first error, and when the scope ends.
+    pub fn context(&self) -> &Context {
+        &self.shared.context
+    }
+}
+
+impl<E> fmt::Debug for Group<'_, '_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("context", &self.shared.context)
+            .finish_non_exhaustive()
+    }
+}
