@@ -142,7 +142,7 @@ pub mod expansion {
             self.0.place()
         }
 
-        /// Completes a send.
+        /// Completes a send. Does not wait.
         #[inline(always)]
         pub fn send<T>(self, sender: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
             assert!(
@@ -153,6 +153,10 @@ pub mod expansion {
         }
 
         /// Completes a receive.
+        ///
+        /// # Parks
+        ///
+        /// Until a select on the other side has made the message that it promised.
         #[inline(always)]
         pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
             assert!(

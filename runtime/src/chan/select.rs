@@ -108,12 +108,12 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Adds a send; returns its index.
+    /// Adds a send; returns its index. Does not wait.
     pub fn send<T>(&mut self, s: &'a Sender<T>) -> usize {
         self.add(s)
     }
 
-    /// Adds a receive; returns its index.
+    /// Adds a receive; returns its index. Does not wait.
     pub fn recv<T>(&mut self, r: &'a Receiver<T>) -> usize {
         self.add(r)
     }

@@ -25,7 +25,7 @@ impl SelectedOperation<'_> {
         self.index
     }
 
-    /// Sends `msg` with the sender that was added.
+    /// Sends `msg` with the sender that was added. Does not wait.
     ///
     /// # Errors
     ///
@@ -60,6 +60,10 @@ impl SelectedOperation<'_> {
     /// # Errors
     ///
     /// When the channel is empty and every sender is gone.
+    ///
+    /// # Parks
+    ///
+    /// Until a select on the other side has made the message that it promised.
     ///
     /// # Panics
     ///
