@@ -40,6 +40,10 @@ pub struct Once {
 }
 
 // A closure that panicked is remembered.
+/// [`Once::new`], from the days when it was not `const`: std's name for it.
+#[deprecated(note = "the function `Once::new()` is as good, and shorter")]
+pub const ONCE_INIT: Once = Once::new();
+
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
 
