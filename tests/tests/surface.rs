@@ -6,6 +6,8 @@
 #![allow(
     unused,
     clippy::declare_interior_mutable_const,
+    clippy::extra_unused_lifetimes,
+    clippy::into_iter_on_ref,
     clippy::type_complexity
 )]
 
@@ -163,4 +165,24 @@ fn the_probe_tells_traits_apart() {
     assert_eq!(opaque, automatic);
     let stays: Vec<&str> = traits!(ask Stays);
     assert!(!stays.contains(&"SEND") && stays.contains(&"SYNC") && stays.contains(&"COPY"));
+}
+
+/// The versions that the table speaks of are those that the test was compiled with.
+#[test]
+fn the_table_is_of_the_originals_that_are_compared() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |name| std::fs::read_to_string(format!("{root}/{name}")).unwrap();
+    let (table, lock) = (read("docs/originals.md"), read("Cargo.lock"));
+    let (_, entry) = lock.split_once("name = \"crossbeam-channel\"").unwrap();
+    let version = entry.split('"').nth(1).unwrap();
+    let std = env!("CARGO_PKG_RUST_VERSION");
+    for original in [
+        format!("crossbeam-channel {version},"),
+        format!("std {std},"),
+    ] {
+        assert!(
+            table.contains(&original),
+            "docs/originals.md is not of {original}"
+        );
+    }
 }

@@ -46,6 +46,8 @@ fn mutex() {
     let _: fn(&mut M) -> LockResult<&mut u8> = M::get_mut;
     let _: fn(u8) -> M = From::from;
     let _: fn(&Mutex<str>) -> LockResult<MutexGuard<'_, str>> = Mutex::lock;
+    let _: fn(&Mutex<[u8; 2]>) -> &Mutex<[u8]> = |m| m;
+    let _: fn(Arc<Mutex<u8>>) -> Arc<Mutex<dyn Send>> = |m| m;
 }
 
 fn rwlock() {
@@ -62,6 +64,7 @@ fn rwlock() {
     let _: fn(RwLockWriteGuard<'static, u8>) -> RwLockReadGuard<'static, u8> =
         RwLockWriteGuard::downgrade;
     let _: fn(&RwLock<str>) -> LockResult<RwLockReadGuard<'_, str>> = RwLock::read;
+    let _: fn(&RwLock<[u8; 2]>) -> &RwLock<[u8]> = |l| l;
 }
 
 #[allow(deprecated)]
