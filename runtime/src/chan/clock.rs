@@ -80,7 +80,7 @@ fn clock(next: Instant, period: Option<Duration>) -> Receiver<Instant> {
 /// A receiver that gets one message, after `duration`: the moment when it was due.
 ///
 /// It is never disconnected. Nothing runs meanwhile; who waits for it has a deadline. A `duration` beyond what an
-/// [`Instant`] can hold makes a [`never`].
+/// [`Instant`] can hold makes a [`never`](fn@never).
 ///
 /// # Examples
 ///

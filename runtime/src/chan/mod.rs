@@ -27,7 +27,7 @@
 //! | [`after`], [`at`] | one message, when it is due |
 //! |---|---|
 //! | [`tick`] | a message every so often |
-//! | [`never`] | none |
+//! | [`never`](fn@never) | none |
 //!
 //! `close` ends a channel by hand, for both sides.
 //!

@@ -1,6 +1,11 @@
 //! What a `Select` has chosen.
 
-use std::{fmt, mem::ManuallyDrop, ptr, thread};
+use std::{
+    fmt,
+    mem::ManuallyDrop,
+    panic::{RefUnwindSafe, UnwindSafe},
+    ptr, thread,
+};
 
 #[cfg(doc)]
 use super::Select;
@@ -18,6 +23,10 @@ pub struct SelectedOperation<'a> {
     pub(super) operation: Operation<'a>,
     pub(super) index: usize,
 }
+
+// As crossbeam's: what a panic leaves behind is an operation that was not finished, and its drop says so.
+impl UnwindSafe for SelectedOperation<'_> {}
+impl RefUnwindSafe for SelectedOperation<'_> {}
 
 impl SelectedOperation<'_> {
     /// The index of the operation: what [`Select::send`] or [`Select::recv`] returned.

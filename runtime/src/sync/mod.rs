@@ -57,6 +57,8 @@ pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::{MappedMutexGuard, MutexGuard};
 pub use lazylock::LazyLock;
 pub use mutex::Mutex;
+#[expect(deprecated)]
+pub use once::ONCE_INIT;
 pub use once::Once;
 pub use oncelock::OnceLock;
 pub use oncestate::OnceState;

@@ -40,6 +40,25 @@ pub struct Once {
 }
 
 // A closure that panicked is remembered.
+/// [`Once::new`], from the days when it was not `const`: std's name for it.
+///
+/// # Examples
+///
+/// ```
+/// # #![allow(deprecated)]
+/// use goroutines::sync::{ONCE_INIT, Once};
+///
+/// static PREPARED: Once = ONCE_INIT;
+/// PREPARED.call_once(|| ());
+/// assert!(PREPARED.is_completed());
+/// ```
+#[deprecated(note = "the function `Once::new()` is as good, and shorter")]
+#[expect(
+    clippy::declare_interior_mutable_const,
+    reason = "each use is to be a Once of its own"
+)]
+pub const ONCE_INIT: Once = Once::new();
+
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
 

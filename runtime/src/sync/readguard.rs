@@ -1,8 +1,12 @@
 //! The guards of who reads under a reader-writer lock: of the whole value, and of a part of it.
 
-use std::{fmt, mem, ops::Deref, ptr::NonNull};
+use std::{fmt, mem, ops::Deref, panic::RefUnwindSafe, ptr::NonNull};
 
 use super::{RwLock, guard::shown_as_value, rawrw::RawRw};
+
+// A panic leaves a lock as any other unlock does. So the guards are unwind safe where a reference to the value is, as
+// std's.
+impl RefUnwindSafe for RawRw {}
 
 /// The right to read the value of a [`RwLock`]. Dropping it unlocks.
 ///

@@ -29,6 +29,8 @@ pub use crate::{
 pub use current::{Thread, ThreadId, available_parallelism, current};
 pub use local::{AccessError, LocalKey};
 pub use park::{park, park_timeout, sleep_until};
+#[expect(deprecated)]
+pub use park::{park_timeout_ms, sleep_ms};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
 /// Starts a goroutine that runs `f`: [`go`](crate::go), by std's name.

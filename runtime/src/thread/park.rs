@@ -64,6 +64,49 @@ pub fn park_timeout(timeout: Duration) {
     sched::park_until_unparked(Instant::now().checked_add(timeout));
 }
 
+/// [`park_timeout`] in milliseconds: std's old name.
+///
+/// # Parks
+///
+/// As [`park_timeout`].
+///
+/// # Examples
+///
+/// ```
+/// # #![allow(deprecated)]
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::thread;
+///
+/// thread::current().unpark();
+/// thread::park_timeout_ms(u32::MAX); // returns at once
+/// ```
+#[deprecated(note = "use `park_timeout`")]
+pub fn park_timeout_ms(ms: u32) {
+    park_timeout(Duration::from_millis(ms.into()));
+}
+
+/// [`sleep`](crate::sleep) in milliseconds: std's old name.
+///
+/// # Parks
+///
+/// As [`sleep`](crate::sleep).
+///
+/// # Examples
+///
+/// ```
+/// # #![allow(deprecated)]
+/// # unsafe { goroutines::start() }.unwrap();
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// goroutines::thread::sleep_ms(5);
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// ```
+#[deprecated(note = "use `sleep`")]
+pub fn sleep_ms(ms: u32) {
+    crate::sleep(Duration::from_millis(ms.into()));
+}
+
 /// Waits until `deadline`: only this goroutine, others run meanwhile. A plain OS thread sleeps. Nothing if the
 /// deadline has passed.
 ///

@@ -9,7 +9,7 @@ use std::{
     cell::UnsafeCell,
     fmt, io,
     marker::PhantomData,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
 };
 
@@ -45,6 +45,8 @@ struct State {
 unsafe impl Sync for Count {}
 // SAFETY: as above.
 unsafe impl Send for Count {}
+// No code of a user runs while the state changes.
+impl RefUnwindSafe for Count {}
 
 /// Calls `f` with a [`Scope`], in which it can start goroutines that borrow what lives outside of the call. Returns
 /// when all of them have ended and their results are gone, also those that were not joined, and those that were
