@@ -107,6 +107,7 @@ mod pin;
 #[cfg(not(loom))]
 mod procs;
 mod queue;
+#[cfg(not(loom))]
 mod random;
 #[cfg(not(loom))]
 mod rest;
