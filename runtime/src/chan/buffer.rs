@@ -1,10 +1,11 @@
 //! What lies between the senders and the receivers of a channel: nothing, a ring, a list, or a clock.
 
-use std::{mem::MaybeUninit, time::Instant};
+use std::mem::MaybeUninit;
 
 use super::{
     blocks::{Block, Blocks},
     clock::Clock,
+    door::Instant,
     given_back::GivenBack,
     ring::Ring,
 };

@@ -2,18 +2,19 @@
 
 use std::{cell::UnsafeCell, mem, ptr};
 
-use goroutines_sched::{ByteLock, current, park};
-
 use super::{
     blocks::{Block, Blocks},
     buffer::{Buffer, Room},
     counter::Side,
+    door::{
+        ByteLock, current, park,
+        waitq::{Node, Queue},
+    },
     locked::{Core, Locked, Patience, RecvStep, SendStep},
     ring::Ring,
     shelter::Shelter,
     waiter::{Dismissed, End, Taken, Waiter, Who},
 };
-use crate::sync::waitq::{Node, Queue};
 
 pub(super) struct Channel<T> {
     pub(super) lock: ByteLock,

@@ -7,13 +7,12 @@
 //!
 //! Whichever side comes second frees, after its own disconnect: nobody uses the channel then.
 
-use std::{
-    process,
-    ptr::NonNull,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::{process, ptr::NonNull};
 
-use super::channel::Channel;
+use super::{
+    channel::Channel,
+    door::{AtomicBool, AtomicUsize, Ordering},
+};
 
 pub(super) struct Counter<T> {
     pub(super) channel: Channel<T>,

@@ -4,21 +4,20 @@ use std::{
     mem,
     ops::{Deref, DerefMut},
     ptr,
-    time::{Duration, Instant},
-};
-
-use goroutines_sched::{
-    ByteLock, Caller, GRef, TIMED_OUT, Ticket, arm, caller, current, park_until,
+    time::Duration,
 };
 
 use super::{
     buffer::{Buffer, Room},
     channel::{Channel, free_block},
     counter::Side,
+    door::{
+        ByteLock, Caller, GRef, Instant, TIMED_OUT, Ticket, arm, caller, current, park_until,
+        waitq::{Node, Place},
+    },
     shelter::Shelter,
     waiter::{End, Taken, Waiter, Waiters, Who, take, tell_watchers},
 };
-use crate::sync::waitq::{Node, Place};
 
 /// What the lock protects.
 pub(super) struct Core<T> {
@@ -128,7 +127,7 @@ impl<T> Core<T> {
     ///
     /// # Safety
     ///
-    /// As for [`Queue::push_back`](crate::sync::waitq::Queue::push_back).
+    /// As for `Queue::push_back`.
     pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) {
         if node.data.takes_part() {
             // Its look was before; who came to watch since then found nobody.

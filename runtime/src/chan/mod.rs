@@ -108,6 +108,7 @@ mod channel;
 mod choose;
 mod clock;
 mod counter;
+mod door;
 mod error;
 mod few;
 mod future;

@@ -33,13 +33,11 @@ use std::{
     task::Waker,
 };
 
-use goroutines_sched::{ByteLock, wake};
-
 use super::{
     counter::{Handle, Side},
+    door::{ByteLock, waitq::Node, wake},
     waiter::{End, Waiter, Who},
 };
-use crate::sync::waitq::Node;
 
 /// A proxy whose type is forgotten: the head of a [`ProxyOf`].
 pub(super) struct Proxy {

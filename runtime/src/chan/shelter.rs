@@ -1,15 +1,13 @@
 //! Where a goroutine waits whose stack is copied out meanwhile: message and node lie on the heap.
 
-use std::{mem::MaybeUninit, ptr::NonNull, time::Instant};
-
-use goroutines_sched::{Ticket, arm, caller, current};
+use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     counter::Side,
+    door::{Instant, Ticket, arm, caller, current, waitq::Node},
     locked::{Locked, Patience},
     waiter::{End, Waiter, Who},
 };
-use crate::sync::waitq::Node;
 
 /// A place for a message, and the node of one who waits with it. It has the same rights to the message
 /// as a place on the stack: dropping the shelter does not drop what is in it.

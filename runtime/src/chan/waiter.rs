@@ -21,10 +21,13 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use goroutines_sched::{GRef, Landing, Ticket, ready, ready_tail};
-
-use super::proxy::Proxy;
-use crate::sync::waitq::{Node, Queue};
+use super::{
+    door::{
+        GRef, Landing, Ticket, ready, ready_tail,
+        waitq::{Node, Queue},
+    },
+    proxy::Proxy,
+};
 
 /// What a counterpart claims the ticket of one that waits in this channel only with. A select's is
 /// claimed with the number of the case.

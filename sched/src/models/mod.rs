@@ -6,6 +6,7 @@
 use crate::idle::{Change, Idle};
 
 mod bound;
+mod channel;
 mod gate;
 mod handover;
 mod idle;

@@ -62,6 +62,11 @@ impl GRef {
     pub(crate) fn is_copied_out(self) -> bool {
         false
     }
+
+    /// Does it run under a context? Nobody does.
+    pub(crate) fn has_heritage(self) -> bool {
+        false
+    }
 }
 
 loom::thread_local! {
@@ -102,6 +107,14 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    pub(crate) fn g(self) -> GRef {
+        self.g
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        self.g.0.episode.is_open(self.number)
+    }
+
     pub(crate) fn claim(self, outcome: u32) -> bool {
         self.g.0.episode.claim(self.number, outcome)
     }
@@ -139,6 +152,11 @@ impl Instant {
     pub(crate) fn now() -> Instant {
         let impatient = current().0.impatient.get();
         Instant::Now { impatient }
+    }
+
+    /// Later, as all that comes.
+    pub(crate) fn checked_add(self, _time: Duration) -> Option<Instant> {
+        Some(Instant::Later)
     }
 
     pub(crate) fn elapsed(self) -> Duration {
