@@ -70,7 +70,7 @@ mod clock {
     }
 }
 
-const PREEMPTIONS: usize = 3;
+const PREEMPTIONS: usize = 2;
 
 /// What the threads of one run share.
 struct World {
@@ -168,6 +168,20 @@ impl Port {
     }
 }
 
+/// Both ends of a new channel in a new world.
+fn ports(capacity: usize) -> [Port; 2] {
+    let world = Arc::new(World {
+        alive: AtomicUsize::new(0),
+        contents: [0; 4].map(UnsafeCell::new),
+    });
+    let (tx, rx) = counter::new(Channel::bounded(capacity));
+    [(tx, Side::Sender), (rx, Side::Receiver)].map(|(handle, side)| Port {
+        handle,
+        side,
+        world: Arc::clone(&world),
+    })
+}
+
 type Program = fn(Port) -> Vec<usize>;
 
 /// Runs each of `senders` and `receivers` on a thread of its own (the last receiver here) over a channel of this
@@ -180,16 +194,8 @@ fn meet(
     check: fn(Vec<usize>, Vec<Vec<usize>>),
 ) {
     explore(Some(PREEMPTIONS), move || {
-        let world = Arc::new(World {
-            alive: AtomicUsize::new(0),
-            contents: [0; 4].map(UnsafeCell::new),
-        });
-        let (tx, rx) = counter::new(Channel::bounded(capacity));
-        let [tx, rx] = [(tx, Side::Sender), (rx, Side::Receiver)].map(|(handle, side)| Port {
-            handle,
-            side,
-            world: Arc::clone(&world),
-        });
+        let [tx, rx] = ports(capacity);
+        let world = Arc::clone(&rx.world);
         let spawn = |program: Program, port: &Port| {
             let port = port.clone();
             thread::spawn(move || program(port))
@@ -328,4 +334,17 @@ fn a_ring_without_receivers_gives_back_or_drops_what_was_sent() {
     meet(1, &[offer::<0>, offer::<1>], &[recv_none], no_others);
     meet(1, &[offer::<0>, offer::<1>], &[recv_one], no_others);
     meet(1, &[offer::<0>, offer_soon::<1>], &[recv_one], no_others);
+}
+
+/// Whoever receives may never come back: the place that it has made free is for who waits.
+#[test]
+fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
+    explore(Some(PREEMPTIONS), || {
+        let [tx, rx] = ports(1);
+        let sender = thread::spawn(move || send_two(tx));
+        assert_eq!(rx.recv(Patience::Forever), Ok(0));
+        assert_eq!(sender.join().unwrap(), [0, 1]);
+        assert_eq!(rx.recv(Patience::Forever), Ok(1));
+        assert_eq!(rx.recv(Patience::None), Err(End::Disconnected));
+    });
 }

@@ -1,0 +1,52 @@
+//! Random programs over a few channels, against what channels promise: exactly once, in order, failures only with a
+//! reason, nobody left waiting. A program that fails is made as short as it can be.
+//!
+//! `PROPTEST_CASES=10000` runs more of them. What fails once may pass the next time, since the interleaving is another:
+//! each program is run several times.
+
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod check;
+mod program;
+mod run;
+mod world;
+
+use std::sync::Once;
+
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+/// Runs of one program.
+const TURNS: u32 = 3;
+
+fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let config = goroutines::Config::new().procs(2).force_migration(true);
+        // SAFETY: no test keeps thread-local storage over a call that can park.
+        unsafe { config.start() }.unwrap();
+    });
+}
+
+#[test]
+fn whatever_a_program_does_channels_keep_their_promises() {
+    start();
+    let config = Config {
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&program::any(), |program| {
+        goroutines::set_gomaxprocs(program.procs);
+        for _ in 0..TURNS {
+            let history = run::run(&program).map_err(TestCaseError::fail)?;
+            check::check(&program, &history).map_err(TestCaseError::fail)?;
+        }
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}
