@@ -119,3 +119,19 @@ impl Next {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_readers_are_told_what_to_do() {
+        let text = std::panic::catch_unwind(|| TooMany.panic("RwLock::read")).unwrap_err();
+        let text = text.downcast::<String>().expect("a text");
+        assert_eq!(
+            *text,
+            "goroutines: RwLock::read: 4294967295 readers hold the lock, there is no room for more; \
+             drop the guards that are not needed"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! What a program is: channels, and actors that do something with them one step after the other.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::common::On;
 /// What a channel is made with; `None` is unbounded.
 pub type Capacity = Option<usize>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Program {
     pub procs: usize,
     pub channels: Vec<Capacity>,
@@ -25,7 +25,7 @@ pub struct Actor {
 }
 
 /// A step on an end that the actor has not, or no more, is none.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Step {
     Do(Case, Patience),
     Select(Vec<Case>, Patience),
@@ -67,6 +67,53 @@ impl Case {
         match self {
             Case::Send(channel) => Case::Send(f(channel)),
             Case::Recv(channel) => Case::Recv(f(channel)),
+        }
+    }
+}
+
+/// A line for each channel, and one for each step of an actor.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "on {} Ps", self.procs)?;
+        for (channel, capacity) in self.channels.iter().enumerate() {
+            writeln!(f, "channel {channel}: {}", Named(*capacity))?;
+        }
+        for (me, actor) in self.actors.iter().enumerate() {
+            write!(f, "actor {me}, a {:?} with", actor.on)?;
+            for (channel, ends) in actor.ends.iter().enumerate() {
+                let [tx, rx] = ends.map(u8::from);
+                let ends = format!("{}{}", &" tx"[..3 * tx as usize], &" rx"[..3 * rx as usize]);
+                write!(f, "{}", ends.replace('x', &format!("x{channel}")))?;
+            }
+            writeln!(f, ":")?;
+            for step in &actor.steps {
+                writeln!(f, "    {step:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Named(Capacity);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(capacity) => write!(f, "bounded({capacity})"),
+            None => f.write_str("unbounded()"),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Do(case, patience) => write!(f, "{case:?}, {patience:?}"),
+            Step::Select(cases, patience) => write!(f, "select of {cases:?}, {patience:?}"),
+            Step::Clone(side) => write!(f, "clone the end of {side:?}"),
+            Step::Drop(side) => write!(f, "drop the end of {side:?}"),
+            Step::Close(side) => write!(f, "close by the end of {side:?}"),
+            Step::Yield => f.write_str("yield"),
         }
     }
 }

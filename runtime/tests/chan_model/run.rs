@@ -1,7 +1,10 @@
 //! Runs a program, and tells what happened. Who waits for ever, and may, is let go by closing the channels.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -17,11 +20,14 @@ use crate::{
     world::{Did, End, Event, Handle, Seat, Shared, World},
 };
 
-/// Does what its name says: the actor of what the test itself does.
+/// The actor of what the test itself does.
 pub const NOBODY: usize = usize::MAX;
 
-/// How long somebody may stay asleep who has every reason to go on.
-const LAZY: Duration = Duration::from_secs(5);
+/// How long somebody may stay asleep who has every reason to go on; and how long once that has happened, while the
+/// program is made shorter.
+const LAZY: [Duration; 2] = [Duration::from_secs(5), Duration::from_millis(300)];
+
+static WAS_LAZY: AtomicBool = AtomicBool::new(false);
 
 /// What happened, in no order; or who was not woken, or what went wrong otherwise.
 pub fn run(program: &Program) -> Result<Vec<Event>, String> {
@@ -104,7 +110,8 @@ fn watch(world: &World, seats: &[Arc<Seat>], tasks: &[Task<()>]) -> Result<(), S
             None => close_all(world, seats),
             Some(why) => {
                 let since: Instant = *stuck_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > LAZY {
+                if since.elapsed() > LAZY[usize::from(WAS_LAZY.load(Ordering::SeqCst))] {
+                    WAS_LAZY.store(true, Ordering::SeqCst);
                     return Err(why);
                 }
             }

@@ -339,12 +339,17 @@ fn a_ring_without_receivers_gives_back_or_drops_what_was_sent() {
 /// Whoever receives may never come back: the place that it has made free is for who waits.
 #[test]
 fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
-    explore(Some(PREEMPTIONS), || {
-        let [tx, rx] = ports(1);
-        let sender = thread::spawn(move || send_two(tx));
-        assert_eq!(rx.recv(Patience::Forever), Ok(0));
-        assert_eq!(sender.join().unwrap(), [0, 1]);
-        assert_eq!(rx.recv(Patience::Forever), Ok(1));
-        assert_eq!(rx.recv(Patience::None), Err(End::Disconnected));
-    });
+    for capacity in [1, 2] {
+        explore(Some(PREEMPTIONS), move || {
+            let [tx, rx] = ports(capacity);
+            let sender = thread::spawn(move || {
+                for n in 0..=capacity {
+                    assert_eq!(tx.send(n, Patience::Forever), End::Served);
+                }
+            });
+            assert_eq!(rx.recv(Patience::Forever), Ok(0));
+            sender.join().unwrap();
+            assert_eq!(rx.recv_all().len(), capacity);
+        });
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, time::Duration};
 
-use loom::sync::{Condvar, Mutex};
+use loom::{
+    cell::UnsafeCell,
+    sync::{Condvar, Mutex},
+};
 pub(crate) use loom::{
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -18,6 +21,16 @@ pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
 pub(crate) struct ByteLock {
     locked: Mutex<bool>,
     freed: Condvar,
+    /// Read by every use and written by the drop: loom reports a use of what is being freed.
+    alive: UnsafeCell<()>,
+}
+
+impl Drop for ByteLock {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.alive.with_mut(|_| ());
+        }
+    }
 }
 
 impl ByteLock {
@@ -25,10 +38,12 @@ impl ByteLock {
         ByteLock {
             locked: Mutex::new(false),
             freed: Condvar::new(),
+            alive: UnsafeCell::new(()),
         }
     }
 
     pub(crate) fn lock(&self) {
+        self.alive.with(|_| ());
         let mut locked = self.locked.lock().unwrap();
         while *locked {
             locked = self.freed.wait(locked).unwrap();
@@ -37,6 +52,7 @@ impl ByteLock {
     }
 
     pub(crate) unsafe fn unlock(&self) {
+        self.alive.with(|_| ());
         *self.locked.lock().unwrap() = false;
         self.freed.notify_one();
     }
