@@ -14,12 +14,12 @@ mod program;
 mod run;
 mod world;
 
-use std::sync::Once;
+use std::{cell::Cell, sync::Once};
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-/// Runs of one program.
-const TURNS: u32 = 3;
+/// Runs of one program; and of one that is to be made shorter, so that those that fail do.
+const TURNS: [u32; 2] = [3, 40];
 
 fn start() {
     static ONCE: Once = Once::new();
@@ -38,11 +38,16 @@ fn whatever_a_program_does_channels_keep_their_promises() {
         max_shrink_time: 60_000,
         ..Config::default()
     };
+    let failed = Cell::new(false);
     let outcome = TestRunner::new(config).run(&program::any(), |program| {
         goroutines::set_gomaxprocs(program.procs);
-        for _ in 0..TURNS {
-            let history = run::run(&program).map_err(TestCaseError::fail)?;
-            check::check(&program, &history).map_err(TestCaseError::fail)?;
+        for _ in 0..TURNS[usize::from(failed.get())] {
+            run::run(&program)
+                .and_then(|history| check::check(&program, &history))
+                .map_err(|why| {
+                    failed.set(true);
+                    TestCaseError::fail(why)
+                })?;
         }
         Ok(())
     });

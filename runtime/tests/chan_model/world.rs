@@ -208,9 +208,9 @@ impl Seat {
 
     /// The end that it would use; this is no further handle.
     pub fn end(&self, side: Case) -> Option<Arc<End>> {
-        self.ends.lock().unwrap()[side.channel()][index(side)]
-            .last()
-            .cloned()
+        let ends = self.ends.lock().unwrap();
+        // It may have left meanwhile.
+        ends.get(side.channel())?[index(side)].last().cloned()
     }
 
     pub fn add(&self, side: Case, end: Arc<End>) {
