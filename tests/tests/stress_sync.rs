@@ -9,7 +9,10 @@
 //!
 //! Messages go one way, and locks are taken in the order of their numbers, so that nobody waits in a circle.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use goroutines::{
     Config,
@@ -208,8 +211,8 @@ fn send(to: &[Sender<u64>], value: u64, dice: &mut Dice) -> bool {
     }
 }
 
-fn work(me: u64, town: &Town, to: &[Sender<u64>]) -> Sums {
-    let (mut dice, mut sums) = (Dice::new(me), Sums::default());
+fn work(me: u64, turn: u64, town: &Town, to: &[Sender<u64>]) -> Sums {
+    let (mut dice, mut sums) = (Dice::new(me + (turn << 20)), Sums::default());
     for step in 0..STEPS {
         let value = me * STEPS + step;
         match dice.roll(8) {
@@ -251,6 +254,15 @@ fn take_all(me: u64, from: &[Receiver<u64>], mut each: impl FnMut(u64, &mut Dice
 #[test]
 fn ten_thousand_goroutines_on_changing_threads_lose_nothing() {
     start_with(Config::new().procs(4).force_migration(true));
+    let began = Instant::now();
+    let mut turn = 0;
+    while turn == 0 || began.elapsed() < Duration::from_secs(4) {
+        round(turn);
+        turn += 1;
+    }
+}
+
+fn round(turn: u64) {
     let town = Arc::new(Town::new());
     let (first, relayed) = channels(24);
     let (second, collected) = channels(6);
@@ -259,7 +271,7 @@ fn ten_thousand_goroutines_on_changing_threads_lose_nothing() {
         .map(|me| {
             let (town, to, done) = (Arc::clone(&town), first.clone(), done.clone());
             go(move || {
-                let sums = work(me, &town, &to);
+                let sums = work(me, turn, &town, &to);
                 drop(done);
                 sums
             })
