@@ -142,6 +142,32 @@ impl Bound {
         Some(one)
     }
 
+    /// Takes `one` out if it is in the queue and `may_go` says so of it: then it is the caller's. Anybody.
+    #[must_use]
+    pub(crate) fn remove<L: Line>(&self, one: L, may_go: impl FnOnce(L) -> bool) -> bool {
+        let mut queue = lock(&self.queue);
+        let (mut before, mut word) = (NONE, queue.first);
+        while word != NONE && word != one.word() {
+            // SAFETY: words of the queue were put there by `push`.
+            (before, word) = (word, unsafe { L::of(word) }.next());
+        }
+        if word == NONE || !may_go(one) {
+            return false;
+        }
+        let after = one.next();
+        match before {
+            NONE => queue.first = after,
+            // SAFETY: as above.
+            _ => unsafe { L::of(before) }.set_next(after),
+        }
+        if after == NONE {
+            queue.last = before;
+        }
+        // Relaxed: see `calls`.
+        self.calls.fetch_sub(ONE, Ordering::Relaxed);
+        true
+    }
+
     /// The M is locked and would sleep: true if it may, because nothing is there; it is then handed a P.
     #[must_use]
     pub(crate) fn wait(&self) -> bool {

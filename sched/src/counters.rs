@@ -75,6 +75,8 @@ pub(crate) struct OfAll {
     pub(crate) threads_failed: Counter,
     pub(crate) threads_ended: Counter,
     pub(crate) looks: Counter,
+    /// Goroutines whose home did not come (homesick.rs).
+    pub(crate) let_go: Counter,
 }
 
 pub(crate) static ALL: OfAll = OfAll {
@@ -89,4 +91,5 @@ pub(crate) static ALL: OfAll = OfAll {
     threads_failed: Counter::new(),
     threads_ended: Counter::new(),
     looks: Counter::new(),
+    let_go: Counter::new(),
 };

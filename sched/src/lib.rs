@@ -78,6 +78,8 @@ mod heritage;
 #[cfg(not(loom))]
 mod hogs;
 #[cfg(not(loom))]
+mod homesick;
+#[cfg(not(loom))]
 mod identity;
 mod idle;
 #[cfg(not(loom))]

@@ -61,6 +61,8 @@ pub struct Metrics {
     pub migrations_checked: u64,
     /// Those of them that held one, and went back to their thread.
     pub sent_back: u64,
+    /// Those of these that went on elsewhere after all, because that thread was blocked or busy for long.
+    pub let_go: u64,
     /// The Ps that there are now.
     pub procs: Vec<ProcMetrics>,
 }
@@ -117,6 +119,7 @@ impl Sched {
             growth_faults: goroutines_stack::growth_faults(),
             migrations_checked: migrations.scanned,
             sent_back: migrations.sent_back,
+            let_go: ALL.let_go.get(),
             procs,
         }
     }

@@ -5,7 +5,8 @@
 //! compiler keeps in a register or a stack slot because to its mind a function stays on one thread. So before a
 //! goroutine runs on another M than the one it ran on last, all that is alive of it is looked through for words that
 //! point into the old M's storage: its stack from the saved registers up, and the segments of `grow`. If there is
-//! one, the goroutine is *sent back* (bound.rs), and that M runs it this time.
+//! one, the goroutine is *sent back* (bound.rs), and that M runs it this time; unless it does not come to that for
+//! long (homesick.rs).
 //!
 //! A word that only looks like such an address, or lies in a slot that nobody will read again, costs a detour and
 //! nothing else. What the check does not see: what lies in boxes, values that belong to a thread without pointing
@@ -35,7 +36,7 @@ use crate::{
     g::{G, GRef},
     idle::Summons,
     m::M,
-    os::tls::Tls,
+    os::{clock::now, tls::Tls},
     p::P,
     sched,
     segment::top_of,
@@ -177,7 +178,9 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
         window.leave(m);
     }
     not_run(m);
-    send_home(home, g);
+    if send_home(home, g) {
+        sched::own().homesick.add(home, g, now());
+    }
     true
 }
 
@@ -210,8 +213,8 @@ fn points_into(tls: &Tls, g: &G) -> bool {
     unsafe { tls.is_pointed_at(low, top) }
 }
 
-/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`.
-pub(crate) fn send_home(home: &'static M, g: GRef) {
+/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`. True if home was not asleep: it may be blocked.
+pub(crate) fn send_home(home: &'static M, g: GRef) -> bool {
     let sched = sched::own();
     let summons = match home.bound.push(g) {
         true => match sched.idle.take_p_or_starve(home.id()) {
@@ -223,6 +226,7 @@ pub(crate) fn send_home(home: &'static M, g: GRef) {
         },
         false => sched.idle.summon(home.id()),
     };
+    let awake = summons == Summons::Awake;
     if let Summons::Take { p, was_keeper } = summons {
         sysmon::note_busy();
         // SAFETY: ids in the idle lists are Ps'.
@@ -232,6 +236,7 @@ pub(crate) fn send_home(home: &'static M, g: GRef) {
             sched.wake();
         }
     }
+    awake
 }
 
 /// May the thread of `m`, which is asleep, not end? While there is a goroutine that ran on it last, which may hold an

@@ -23,6 +23,7 @@ use crate::{
     fork,
     g::{FreeList, G, GRef, Kind},
     hogs::HogRule,
+    homesick::Homesick,
     idle::{Idle, Rested},
     m::M,
     migrate,
@@ -64,6 +65,7 @@ pub(crate) struct Sched {
     /// What sysmon shall tell.
     pub(crate) debug: Debug,
     pub(crate) hogs: Option<HogRule>,
+    pub(crate) homesick: Homesick,
 }
 
 // SAFETY: everything is Sync by itself but `slab` and the lists of Gs, which are used under `free`.
@@ -173,6 +175,7 @@ impl Sched {
             threads: Threads::new(max_threads, thread_idle),
             debug,
             hogs,
+            homesick: Homesick::new(),
         }
     }
 

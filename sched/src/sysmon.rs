@@ -166,6 +166,11 @@ fn watch(sched: &'static Sched) -> ! {
             }
         }
         sched.retry_refused();
+        if sched.homesick.look(sched, time) {
+            look = Look::Acted;
+        } else if sched.homesick.any() {
+            look = look.max(Look::Watchful);
+        }
         if let Some(procs) = sched.follow.look(time) {
             sched.follow_to(procs);
         }

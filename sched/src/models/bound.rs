@@ -248,3 +248,22 @@ fn a_locked_m_gets_up_for_its_goroutine_and_gives_its_p_back_in_between() {
         home.join().unwrap();
     });
 }
+
+#[test]
+fn a_goroutine_that_is_let_go_is_run_once() {
+    explore(None, || {
+        let bound = Arc::new(Bound::new());
+        let (one, two) = (Goroutine::new(), Goroutine::new());
+        assert!(!bound.push(one) && !bound.push(two));
+        let home = thread::spawn({
+            let bound = bound.clone();
+            move || std::iter::from_fn(|| bound.pop::<Goroutine>()).count()
+        });
+        let free = [two, one]
+            .into_iter()
+            .filter(|&g| bound.remove(g, |_| true));
+        let free = free.count();
+        assert_eq!(home.join().unwrap() + free, 2);
+        assert!(!bound.any() && bound.pop::<Goroutine>().is_none());
+    });
+}

@@ -39,7 +39,7 @@ fn wake() {
 
 /// Z1 to Z3, at most until `due`. True if it has slept.
 pub(super) fn sleep_while_idle(sched: &Sched, due: u64) -> bool {
-    if !sched.idle.all_rest() || sched.wants_retry() {
+    if !sched.idle.all_rest() || sched.wants_retry() || sched.homesick.any() {
         return false;
     }
     // Relaxed: ordered by the fence, partner is K2.
