@@ -142,6 +142,17 @@ impl Bound {
         Some(one)
     }
 
+    /// Is `one` in the queue? Anybody may ask.
+    pub(crate) fn has<L: Line>(&self, one: L) -> bool {
+        let queue = lock(&self.queue);
+        let mut word = queue.first;
+        while word != NONE && word != one.word() {
+            // SAFETY: words of the queue were put there by `push`.
+            word = unsafe { L::of(word) }.next();
+        }
+        word != NONE
+    }
+
     /// Takes `one` out if it is in the queue and `may_go` says so of it: then it is the caller's. Anybody.
     #[must_use]
     pub(crate) fn remove<L: Line>(&self, one: L, may_go: impl FnOnce(L) -> bool) -> bool {

@@ -328,6 +328,12 @@ impl Idle {
         lock(&self.lists).ms.len()
     }
 
+    /// Is `m` asleep, or in the line for a P? Then somebody will hand it one.
+    pub(crate) fn knows(&self, m: Id) -> bool {
+        let lists = lock(&self.lists);
+        lists.ms.contains(&m) || lists.hungry.contains(&m)
+    }
+
     /// Does an M wait for a P? A hint.
     #[inline]
     pub(crate) fn someone_starves(&self) -> bool {

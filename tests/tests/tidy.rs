@@ -279,6 +279,8 @@ fn functions_that_can_park_say_so() {
                 let parks = [
                     "send",
                     "recv",
+                    "select",
+                    "ready",
                     "join",
                     "sleep",
                     "lock",

@@ -16,8 +16,8 @@ pub(super) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
     head: usize,
     len: usize,
-    /// Free slots that are kept for senders whose messages are still to come.
-    reserved: usize,
+    /// How many messages there may be: slots that are not kept for messages which are still to come.
+    limit: usize,
 }
 
 impl<T> Ring<T> {
@@ -28,7 +28,7 @@ impl<T> Ring<T> {
             slots: Box::new_uninit_slice(capacity),
             head: 0,
             len: 0,
-            reserved: 0,
+            limit: capacity,
         }
     }
 
@@ -39,20 +39,19 @@ impl<T> Ring<T> {
 
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        // No overflow: a slot is full, or reserved, or neither.
-        self.len + self.reserved == self.slots.len()
+        self.len == self.limit
     }
 
     /// Keeps a slot for a message that is still to come. The ring is not full.
     pub(super) fn reserve(&mut self) {
         debug_assert!(!self.is_full());
-        self.reserved += 1;
+        self.limit -= 1;
     }
 
     /// Gives up a slot that was reserved.
     pub(super) fn give_back(&mut self) {
-        debug_assert!(self.reserved > 0);
-        self.reserved -= 1;
+        debug_assert!(self.limit < self.slots.len());
+        self.limit += 1;
     }
 
     /// The place that is `offset` behind the head.

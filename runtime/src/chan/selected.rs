@@ -36,6 +36,10 @@ impl SelectedOperation<'_> {
 
     /// Sends `msg` with the sender that was added. Does not wait.
     ///
+    /// # Parks
+    ///
+    /// No: the waiting is over.
+    ///
     /// # Errors
     ///
     /// When every receiver is gone. The message is in the error.
@@ -65,6 +69,10 @@ impl SelectedOperation<'_> {
     }
 
     /// Receives with the receiver that was added.
+    ///
+    /// # Parks
+    ///
+    /// No: the waiting is over.
     ///
     /// # Errors
     ///

@@ -58,7 +58,7 @@ pub(super) struct Case {
 
 impl Who {
     /// Who must be made ready, if anybody. The last access to what belongs to the waiter, if not.
-    #[inline(always)]
+    #[inline(never)]
     fn wake(&self) -> Option<GRef> {
         match self {
             Who::Alone(g) => Some(*g),
@@ -92,11 +92,10 @@ pub(super) enum End {
 /// One who waits to send or to receive.
 pub(super) struct Waiter {
     who: Who,
-    /// Of a message of the channel's type; null for a promise.
-    place: *mut (),
+    /// Of a message of the channel's type. Of a promise: null, or the node of the receiver that waits
+    /// for it.
+    place: Cell<*mut ()>,
     end: Cell<End>,
-    /// Of a promise: the receiver that waits for it.
-    partner: Cell<Option<NonNull<Node<Waiter>>>>,
 }
 
 /// The waiters of one direction, oldest first.
@@ -108,9 +107,8 @@ impl Waiter {
     pub(super) fn new(who: Who, place: *mut ()) -> Waiter {
         Waiter {
             who,
-            place,
+            place: Cell::new(place),
             end: Cell::new(End::OutOfPatience),
-            partner: Cell::new(None),
         }
     }
 
@@ -128,7 +126,7 @@ impl Waiter {
 
     /// Who waits for this promise to be kept. For the waiter, after it was woken.
     pub(super) fn partner(&self) -> Option<NonNull<Node<Waiter>>> {
-        self.partner.get()
+        NonNull::new(self.place.get().cast())
     }
 
     /// Is it here for more than to watch?
@@ -150,10 +148,20 @@ impl Waiter {
 /// are told. Under the channel's lock.
 #[inline(always)]
 pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
+    let node = waiters.pop_front()?;
+    // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that the
+    // caller holds and unlinked it.
+    match unsafe { &node.as_ref().data.who } {
+        Who::Alone(_) => Some(Taken(node, PhantomData)),
+        _ => take_shared(node, waiters),
+    }
+}
+
+/// [`take`] of `node`; if that is another's already, of those who are left.
+#[inline(never)]
+fn take_shared<T>(mut node: NonNull<Node<Waiter>>, waiters: &mut Waiters) -> Option<Taken<T>> {
     loop {
-        let node = waiters.pop_front()?;
-        // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that
-        // the caller holds and unlinked it.
+        // SAFETY: as in `take`.
         match unsafe { &node.as_ref().data.who } {
             Who::Alone(_) => return Some(Taken(node, PhantomData)),
             Who::Future(proxy) => {
@@ -172,6 +180,7 @@ pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
             // Another was first; the node is out of the queue, as the waiter will see.
             Who::Shared(_) | Who::Case(_) => {}
         }
+        node = waiters.pop_front()?;
     }
 }
 
@@ -227,7 +236,7 @@ impl<T> Taken<T> {
     #[inline(always)]
     pub(super) unsafe fn deliver(self, msg: *const T) {
         // SAFETY: the place of a parked receiver is valid and the taker's, and not the sender's.
-        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.cast::<T>(), 1) };
+        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.get().cast::<T>(), 1) };
         self.served();
     }
 
@@ -239,7 +248,7 @@ impl<T> Taken<T> {
     #[inline(always)]
     pub(super) unsafe fn collect(self, out: *mut T) {
         // SAFETY: the place of a parked sender is full and the taker's, and not the receiver's.
-        unsafe { ptr::copy_nonoverlapping(self.waiter().place.cast::<T>(), out, 1) };
+        unsafe { ptr::copy_nonoverlapping(self.waiter().place.get().cast::<T>(), out, 1) };
         self.served();
     }
 
@@ -247,19 +256,20 @@ impl<T> Taken<T> {
     /// [`Taken::served`].
     #[inline(always)]
     pub(super) fn place(&self) -> *const T {
-        self.waiter().place.cast_const().cast()
+        self.waiter().place.get().cast_const().cast()
     }
 
     /// Is it a sender without a message?
     #[inline(always)]
     pub(super) fn is_promise(&self) -> bool {
-        self.waiter().place.is_null()
+        self.waiter().place.get().is_null()
     }
 
     /// Leaves `receiver` with this promise: it is woken when the promise is kept, or cannot be. The
     /// promise itself is to be woken as `served`.
     pub(super) fn meet(&self, receiver: &Node<Waiter>) {
-        self.waiter().partner.set(Some(NonNull::from(receiver)));
+        let node = ptr::from_ref(receiver).cast_mut();
+        self.waiter().place.set(node.cast());
     }
 
     /// Wakes the waiter, whose message went over. It runs next on this P.
@@ -267,15 +277,18 @@ impl<T> Taken<T> {
     pub(super) fn served(self) {
         let waiter = self.waiter();
         waiter.end.set(End::Served);
-        if let Who::Future(proxy) = waiter.who {
+        let g = match &waiter.who {
+            Who::Alone(g) => *g,
             // SAFETY: we have taken its node, and are through with it.
-            return unsafe { Proxy::finish(proxy) };
-        }
-        if let Some(g) = waiter.who.wake() {
-            // SAFETY: it had parked when its node could be found under the channel's lock, or has
-            // told its landing so; being the taker makes us the one who wakes it.
-            unsafe { ready(g) };
-        }
+            Who::Future(proxy) => return unsafe { Proxy::finish(*proxy) },
+            who => match who.wake() {
+                Some(g) => g,
+                None => return,
+            },
+        };
+        // SAFETY: it had parked when its node could be found under the channel's lock, or has
+        // told its landing so; being the taker makes us the one who wakes it.
+        unsafe { ready(g) };
     }
 
     /// Wakes this receiver: it gets no message from us. It runs when its turn comes.
