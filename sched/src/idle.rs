@@ -201,6 +201,9 @@ impl Idle {
             return Rise::Woken;
         };
         let Some(p) = self.pop_p(&mut lists) else {
+            // It keeps no time any more: every P runs, and looks at its own timers. In the same step, because an M that
+            // goes to sleep right after it must not find a keeper that gives up.
+            lists.dismiss_keeper(m);
             return Rise::Stay;
         };
         lists.ms.swap_remove(place);
@@ -232,11 +235,6 @@ impl Idle {
         }
         lists.keeper = Some((m, when));
         true
-    }
-
-    /// `m` slept until its timer and found no P: it keeps no time any more.
-    pub(crate) fn resign(&self, m: Id) {
-        lock(&self.lists).dismiss_keeper(m);
     }
 
     /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must

@@ -95,9 +95,7 @@ fn sleep_until_woken(sched: &'static Sched, m: &'static M) -> bool {
                 find::take(m, p);
                 return true;
             }
-            Rise::Woken => {}
-            // Every P runs, and looks at its own timers.
-            Rise::Stay => sched.idle.resign(m.id()),
+            Rise::Woken | Rise::Stay => {}
         }
     }
 }

@@ -264,3 +264,23 @@ fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
         }
     });
 }
+
+#[test]
+fn a_keeper_that_finds_no_p_leaves_the_time_to_who_falls_asleep_next() {
+    explore(None, || {
+        let world = World::new();
+        world.idle.rest_m(M1);
+        assert!(world.idle.keep_time(M1, 5));
+        let keeper = thread::spawn({
+            let world = world.clone();
+            // Its time has come, and both Ps are busy, or one just was.
+            move || world.idle.rise(M1)
+        });
+        assert_eq!(world.idle.rest(M2, P2, false), Rested::Idle);
+        let _ = world.idle.keep_time(M2, 7);
+        if keeper.join().unwrap() == Rise::Stay {
+            // Somebody keeps the time: nobody else is needed for a later one.
+            assert!(!world.idle.keep_time(M1, 9));
+        }
+    });
+}
