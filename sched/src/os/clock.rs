@@ -48,17 +48,21 @@ pub(crate) fn nap_sharply(duration: Duration) {
 
 /// Runs `wait` with the timers of this thread at their sharpest.
 pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
-    // SAFETY: this option takes nothing and gives a number.
-    let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
-    // SAFETY: this option takes a number and touches no memory of ours.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1) };
+    let slack = slack(libc::PR_GET_TIMERSLACK, 0);
+    let _ = self::slack(libc::PR_SET_TIMERSLACK, 1);
     let result = wait();
     // What this thread starts, and what it runs for others, has what it had before.
     if slack > 0 {
-        // SAFETY: as above.
-        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, slack) };
+        let _ = self::slack(libc::PR_SET_TIMERSLACK, slack as libc::c_ulong);
     }
     result
+}
+
+/// Asks for or sets how late the kernel may wake this thread from a sleep.
+fn slack(option: libc::c_int, value: libc::c_ulong) -> libc::c_int {
+    let none: libc::c_ulong = 0;
+    // SAFETY: these options take a number and touch no memory of ours. The kernel looks at five words.
+    unsafe { libc::prctl(option, value, none, none, none) }
 }
 
 #[cfg(test)]
