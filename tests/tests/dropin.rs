@@ -36,6 +36,10 @@ mod with_std {
         use super::*;
         include!("dropin/channels.rs");
     }
+    mod forms {
+        use super::*;
+        include!("dropin/forms.rs");
+    }
 }
 
 mod with_goroutines {
@@ -74,5 +78,9 @@ mod with_goroutines {
     mod channels {
         use super::*;
         include!("dropin/channels.rs");
+    }
+    mod forms {
+        use super::*;
+        include!("dropin/forms.rs");
     }
 }

@@ -5,17 +5,22 @@
 //! ```text
 //! match $receiver { ref handle => { let handle: &Receiver<_> = handle;      evaluated once, borrowed,
 //!     match $sender { ref handle => { let handle: &Sender<_> = handle;      coerced; temporaries live on
-//!         match random(&[receiver(handle), sender(handle)], wait) {
-//!             Some(chosen) => if chosen.place() == 0 { let $pattern = chosen.recv(handle); $body }
-//!                             else if chosen.place() == 0 + 1 { let $pattern = chosen.send(handle, $message); $body }
-//!                             else { no_such_case() }
-//!             None => $default
+//!         let chosen = random(&[receiver(handle), sender(handle)], wait);
+//!         if chosen.is_none() { drop(chosen); $default } else {
+//!             let chosen = chosen.unwrap();
+//!             if chosen.place() == 0 { let $pattern = chosen.recv(handle); $body }
+//!             else if chosen.place() == 0 + 1 { let $pattern = chosen.send(handle, $message); $body }
+//!             else { no_such_case() }
 //! }}}}}}
 //! ```
 //!
 //! Each `handle` is another variable: every step of the macro has names of its own. Bodies, and the message
 //! of the case that was chosen, are evaluated outside of any closure, so they may return, break, and move
 //! what another arm moves as well.
+//!
+//! No arm runs while a borrow of the handles is alive: `chosen` has a destructor, so every path moves it away
+//! before its arm. A `match` on it, or on the call itself, would keep it until after the arms, and with it the
+//! borrows. So an arm may assign to its own receiver, or borrow mutably the struct that owns it.
 
 /// See `chan::select`.
 #[doc(hidden)]
@@ -127,21 +132,28 @@ macro_rules! __chan_select_steps {
         }
     };
     (@open $order:ident [] [$(($side:ident $handle:ident $($arm:tt)*))*] []) => {
-        match $crate::chan::expansion::$order(
-            &[$($crate::chan::expansion::$side($handle)),*],
-            $crate::chan::expansion::Wait::FOREVER,
-        ) {
-            Some(chosen) => $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*),
-            None => $crate::chan::expansion::no_such_case(),
+        {
+            let chosen = $crate::chan::expansion::$order(
+                &[$($crate::chan::expansion::$side($handle)),*],
+                $crate::chan::expansion::Wait::FOREVER,
+            );
+            let chosen = chosen.unwrap_or_else(|| $crate::chan::expansion::no_such_case());
+            $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*)
         }
     };
     (@open $order:ident [] [$(($side:ident $handle:ident $($arm:tt)*))*] [($wait:expr) ($body:expr)]) => {
-        match $crate::chan::expansion::$order(
-            &[$($crate::chan::expansion::$side($handle)),*],
-            $wait,
-        ) {
-            Some(chosen) => $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*),
-            None => $body,
+        {
+            let chosen = $crate::chan::expansion::$order(
+                &[$($crate::chan::expansion::$side($handle)),*],
+                $wait,
+            );
+            if chosen.is_none() {
+                drop(chosen);
+                $body
+            } else {
+                let chosen = chosen.unwrap();
+                $crate::__chan_select_steps!(@run chosen (0usize) $(($($arm)*))*)
+            }
         }
     };
 

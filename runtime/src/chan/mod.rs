@@ -157,6 +157,10 @@ pub(crate) use under::{disconnect, done, wait_done, wait_either};
 /// Receivers and senders are expressions, evaluated once; a message is evaluated only if its case is chosen. An operation that
 /// would fail, because its channel is disconnected, need not wait. Without any case it waits for ever.
 ///
+/// Receivers and senders are borrowed until the operation is done, and not while an arm runs: an arm may assign to its
+/// own receiver. A message is evaluated while its sender is borrowed, so `send(self.tx, self.next())` with a
+/// `next(&mut self)` does not compile (crossbeam's macro accepts it). Evaluate such a message before the `select!`.
+///
 /// # Parks
 ///
 /// While it waits.
