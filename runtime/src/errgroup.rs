@@ -21,7 +21,7 @@
 use std::{
     any::Any,
     cell::UnsafeCell,
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, OnceLock},
 };
@@ -50,9 +50,12 @@ struct Shared<E> {
     failure: UnsafeCell<Option<Failure<E>>>,
 }
 
+/// Of a panic.
+type Payload = Box<dyn Any + Send>;
+
 enum Failure<E> {
     Error(E),
-    Panic(Box<dyn Any + Send>),
+    Panic(Payload),
 }
 
 // SAFETY: the failure is touched under the lock only, and goes from one goroutine to another.
@@ -61,7 +64,8 @@ unsafe impl<E: Send> Sync for Shared<E> {}
 unsafe impl<E: Send> Send for Shared<E> {}
 
 /// Calls `f` with a [`Group`], in which it can start goroutines that borrow what lives outside of the call. Returns
-/// when all of them have ended: what `f` returned, or the first error that one of them returned.
+/// when all of them have ended: what `f` returned, or the first error that one of them returned. To use `?` in `f`
+/// itself, take [`try_scope`].
 ///
 /// The first error, or panic, cancels the group's context. The goroutines run under it: their sends, receives and
 /// sleeps end early then (see [`context`](crate::context)). It descends from the caller's.
@@ -76,8 +80,8 @@ unsafe impl<E: Send> Send for Shared<E> {}
 ///
 /// # Panics
 ///
-/// When `f` or one of the goroutines does, with the same payload, after all have ended. A panic counts more than an
-/// error that came before.
+/// When `f` or one of the goroutines does, or the destructor of what is dropped, with the same payload, after all have
+/// ended. A panic counts more than an error that came before; of several that of `f` does, or else the first.
 ///
 /// # Examples
 ///
@@ -101,6 +105,55 @@ where
     F: for<'scope> FnOnce(&Group<'scope, 'env, E>) -> T,
     E: Send + 'env,
 {
+    try_scope(|group| Ok(f(group)))
+}
+
+/// As [`scope`], but `f` can fail as well: its error counts as one of a goroutine, so it cancels the group's context.
+///
+/// # Parks
+///
+/// Until all have ended, also when `f` fails or panics.
+///
+/// # Errors
+///
+/// The first one, of `f` or of a goroutine. Later ones are dropped.
+///
+/// # Panics
+///
+/// As [`scope`].
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::errgroup;
+/// use std::num::ParseIntError;
+///
+/// fn sum(texts: &[&str]) -> Result<u32, ParseIntError> {
+///     let total = goroutines::sync::Mutex::new(0);
+///     errgroup::try_scope(|g| {
+///         let factor: u32 = texts[0].parse()?;
+///         for text in &texts[1..] {
+///             g.go(|| {
+///                 *total.lock().unwrap() += text.parse::<u32>()?;
+///                 Ok(())
+///             });
+///         }
+///         Ok(factor)
+///     })
+///     .map(|factor| factor * total.into_inner().unwrap())
+/// }
+///
+/// assert_eq!(sum(&["10", "2", "3"]), Ok(50));
+/// assert!(sum(&["10", "2", "three"]).is_err());
+/// assert!(sum(&["ten", "2"]).is_err());
+/// ```
+#[track_caller]
+pub fn try_scope<'env, F, T, E>(f: F) -> Result<T, E>
+where
+    F: for<'scope> FnOnce(&Group<'scope, 'env, E>) -> Result<T, E>,
+    E: Send + 'env,
+{
     let (context, canceller) = Context::current().with_cancel();
     let shared = Arc::new(Shared {
         context,
@@ -109,25 +162,39 @@ where
         lock: ByteLock::new(),
         failure: UnsafeCell::new(None),
     });
-    let value = thread::scope(|scope| {
+    let outcome = thread::scope(|scope| {
         let group = Group {
             scope,
             shared: Arc::clone(&shared),
         };
-        let value = catch_unwind(AssertUnwindSafe(|| f(&group)));
-        if value.is_err() {
-            // Nobody is left who would tell them to stop.
-            shared.canceller.cancel();
+        let outcome = catch_unwind(AssertUnwindSafe(|| f(&group)));
+        match outcome {
+            Ok(Ok(value)) => Ok(Some(value)),
+            Ok(Err(error)) => {
+                shared.fail(Failure::Error(error));
+                Ok(None)
+            }
+            Err(payload) => {
+                // Nobody is left who would tell them to stop.
+                shared.canceller.cancel();
+                Err(payload)
+            }
         }
-        value
     });
     // For those that were not in the group but have its context.
     shared.canceller.cancel();
-    match (value, shared.take()) {
-        (Err(payload), _) | (_, Some(Failure::Panic(payload))) => resume_unwind(payload),
-        (_, Some(Failure::Error(error))) => Err(error),
-        (Ok(value), None) => Ok(value),
-    }
+    shared.end(outcome)
+}
+
+/// Drops it. `Err`: with what its destructor panicked.
+fn drop_caught<T>(value: T) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(|| drop(value)))
+}
+
+/// Drops it where another panic comes out already. What its destructor panics with is leaked, since dropping that may
+/// panic as well.
+fn discard<T>(value: T) {
+    mem::forget(drop_caught(value));
 }
 
 impl<E> Shared<E> {
@@ -144,14 +211,44 @@ impl<E> Shared<E> {
         self.with(Option::take)
     }
 
-    /// The first error counts, and before it the first panic. The others are dropped, not under the lock.
+    /// The first error counts, and before it the first panic. The others are dropped, not under the lock. A destructor
+    /// that panics then counts as any other panic, except that of a panic's payload: that one is out already.
     fn fail(&self, failure: Failure<E>) {
-        let dropped = self.with(|first| match (&*first, &failure) {
-            (None, _) | (Some(Failure::Error(_)), Failure::Panic(_)) => first.replace(failure),
-            _ => Some(failure),
-        });
-        self.canceller.cancel();
-        drop(dropped);
+        let mut next = Some(failure);
+        while let Some(failure) = next.take() {
+            let dropped = self.with(|first| match (&*first, &failure) {
+                (None, _) | (Some(Failure::Error(_)), Failure::Panic(_)) => first.replace(failure),
+                _ => Some(failure),
+            });
+            self.canceller.cancel();
+            match dropped {
+                Some(Failure::Panic(payload)) => discard(payload),
+                dropped => next = drop_caught(dropped).err().map(Failure::Panic),
+            }
+        }
+    }
+
+    /// What the scope returns when all have ended. `outcome` is the body's: its value, that it failed, or its panic.
+    ///
+    /// Nothing is left to be dropped by the unwinding: a destructor that panicked then would end the process.
+    fn end<T>(&self, outcome: Result<Option<T>, Payload>) -> Result<T, E> {
+        match outcome {
+            Ok(Some(value)) if self.with(|failure| failure.is_none()) => return Ok(value),
+            Ok(value) => {
+                if let Err(payload) = drop_caught(value) {
+                    self.fail(Failure::Panic(payload));
+                }
+            }
+            Err(payload) => {
+                discard(self.take());
+                resume_unwind(payload);
+            }
+        }
+        match self.take() {
+            Some(Failure::Panic(payload)) => resume_unwind(payload),
+            Some(Failure::Error(error)) => Err(error),
+            None => unreachable!("goroutines: a group has failed without a failure"),
+        }
     }
 
     fn run(&self, f: impl FnOnce() -> Result<(), E>) {

@@ -284,3 +284,126 @@ fn what_has_the_group_s_context_stops_when_the_scope_ends() {
     });
     assert!(escaped.unwrap().is_cancelled());
 }
+
+/// Panics with its number when it is dropped, unless that is 0.
+struct Bomb(u32);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            std::panic::panic_any(self.0);
+        }
+    }
+}
+
+fn panic_of<T>(f: impl FnOnce() -> T) -> Option<u32> {
+    let payload = catch_unwind(AssertUnwindSafe(f)).err()?;
+    Some(*payload.downcast::<u32>().expect("a bomb's number"))
+}
+
+#[test]
+fn a_later_error_whose_destructor_panics_comes_out_with_its_own_payload() {
+    start();
+    for on in SIDES {
+        on.spawn(|| {
+            let got = panic_of(|| {
+                errgroup::scope(|g| {
+                    g.go(|| Err(Bomb(0)));
+                    g.go(|| {
+                        goroutines::sleep(LONG);
+                        Err(Bomb(2))
+                    });
+                })
+            });
+            assert_eq!(got, Some(2));
+        })
+        .join();
+    }
+}
+
+#[test]
+fn an_error_that_a_panic_displaces_may_panic_too() {
+    start();
+    // The panic of the goroutine came first, and counts.
+    let caught = catch_unwind(|| {
+        errgroup::scope(|g| {
+            g.go(|| Err(Bomb(1)));
+            g.go(|| {
+                goroutines::sleep(LONG);
+                panic!("in the group")
+            });
+        })
+    });
+    assert_eq!(text(&*caught.map(drop).unwrap_err()), "in the group");
+}
+
+#[test]
+fn a_panic_s_payload_may_panic_when_it_is_dropped() {
+    start();
+    let caught = catch_unwind(|| {
+        errgroup::scope(|g| {
+            g.go(|| -> Result<(), ()> { panic!("first") });
+            g.go(|| {
+                goroutines::sleep(LONG);
+                std::panic::panic_any(Bomb(1))
+            });
+        })
+    });
+    assert_eq!(text(&*caught.unwrap_err()), "first");
+}
+
+#[test]
+fn a_value_that_nobody_gets_may_panic_when_it_is_dropped() {
+    start();
+    let fail = |error: fn() -> Result<(), Bomb>| {
+        panic_of(move || {
+            errgroup::scope(|g| {
+                g.go(error);
+                Bomb(1)
+            })
+        })
+    };
+    assert_eq!(fail(|| Err(Bomb(0))), Some(1));
+    assert_eq!(fail(|| Err(Bomb(2))), Some(1));
+    assert_eq!(fail(|| std::panic::panic_any(3_u32)), Some(3));
+}
+
+#[test]
+fn the_body_s_panic_comes_out_whatever_is_dropped_for_it() {
+    start();
+    let caught = catch_unwind(|| {
+        errgroup::scope(|g| -> () {
+            g.go(|| Err(Bomb(1)));
+            settle();
+            panic!("in the body")
+        })
+    });
+    assert_eq!(text(&*caught.map(drop).unwrap_err()), "in the body");
+}
+
+#[test]
+fn an_error_of_the_body_stops_the_goroutines_and_is_the_result() {
+    start();
+    let ended = AtomicU32::new(0);
+    let result = errgroup::try_scope(|g| {
+        g.go(|| {
+            goroutines::sleep(LONG);
+            ended.fetch_add(1, Ordering::SeqCst);
+            Err("later".parse::<u32>().unwrap_err())
+        });
+        let n: u32 = "no number".parse()?;
+        Ok(n)
+    });
+    assert!(result.is_err());
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    let result: Result<u32, std::num::ParseIntError> = errgroup::try_scope(|g| {
+        g.go(|| "no number".parse::<u32>().map(drop));
+        Ok("5".parse::<u32>()?)
+    });
+    assert!(result.is_err());
+    let result: Result<u32, std::num::ParseIntError> = errgroup::try_scope(|g| {
+        g.go(|| "6".parse::<u32>().map(drop));
+        Ok("5".parse::<u32>()?)
+    });
+    assert_eq!(result, Ok(5));
+}
