@@ -2,6 +2,13 @@
 //!
 //! A parent has a list of its children, and each child a counted reference to its parent. Cancelling goes down the
 //! list; a child that is freed takes itself out. Deadlines need none of that: each has the earliest of its line.
+//!
+//! A context that is freed may free its parent, and so on upwards. That is a loop and no recursion, since a line may be
+//! longer than a stack is deep: whoever frees a context takes the parent out of it first.
+//!
+//! A line becomes longer only by contexts that can be cancelled on their own. One whose cancellers are all gone ends
+//! when its parent does, or at its deadline, which its children have too: they become children of its parent. One
+//! that is done already tells its child so at birth, and has no children.
 
 use std::{
     cell::UnsafeCell,
@@ -9,14 +16,14 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
     sync::{
         Arc, Weak,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Instant,
 };
 
 use goroutines_sched::ByteLock;
 
-use super::{Context, ContextError};
+use super::ContextError;
 use crate::{
     chan::{self, Receiver},
     sync::waitq::{Node, Queue},
@@ -33,9 +40,10 @@ pub(super) struct Inner {
     pub(super) done: Receiver<Infallible>,
     /// Its own or that of one that it descends from, whichever is earlier.
     pub(super) deadline: Option<Instant>,
-    parent: Context,
-    /// In the parent's `children`.
-    link: Node<Weak<Inner>>,
+    /// Set at birth, taken out by who frees it.
+    parent: Option<Parent>,
+    /// How many [`Canceller`](super::Canceller)s it has. Never more again after 0.
+    cancellers: AtomicUsize,
     lock: ByteLock,
     /// Changed under `lock`, once.
     state: AtomicU8,
@@ -43,34 +51,52 @@ pub(super) struct Inner {
     children: UnsafeCell<Queue<Weak<Inner>>>,
 }
 
+struct Parent {
+    parent: Arc<Inner>,
+    /// Counted, not boxed: the list has its address too, while who frees the context moves this.
+    link: Arc<Link>,
+}
+
+/// A child in its parent's `children`.
+struct Link(Node<Weak<Inner>>);
+
+// SAFETY: what links it is touched under the lock of the parent in whose list it is; its data never changes.
+unsafe impl Sync for Link {}
+// SAFETY: as above.
+unsafe impl Send for Link {}
+
 // Whatever panics in between, a context is a context.
 impl UnwindSafe for Inner {}
 impl RefUnwindSafe for Inner {}
 
-// SAFETY: `children` is touched under the lock only, `link` under the parent's, and its data never changes.
+// SAFETY: `children` is touched under the lock only.
 unsafe impl Sync for Inner {}
-// SAFETY: as above.
+// SAFETY: as above; it is empty when a context is freed, since every child in it counts.
 unsafe impl Send for Inner {}
 
 impl Inner {
-    /// A child of `parent`.
-    pub(super) fn new(parent: Context, deadline: Option<Instant>) -> Arc<Inner> {
+    /// A child of `parent`, or of no one, with one canceller.
+    pub(super) fn new(parent: Option<&Arc<Inner>>, deadline: Option<Instant>) -> Arc<Inner> {
+        let parent = nearest_that_can_end(parent);
         let inner = Arc::new_cyclic(|this| Inner {
             done: chan::done(deadline),
             deadline,
-            parent: parent.clone(),
-            link: Node::new(this.clone()),
+            parent: parent.map(|parent| Parent {
+                parent: Arc::clone(parent),
+                link: Arc::new(Link(Node::new(this.clone()))),
+            }),
+            cancellers: AtomicUsize::new(1),
             lock: ByteLock::new(),
             state: AtomicU8::new(OPEN),
             children: UnsafeCell::new(Queue::new()),
         });
-        if let Some(parent) = &parent.0 {
+        if let Some(Parent { parent, link }) = &inner.parent {
             let joined = parent.with(|children| {
                 // Relaxed: changed under the lock only.
                 let open = parent.state.load(Ordering::Relaxed) == OPEN;
                 if open {
-                    // SAFETY: it is in no list, does not move, and takes itself out before it is freed.
-                    unsafe { children.push_back(&inner.link) };
+                    // SAFETY: it is in no list, does not move, and is taken out before it is freed.
+                    unsafe { children.push_back(&link.0) };
                 }
                 open
             });
@@ -104,6 +130,17 @@ impl Inner {
         }
     }
 
+    /// One canceller more, made of another.
+    pub(super) fn one_more_canceller(&self) {
+        // Relaxed: there is one already, so nobody sees 0 meanwhile.
+        self.cancellers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn one_canceller_less(&self) {
+        // Release: partner is the load in `nearest_that_can_end`, for what this one has cancelled.
+        self.cancellers.fetch_sub(1, Ordering::Release);
+    }
+
     /// Cancels it and all that descend from it.
     pub(super) fn cancel(self: &Arc<Inner>) {
         let mut waiting = vec![Arc::clone(self)];
@@ -133,13 +170,127 @@ impl Inner {
             }
         }
     }
+
+    /// Leaves the parent's list; returns the parent.
+    fn leave(&mut self) -> Option<Arc<Inner>> {
+        let Parent { parent, link } = self.parent.take()?;
+        // SAFETY: it was put into this list and no other.
+        parent.with(|children| unsafe { children.unlink(&link.0) });
+        Some(parent)
+    }
+}
+
+/// The first in the line upwards from `parent` that somebody can cancel, or that is done already. Those before it
+/// tell a child nothing that it would not hear from that one, or know by its own deadline.
+fn nearest_that_can_end(mut parent: Option<&Arc<Inner>>) -> Option<&Arc<Inner>> {
+    while let Some(one) = parent {
+        // Acquire: partner is the decrement of each canceller that is gone. So the state says what they did; what
+        // one further up has done and this one has not heard of, that one's own state says.
+        let can_be_cancelled = one.cancellers.load(Ordering::Acquire) > 0;
+        // Relaxed: see above; `new` looks again, under the lock of who becomes the parent.
+        if can_be_cancelled || one.state.load(Ordering::Relaxed) != OPEN {
+            break;
+        }
+        parent = one.parent.as_ref().map(|of| &of.parent);
+    }
+    parent
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(parent) = &self.parent.0 {
-            // SAFETY: it was put into this list and no other.
-            parent.with(|children| unsafe { children.unlink(&self.link) });
+        let mut parent = self.leave();
+        // The last of those who give a context up at the same time gets it.
+        while let Some(mut last) = parent.and_then(Arc::into_inner) {
+            parent = last.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Canceller, Context};
+    use super::*;
+
+    fn parent(one: &Arc<Inner>) -> Option<&Arc<Inner>> {
+        one.parent.as_ref().map(|of| &of.parent)
+    }
+
+    /// How many contexts there are above this one.
+    fn depth(ctx: &Context) -> usize {
+        std::iter::successors(ctx.0.as_ref(), |one| parent(one)).count() - 1
+    }
+
+    fn has_children(ctx: &Context) -> bool {
+        ctx.0
+            .as_ref()
+            .unwrap()
+            .with(|children| !children.is_empty())
+    }
+
+    #[test]
+    fn only_contexts_that_can_be_cancelled_are_a_level() {
+        let (root, canceller) = Context::background().with_cancel();
+        let mut ctx = root.clone();
+        for n in 1..100 {
+            ctx = ctx.with_timeout(Duration::from_secs(1000 - n)).0;
+            ctx = ctx.with_cancel().0;
+        }
+        assert_eq!(depth(&ctx), 1);
+        assert_eq!(ctx.deadline(), ctx.with_cancel().0.deadline());
+        let (below, kept) = ctx.with_cancel();
+        let again = kept.clone();
+        drop(kept);
+        let leaf = below.with_cancel().0;
+        assert_eq!((depth(&below), depth(&leaf)), (1, 2));
+        again.cancel();
+        assert!(leaf.is_cancelled() && !ctx.is_cancelled());
+        canceller.cancel();
+        assert!(ctx.is_cancelled() && below.is_cancelled());
+        assert!(!has_children(&root));
+    }
+
+    #[test]
+    fn a_child_of_one_that_was_cancelled_by_a_canceller_that_is_gone_is_done() {
+        let (root, _canceller) = Context::background().with_cancel();
+        let (ctx, canceller) = root.with_cancel();
+        canceller.cancel();
+        drop(canceller);
+        assert!(ctx.with_cancel().0.is_cancelled() && !root.is_cancelled());
+    }
+
+    /// A line of contexts, each of which can be cancelled.
+    fn line(length: usize) -> (Vec<Context>, Vec<Canceller>) {
+        let mut last = Context::background();
+        let more = || {
+            let (ctx, canceller) = last.with_cancel();
+            last = ctx.clone();
+            (ctx, canceller)
+        };
+        std::iter::repeat_with(more).take(length).unzip()
+    }
+
+    #[test]
+    fn a_line_is_freed_without_recursion_from_below_and_by_many_at_once() {
+        const LENGTH: usize = 100_000;
+        for threads in [1, 4] {
+            let (line, cancellers) = line(LENGTH);
+            let (root, ends) = (Arc::downgrade(line[0].0.as_ref().unwrap()), line.len() - 1);
+            assert_eq!(depth(&line[ends]), ends);
+            // Several leaves, so that several find out at once who is the last.
+            let leaves: Vec<_> = (0..threads).map(|_| line[ends].with_cancel()).collect();
+            drop((line, cancellers));
+            assert!(root.upgrade().is_some());
+            let threads: Vec<_> = leaves
+                .into_iter()
+                .map(|leaf| {
+                    let small = std::thread::Builder::new().stack_size(128 << 10);
+                    small.spawn(move || drop(leaf)).unwrap()
+                })
+                .collect();
+            threads.into_iter().for_each(|one| one.join().unwrap());
+            assert!(root.upgrade().is_none());
         }
     }
 }

@@ -113,7 +113,7 @@ impl Context {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let inner = Inner::new(self.clone(), deadline);
+        let inner = Inner::new(self.0.as_ref(), deadline);
         let canceller = Canceller(Arc::clone(&inner));
         (Context(Some(inner)), canceller)
     }
@@ -314,8 +314,20 @@ impl fmt::Debug for Context {
 }
 
 /// The right to cancel a [`Context`] and all that descend from it.
-#[derive(Clone)]
 pub struct Canceller(Arc<Inner>);
+
+impl Clone for Canceller {
+    fn clone(&self) -> Canceller {
+        self.0.one_more_canceller();
+        Canceller(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        self.0.one_canceller_less();
+    }
+}
 
 impl Canceller {
     /// The context is done now, unless it was before. Everybody who waits for that is woken.
