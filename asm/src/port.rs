@@ -104,6 +104,10 @@ pub unsafe trait Port {
     /// The CPU, as `target_arch` names it.
     const NAME: &'static str;
 
+    /// Where in the `ucontext_t` that Linux gives to a signal handler the stack pointer of the interrupted code stands, in
+    /// bytes from its start.
+    const SP_IN_SIGNAL_CONTEXT: usize;
+
     /// The bytes below the stack pointer that the platform's ABI leaves to leaf functions and signals skip; 0 if none.
     const RED_ZONE: usize;
 

@@ -80,8 +80,8 @@ fn names(kind: Kind) -> (&'static [&'static str], usize) {
         Kind::Growth => (
             &[
                 "demand fault",
-                "growth step, default start",
-                "growth steps, default start",
+                "growth step, stack_start(65536)",
+                "growth steps, stack_start(65536)",
                 "growth step, stack_start(2048)",
                 "growth steps, stack_start(2048)",
                 "signal and its return",

@@ -21,7 +21,7 @@ use goroutines_sched::{self as sched, HogReport};
 pub struct Config(sched::Config);
 
 impl Config {
-    /// The defaults: one P for each CPU this process may use, stacks that grow up to 256 KiB.
+    /// The defaults: one P for each CPU this process may use, stacks that grow up to 1 MiB.
     pub fn new() -> Config {
         Config::default()
     }

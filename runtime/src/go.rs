@@ -155,11 +155,10 @@ impl Builder {
 
     /// With how much stack it starts, in bytes; rounded up to 2 KiB, 16 KiB, 64 KiB and so on by four.
     ///
-    /// It grows by itself whatever it starts with, so this is about accounting and not about need:
-    /// unless told otherwise a stack starts with 64 KiB of address space, or with what earlier
-    /// goroutines of the same closure type needed, and memory appears page by page. `stack_start(2048)`
-    /// notices every step from the first 2 KiB on, as tests want it; each such goroutine costs some
-    /// system calls more. On kernels before Linux 6.13 it has no effect.
+    /// It grows by itself whatever it starts with, so this is about accounting and not about need: unless told otherwise
+    /// the whole of a stack can be used, and memory appears page by page. With this a guard page stands where the start
+    /// ends, and moves down as it is hit: `stack_start(2048)` notices every step from the first 2 KiB on, as tests want it.
+    /// Each such goroutine costs some system calls more. On kernels before Linux 6.13 it has no effect.
     pub fn stack_start(mut self, bytes: usize) -> Builder {
         self.stack_start = Some(bytes);
         self

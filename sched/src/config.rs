@@ -148,7 +148,7 @@ impl error::Error for StartError {
 }
 
 impl Config {
-    /// The defaults: as many Ps as there are CPUs for this process, stacks of 256 KiB.
+    /// The defaults: as many Ps as there are CPUs for this process, stacks of 1 MiB.
     pub fn new() -> Config {
         Config::default()
     }

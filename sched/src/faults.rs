@@ -7,7 +7,13 @@ use std::{fmt, io, ptr, sync::Mutex};
 
 use goroutines_stack::{self as stack, Hooks, Stack};
 
-use crate::{g::GRef, identity::Identity, switch::current_m, sync::lock, tools};
+use crate::{
+    g::GRef,
+    identity::Identity,
+    switch::{self, current_m},
+    sync::lock,
+    tools,
+};
 
 /// Has the handler been installed by an earlier start, which then failed?
 static INSTALLED: Mutex<bool> = Mutex::new(false);
@@ -22,6 +28,7 @@ pub(crate) fn install() -> io::Result<()> {
         unsafe {
             stack::install(Hooks {
                 current: current_stack,
+                stack_pointer: switch::interrupted_sp,
                 describe,
                 origin,
                 remedy,

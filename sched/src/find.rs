@@ -121,6 +121,9 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             rest(sched, m, p);
             return None;
         }
+        if p.shall_shed() {
+            p.shed_stacks();
+        }
         if let Some(word) = fairness::first(sched, m, p) {
             return Some(word);
         }

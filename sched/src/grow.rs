@@ -28,7 +28,9 @@
 //! A loop at the edge of a stack may cross it at each turn. So the segment that was left last stays
 //! linked as the *spare* of the older stack; the next crossing finds it there and costs two switches and
 //! no system call. Each stack of the chain has at most one spare: what lies beyond goes back to where
-//! stacks come from, and so does a spare that has grown large, because its memory would stay with it.
+//! stacks come from, and so does a spare that is found to hold much memory: the kernel is asked when a
+//! segment is left for the first time, and now and then later. What a parked goroutine's segments do not
+//! need goes back as that of its own stack does (shrink.rs).
 //!
 //! # Where it ends
 //!
@@ -57,8 +59,11 @@ use crate::{
 /// The windows of a chain have at least this many bytes before it is not continued any more.
 const LIMIT: usize = 1 << 30;
 
-/// A segment that has grown beyond this is not kept as a spare.
+/// A segment that is found to have been used beyond this is not kept as a spare.
 const SPARE: usize = 1 << 20;
+
+/// How many crossings there are between two looks at what a segment holds.
+const CROSSINGS: u32 = 64;
 
 /// What the first segment of a plain thread must hold.
 const FIRST_OF_A_THREAD: usize = 1 << 20;
@@ -236,13 +241,22 @@ fn leave(g: GRef, segment: &'static Segment) {
     if let Some(beyond) = segment.spare.take() {
         release(beyond);
     }
-    if segment.stack.committed() > SPARE {
+    if holds_much(segment) {
         return release(segment);
     }
     match segment.prev.get() {
         Some(older) => older.spare.set(Some(segment)),
         None => g.get().segments.set_idle(Some(segment)),
     }
+}
+
+/// Has `segment`, which is left, been used far down? Asked in some crossings only, because the answer is a system call.
+fn holds_much(segment: &Segment) -> bool {
+    let crossing = segment.crossings.get();
+    segment.crossings.set(crossing.wrapping_add(1));
+    crossing.is_multiple_of(CROSSINGS)
+        && segment.stack.limit() > SPARE
+        && segment.stack.has_used_beyond(SPARE)
 }
 
 /// The class after `class` that has room for `red_zone`.
@@ -264,9 +278,8 @@ fn larger(class: Option<Class>, red_zone: usize) -> Class {
 
 /// What code can use of a segment of `class`, whatever its colour.
 fn usable(class: Class) -> usize {
-    // The hard guard and the colour are less than that together.
-    const GUARD_AND_COLOUR: usize = 20 << 10;
-    class.window() - GUARD_AND_COLOUR - HEADER - CROSSING
+    const COLOUR: usize = 2 << 10; // at most
+    class.window() - class.hard_guard() - COLOUR - HEADER - CROSSING
 }
 
 /// Makes a segment, and sees to it that a fault on it is understood.

@@ -125,8 +125,6 @@ mod shrink;
 mod shrinking;
 mod signal;
 #[cfg(not(loom))]
-mod site;
-#[cfg(not(loom))]
 mod size;
 #[cfg(not(loom))]
 mod standstill;

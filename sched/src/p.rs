@@ -42,6 +42,8 @@ pub(crate) struct P {
     pub(crate) number: usize,
     /// Shall it leave (see procs.rs)?
     leaving: AtomicBool,
+    /// Shall its owner give the colder of its stacks to others (see shrink.rs)?
+    shed: AtomicBool,
     pub(crate) counters: OfP,
     local: UnsafeCell<Local>,
 }
@@ -74,6 +76,7 @@ impl P {
             owner: AtomicPtr::new(ptr::null_mut()),
             number,
             leaving: AtomicBool::new(false),
+            shed: AtomicBool::new(false),
             counters: OfP::new(),
             local: UnsafeCell::new(Local {
                 stacks: Cache::new(),
@@ -116,6 +119,26 @@ impl P {
     pub(crate) fn is_leaving(&self) -> bool {
         // Relaxed: partner is the store in `set_leaving`; who misses it looks again.
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// The colder of its stacks shall go to the shared lists when its owner has time.
+    pub(crate) fn ask_to_shed(&self) {
+        // Relaxed: partner is the load in `shall_shed`; an answer that comes later will do.
+        self.shed.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn shall_shed(&self) -> bool {
+        // Relaxed: partner is the store in `ask_to_shed`.
+        self.shed.load(Ordering::Relaxed)
+    }
+
+    /// Gives the colder of its stacks to the shared lists, where memory that nobody needs goes back. Owner only.
+    #[cold]
+    pub(crate) fn shed_stacks(&self) {
+        self.shed.store(false, Ordering::Relaxed); // Relaxed: as above.
+        // SAFETY: the caller owns this P, and nothing below parks.
+        unsafe { self.local() }.stacks.shed();
     }
 
     pub(crate) fn set_owner(&self, m: Option<&'static M>) {

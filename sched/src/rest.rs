@@ -12,6 +12,7 @@ use crate::{
 
 /// Gives up `p` (I1 to I3 of idle.rs), or hands it to an M that waits for one.
 pub(crate) fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
+    p.shed_stacks();
     m.give_up_p();
     let was_spinner = m.spinning.replace(false);
     match sched.idle.rest(m.id(), p.id(), was_spinner) {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use goroutines_stack::{Stack, Step};
+use goroutines_stack::Stack;
 
 use crate::{
     awaited::Cell,
@@ -16,10 +16,8 @@ use crate::{
     migrate,
     p::P,
     park::{Commit, leave_with, ready_from_g0},
-    payload::Entry,
     pin,
     sched::{self, Sched},
-    site,
     status::Status,
     switch::{self, Context},
     taking,
@@ -113,24 +111,16 @@ fn first_run(sched: &Sched, m: &'static M, g: GRef) {
     g.get().set_last(m.mark());
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
-    let stack = stack.get_or_insert_with(|| new_stack(sched, m, g));
+    let stack = stack.get_or_insert_with(|| new_stack(sched, m));
     // SAFETY: nothing lives on the stack, and `g` is ours.
     unsafe { switch::prepare(g, stack, main) };
 }
 
 #[inline]
-fn new_stack(sched: &Sched, m: &'static M, g: GRef) -> Stack {
+fn new_stack(sched: &Sched, m: &'static M) -> Stack {
     // SAFETY: this M owns its P, and nothing below parks.
     let cache = unsafe { &mut m.own_p().local().stacks };
-    let class = sched.class;
-    let acquired = match g.get().entry.get() {
-        Some(entry) => match site::start(entry) {
-            Step::DEFAULT => cache.acquire(class),
-            step => site::acquire(cache, class, step, entry, g.id()),
-        },
-        None => cache.acquire(class),
-    };
-    match acquired {
+    match cache.acquire(sched.class) {
         Ok(stack) => stack,
         // Address space was admitted when the G was made; what is missing is the kernel's memory.
         Err(error) => fatal::fatal(format_args!(
@@ -218,7 +208,6 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     let ctx = g.ctx.replace(Context::NULL);
     g.set_last(0);
     let bound = g.bound.replace(0);
-    let entry = g.entry.get();
     let window = g.window.get();
     if let Some(window) = window {
         forget_window(g, window);
@@ -235,7 +224,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
         // SAFETY: not the handle's, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
-        give_back(m, stack, entry);
+        give_back(m, stack);
     }
     end
 }
@@ -253,7 +242,7 @@ fn leave_nothing(g: GRef) -> ! {
         end_of(g.get());
         // SAFETY: `g` has left its stack, and no handle exists.
         let stack = unsafe { (*g.get().stack.get()).take() };
-        give_back(m, stack, g.get().entry.get());
+        give_back(m, stack);
         g.get().ctx.set(Context::NULL);
         g.get().set_last(0);
         g.get().bound.set(0);
@@ -277,7 +266,7 @@ fn end_of(g: &G) {
 
 /// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.
 #[inline]
-fn give_back(m: &'static M, stack: Option<Stack>, entry: Option<&'static Entry>) {
+fn give_back(m: &'static M, stack: Option<Stack>) {
     let Some(p) = m.p() else {
         ALL.ended.add();
         return drop(stack); // taken from a hog: it goes to the shared list
@@ -286,10 +275,7 @@ fn give_back(m: &'static M, stack: Option<Stack>, entry: Option<&'static Entry>)
     if let Some(stack) = stack {
         // SAFETY: this M owns its P, and nothing below parks.
         let cache = unsafe { &mut p.local().stacks };
-        match stack.step() {
-            Step::DEFAULT => cache.release(stack),
-            _ => site::release(cache, stack, entry),
-        }
+        cache.release(stack);
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Segment {
     /// How many segments the chain has with this one, and how many bytes.
     pub(crate) number: Cell<u32>,
     pub(crate) total: Cell<usize>,
+    /// How often it has been left.
+    pub(crate) crossings: Cell<u32>,
     /// For AddressSanitizer: the older stack.
     #[cfg(feature = "asan")]
     pub(crate) below: tools::Bounds,
@@ -101,6 +103,28 @@ impl Segments {
         Some(segment.back.get())
     }
 
+    /// What the segments of a parked goroutine do not need goes back to the kernel. `sp` is its stack pointer.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine is parked, and nobody makes it go on before this returns.
+    pub(crate) unsafe fn trim(&self, sp: *const u8) {
+        let spare = match self.running() {
+            Some(segment) => segment.spare.get(),
+            None => self.idle(),
+        };
+        if let Some(spare) = spare {
+            // SAFETY: nothing lives on a spare but its header at the top.
+            unsafe { spare.stack.trim(top_of(spare)) };
+        }
+        let (mut low, mut link) = (sp, self.running());
+        while let Some(segment) = link {
+            // SAFETY: what waits on a segment needs what is above the stack pointer it was left with.
+            unsafe { segment.stack.trim(low) };
+            (low, link) = (segment.back.get().sp(), segment.prev.get());
+        }
+    }
+
     /// The G ends: its spare goes back to where stacks come from.
     #[inline]
     pub(crate) fn end(&self) {
@@ -135,6 +159,7 @@ pub(crate) fn place(stack: Stack) -> &'static Segment {
         spare: Cell::new(None),
         number: Cell::new(0),
         total: Cell::new(0),
+        crossings: Cell::new(0),
         back: Cell::new(Context::NULL),
         #[cfg(feature = "asan")]
         below: tools::Bounds::new(),

@@ -28,6 +28,11 @@
 //! before the goroutine runs. A goroutine that waits without leaving its stack (block.rs) has another
 //! status, and one whose stack is copied has none of its own.
 //!
+//! Stacks of goroutines that have ended keep their memory for the next ones: the few warmest in the cache of a P, the
+//! others on shared lists, whose windows give their memory back when nobody has taken them for an idle time. A P gives the
+//! colder of its stacks to these lists when it rests, and, if it never does, when the thread asks for it once in an idle
+//! time.
+//!
 //! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
 //! On kernels without `membarrier` nothing shrinks.
@@ -48,6 +53,7 @@ use goroutines_stack as stack;
 use crate::{
     g::G,
     os::{futex::Futex, membarrier},
+    p::P,
     sched::{self, Sched},
     status::Status,
     sync::lock,
@@ -132,6 +138,8 @@ impl Shrinker {
         loop {
             thread::sleep(idle_time);
             let marked = self.look();
+            // A P that rests has done it.
+            sched::own().procs.now().iter().for_each(P::ask_to_shed);
             let others = stack::give_back_idle();
             if !marked && !others {
                 self.rest(sched::own());
@@ -194,6 +202,8 @@ fn shrink(batch: &mut Vec<&'static G>) {
                 // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
                 unsafe { stack.trim(g.own_sp()) };
             }
+            // SAFETY: as above.
+            unsafe { g.segments.trim(g.ctx.get().sp()) };
             g.status.change(Status::Marked, Status::Shrunk);
         }
         g.shrinking.end();

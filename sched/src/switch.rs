@@ -3,9 +3,9 @@
 use std::ptr;
 
 use goroutines_asm as asm;
-pub(crate) use goroutines_asm::Context;
 #[cfg(feature = "valgrind")]
 pub(crate) use goroutines_asm::valgrind;
+pub(crate) use goroutines_asm::{Context, interrupted_sp};
 use goroutines_stack::Stack;
 
 use crate::{

@@ -19,7 +19,6 @@ use crate::{
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
-    site,
     status::Status,
     switch::current_m,
     taking,
@@ -32,7 +31,7 @@ pub struct Options {
     pub name: Option<Box<str>>,
     /// How far its stack may grow; `None`: what the process was started with.
     pub class: Option<Class>,
-    /// Where its stack starts; `None`: where its likes needed it.
+    /// Where its stack starts; `None`: what the process was started with.
     pub start: Option<Step>,
     /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
     /// public crate for what that asks of its code.
@@ -127,7 +126,7 @@ pub(crate) fn make<F>(
         copied,
     } = &options;
     if (class.is_some() || start.is_some() || *copied || name.is_some())
-        && let Err(error) = apply(g, p, options, entry)
+        && let Err(error) = apply(g, p, options)
     {
         return Err((error, f));
     }
@@ -148,12 +147,7 @@ pub(crate) fn make<F>(
 /// class has been admitted with the descriptor; so is one that starts at a given step, because
 /// the G has no place to remember that.
 #[cold]
-fn apply(
-    g: GRef,
-    p: Option<&P>,
-    options: Options,
-    entry: &'static payload::Entry,
-) -> io::Result<()> {
+fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     let default = sched::own().class;
     let class = options.class.unwrap_or(default);
     if options.copied {
@@ -162,7 +156,7 @@ fn apply(
             return Err(error);
         }
     } else if class != default || options.start.is_some() {
-        let start = options.start.unwrap_or_else(|| site::start(entry));
+        let start = options.start.unwrap_or_else(stack::default_start);
         let acquired = match p {
             // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
             Some(p) => unsafe { p.local() }.stacks.acquire_at(class, start),

@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
 
-use goroutines_stack::{Cache, Class, Hooks, SignalStack, Stack, acquire, install, release};
+use goroutines_stack::{Cache, Class, Hooks, SignalStack, Stack, Step, acquire, install, release};
 
 /// The stack this program pretends to run on. One thread uses it, so all orderings are Relaxed.
 static CURRENT: AtomicPtr<Stack> = AtomicPtr::new(ptr::null_mut());
@@ -33,6 +33,7 @@ fn main() -> io::Result<()> {
     unsafe {
         install(Hooks {
             current,
+            stack_pointer: |_| 0,
             describe,
             origin: || None,
             remedy: || None,
@@ -90,10 +91,11 @@ fn reuse() -> io::Result<()> {
 /// A growth step with the first touch of one page, the same touch without a guard, and the way back.
 fn growth() -> io::Result<()> {
     const ROUNDS: usize = 2000;
+    let start = Step::for_start(64 << 10).map_err(io::Error::from)?;
     let mut cache = Cache::new();
     let (mut step, mut touch, mut reset) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let mut stack = cache.acquire(Class::DEFAULT)?;
+        let mut stack = cache.acquire_at(Class::DEFAULT, start)?;
         CURRENT.store(&raw mut stack, Ordering::Relaxed);
         let write = |below: usize| {
             let start = Instant::now();
@@ -104,9 +106,9 @@ fn growth() -> io::Result<()> {
         step.push(write(66 << 10));
         touch.push(write(80 << 10));
         CURRENT.store(ptr::null_mut(), Ordering::Relaxed);
-        let start = Instant::now();
+        let before = Instant::now();
         cache.release(stack);
-        reset.push(start.elapsed().as_nanos());
+        reset.push(before.elapsed().as_nanos());
     }
     for (name, times) in [
         ("growth step with first touch", &mut step),

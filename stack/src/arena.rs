@@ -35,7 +35,7 @@ use crate::guard;
 use crate::lifo::Lifo;
 use crate::map;
 use crate::range::Range;
-use crate::step::Step;
+use crate::step::{Step, default_start};
 use crate::window::Stack;
 
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
@@ -323,8 +323,8 @@ pub fn acquire(class: Class) -> io::Result<Stack> {
     stack
 }
 
-/// [`acquire`], but the stack is at `step`, or at its last one if that comes first: three system calls where it is not at
-/// that step already. Where guards are made with `mprotect` there are no steps, and it starts with its whole window.
+/// [`acquire`], but the stack is at `step`, or paged where its class has no such step: up to three system calls where it
+/// is not at that step already. Where guards are made with `mprotect` every stack is paged.
 ///
 /// # Errors
 ///
@@ -335,16 +335,16 @@ pub fn acquire_at(class: Class, step: Step) -> io::Result<Stack> {
     Ok(stack)
 }
 
-/// Gives a stack back. A stack that has grown is brought back to its first step: the memory below it goes to the kernel.
+/// Gives a stack back. A guarded one is brought back to where stacks start; a paged one keeps its memory for the next, up
+/// to 1 MiB, until nobody needs it for a while ([`give_back_idle`](crate::give_back_idle)).
 pub fn release(stack: Stack) {
     drop(stack); // `Drop` is where it happens, so that a stack nobody releases is not lost either.
 }
 
 /// Puts a stack nobody uses on the shared list.
 pub(crate) fn put_back(mut stack: Stack) {
-    if stack.has_moved() {
-        stack.restart(Step::DEFAULT);
-    }
+    stack.restart(default_start());
+    stack.shorten();
     let mut state = ARENAS[stack.class().index()].lock();
     // Never reallocates: `claim` made the room when the window was claimed.
     state.free.push_back(stack);

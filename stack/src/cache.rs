@@ -5,9 +5,9 @@
 //! them moves to the shared list, and an empty list fetches as many. A fresh window gets its guards when it is used and not
 //! when it is fetched.
 //!
-//! Stacks of goroutines that are known to need a later step can be kept there ([`Cache::release_at`]), with guard and memory
-//! as they are, so that the next one of that kind neither faults nor costs a system call. They have a list of their own,
-//! bounded by the memory that they may hold.
+//! Paged stacks keep the memory that was used on them, so that the next goroutine does not fault on its way there. What is
+//! not needed goes back from the shared list, after a while ([`give_back_idle`](crate::give_back_idle)); so a cache is made
+//! to [`shed`](Cache::shed) its colder stacks now and then.
 //!
 //! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
 //! [`reserve`] before it keeps any; where that is refused it keeps none and passes everything on.
@@ -16,18 +16,16 @@ use std::io;
 
 use crate::arena;
 use crate::class::{CLASSES, Class};
-use crate::guard;
 use crate::lifo::{BOUND, Lifo};
 use crate::range::Range;
-use crate::step::Step;
+use crate::step::{Step, default_start};
 use crate::window::Stack;
 
-/// Address space that a list may hold. It bounds the number of large windows, because each may keep a first step of memory.
+/// Address space that a list may hold. It bounds the number of large windows, because all of it may be memory.
 const BOUND_BYTES: usize = 256 << 20;
 
-/// Stacks at later steps that a list may hold, and the memory that they may hold together.
-const KEPT: usize = 32;
-const KEPT_BYTES: usize = 8 << 20;
+/// Address space that a list may hold when it has shed the rest.
+const WARM_BYTES: usize = 4 << 20;
 
 /// How many windows of `class` a list may hold.
 const fn bound(class: Class) -> usize {
@@ -36,6 +34,15 @@ const fn bound(class: Class) -> usize {
         0..4 => 4,
         4..BOUND => windows,
         _ => BOUND,
+    }
+}
+
+/// How many stacks of `class` stay in a list that sheds the others.
+const fn warm(class: Class) -> usize {
+    let windows = WARM_BYTES / class.window();
+    match windows {
+        0..4 => windows,
+        _ => 4,
     }
 }
 
@@ -60,15 +67,12 @@ pub struct Cache {
 }
 
 struct List {
-    /// At the default step.
     free: Lifo,
-    /// At later steps.
-    kept: Lifo<KEPT>,
     /// Claimed and not carved yet.
     fresh: Range,
     /// Windows this list may hold, carved or not: [`bound`] once admitted, 0 before and where that is refused.
     room: usize,
-    /// Stacks that `free` may hold: the room that `kept` and `fresh` leave.
+    /// Stacks that `free` may hold: the room that `fresh` leaves.
     limit: usize,
 }
 
@@ -76,7 +80,6 @@ impl List {
     const fn new() -> List {
         List {
             free: Lifo::new(),
-            kept: Lifo::new(),
             fresh: Range::EMPTY,
             room: 0,
             limit: 0,
@@ -99,53 +102,22 @@ impl List {
         stack
     }
 
-    /// After a change of `kept` or `fresh`.
+    /// After a change of `fresh`.
     fn share_room(&mut self) {
-        self.limit = self.room.saturating_sub(self.kept.len() + self.fresh.len());
+        self.limit = self.room.saturating_sub(self.fresh.len());
     }
 
-    #[cold]
-    fn acquire_kept(&mut self, class: Class, step: Step) -> io::Result<Stack> {
-        let kept = (step > Step::DEFAULT).then(|| self.kept.pop()).flatten();
-        let mut stack = match kept {
-            Some(stack) => {
-                self.share_room();
-                stack
-            }
-            None => match self.free.pop() {
-                Some(stack) => stack,
-                None => self.acquire_slow(class)?,
-            },
-        };
-        stack.restart(step);
-        Ok(stack)
-    }
-
-    /// Takes a stack at a later step, if there is room for it as it is.
-    fn keep(&mut self, stack: Stack) -> Result<(), Stack> {
-        let class = stack.class();
-        let bytes = stack.step().end(class).unwrap_or(class.window());
-        let kept = self.kept.len();
-        if kept == KEPT || (kept + 1) * bytes > KEPT_BYTES || !self.admit(class) {
-            return Err(stack);
+    /// Moves all but the warmest to the shared list.
+    fn shed(&mut self, class: Class) {
+        let cold = self.free.len().saturating_sub(warm(class));
+        if cold > 0 {
+            arena::give_back(class, &mut self.free, cold, Range::EMPTY);
         }
-        // An empty list must find room for what it fetches.
-        if kept + batch(class) >= self.room {
-            return Err(stack);
-        }
-        if kept + self.fresh.len() + self.free.len() >= self.room {
-            arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
-        }
-        self.kept.push(stack);
-        self.share_room();
-        Ok(())
     }
 
     #[cold]
     fn release_slow(&mut self, mut stack: Stack) {
-        if stack.has_moved() {
-            stack.restart(Step::DEFAULT);
-        }
+        stack.restart(default_start());
         let class = stack.class();
         if !self.admit(class) {
             return arena::release(stack);
@@ -153,7 +125,7 @@ impl List {
         if self.free.len() >= self.limit {
             arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
         }
-        // Fresh and kept windows may take all the room there is.
+        // Fresh windows may take all the room there is.
         match self.limit {
             0 => arena::release(stack),
             _ => self.free.push(stack),
@@ -173,7 +145,6 @@ impl List {
         if self.room == 0 {
             return;
         }
-        self.kept.take_coldest(KEPT, drop);
         let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
         arena::give_back(class, &mut self.free, BOUND, fresh);
         self.limit = 0;
@@ -203,37 +174,34 @@ impl Cache {
         }
     }
 
-    /// [`acquire`](Cache::acquire), but the stack is at `step`, or at its last one if that comes first.
+    /// [`acquire`](Cache::acquire), but the stack is at `step`, or paged where its class has no such step.
     ///
     /// # Errors
     ///
     /// Those of [`acquire`](crate::acquire).
     pub fn acquire_at(&mut self, class: Class, step: Step) -> io::Result<Stack> {
-        self.lists[class.index()].acquire_kept(class, step)
+        let mut stack = self.acquire(class)?;
+        stack.restart(step);
+        Ok(stack)
     }
 
-    /// Takes a stack back, at the default step.
+    /// Takes a stack back. A guarded one is brought back to where stacks start.
     #[inline]
     pub fn release(&mut self, mut stack: Stack) {
         let (class, step) = stack.class_and_step();
         let list = &mut self.lists[class.index()];
-        if step != Step::DEFAULT || list.free.len() >= list.limit {
+        if step != default_start() || list.free.len() >= list.limit {
             return list.release_slow(stack);
         }
         list.free.push(stack);
     }
 
-    /// [`release`](Cache::release) of a stack whose likes start at `step`: if it is at that step it may be kept as it is,
-    /// for [`acquire_at`](Cache::acquire_at).
+    /// Moves all but the few warmest stacks to the shared lists, where others find them, and from where their memory goes
+    /// back when nobody does.
     #[cold]
-    pub fn release_at(&mut self, stack: Stack, step: Step) {
-        let (class, now) = (stack.class(), stack.step());
-        if now <= Step::DEFAULT || now != step.min(Step::last(class)) || !guard::has_steps() {
-            return self.release(stack);
-        }
-        let list = &mut self.lists[class.index()];
-        if let Err(stack) = list.keep(stack) {
-            list.release_slow(stack);
+    pub fn shed(&mut self) {
+        for class in Class::ALL {
+            self.lists[class.index()].shed(*class);
         }
     }
 
@@ -274,7 +242,7 @@ mod tests {
         }
     }
 
-    const LATER: Step = Step::from_number(3);
+    const GUARDED: Step = Step::from_number(1);
 
     fn waves(class: Class) {
         let mut cache = Cache::new();
@@ -283,35 +251,30 @@ mod tests {
             // Waves of growing size, so that refills of fresh windows meet lists that fill up.
             for _ in 0..round % 97 {
                 held.push(match held.len() % 3 {
-                    0 => cache.acquire_at(class, LATER).unwrap(),
+                    0 => cache.acquire_at(class, GUARDED).unwrap(),
                     _ => cache.acquire(class).unwrap(),
                 });
                 check(&cache, class);
             }
             while held.len() > round % 7 {
-                cache.release_at(held.pop().unwrap(), LATER);
+                cache.release(held.pop().unwrap());
                 check(&cache, class);
             }
-            if round % 50 == 49 {
-                cache.drain();
+            match round % 50 {
+                49 => cache.drain(),
+                24 => cache.shed(),
+                _ => {}
             }
+            check(&cache, class);
         }
         held.into_iter().for_each(|stack| cache.release(stack));
         cache.drain();
         let list = &cache.lists[class.index()];
-        assert_eq!(
-            (
-                list.free.len(),
-                list.kept.len(),
-                list.fresh.len(),
-                list.room
-            ),
-            (0, 0, 0, 0)
-        );
+        assert_eq!((list.free.len(), list.fresh.len(), list.room), (0, 0, 0));
     }
 
     fn check(cache: &Cache, class: Class) {
         let list = &cache.lists[class.index()];
-        assert!(list.free.len() + list.kept.len() + list.fresh.len() <= list.room);
+        assert!(list.free.len() + list.fresh.len() <= list.room);
     }
 }

@@ -5,7 +5,9 @@ use std::ptr::NonNull;
 
 use crate::class::Class;
 use crate::map;
-use crate::window::HARD_GUARD;
+
+/// The largest page of which guards in all classes can be made, with room left between them.
+const LARGEST_PAGE: usize = 16 << 10;
 
 /// Reserves a chunk: `wish` windows if possible, `need` at least.
 pub(crate) fn reserve_chunk(
@@ -55,13 +57,13 @@ pub(crate) fn no_space(class: Class, need: usize, cause: impl std::fmt::Display)
 
 pub(crate) fn check_page_size() -> io::Result<()> {
     let page = map::page_size();
-    if HARD_GUARD.is_multiple_of(page) {
+    if page <= LARGEST_PAGE {
         return Ok(());
     }
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         format!(
-            "goroutine stacks need pages of at most {HARD_GUARD} bytes, this kernel has {page}: use a kernel with smaller ones"
+            "goroutine stacks need pages of at most {LARGEST_PAGE} bytes, this kernel has {page}: use a kernel with smaller ones"
         ),
     ))
 }

@@ -1,11 +1,13 @@
 //! Classes: the sizes a stack's window can have.
 //!
-//! A class is a row of [`WINDOWS`]; a further size is a further row (ascending, a power of two, a multiple of the first
-//! step's 64 KiB). Everything else about a class follows from its window: the arena it is carved from, where its guards
-//! stand and in which steps it grows (`window.rs`).
+//! A class is a row of [`WINDOWS`]; a further size is a further row (ascending, a power of two, at least 64 KiB).
+//! Everything else about a class follows from its window: the arena it is carved from, how large its hard guard is and
+//! where a soft guard can stand (`window.rs`).
 
 use std::fmt;
 use std::io;
+
+use crate::map;
 
 /// The window sizes in bytes, smallest first.
 const WINDOWS: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20, 1 << 30];
@@ -14,7 +16,10 @@ const WINDOWS: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20, 1 
 pub(crate) const CLASSES: usize = WINDOWS.len();
 
 /// The row of the default class.
-const DEFAULT_ROW: usize = 1;
+const DEFAULT_ROW: usize = 2;
+
+/// The hard guard of windows that are large enough for it: C frames without stack probes step over smaller ones.
+const HARD_GUARD: usize = 64 << 10;
 
 /// Every class in ascending order of its window.
 const ROWS: [Class; CLASSES] = {
@@ -34,14 +39,14 @@ const ROWS: [Class; CLASSES] = {
 /// ```
 /// use goroutines_stack::Class;
 /// assert_eq!(Class::for_size(100_000)?.window(), 256 * 1024);
-/// assert_eq!(Class::for_size(256 * 1024)?, Class::DEFAULT);
+/// assert_eq!(Class::for_size(1024 * 1024)?, Class::DEFAULT);
 /// # Ok::<(), goroutines_stack::SizeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Class(u8);
 
 impl Class {
-    /// The class of a stack nobody asked a size for: a window of 256 KiB.
+    /// The class of a stack nobody asked a size for: a window of 1 MiB.
     pub const DEFAULT: Class = ROWS[DEFAULT_ROW];
 
     /// The class with the largest window.
@@ -67,6 +72,12 @@ impl Class {
     #[inline]
     pub const fn window(self) -> usize {
         WINDOWS[self.index()]
+    }
+
+    /// Bytes at the bottom of the window that are never accessible: 64 KiB, or an eighth of a small window, in whole pages.
+    #[inline]
+    pub fn hard_guard(self) -> usize {
+        HARD_GUARD.min(self.window() / 8).max(map::page_size())
     }
 
     /// The place of this class in [`Class::ALL`].
@@ -137,7 +148,7 @@ mod tests {
         assert_eq!(Class::for_size((1 << 20) + 1).unwrap().window(), 8 << 20);
         assert_eq!(Class::for_size(9 << 20).unwrap().window(), 64 << 20);
         assert_eq!(Class::for_size(1 << 30).unwrap(), Class::LARGEST);
-        assert_eq!(Class::DEFAULT.window(), 256 << 10);
+        assert_eq!(Class::DEFAULT.window(), 1 << 20);
     }
 
     #[test]
@@ -148,6 +159,16 @@ mod tests {
         assert!(huge.to_string().contains("stack size 1073741825 "));
         assert!(huge.to_string().contains("at most 1073741824 bytes"));
         assert_eq!(io::Error::from(huge).kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_hard_guard_is_64_kib_or_an_eighth_of_the_window() {
+        if map::page_size() != 4096 {
+            return;
+        }
+        let guards: Vec<usize> = Class::ALL.iter().map(|class| class.hard_guard()).collect();
+        assert_eq!(guards[..3], [8 << 10, 32 << 10, 64 << 10]);
+        assert!(guards[3..].iter().all(|&guard| guard == 64 << 10));
     }
 
     #[test]

@@ -1,24 +1,30 @@
-//! Growth: what a fault in a guard does. Runs in the signal handler, on the signal stack.
+//! Growth of guarded stacks: what a fault in a guard does. Runs in the signal handler, on the signal stack.
 //!
 //! Nothing is moved and nothing is scheduled. The soft guard goes to the end of the next step, the handler returns, and
 //! the instruction that faulted runs again.
 //!
-//! A guard frees what is in its page. Code that was compiled without stack probes (C, mostly) can step over a soft guard
-//! and use memory below the *next* one's place before it touches this one. So a page that is in use gets no guard: the
-//! stack then goes on to the step after it.
+//! A guard frees what is in its page, so it may only be placed where nothing is alive: below the stack pointer of what was
+//! interrupted. Code that was compiled without stack probes (C, mostly) can step over a soft guard, and use memory below
+//! the *next* one's place before it touches this one; then the stack goes on to a step that ends below it. What pages hold
+//! says nothing about that: one that was swapped out looks as if it had never been used. Where the stack pointer is on
+//! another stack (a handler on the signal stack, a segment of `grow`), nobody knows how far this one is in use, and it is
+//! paged from there on.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::guard;
 use crate::map;
 use crate::step::Step;
-use crate::window::{HARD_GUARD, Stack};
+use crate::window::{RED_ZONE, Stack};
 
 /// What a fault was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fault {
     /// It was in the soft guard, which is now further down: run the instruction again.
     Grown,
+    /// It was in the soft guard, which the kernel refuses to remove: errno.
+    Refused(i32),
     /// It was in the hard guard.
     Overflow,
     /// It has nothing to do with this stack.
@@ -27,53 +33,95 @@ pub(crate) enum Fault {
 
 static GROWTH_FAULTS: AtomicU64 = AtomicU64::new(0);
 
-/// How many times a stack of this process has grown by a step.
+/// How many times a stack of this process has grown by a step because its soft guard was hit.
 pub fn growth_faults() -> u64 {
     GROWTH_FAULTS.load(Ordering::Relaxed) // Relaxed: a statistic, pairs with the addition in `fault`.
 }
 
-/// Decides what a fault at `addr` means for the stack that runs on this thread, and lets it grow.
+/// Decides what a fault at `addr` means for the stack that runs on this thread, and lets it grow. `sp` is the stack pointer
+/// of what was interrupted.
 ///
 /// Async-signal-safe: no lock, no allocation, up to three system calls.
-pub(crate) fn fault(stack: &Stack, addr: usize) -> Fault {
+pub(crate) fn fault(stack: &Stack, addr: usize, sp: usize) -> Fault {
     if !stack.contains(addr) {
         return Fault::Foreign;
     }
-    if addr - (stack.base() as usize) < HARD_GUARD {
+    if addr - (stack.base() as usize) < stack.class().hard_guard() {
         return Fault::Overflow;
     }
-    let page = map::page_size();
     match stack.soft_guard() {
-        Some(guard) if addr.wrapping_sub(guard as usize) < page => {
-            let step = place_next_guard(stack);
-            // SAFETY: the soft guard stands: the stack is in a step that has one, and `step` is not stored yet.
-            if !unsafe { guard::remove(guard, page) } {
-                return Fault::Foreign;
+        Some(guard) if addr.wrapping_sub(guard as usize) < map::page_size() => {
+            match move_guard(stack, guard, live_from(stack, sp)) {
+                Ok(()) => {
+                    // Relaxed: a statistic, pairs with `growth_faults`.
+                    GROWTH_FAULTS.fetch_add(1, Ordering::Relaxed);
+                    Fault::Grown
+                }
+                Err(errno) => Fault::Refused(errno),
             }
-            stack.set_step(step);
-            GROWTH_FAULTS.fetch_add(1, Ordering::Relaxed); // Relaxed: a statistic, pairs with `growth_faults`.
-            Fault::Grown
         }
         _ => Fault::Foreign,
     }
 }
 
-/// Places the soft guard of the next step that can have one, and returns that step: the last one has none.
-fn place_next_guard(stack: &Stack) -> Step {
+/// From where up `stack` may be in use by code whose stack pointer is `sp`; 0 if that cannot be said.
+fn live_from(stack: &Stack, sp: usize) -> usize {
+    match stack.contains(sp) {
+        true => sp - RED_ZONE,
+        false => 0,
+    }
+}
+
+/// Moves the soft guard, which stands at `guard`, to the first step that ends below `floor`. The errno if the kernel
+/// refuses; then the guard stands where it stood.
+fn move_guard(stack: &Stack, guard: *mut u8, floor: usize) -> Result<(), i32> {
+    let step = place_next_guard(stack, floor);
+    // SAFETY: the soft guard stands: the stack is in a step that has one, and `step` is not stored yet.
+    if unsafe { guard::remove(guard, map::page_size()) } {
+        stack.set_step(step);
+        return Ok(());
+    }
+    Err(nix::errno::Errno::last_raw())
+}
+
+/// Places the soft guard of the next step that ends below `floor`, and returns that step.
+fn place_next_guard(stack: &Stack, floor: usize) -> Step {
     let mut step = stack.step();
     loop {
-        step = step.next();
+        step = step.next(stack.class());
         let Some(place) = stack.soft_guard_place(step) else {
-            break;
+            return Step::PAGED;
         };
-        if guard::in_use(place) {
+        if place.addr() + map::page_size() > floor {
             continue;
         }
-        // SAFETY: the page is in this thread's stack, below the fault, and holds no data.
+        // SAFETY: the page is in this stack, and nothing is alive below `floor`.
         if unsafe { guard::place(place, map::page_size()) } {
             return step;
         }
+        // A stack without a soft guard is whole, it only grows unseen.
+        return Step::PAGED;
     }
-    // Also where the kernel refuses: a stack without a soft guard is whole, it only grows unseen.
-    Step::last(stack.class())
+}
+
+impl Stack {
+    /// Makes sure that no soft guard stands at `low` or above, as if the stack had grown that far. A paged stack has
+    /// none, and nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to remove the guard.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the stack: it runs on it, or nobody does. Nothing below `low` is in use.
+    pub unsafe fn reserve(&self, low: *const u8) -> io::Result<()> {
+        let page = map::page_size();
+        match self.soft_guard() {
+            Some(guard) if guard.addr() + page > low.addr() => {
+                move_guard(self, guard, low.addr()).map_err(io::Error::from_raw_os_error)
+            }
+            _ => Ok(()),
+        }
+    }
 }

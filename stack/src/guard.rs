@@ -6,20 +6,22 @@
 //!    area is split, so a million guarded windows are one area.
 //! 2. `mprotect`: works everywhere, but each guard is a memory area of its own. Only the hard guard is placed, because
 //!    two areas a window are half of what four would be: `vm.max_map_count` (65530 by default) ends it at about 32 700
-//!    windows. The memory of a window is then supplied on demand without steps, and because nobody knows how much of it a
-//!    goroutine used, each release gives it back: one system call more.
+//!    windows. All stacks are paged then.
 //!
 //! The choice is made by trying, and by looking at the effect: emulators return 0 for advice they do not know. Touching
 //! the page would need a signal handler; a system call that writes to it answers EFAULT instead.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::arena;
 use crate::map;
 
 /// The variable that forces a flavour, for tests and for kernels where the choice should not be left to trying.
 const VARIABLE: &str = "GOROUTINE_GUARD";
+
+/// Pages that [`any_in_use`] looks at, at most.
+pub(crate) const MOST_PAGES: usize = 16;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 const MADV_GUARD_REMOVE: libc::c_int = 103;
@@ -31,6 +33,9 @@ pub(crate) enum Flavour {
     Madvise = 1,
     Mprotect = 2,
 }
+
+/// Does the kernel remove guards of its own kind again? Filters have been seen that know the one advice and not the other.
+static REMOVABLE: AtomicBool = AtomicBool::new(false);
 
 /// 0 until decided, then a `Flavour`.
 static FLAVOUR: AtomicU8 = AtomicU8::new(0);
@@ -49,9 +54,11 @@ pub(crate) fn flavour() -> Option<Flavour> {
     }
 }
 
-/// Whether stacks grow in steps, which takes guards that cost nothing.
+/// Whether there can be guarded stacks, which takes guards that are no memory areas and can be removed.
+#[inline]
 pub fn has_steps() -> bool {
-    flavour() == Some(Flavour::Madvise)
+    // Relaxed: pairs with the store in `decide`, as in `flavour`.
+    flavour() == Some(Flavour::Madvise) && REMOVABLE.load(Ordering::Relaxed)
 }
 
 /// Chooses the flavour; later calls return the same choice.
@@ -64,24 +71,11 @@ pub(crate) fn decide() -> io::Result<Flavour> {
         return Ok(flavour);
     }
     let forced = std::env::var_os(VARIABLE);
-    let choice = match forced.as_deref().map(|v| v.to_string_lossy()) {
-        None if map::is_watched() => Flavour::Mprotect,
-        None => match madvise_has_effect()? {
-            true => Flavour::Madvise,
-            false => Flavour::Mprotect,
-        },
-        Some(name) if name == "mprotect" => Flavour::Mprotect,
-        Some(name) if name == "madvise" => match madvise_has_effect()? {
-            true => Flavour::Madvise,
-            false => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    format!(
-                        "{VARIABLE}=madvise: this kernel has no guard pages (Linux 6.13): unset it or use mprotect"
-                    ),
-                ));
-            }
-        },
+    let removable = match forced.as_deref().map(|v| v.to_string_lossy()) {
+        None if map::is_watched() => None,
+        None => try_madvise()?.ok(),
+        Some(name) if name == "mprotect" => None,
+        Some(name) if name == "madvise" => Some(try_madvise()?.map_err(no_madvise)?),
         Some(name) => {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -89,25 +83,60 @@ pub(crate) fn decide() -> io::Result<Flavour> {
             ));
         }
     };
+    let choice = match removable {
+        Some(_) => Flavour::Madvise,
+        None => Flavour::Mprotect,
+    };
+    // Relaxed: pairs with the load in `has_steps`, which looks at it only in the flavour that is stored below.
+    REMOVABLE.store(removable == Some(true), Ordering::Relaxed);
     // The first choice stands, so that two threads never use different flavours.
     // Relaxed: pairs with the load in `flavour`, see there.
     let _ = FLAVOUR.compare_exchange(0, choice as u8, Ordering::Relaxed, Ordering::Relaxed);
     Ok(flavour().expect("just decided"))
 }
 
-/// Whether `MADV_GUARD_INSTALL` makes a used page inaccessible.
-fn madvise_has_effect() -> io::Result<bool> {
+/// Whether `MADV_GUARD_INSTALL` makes a used page inaccessible, by its effect: `Ok` if so, with whether
+/// `MADV_GUARD_REMOVE` makes it accessible again; else the errno, 0 where the advice is taken and nothing happens.
+///
+/// # Errors
+///
+/// When there is no memory to try with.
+fn try_madvise() -> io::Result<Result<bool, i32>> {
     let len = map::page_size();
     let mut page = map::anonymous(len)?;
     page[0] = 1;
     let start = page.as_mut_ptr();
     // SAFETY: the page belongs to `page`, which nothing reads any more before it is unmapped.
     if unsafe { libc::madvise(start.cast(), len, MADV_GUARD_INSTALL) } != 0 {
-        return Ok(false);
+        return Ok(Err(nix::errno::Errno::last_raw()));
     }
+    if is_accessible(start) {
+        return Ok(Err(0));
+    }
+    // SAFETY: the guard is the one from above.
+    let removed = unsafe { remove(start, len) };
+    Ok(Ok(removed && is_accessible(start)))
+}
+
+/// Whether the page at `start` can be written to, as a system call finds it.
+fn is_accessible(start: *mut u8) -> bool {
     // SAFETY: a page holds a `utsname` (390 bytes); the kernel writes it or answers EFAULT, and both are fine for us.
-    let written = unsafe { libc::uname(start.cast()) };
-    Ok(written == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT))
+    unsafe { libc::uname(start.cast()) == 0 }
+}
+
+/// The variable asks for guards that this process cannot have.
+fn no_madvise(errno: i32) -> io::Error {
+    let text = match errno {
+        libc::EPERM | libc::EACCES | libc::ENOSYS => format!(
+            "{VARIABLE}=madvise: the system refuses guard pages ({}), most likely a seccomp filter: allow madvise with \
+             the advice 102 and 103, unset the variable or use mprotect",
+            io::Error::from_raw_os_error(errno)
+        ),
+        _ => format!(
+            "{VARIABLE}=madvise: this kernel has no guard pages (Linux 6.13): unset it or use mprotect"
+        ),
+    };
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 /// Makes `len` bytes at `start` fault; what was in them goes back to the kernel (`madvise`) or is kept (`mprotect`).
@@ -175,12 +204,13 @@ pub(crate) unsafe fn discard(start: *mut u8, len: usize) {
     unsafe { libc::madvise(start.cast(), len, libc::MADV_DONTNEED) };
 }
 
-/// Whether the page at `start` holds data, as far as the kernel can tell. Async-signal-safe.
-pub(crate) fn in_use(start: *mut u8) -> bool {
-    let mut resident = 0u8;
-    // SAFETY: mincore reads page tables and writes one byte a page; the range is one page and `resident` one byte.
-    let failed = unsafe { libc::mincore(start.cast(), map::page_size(), &mut resident) };
-    failed != 0 || resident & 1 != 0
+/// Whether any page of a range of at most [`MOST_PAGES`] is memory. Pages that were swapped out do not count.
+pub(crate) fn any_in_use(start: *mut u8, len: usize) -> bool {
+    let mut resident = [0_u8; MOST_PAGES];
+    assert!(len <= MOST_PAGES * map::page_size());
+    // SAFETY: mincore reads page tables and writes a byte a page, for which there is room, says the line above.
+    let failed = unsafe { libc::mincore(start.cast(), len, resident.as_mut_ptr()) };
+    failed == 0 && resident.iter().any(|&page| page & 1 != 0)
 }
 
 /// The kernel's reason, with what can be done about it.
@@ -192,6 +222,10 @@ fn explain(flavour: Option<Flavour>, cause: io::Error, stacks: usize) -> io::Err
         }
         (Some(Flavour::Madvise), Some(libc::EINVAL)) => {
             "memory was locked after the first stack was made: call mlockall before that, or set GOROUTINE_GUARD=mprotect"
+        }
+        (_, Some(libc::EPERM | libc::EACCES | libc::ENOSYS)) => {
+            "the system has begun to refuse guards, most likely by a seccomp filter: install it before the first stack is \
+             made, so that guards are tried under it, or set GOROUTINE_GUARD=mprotect"
         }
         _ => "the kernel has no memory for its page tables: have fewer stacks alive at once",
     };
@@ -210,19 +244,20 @@ mod tests {
         let first = decide().unwrap();
         assert_eq!(decide().unwrap(), first);
         assert_eq!(flavour(), Some(first));
-        if madvise_has_effect().unwrap() && std::env::var_os(VARIABLE).is_none() {
+        if try_madvise().unwrap().is_ok() && std::env::var_os(VARIABLE).is_none() {
             assert_eq!(first, Flavour::Madvise);
         }
     }
 
     #[test]
-    fn in_use_tells_touched_pages_from_untouched_ones() {
+    fn touched_pages_are_told_from_untouched_ones() {
         let len = map::page_size();
-        let mut pages = map::anonymous(2 * len).unwrap();
-        pages[0] = 1;
+        let mut pages = map::anonymous(4 * len).unwrap();
+        pages[len] = 1;
         let start = pages.as_mut_ptr();
-        assert!(in_use(start));
-        assert!(!in_use(start.wrapping_add(len)));
+        assert!(any_in_use(start, 2 * len));
+        assert!(!any_in_use(start, len));
+        assert!(!any_in_use(start.wrapping_add(2 * len), 2 * len));
     }
 
     #[test]
@@ -235,5 +270,13 @@ mod tests {
         assert!(text(Flavour::Mprotect, libc::ENOMEM).contains("after 17"));
         assert!(text(Flavour::Madvise, libc::EINVAL).contains("mlockall"));
         assert!(text(Flavour::Madvise, libc::ENOMEM).contains("page tables"));
+        assert!(text(Flavour::Madvise, libc::EPERM).contains("seccomp"));
+    }
+
+    #[test]
+    fn guards_that_were_asked_for_and_are_refused_are_explained_by_the_errno() {
+        assert!(no_madvise(libc::EPERM).to_string().contains("seccomp"));
+        assert!(no_madvise(libc::EINVAL).to_string().contains("6.13"));
+        assert!(no_madvise(0).to_string().contains("6.13"));
     }
 }

@@ -6,17 +6,34 @@
 //! ```text
 //!  arena of a class (reserved once, 64 GiB, costs nothing until touched)
 //! ┌────────┬────────┬────────┬────────┬─ ─ ─
-//! │ window │ window │ window │ window │          256 KiB each by default, aligned to their size
+//! │ window │ window │ window │ window │          1 MiB each by default, aligned to their size
 //! └────────┴───┬────┴────────┴────────┴─ ─ ─
 //!              │
-//!              │   low                                                            high
-//!              │  ┌────────────┬───────────────────┬──────┬───────────────┬──────┬────────┐
-//!              └─>│ hard guard │ later steps       │ soft │ first step    │ 4 KB │ colour │
-//!                 │ 16 KiB     │ not yet usable    │ guard│ 64 KiB        │ used │        │
-//!                 └────────────┴───────────────────┴──────┴───────────────┴──────┴────────┘
-//!                  overflow:                        touch: the guard       a parked goroutine
-//!                  message, abort                   moves down, go on      costs this page
+//!              │   low                                                   high
+//!              │  ┌────────────┬──────────────────────────────┬──────┬────────┐
+//!       paged  └─>│ hard guard │ pages appear as they are     │ 4 KB │ colour │
+//!                 │ 64 KiB     │ touched                      │ used │        │
+//!                 └────────────┴──────────────────────────────┴──────┴────────┘
+//!                  overflow:                                    a parked goroutine
+//!                  message, abort                               costs this page
+//!                 ┌────────────┬──────────────┬──────┬────────┬──────┬────────┐
+//!     guarded     │ hard guard │ later steps  │ soft │ a step │ 4 KB │ colour │
+//!                 │            │ not usable   │ guard│ or two │ used │        │
+//!                 └────────────┴──────────────┴──────┴────────┴──────┴────────┘
+//!                                              touch: the guard moves down, go on
 //! ```
+//!
+//! The default is *paged*: growing is a page fault, which the kernel deals with wherever it happens. A *guarded* stack
+//! ([`acquire_at`], [`start_stacks_at`]) tells of each step, so that what it needed is known exactly; but a guard has to
+//! be *handled* for the code to go on, and three things stand in the way of that:
+//!
+//! 1. SIGSEGV is blocked: the process dies without a message. C libraries block all signals inside `pthread_create` and
+//!    `posix_spawn`, so `std::thread::spawn` and `std::process::Command` are such places.
+//! 2. The kernel touches the page, not the program: a system call that is given a buffer in it answers EFAULT, and the
+//!    frame of a signal handler without SA_ONSTACK cannot be written.
+//! 3. Somebody has put a handler of SIGSEGV in the place of ours, which does not call it.
+//!
+//! [`Stack::reserve`] makes sure that there is no guard in the way of such a call.
 //!
 //! | part | where |
 //! |---|---|
@@ -24,7 +41,7 @@
 //! | the address space they are carved from, admission, the shared free list | `arena.rs`, of `chunk.rs` and `range.rs` |
 //! | memory of windows that nobody needs for a while | `idle.rs` |
 //! | one window in use: guards, colour | `window.rs` |
-//! | where its soft guard stands, and goes next | `step.rs` |
+//! | where a soft guard stands, and goes next | `step.rs` |
 //! | pages that fault, in two flavours | `guard.rs` |
 //! | growing, in the signal handler | `grow.rs` |
 //! | the handler itself, and the signals that are not ours | `signal.rs` |
@@ -35,24 +52,6 @@
 //! | dense descriptors that never move | `slab.rs` |
 //!
 //! This crate does not know what a goroutine is. It asks through [`Hooks`].
-//!
-//! # What code on such a stack can notice
-//!
-//! Nothing, but for the one page of a soft guard, 64 KiB down (2 KB with [`Step::STRICT`]), before it has moved:
-//!
-//! - A system call that is given a buffer in that page, which nothing has touched, answers EFAULT. Frames of a page and more
-//!   are touched on entry by the probes that rustc emits, and any call from a smaller frame touches what is below it; what
-//!   is left are raw system calls that were inlined, and C compiled without `-fstack-clash-protection`.
-//! - A thread that blocks SIGSEGV dies of the fault.
-//! - A handler without SA_ONSTACK runs on the goroutine's stack; if the kernel cannot write its frame into the guard, the
-//!   process dies. Install handlers with SA_ONSTACK.
-//! - Another thread that touches the page first faults as at a wild pointer: only the owner grows its stack.
-//!
-//! # Places for what is still to come
-//!
-//! | what | where |
-//! |---|---|
-//! | stacks that are copied out of a shared window | a module `copy.rs`, beside `window.rs` |
 #![cfg(target_os = "linux")]
 
 mod arena;
@@ -88,5 +87,5 @@ pub use sample::{frames_of, install_sampling};
 pub use signal::{Hooks, install};
 pub use sigstack::{AddressRange, SignalStack};
 pub use slab::Slab;
-pub use step::{StartError, Step};
+pub use step::{StartError, Step, default_start, start_stacks_at};
 pub use window::Stack;

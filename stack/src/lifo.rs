@@ -4,21 +4,21 @@ use std::mem::MaybeUninit;
 
 use crate::window::Stack;
 
-/// Stacks a list holds unless it says otherwise.
+/// Stacks a list holds.
 pub(crate) const BOUND: usize = 64;
 
 /// A bounded last-in, first-out list.
-pub(crate) struct Lifo<const N: usize = BOUND> {
+pub(crate) struct Lifo {
     len: usize,
     /// The first `len` are stacks, the coldest first.
-    stacks: [MaybeUninit<Stack>; N],
+    stacks: [MaybeUninit<Stack>; BOUND],
 }
 
-impl<const N: usize> Lifo<N> {
-    pub(crate) const fn new() -> Lifo<N> {
+impl Lifo {
+    pub(crate) const fn new() -> Lifo {
         Lifo {
             len: 0,
-            stacks: [const { MaybeUninit::uninit() }; N],
+            stacks: [const { MaybeUninit::uninit() }; BOUND],
         }
     }
 
@@ -64,9 +64,9 @@ impl<const N: usize> Lifo<N> {
     }
 }
 
-impl<const N: usize> Drop for Lifo<N> {
+impl Drop for Lifo {
     fn drop(&mut self) {
-        self.take_coldest(N, drop);
+        self.take_coldest(BOUND, drop);
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use crate::{Class, acquire};
 
     fn filled(n: usize) -> (Lifo, Vec<*mut u8>) {
-        let mut list: Lifo = Lifo::new();
+        let mut list = Lifo::new();
         let tops = (0..n).map(|_| {
             let stack = acquire(Class::DEFAULT).unwrap();
             let top = stack.top();

@@ -1,7 +1,7 @@
 //! Overflow: the message, and the end.
 //!
 //! ```text
-//! goroutine 17 [name]: stack exceeds 262144-byte limit
+//! goroutine 17 [name]: stack exceeds 1048576-byte limit
 //! spawned as server::handle::{{closure}}
 //! help: ...
 //! backtrace ...:
@@ -78,6 +78,31 @@ fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
+/// Says that the goroutine cannot grow because the kernel does not remove its guard, and aborts.
+#[cold]
+pub(crate) fn no_growth(errno: i32, hooks: &Hooks) -> ! {
+    let mut out = Stderr::new();
+    // As in `die`.
+    let _ = refused(&mut out, errno, hooks);
+    out.flush();
+    abort()
+}
+
+fn refused(out: &mut dyn Write, errno: i32, hooks: &Hooks) -> fmt::Result {
+    out.write_str("\n")?;
+    (hooks.describe)(out);
+    writeln!(
+        out,
+        ": its stack cannot grow: the kernel refuses to remove a guard page (madvise 103: {})",
+        nix::errno::Errno::from_raw(errno).desc()
+    )?;
+    writeln!(
+        out,
+        "help: if a seccomp filter was installed after the start, let it allow madvise with advice 102 and 103, or install \
+         it before; or do without guards that move: leave out `stack_start`, or set GOROUTINE_GUARD=mprotect"
+    )
+}
+
 fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
     out.write_str("\n")?;
     (hooks.describe)(out);
@@ -91,13 +116,15 @@ fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
     match class.next_larger() {
         Some(larger) => writeln!(
             out,
-            "help: give it a larger one with `Builder::stack_size({})`, or every goroutine with `Config`; \
-             recursion without an end needs another cure",
+            "help: give it a larger one with `Builder::stack_size({})`, or every goroutine with `Config`; a recursion \
+             whose depth the input decides can go on on further stacks with `goroutines::grow`; one without an end needs \
+             another cure",
             larger.window()
         ),
         None => writeln!(
             out,
-            "help: this is the largest stack there is: recurse less deeply, or move large values to the heap"
+            "help: this is the largest stack there is: go on on further ones with `goroutines::grow`, recurse less deeply, \
+             or move large values to the heap"
         ),
     }
 }
@@ -150,6 +177,7 @@ mod tests {
 
     const HOOKS: Hooks = Hooks {
         current: std::ptr::null_mut,
+        stack_pointer: |_| 0,
         describe: |w| w.write_str("goroutine 7 [deep]").unwrap(),
         origin: || Some("a::b::{{closure}}"),
         remedy: || None,
@@ -173,10 +201,10 @@ mod tests {
     #[test]
     fn the_message_names_goroutine_limit_and_remedy() {
         let text = text(Class::DEFAULT);
-        assert!(text.contains("\ngoroutine 7 [deep]: stack exceeds 262144-byte limit\n"));
+        assert!(text.contains("\ngoroutine 7 [deep]: stack exceeds 1048576-byte limit\n"));
         assert!(text.contains("\nspawned as a::b::{{closure}}\n"));
-        assert!(text.contains("Builder::stack_size(1048576)"));
-        assert!(text.contains("`Config`"));
+        assert!(text.contains("Builder::stack_size(8388608)"));
+        assert!(text.contains("`Config`") && text.contains("`goroutines::grow`"));
     }
 
     #[test]

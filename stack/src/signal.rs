@@ -32,6 +32,8 @@ use crate::window::Stack;
 pub struct Hooks {
     /// The stack of the goroutine that runs on this thread; null if none does.
     pub current: fn() -> *mut Stack,
+    /// The stack pointer of the code that was interrupted, out of the context that a handler is given.
+    pub stack_pointer: unsafe fn(*const libc::c_void) -> usize,
     /// Writes who that is, such as `goroutine 17 [name]`.
     pub describe: fn(&mut dyn fmt::Write),
     /// What it was started as, such as the type of a closure, if that is known.
@@ -89,7 +91,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let errno = Errno::last_raw();
     if let Some(installed) = INSTALLED.get() {
         // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
-        if !ours(installed, unsafe { &*info }) {
+        if !ours(installed, unsafe { &*info }, context) {
             // SAFETY: these are the arguments the kernel gave us, for the action that would have got them.
             unsafe { forward(installed, signal, info, context) };
         }
@@ -98,7 +100,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
 }
 
 /// Deals with a fault in the current goroutine's stack; false if it is not one.
-fn ours(installed: &Installed, info: &libc::siginfo_t) -> bool {
+fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_void) -> bool {
     if !is_fault(info) {
         return false;
     }
@@ -111,8 +113,11 @@ fn ours(installed: &Installed, info: &libc::siginfo_t) -> bool {
     let Some(stack) = (unsafe { (installed.hooks.current)().as_ref() }) else {
         return false;
     };
-    match grow::fault(stack, addr) {
+    // SAFETY: the kernel gave us the context.
+    let sp = unsafe { (installed.hooks.stack_pointer)(context) };
+    match grow::fault(stack, addr, sp) {
         Fault::Grown => true,
+        Fault::Refused(errno) => overflow::no_growth(errno, &installed.hooks),
         Fault::Overflow => overflow::die(stack, &installed.hooks),
         Fault::Foreign => false,
     }

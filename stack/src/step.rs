@@ -1,21 +1,24 @@
-//! Steps: how far a stack may grow before it is noticed. Each step ends at a soft guard, the last at the hard guard.
+//! Steps: where the soft guard of a *guarded* stack stands, and goes next. A *paged* stack has none.
 //!
 //! | step | ends below the window's end | |
 //! |---|---|---|
 //! | 0 | one page | [`Step::STRICT`]: 2 KB or more below the top, whatever the colour |
 //! | 1 | 16 KiB | |
-//! | 2 | 64 KiB | [`Step::DEFAULT`]: where a stack starts, and what a cached one is brought back to |
-//! | 3, 4, ... | 256 KiB, 1 MiB, ..., times four | where stacks start of which more is known to be needed |
-//! | last | the hard guard | no soft guard |
+//! | 2, 3, ... | 64 KiB, 256 KiB, ..., times four | |
+//! | [`Step::PAGED`] | the hard guard | no soft guard: the kernel supplies pages as they are touched |
 //!
-//! One schedule serves every start: a stack starts at some step and goes on from there.
+//! One schedule serves every start: a stack starts at some step and goes on from there. Where no step of its class is left
+//! it is paged from there on.
+//!
+//! Stacks that nobody asked a start for begin at the [`default_start`]: paged, unless the process decides otherwise with
+//! [`start_stacks_at`].
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::class::Class;
 use crate::map;
-use crate::window::HARD_GUARD;
 
 /// Where step 0 ends on kernels with small pages. Each further step ends four times as far down.
 const FIRST: usize = 4 << 10;
@@ -27,17 +30,35 @@ const SHIFT: u32 = 2;
 /// use goroutines_stack::{Class, Step, acquire_at};
 /// let stack = acquire_at(Class::DEFAULT, Step::STRICT)?;
 /// assert!((2048..=4096).contains(&stack.committed()));
+/// let paged = acquire_at(Class::DEFAULT, Step::PAGED)?;
+/// assert_eq!(paged.committed(), paged.limit());
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Step(u8);
 
+/// The step of stacks that nobody asked a start for.
+static DEFAULT: AtomicU8 = AtomicU8::new(Step::PAGED.0);
+
+/// Where stacks start that nobody asked a start for.
+#[inline]
+pub fn default_start() -> Step {
+    // Relaxed: pairs with `start_stacks_at`; a setting that guards no other memory, and any step is a right one.
+    Step::from_bits(usize::from(DEFAULT.load(Ordering::Relaxed)))
+}
+
+/// From here on stacks start at `step` that nobody asks a start for. Before the first stack is made: those that lie in
+/// lists stay as they are.
+pub fn start_stacks_at(step: Step) {
+    DEFAULT.store(step.0, Ordering::Relaxed); // Relaxed: pairs with `default_start`, see there.
+}
+
 impl Step {
     /// The first page of the stack: at least 2 KB.
     pub const STRICT: Step = Step(0);
 
-    /// 64 KiB.
-    pub const DEFAULT: Step = Step(2);
+    /// No soft guard: all of the window can be used, page by page.
+    pub const PAGED: Step = Step(MASK as u8);
 
     /// The step at which a stack has `bytes` before it grows: 2 KiB, 16 KiB, 64 KiB and so on by four. The colour of a
     /// stack (see [`Stack::top`](crate::Stack::top)) takes up to 2 KB of all but the first.
@@ -51,8 +72,8 @@ impl Step {
             1..=2048 => Ok(Step::STRICT),
             _ => {
                 let fits = |step: &u8| FIRST << (SHIFT * u32::from(*step)) >= bytes;
-                // What no step holds gets one beyond the last of every class, which starts at its last.
-                Ok(Step((1..MASK as u8).find(fits).unwrap_or(MASK as u8)))
+                // What no step holds needs no guard.
+                Ok((1..MASK as u8).find(fits).map_or(Step::PAGED, Step))
             }
         }
     }
@@ -69,37 +90,39 @@ impl Step {
         Step::from_bits(number as usize)
     }
 
-    /// The step before it; the first step before itself.
-    pub const fn before(self) -> Step {
-        Step(self.0.saturating_sub(1))
-    }
-
     /// The step whose number is in the low bits of `word`.
     #[inline]
     pub(crate) const fn from_bits(word: usize) -> Step {
         Step((word & MASK) as u8)
     }
 
-    pub(crate) const fn next(self) -> Step {
-        Step(self.0 + 1)
+    /// The step after it in windows of `class`.
+    pub(crate) fn next(self, class: Class) -> Step {
+        match self {
+            Step::PAGED => Step::PAGED,
+            Step(number) => Step(number + 1).within(class),
+        }
     }
 
-    /// Where the step ends in windows of `class`, in bytes below the window's end; `None` for the last step and beyond.
+    /// This step where windows of `class` have it, else without a guard.
+    pub(crate) fn within(self, class: Class) -> Step {
+        match self.end(class) {
+            Some(_) => self,
+            None => Step::PAGED,
+        }
+    }
+
+    /// Where the step ends in windows of `class`, in bytes below the window's end; `None` where it would end at the hard
+    /// guard or beyond.
     pub(crate) fn end(self, class: Class) -> Option<usize> {
+        if self == Step::PAGED {
+            return None;
+        }
         let page = map::page_size();
         // Pages above 4 KiB: the first steps end a page apart.
         let end = (FIRST << (SHIFT * u32::from(self.0))).max(page * (usize::from(self.0) + 1));
-        let room = class.window() - HARD_GUARD - page;
+        let room = class.window() - class.hard_guard() - page;
         (end < room).then_some(end)
-    }
-
-    /// The step of `class` that ends at the hard guard.
-    pub(crate) fn last(class: Class) -> Step {
-        let mut step = Step(0);
-        while step.end(class).is_some() {
-            step = step.next();
-        }
-        step
     }
 }
 
@@ -138,17 +161,26 @@ mod tests {
             steps.map_while(|step| step.end(class)).collect()
         };
         assert_eq!(ends(Class::ALL[0]), [4 << 10, 16 << 10]);
-        assert_eq!(ends(Class::DEFAULT), [4 << 10, 16 << 10, 64 << 10]);
+        assert_eq!(ends(Class::ALL[1]), [4 << 10, 16 << 10, 64 << 10]);
+        let four = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
+        assert_eq!(ends(Class::DEFAULT), four);
         let all: Vec<usize> = (0..9).map(|i| (4 << 10) << (2 * i)).collect();
         assert_eq!(ends(Class::LARGEST), all);
     }
 
     #[test]
-    fn every_last_step_fits_into_its_bits_and_none_is_before_the_default() {
+    fn every_class_comes_to_its_end_in_steps_that_fit_into_their_bits() {
         for &class in Class::ALL {
-            let last = Step::last(class);
-            assert!(usize::from(last.number()) < MASK);
-            assert!(last >= Step::DEFAULT);
+            let mut step = Step::STRICT;
+            let mut steps = 0;
+            while step != Step::PAGED {
+                assert!(step.next(class) > step);
+                step = step.next(class);
+                steps += 1;
+            }
+            assert!((2..MASK).contains(&steps), "{steps}");
+            assert_eq!(Step::PAGED.next(class), Step::PAGED);
+            assert_eq!(Step::PAGED.end(class), None);
         }
     }
 

@@ -4,19 +4,17 @@
 //!  base + window ─┬──────────────────────┐
 //!                 │ colour, 0 to 1920 B  │ 128 bytes times the window's number modulo 16
 //!           top ──┼──────────────────────┤ the first page: at least 2 KB of it below `top`
-//!                 │ steps 0 to 2: 64 KiB │ pages appear when they are touched
-//!                 ├──────────────────────┤ one page, the soft guard of step 2: a touch moves it down
-//!                 │ step 3: to 256 KiB   │
-//!                 ├──────────────────────┤ where the soft guard of step 3 goes (1 MiB windows and larger)
-//!                 │ ...                  │
-//!  base + 16 KiB ─┼──────────────────────┤
+//!                 │                      │ pages appear when they are touched
+//!                 ├ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─┤ guarded stacks only: one page, the soft guard; a touch moves it down
+//!                 │                      │
+//!                 ├──────────────────────┤ 64 KiB above `base`, an eighth of the window in small classes
 //!                 │ hard guard           │ stays for good: a touch is an overflow
 //!          base ──┴──────────────────────┘ aligned to the window's size
 //! ```
 //!
-//! At any time a window has the hard guard and at most one soft guard, the one of its current step (`step.rs`). The last
-//! step ends at the hard guard and has no soft one. A window of 64 KiB starts in its last step, and so does every window
-//! where guards are made with `mprotect` (`guard.rs`), wherever it was asked to start.
+//! At any time a window has the hard guard and at most one soft guard, the one of its current step (`step.rs`). A paged
+//! stack, which is the default, has no soft guard, and so has every window where guards are made with `mprotect`
+//! (`guard.rs`), wherever it was asked to start.
 //!
 //! The colour exists because stack tops at one page offset fight for the same few cache sets: a thousand parked
 //! goroutines would use 1/64 of the cache.
@@ -28,15 +26,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::arena;
 use crate::class::{CLASSES, Class};
-use crate::guard::{self, Flavour};
+use crate::guard;
 use crate::map;
 use crate::step::{self, Step};
 
-/// Bytes at the bottom of a window that are never accessible.
-pub(crate) const HARD_GUARD: usize = 16 << 10;
-
 /// At least what any ABI lets a function use below its stack pointer.
-const RED_ZONE: usize = 512;
+pub(crate) const RED_ZONE: usize = 512;
+
+/// A stack that goes to the shared list by itself, and not through a cache, keeps this much memory at most.
+const SHORT: usize = 1 << 20;
 
 const COLOURS: usize = 16;
 const COLOUR: usize = 128;
@@ -78,7 +76,7 @@ impl Stack {
 
     /// Bytes from the top to the hard guard: all that can ever be used.
     pub fn limit(&self) -> usize {
-        self.top() as usize - self.base() as usize - HARD_GUARD
+        self.top() as usize - self.base() as usize - self.class().hard_guard()
     }
 
     /// Bytes from the top to the guard below it: what can be used before the stack grows again.
@@ -108,15 +106,15 @@ impl Stack {
         let colour = (base.addr().get() / window % COLOURS) * COLOUR;
         // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
         let top = base.as_ptr().wrapping_add(window - colour);
-        let tag = class.index() << CLASS_SHIFT | usize::from(Step::last(class).number());
+        let tag = class.index() << CLASS_SHIFT | usize::from(Step::PAGED.number());
         let stack = Stack {
             word: AtomicPtr::new(top.map_addr(|top| top | tag)),
         };
         // The window is not ours before its guards stand: without them, dropping the `Stack` would list it as usable.
         let stack = std::mem::ManuallyDrop::new(stack);
         // SAFETY: the pages are the bottom of a window that nobody uses.
-        unsafe { guard::install(base.as_ptr(), HARD_GUARD)? };
-        stack.install_soft_guard(Step::DEFAULT)?;
+        unsafe { guard::install(base.as_ptr(), class.hard_guard())? };
+        stack.install_soft_guard(step::default_start())?;
         Ok(std::mem::ManuallyDrop::into_inner(stack))
     }
 
@@ -125,14 +123,8 @@ impl Stack {
         self.clear();
         let stack = std::mem::ManuallyDrop::new(self);
         // SAFETY: the guard stands, and nothing uses the window.
-        unsafe { guard::open(stack.base(), HARD_GUARD) };
+        unsafe { guard::open(stack.base(), stack.class().hard_guard()) };
         NonNull::new(stack.base()).expect("a window is never at address 0")
-    }
-
-    /// Whether the stack is at another step than the one that cached stacks are at (always so where there are no soft guards).
-    #[inline]
-    pub(crate) fn has_moved(&self) -> bool {
-        self.step() != Step::DEFAULT
     }
 
     /// Both at once, from a register: the owner's way to look, which no handler can interfere with.
@@ -142,12 +134,15 @@ impl Stack {
         (class_of(word), Step::from_bits(word.addr()))
     }
 
-    /// Brings a stack that nothing runs on to `step`, or to its last step if that comes first. When it goes back, the
-    /// memory below goes to the kernel.
+    /// Brings a stack that nothing runs on to `step`, where it can have it. When it goes back, the memory below goes to the
+    /// kernel; a paged stack keeps what it has.
     #[cold]
     pub(crate) fn restart(&mut self, step: Step) {
-        let (now, last) = (self.step(), Step::last(self.class()));
-        let step = step.min(last);
+        let now = self.step();
+        let step = match guard::has_steps() {
+            true => step.within(self.class()),
+            false => Step::PAGED,
+        };
         if step == now {
             return;
         }
@@ -164,14 +159,16 @@ impl Stack {
             self.discard_up_to(place.wrapping_add(map::page_size()));
         }
         // Without its soft guard the stack still works: it only grows unseen, and is restarted at its next release.
-        self.set_step(last);
+        self.set_step(Step::PAGED);
         let _ = self.install_soft_guard(step);
     }
 
-    /// Gives the memory below `step` back to the kernel, without changing where the stack is. Nothing runs on it.
-    pub fn clear_below(&mut self, step: Step) {
-        if let Some(place) = self.soft_guard_place(step) {
-            self.discard_up_to(place.wrapping_add(map::page_size()));
+    /// Gives what lies below the first [`SHORT`] bytes back to the kernel, if there is anything. Nothing runs on it.
+    pub(crate) fn shorten(&mut self) {
+        if self.limit() > SHORT && self.has_used_beyond(SHORT) {
+            let page = map::page_size();
+            let end = (self.top().addr() - self.base().addr() - SHORT) / page * page;
+            self.discard_up_to(self.base().wrapping_add(end));
         }
     }
 
@@ -192,44 +189,48 @@ impl Stack {
         }
         let page = map::page_size();
         let end = (sp.addr() - self.base().addr()).saturating_sub(RED_ZONE) / page * page;
-        if let Some(len) = end.checked_sub(HARD_GUARD) {
+        let hard_guard = self.class().hard_guard();
+        if let Some(len) = end.checked_sub(hard_guard) {
             // SAFETY: whole pages of this window below everything that the caller says is needed.
-            unsafe { guard::discard(self.base().wrapping_add(HARD_GUARD), len) };
+            unsafe { guard::discard(self.base().wrapping_add(hard_guard), len) };
         }
     }
 
-    /// Whether the stack has been used beyond `step` since [`clear_below`](Stack::clear_below): where the soft guard of
-    /// that step would stand there is data.
-    pub fn has_used_beyond(&self, step: Step) -> bool {
-        self.soft_guard_place(step).is_some_and(guard::in_use)
+    /// Whether there is memory right below the first `bytes` of the stack: it was used that far since its memory was given
+    /// back last. What was swapped out does not count, and neither does what a frame without stack probes stepped over.
+    pub fn has_used_beyond(&self, bytes: usize) -> bool {
+        let page = map::page_size();
+        let low = (self.top().addr() - self.base().addr()).saturating_sub(bytes) / page * page;
+        let look = (guard::MOST_PAGES * page).min(low.saturating_sub(self.class().hard_guard()));
+        look > 0 && guard::any_in_use(self.base().wrapping_add(low - look), look)
     }
 
     /// Gives what lies between the hard guard and `end` back to the kernel.
     fn discard_up_to(&mut self, end: *mut u8) {
-        let low = self.base().wrapping_add(HARD_GUARD);
+        let low = self.base().wrapping_add(self.class().hard_guard());
         // SAFETY: whole pages of this window, and its owner runs nothing on it that could need what is in them.
         unsafe { guard::discard(low, end as usize - low as usize) };
     }
 
     /// The soft guard of `step`, where there is one. On success the stack is at that step.
     fn install_soft_guard(&self, step: Step) -> io::Result<()> {
-        if guard::flavour() == Some(Flavour::Mprotect) {
+        if !guard::has_steps() {
             return Ok(());
         }
         if let Some(place) = self.soft_guard_place(step) {
             // SAFETY: the page lies below everything in use: the stack is empty.
             unsafe { guard::install(place, map::page_size())? };
         }
-        self.set_step(step);
+        self.set_step(step.within(self.class()));
         Ok(())
     }
 
-    /// The page of the soft guard that stands now; `None` in the last step.
+    /// The page of the soft guard that stands now, if one does.
     pub(crate) fn soft_guard(&self) -> Option<*mut u8> {
         self.soft_guard_place(self.step())
     }
 
-    /// Where the soft guard of `step` goes; `None` for the last step.
+    /// Where the soft guard of `step` goes, if its class has that step.
     pub(crate) fn soft_guard_place(&self, step: Step) -> Option<*mut u8> {
         let end = step.end(self.class())?;
         let offset = self.class().window() - end - map::page_size();
@@ -317,7 +318,9 @@ mod tests {
                 assert_eq!(stack.class(), class);
             }
             assert_eq!(base.addr() % class.window(), 0);
-            assert_eq!(stack.limit(), top.addr() - base.addr() - HARD_GUARD);
+            let usable = top.addr() - base.addr() - class.hard_guard();
+            assert_eq!(stack.limit(), usable);
+            stack.set_step(step);
             release(stack);
         }
     }

@@ -170,7 +170,7 @@ fn an_impossible_reservation_is_an_error_and_admits_nothing() {
         let error = reserve(Class::DEFAULT, windows).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory);
         let text = error.to_string();
-        assert!(text.contains("goroutine stacks of 262144 bytes"), "{text}");
+        assert!(text.contains("goroutine stacks of 1048576 bytes"), "{text}");
         assert!(text.contains("RLIMIT_AS"), "{text}");
     }
     reserve(Class::DEFAULT, 1).unwrap();

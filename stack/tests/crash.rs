@@ -10,7 +10,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
-    MIB, assert_success, child, descend, forever, install_now, install_once, on_stack, stderr,
+    MIB, assert_success, child, descend, forever, guarded, install_now, install_once, on_stack,
+    stderr,
 };
 use goroutines_stack::{Class, SignalStack, acquire};
 
@@ -110,7 +111,7 @@ fn previous_handler_with_info() {
     let addr = forbidden().wrapping_add(100);
     touch(addr);
     assert_eq!(SEEN.load(Ordering::Relaxed), addr as usize);
-    let stack = acquire(MIB).unwrap();
+    let stack = guarded(MIB);
     let other = forbidden().wrapping_add(200);
     on_stack(&stack, || {
         descend(300 << 10);
@@ -260,10 +261,11 @@ fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
     let output = child("overflow", &[]);
     assert_died_of(&output, libc::SIGABRT);
     let text = stderr(&output);
-    let message = "\ngoroutine 17 [deep thought]: stack exceeds 262144-byte limit\n\
+    let message = "\ngoroutine 17 [deep thought]: stack exceeds 1048576-byte limit\n\
          spawned as a test\n\
-         help: give it a larger one with `Builder::stack_size(1048576)`, or every goroutine with `Config`; \
-         recursion without an end needs another cure\n\
+         help: give it a larger one with `Builder::stack_size(8388608)`, or every goroutine with `Config`; \
+         a recursion whose depth the input decides can go on on further stacks with `goroutines::grow`; one without an \
+         end needs another cure\n\
          backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n";
     let trace = text.strip_prefix(message).expect(&text);
     let frames: Vec<&str> = trace.lines().collect();
@@ -279,14 +281,14 @@ fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
 fn a_large_frame_at_the_end_of_the_window_is_an_overflow_and_harms_no_neighbour() {
     let output = child("overflow with a large frame", &[]);
     assert_died_of(&output, libc::SIGABRT);
-    assert!(stderr(&output).contains("stack exceeds 262144-byte limit"));
+    assert!(stderr(&output).contains("stack exceeds 1048576-byte limit"));
 }
 
 #[test]
 fn a_stack_that_cannot_be_walked_ends_the_process_all_the_same() {
     let output = child("overflow in the handler", &[]);
     assert_died_of(&output, libc::SIGABRT);
-    assert!(stderr(&output).contains("stack exceeds 262144-byte limit"));
+    assert!(stderr(&output).contains("stack exceeds 1048576-byte limit"));
 }
 
 #[test]

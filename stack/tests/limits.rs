@@ -4,8 +4,10 @@ mod common;
 
 use std::io;
 
-use common::{MIB, assert_success, child, descend, on_stack, soft_guards, stderr};
-use goroutines_stack::{Cache, Class, Slab, Stack, Step, acquire, release, reserve, unreserve};
+use common::{MIB, assert_success, child, descend, on_stack, stderr};
+use goroutines_stack::{
+    Cache, Class, Slab, Stack, acquire, give_back_idle, release, reserve, unreserve,
+};
 
 fn memory_areas() -> usize {
     std::fs::read_to_string("/proc/self/maps")
@@ -35,15 +37,13 @@ fn many_windows() {
 }
 
 /// In a process that dies of any system call but read, write and exit.
-fn reuse_without_system_calls(count: usize, step: Step) {
+fn reuse_without_system_calls(count: usize) {
     let mut cache = Cache::new();
     let mut stacks: Vec<Stack> = Vec::with_capacity(count);
     let mut rounds = |n: usize| {
         for _ in 0..n {
-            stacks
-                .drain(..)
-                .for_each(|stack| cache.release_at(stack, step));
-            stacks.extend((0..count).map_while(|_| cache.acquire_at(Class::DEFAULT, step).ok()));
+            stacks.drain(..).for_each(|stack| cache.release(stack));
+            stacks.extend((0..count).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
         }
         stacks.len()
     };
@@ -271,6 +271,10 @@ fn mprotect_gives_memory_back() {
     // SAFETY: the byte is in the window, which nothing runs on.
     assert_ne!(unsafe { deep.read() } as u64 + resident(deep), 0);
     cache.release(stack);
+    cache.drain();
+    give_back_idle();
+    assert_ne!(resident(deep), 0, "nobody had time to need it");
+    give_back_idle();
     assert_eq!(resident(deep), 0);
 }
 
@@ -290,11 +294,7 @@ fn play() {
     };
     match scenario.as_str() {
         "many windows" => many_windows(),
-        // Without soft guards each release gives memory back, because nobody knows how far the stack has grown.
-        "reuse" if !soft_guards() => {}
-        "reuse" => reuse_without_system_calls(500, Step::DEFAULT),
-        "reuse of later steps" if !soft_guards() => {}
-        "reuse of later steps" => reuse_without_system_calls(32, Step::from_number(3)),
+        "reuse" => reuse_without_system_calls(500),
         "flags" => arena_flags(),
         "locked" => locked_memory(),
         "has guard advice" => assert!(has_guard_advice()),
@@ -345,7 +345,7 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
 #[test]
 fn a_reused_stack_costs_no_system_call() {
     assert_success(&child("reuse", &[]));
-    assert_success(&child("reuse of later steps", &[]));
+    assert_success(&child("reuse", MPROTECT));
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn without_guard_advice_stacks_work_with_mprotect() {
 fn without_guard_advice_an_overflow_has_the_same_message() {
     let text = stderr(&child("overflow", MPROTECT));
     assert!(
-        text.contains("goroutine 17 [deep thought]: stack exceeds 262144-byte limit"),
+        text.contains("goroutine 17 [deep thought]: stack exceeds 1048576-byte limit"),
         "{text}"
     );
 }

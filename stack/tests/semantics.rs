@@ -5,10 +5,10 @@ mod common;
 use std::os::unix::process::ExitStatusExt;
 use std::ptr;
 
-use common::{assert_success, child, descend, forever, on_stack, soft_guards, stderr};
-use goroutines_stack::{Cache, Class, acquire, growth_faults, has_steps, reserve};
+use common::{assert_success, child, descend, forever, guarded, on_stack, soft_guards, stderr};
+use goroutines_stack::{Cache, Class, Stack, acquire, growth_faults, has_steps, reserve};
 
-/// A byte in the soft guard of a stack at the default step.
+/// A byte in the soft guard of a stack that was started with 64 KiB.
 const IN_GUARD: usize = (64 << 10) + 2 * 1024;
 
 /// Lets the kernel write 8 bytes to `place`; its answer.
@@ -52,7 +52,7 @@ fn block_faults() {
 }
 
 fn system_call_into_a_guard() {
-    let stack = acquire(Class::DEFAULT).unwrap();
+    let stack = guarded(Class::DEFAULT);
     let place = stack.top().wrapping_sub(IN_GUARD);
     on_stack(&stack, || {
         if has_steps() {
@@ -73,7 +73,7 @@ fn system_call_into_a_guard() {
 
 /// The child of a fork has the same guards in its own memory.
 fn forked() {
-    let stack = acquire(common::MIB).unwrap();
+    let stack = guarded(common::MIB);
     on_stack(&stack, || descend(10 << 10));
     let before = growth_faults();
     let grown = fork(|| {
@@ -123,6 +123,13 @@ fn locked(before: bool) {
     on_stack(&again, || descend(30 << 10));
 }
 
+fn blocked(stack: &Stack, deep: usize) {
+    on_stack(stack, || {
+        block_faults();
+        descend(deep)
+    });
+}
+
 #[test]
 #[ignore = "the part of the children that the other tests start"]
 fn play() {
@@ -134,19 +141,14 @@ fn play() {
         "fork" => forked(),
         "locked before" => locked(true),
         "locked later" => locked(false),
-        "blocked, shallow" => {
-            let stack = acquire(Class::DEFAULT).unwrap();
-            on_stack(&stack, || {
-                block_faults();
-                descend(50 << 10)
-            });
-        }
-        "blocked, deep" => {
-            let stack = acquire(Class::DEFAULT).unwrap();
-            on_stack(&stack, || {
-                block_faults();
-                descend(100 << 10)
-            });
+        "blocked, paged" => blocked(&acquire(Class::DEFAULT).unwrap(), 900 << 10),
+        "blocked, shallow" => blocked(&guarded(Class::DEFAULT), 50 << 10),
+        "blocked, deep" => blocked(&guarded(Class::DEFAULT), 100 << 10),
+        "blocked, reserved" => {
+            let stack = guarded(Class::DEFAULT);
+            // SAFETY: nothing runs on the stack yet.
+            unsafe { stack.reserve(stack.top().wrapping_sub(110 << 10)).unwrap() };
+            blocked(&stack, 100 << 10);
         }
         other => panic!("no scenario {other}"),
     }
@@ -171,7 +173,9 @@ fn a_forked_child_grows_and_overflows_by_itself() {
 #[test]
 fn a_thread_that_blocks_the_signal_dies_of_a_growth_fault_only() {
     for flavour in BOTH {
+        assert_success(&child("blocked, paged", flavour));
         assert_success(&child("blocked, shallow", flavour));
+        assert_success(&child("blocked, reserved", flavour));
     }
     let deep = child("blocked, deep", &[]);
     if soft_guards() {

@@ -113,7 +113,9 @@ const ONTO_A_SEGMENT: usize = 600 << 10;
 fn overflow_on_a_segment() {
     start(1);
     let builder = Builder::new().name("deep".to_owned());
-    let deep = builder.spawn(|| grow(ONTO_A_SEGMENT, || recurse(0)));
+    let deep = builder
+        .stack_size(256 << 10)
+        .spawn(|| grow(ONTO_A_SEGMENT, || recurse(0)));
     println!("returned {:?}", deep.unwrap().join().is_ok());
 }
 

@@ -47,10 +47,11 @@ fn overflow_names_the_goroutine_its_limit_and_the_remedy() {
     assert!(
         death
             .stderr
-            .contains("goroutine 1: stack exceeds 262144-byte limit"),
+            .contains("goroutine 1: stack exceeds 1048576-byte limit"),
         "{death:?}"
     );
     assert!(death.stderr.contains("stack_size"), "{death:?}");
+    assert!(death.stderr.contains("`goroutines::grow`"), "{death:?}");
     assert!(
         death
             .stderr
@@ -190,9 +191,9 @@ fn bad_gomaxprocs_is_an_error_with_variable_and_value() {
 
 #[test]
 fn the_stack_size_of_the_environment_wins_and_a_bad_one_is_an_error() {
-    let death = run(child("overflow-of-the-default").env("GOROUTINE_STACK", "1M"));
+    let death = run(child("overflow-of-the-default").env("GOROUTINE_STACK", "256K"));
     assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
-    assert!(death.stderr.contains("1048576-byte limit"), "{death:?}");
+    assert!(death.stderr.contains("262144-byte limit"), "{death:?}");
     for value in ["0", "-3", "much", "2G", ""] {
         let death = run(child("start").env("GOROUTINE_STACK", value));
         assert_eq!(death.code, Some(0), "{death:?}");

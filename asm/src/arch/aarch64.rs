@@ -48,6 +48,9 @@ const _: () = assert!(offset_of!(Frame, resume) == 16 && size_of::<Frame>() == 3
 unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "aarch64";
+    // uc_flags, uc_link, uc_stack, and uc_sigmask with its reserve: 168 bytes, and 8 up to the alignment of mcontext_t;
+    // there the fault's address and x0 to x30 come before sp.
+    const SP_IN_SIGNAL_CONTEXT: usize = 176 + 8 + 31 * 8;
     const RED_ZONE: usize = 0;
     const STACK_ALIGN: usize = 16;
     const CALLEE_SAVED: &'static [&'static str] = &[

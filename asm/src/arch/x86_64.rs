@@ -46,6 +46,8 @@ const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
 unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "x86_64";
+    // uc_flags, uc_link, uc_stack: 40 bytes; then 64-bit registers, rsp the sixteenth.
+    const SP_IN_SIGNAL_CONTEXT: usize = 40 + 15 * 8;
     const RED_ZONE: usize = 128;
     const STACK_ALIGN: usize = 16;
     const CALLEE_SAVED: &'static [&'static str] = &["rbx", "rbp", "r12", "r13", "r14", "r15"];

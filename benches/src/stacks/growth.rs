@@ -1,4 +1,4 @@
-//! What a step of a growing stack costs.
+//! What a step of a guarded stack costs.
 //!
 //! Goroutines walk down their fresh stacks page by page, as deep calls would, and time the first write to each page. Where
 //! the count of growth faults went up, the page was a soft guard and the write was a step: a fault, its signal, the guard's
@@ -23,10 +23,10 @@ use crate::stats::Summary;
 /// What is walked below the goroutine's frames: past the step at 64 KiB, and far from the end of the default window.
 const WALK: usize = 96 << 10;
 
-/// Steps on the way: where a stack starts by default, and where `stack_start(2048)` makes it start (see the steps of the
-/// stack crate: 4, 16 and 64 KiB below the window's end).
+/// Steps on the way of guarded stacks, from two starts (see the steps of the stack crate: 4, 16 and 64 KiB below the
+/// window's end).
 const STARTS: [(usize, &str, usize); 2] = [
-    (64 << 10, "default start", 1),
+    (64 << 10, "stack_start(65536)", 1),
     (2048, "stack_start(2048)", 3),
 ];
 
@@ -130,7 +130,7 @@ fn walk() -> Walks {
         let place = ptr::with_exposed_provenance_mut::<u8>(here - below * page);
         let faults = growth_faults();
         let start = Instant::now();
-        // SAFETY: `WALK` below this frame is inside the goroutine's window of 256 KiB, and no frame lies there.
+        // SAFETY: `WALK` below this frame is inside the goroutine's window of 1 MiB, and no frame lies there.
         unsafe { place.write_volatile(1) };
         let took = start.elapsed().as_nanos() as f64;
         if growth_faults() > faults {

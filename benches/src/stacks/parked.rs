@@ -77,7 +77,7 @@ fn measure(stacks: Stacks, hold: Hold, count: usize) -> io::Result<Vec<Figure>> 
     let left = Memory::now()?.since(before);
 
     let all_in = match (stacks, hold) {
-        (Stacks::Own, _) => Some(Bound::AtMost(5200.0)),
+        (Stacks::Own, _) => Some(Bound::AtMost(6800.0)),
         (Stacks::Copy, Hold::Nothing) => Some(Bound::AtMost(1000.0)),
         // What is asked is asked for about 500 bytes alive.
         (Stacks::Copy, Hold::Buffer) => None,

@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Command, Output};
 use std::sync::Once;
 
-use goroutines_asm::{Context, prepare, set_thread_word, switch, thread_word};
-use goroutines_stack::{Class, Hooks, SignalStack, Stack, install};
+use goroutines_asm::{Context, interrupted_sp, prepare, set_thread_word, switch, thread_word};
+use goroutines_stack::{Class, Hooks, SignalStack, Stack, Step, acquire_at, install};
 
 /// Windows of 1 MiB.
 pub const MIB: Class = Class::ALL[2];
@@ -52,6 +52,7 @@ pub fn install_now() -> io::Result<()> {
     unsafe {
         install(Hooks {
             current,
+            stack_pointer: interrupted_sp,
             describe,
             origin,
             remedy: || None,
@@ -61,6 +62,11 @@ pub fn install_now() -> io::Result<()> {
 
 /// Runs `job` on `stack`, with a signal stack and the fault handler in place.
 pub fn on_stack<R>(stack: &Stack, job: impl FnOnce() -> R) -> R {
+    below(stack, 0, job)
+}
+
+/// As [`on_stack`], `bytes` down: as if a frame of that size, which was compiled without stack probes, had called `job`.
+pub fn below<R>(stack: &Stack, bytes: usize, job: impl FnOnce() -> R) -> R {
     install_once();
     let _signals = SignalStack::install().unwrap();
     let mut result = None;
@@ -73,9 +79,10 @@ pub fn on_stack<R>(stack: &Stack, job: impl FnOnce() -> R) -> R {
     let run_ptr = &raw mut run;
     let outer = thread_word();
     set_thread_word(run_ptr.cast());
+    assert!(bytes.is_multiple_of(16) && bytes < stack.limit());
     // SAFETY: the stack is idle, and `entry` switches back to `caller` exactly once, after its job.
     unsafe {
-        let fresh = prepare(stack.top(), entry);
+        let fresh = prepare(stack.top().wrapping_sub(bytes), entry);
         switch(&raw mut (*run_ptr).caller, fresh, run_ptr as usize);
     }
     set_thread_word(outer);
@@ -108,12 +115,17 @@ pub fn scenario() -> Option<String> {
 /// Whether this process has soft guards, which kernels before Linux 6.13 and `GOROUTINE_GUARD=mprotect` do without. Where it
 /// has none, stacks must work all the same; what cannot be seen then is the single step.
 pub fn soft_guards() -> bool {
-    let stack = goroutines_stack::acquire(Class::DEFAULT).unwrap();
+    let stack = guarded(Class::DEFAULT);
     let steps = stack.committed() < stack.limit();
     if !steps {
         eprintln!("no soft guards here: the steps of growth are not looked at");
     }
     steps
+}
+
+/// A stack of `class` whose soft guard stands 64 KiB down, where there are soft guards.
+pub fn guarded(class: Class) -> Stack {
+    acquire_at(class, Step::for_start(64 << 10).unwrap()).unwrap()
 }
 
 /// A command line that test programs are run with, such as an emulator's.
