@@ -220,7 +220,7 @@ fn home_that_is_woken_for_other_work_and_for_its_own_gets_one_p() {
         let waker = thread::spawn({
             let world = world.clone();
             move || {
-                if let Some(wake) = world.idle.claim_wake() {
+                if let Some(wake) = world.idle.claim_wake(true) {
                     // The sender may have taken M and P; then nothing is left to claim.
                     assert_eq!(wake.m, Some(HOME));
                     world.hand(wake.p);
