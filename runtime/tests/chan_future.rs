@@ -137,11 +137,12 @@ fn futures_and_goroutines_are_served_in_the_order_in_which_they_came() {
     }
     (0..6).for_each(|n| tx.try_send(n).unwrap());
     assert_eq!(tx.try_send(6), Err(TrySendError::Full(6)));
-    for (n, mut recv) in [0, 2, 4].into_iter().zip(futures) {
+    // Whoever gets a message gets the oldest one: a future when it is polled.
+    let others: HashSet<_> = served.iter().take(3).collect();
+    assert_eq!(others, HashSet::from([(1, 0), (3, 1), (5, 2)]));
+    for (n, mut recv) in [3, 4, 5].into_iter().zip(futures) {
         assert_eq!(poll_once(&mut recv), Poll::Ready(Ok(n)));
     }
-    let others: HashSet<_> = served.iter().take(3).collect();
-    assert_eq!(others, HashSet::from([(1, 1), (3, 3), (5, 5)]));
 }
 
 #[test]
@@ -156,9 +157,10 @@ fn a_message_of_a_dropped_future_comes_before_all_that_were_sent_later() {
             tx.try_send(1).unwrap();
             tx.try_send(2).unwrap();
             let room = tx.try_send(3).is_ok();
+            assert_eq!(rx.len(), 2 + usize::from(room));
             waiting[first] = None;
-            assert_eq!(rx.len(), 1 + usize::from(room));
             waiting[second] = None;
+            assert_eq!(rx.len(), 2 + usize::from(room));
             assert_eq!(rx.try_recv(), Ok(1));
             assert_eq!(poll_once(&mut rx.recv_async()), Poll::Ready(Ok(2)));
             if room {
@@ -170,7 +172,7 @@ fn a_message_of_a_dropped_future_comes_before_all_that_were_sent_later() {
 }
 
 #[test]
-fn a_message_that_came_back_takes_no_place_in_the_buffer() {
+fn a_message_of_which_a_future_was_told_takes_no_place_in_the_buffer() {
     let (tx, rx) = bounded(2);
     let mut recv = rx.recv_async();
     assert!(poll_once(&mut recv).is_pending());
@@ -189,22 +191,40 @@ fn a_message_that_came_back_takes_no_place_in_the_buffer() {
 }
 
 #[test]
-fn a_message_that_came_back_goes_to_who_waits() {
+fn a_message_of_a_dropped_future_goes_to_who_waits() {
     start();
     let (tx, rx) = bounded(0);
     let mut recv = rx.recv_async();
     assert!(poll_once(&mut recv).is_pending());
-    tx.try_send("once").unwrap();
     let other = rx.clone();
     let waiter = go(move || other.recv());
     settle();
-    assert!(!waiter.is_finished(), "the message is the future's");
+    tx.try_send("once").unwrap();
+    settle();
+    assert!(!waiter.is_finished(), "the future was first in line");
     drop(recv);
     assert_eq!(waiter.join().unwrap(), Ok("once"));
 }
 
 #[test]
-fn a_select_sees_what_came_back() {
+fn a_message_of_a_dropped_future_goes_to_the_next_future() {
+    for (tx, rx) in channels() {
+        let mut all: Vec<_> = (0..5).map(|_| Some(rx.recv_async())).collect();
+        for one in all.iter_mut().flatten() {
+            assert!(poll_once(one).is_pending());
+        }
+        tx.try_send(1).unwrap();
+        tx.try_send(2).unwrap();
+        all[1] = None;
+        all[0] = None;
+        assert_eq!(poll_once(all[3].as_mut().unwrap()), Poll::Ready(Ok(1)));
+        all[4] = None;
+        assert_eq!(poll_once(all[2].as_mut().unwrap()), Poll::Ready(Ok(2)));
+    }
+}
+
+#[test]
+fn a_select_receives_what_a_future_was_told_of() {
     start();
     let (tx, rx) = bounded(0);
     let mut recv = rx.recv_async();
@@ -214,13 +234,14 @@ fn a_select_sees_what_came_back() {
     let chooser = go(move || {
         chan::select! { recv(other) -> n => n }
     });
-    settle();
-    drop(recv);
     assert_eq!(chooser.join().unwrap(), Ok(1));
+    assert!(poll_once(&mut recv).is_pending());
+    tx.try_send(2).unwrap();
+    assert_eq!(poll_once(&mut recv), Poll::Ready(Ok(2)));
 }
 
 #[test]
-fn what_came_back_can_be_received_after_the_end_of_the_senders_and_is_dropped_with_the_channel() {
+fn what_a_future_was_told_of_outlives_the_senders_and_is_dropped_with_the_channel() {
     let census = Census::new();
     for (tx, rx) in channels() {
         let mut first = rx.recv_async();

@@ -6,7 +6,6 @@ use super::{
     blocks::{Block, Blocks},
     clock::Clock,
     door::Instant,
-    given_back::GivenBack,
     ring::Ring,
 };
 
@@ -23,8 +22,8 @@ pub(super) enum Buffer<T> {
     Never,
     /// What tells that a context is done: there are no senders, but there is a moment when it is over.
     Done(Option<Instant>),
-    /// Any other, with messages before it that came back.
-    GivenBack(Box<GivenBack<T>>),
+    /// Any other, while messages lie ahead of it: see ahead.rs.
+    Ahead,
     /// The receivers are gone, and what was buffered with them.
     Closed,
 }
@@ -37,6 +36,8 @@ pub(super) enum Room {
     No,
     /// Bring a block, then push.
     NeedsBlock,
+    /// Look at the buffer behind the messages that lie ahead.
+    Behind,
 }
 
 impl<T> Buffer<T> {
@@ -47,7 +48,8 @@ impl<T> Buffer<T> {
             Buffer::Ring(ring) => ring.len(),
             Buffer::Blocks(blocks) => blocks.len(),
             Buffer::Clock(clock) => clock.len(),
-            Buffer::GivenBack(all) => all.len(),
+            // At least one.
+            Buffer::Ahead => 1,
         }
     }
 
@@ -64,7 +66,6 @@ impl<T> Buffer<T> {
     pub(super) fn is_full(&self, capacity: usize) -> bool {
         match self {
             Buffer::Ring(ring) => ring.is_full(),
-            Buffer::GivenBack(all) => all.behind.is_full(capacity),
             _ => self.len() == capacity,
         }
     }
@@ -88,19 +89,15 @@ impl<T> Buffer<T> {
 
     /// Keeps room for one message, which is there.
     pub(super) fn reserve(&mut self) {
-        match self {
-            Buffer::Ring(ring) => ring.reserve(),
-            Buffer::GivenBack(all) => all.behind.reserve(),
-            _ => {}
+        if let Buffer::Ring(ring) = self {
+            ring.reserve();
         }
     }
 
     /// Gives back the room that [`Buffer::reserve`] kept.
     pub(super) fn give_back(&mut self) {
-        match self {
-            Buffer::Ring(ring) => ring.give_back(),
-            Buffer::GivenBack(all) => all.behind.give_back(),
-            _ => {}
+        if let Buffer::Ring(ring) = self {
+            ring.give_back();
         }
     }
 
@@ -110,7 +107,7 @@ impl<T> Buffer<T> {
             Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
                 Room::No
             }
-            Buffer::GivenBack(all) => all.room(),
+            Buffer::Ahead => Room::Behind,
             Buffer::Ring(ring) if ring.is_full() => Room::No,
             Buffer::Ring(_) => Room::Yes,
             Buffer::Blocks(blocks) if blocks.has_room() => Room::Yes,
@@ -130,11 +127,12 @@ impl<T> Buffer<T> {
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
             // SAFETY: as above.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
-            // SAFETY: as above.
-            Buffer::GivenBack(all) => unsafe { all.push(msg) },
-            Buffer::None | Buffer::Closed | Buffer::Clock(_) | Buffer::Never | Buffer::Done(_) => {
-                unreachable!("goroutines: a push without a buffer")
-            }
+            Buffer::None
+            | Buffer::Closed
+            | Buffer::Clock(_)
+            | Buffer::Never
+            | Buffer::Done(_)
+            | Buffer::Ahead => unreachable!("goroutines: a push without a buffer"),
         }
     }
 
@@ -159,12 +157,7 @@ impl<T> Buffer<T> {
                 unsafe { out.cast::<Instant>().write(clock.take()) };
                 None
             }
-            Buffer::GivenBack(_) => {
-                // SAFETY: passed on.
-                unsafe { self.pop_given_back(out) };
-                None
-            }
-            Buffer::None | Buffer::Closed | Buffer::Never | Buffer::Done(_) => {
+            Buffer::None | Buffer::Closed | Buffer::Never | Buffer::Done(_) | Buffer::Ahead => {
                 unreachable!("goroutines: a pop without a buffer")
             }
         }
@@ -174,12 +167,14 @@ impl<T> Buffer<T> {
     pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
         match self {
             Buffer::Blocks(blocks) => blocks.supply(block),
-            Buffer::GivenBack(all) => all.behind.supply(block),
             _ => Some(block),
         }
     }
 
     fn drop_messages(&mut self) {
+        if let Buffer::Ahead = self {
+            return; // there are none in here
+        }
         while self.len() > 0 {
             let mut msg = MaybeUninit::uninit();
             // SAFETY: it is not empty.

@@ -1,15 +1,16 @@
 //! What a select needs to know of a sender or a receiver, without knowing the type of its messages.
 
-use std::{alloc::Layout, mem::ManuallyDrop, ptr::NonNull, time::Instant};
+use std::{alloc::Layout, mem::ManuallyDrop, time::Instant};
 
 use goroutines_sched::current;
 
 use super::{
     Receiver, RecvError, SendError, Sender,
     counter::Side,
-    locked::{Patience, SendStep},
+    locked::Patience,
+    promise::Begun,
     stash::Stash,
-    waiter::{End, Taken, Waiter},
+    waiter::{End, Waiter},
 };
 use crate::sync::waitq::Node;
 
@@ -26,8 +27,27 @@ pub(super) enum Won {
     Message,
     /// Room for a message, in the buffer.
     Room,
-    /// A receiver, taken out of its queue: it waits for the message.
-    Partner(NonNull<Node<Waiter>>),
+    /// A promise: a receiver waits for the message (promise.rs).
+    Promise,
+}
+
+/// What came of beginning an operation.
+pub(super) enum Begin {
+    Won(Won),
+    /// A select that has yet to make its message was called. It may come while the wait goes on.
+    Called,
+    Waits,
+}
+
+/// How far a receive goes for a select that has yet to make its message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meeting {
+    /// Waits for it, whatever else may happen.
+    Bound,
+    /// Calls it, and waits for other cases as well.
+    Revocable,
+    /// Has been waiting long enough.
+    TooLate,
 }
 
 /// What came of putting a node into a queue.
@@ -41,20 +61,21 @@ pub(super) enum Enlisted {
 /// One side of a channel, as a select sees it.
 pub(super) trait SelectHandle {
     /// Chooses this operation if it need not wait. The stash is prepared for what is received.
-    fn begin(&self, stash: &mut Stash) -> Option<Won>;
+    fn begin(&self, stash: &mut Stash, meeting: Meeting) -> Begin;
 
-    /// Need it not wait?
+    /// Need it not wait? A look, for one who takes part in nothing.
     fn is_ready(&self) -> bool;
 
     /// What it receives.
     fn message(&self) -> Option<Layout>;
 
-    /// Puts `node` into the queue, unless there is something to do. (Our own nodes do not count.)
+    /// Puts `node` into the queue, unless there is something to do. (Our own nodes do not count.) `has_called`: by
+    /// [`Begin::Called`] it has called a select here.
     ///
     /// # Safety
     ///
     /// `node` is of a case whose place fits, and stays until [`SelectHandle::withdraw`].
-    unsafe fn enlist(&self, node: &Node<Waiter>) -> Enlisted;
+    unsafe fn enlist(&self, node: &Node<Waiter>, has_called: bool) -> Enlisted;
 
     /// Takes `node` out of the queue if it is still in: afterwards nobody looks at it.
     ///
@@ -62,6 +83,9 @@ pub(super) trait SelectHandle {
     ///
     /// It was put there by [`SelectHandle::enlist`] of this handle.
     unsafe fn withdraw(&self, node: &Node<Waiter>);
+
+    /// What a send has won when its node was taken out of the queue.
+    fn won_in_queue(&self) -> Won;
 
     /// Undoes what was won: nobody waits for it any more. A message in the stash is forgotten: a
     /// [`Select`](super::Select) may be on a thread where it must not be dropped.
@@ -74,18 +98,32 @@ pub(super) trait SelectHandle {
 
 impl<T> SelectHandle for Receiver<T> {
     #[inline(always)]
-    fn begin(&self, stash: &mut Stash) -> Option<Won> {
+    fn begin(&self, stash: &mut Stash, meeting: Meeting) -> Begin {
         let layout = Layout::new::<T>();
         if !Stash::fits(layout) && !self.is_ready() {
-            return None;
+            return Begin::Waits;
         }
         stash.prepare(layout, false);
         let place = stash.place().cast();
-        // SAFETY: the place fits, and stays while a promise is waited for.
-        match unsafe { self.handle.channel().recv(place, Patience::None) } {
-            End::Served => Some(Won::Message),
-            End::Disconnected => Some(Won::Disconnected),
-            End::OutOfPatience | End::Again | End::UnderContext => None,
+        let channel = self.handle.channel();
+        loop {
+            // SAFETY: the place fits, and stays while a promise is waited for.
+            let end = unsafe {
+                match channel.recv_now(place) {
+                    End::Promised if meeting == Meeting::Bound => {
+                        channel.recv_promised(place, Patience::Forever)
+                    }
+                    end => end,
+                }
+            };
+            return match end {
+                End::Served => Begin::Won(Won::Message),
+                End::Disconnected => Begin::Won(Won::Disconnected),
+                End::Promised if meeting == Meeting::TooLate => Begin::Waits,
+                End::Promised if channel.call_promise() => Begin::Called,
+                End::Promised | End::Again => continue,
+                End::OutOfPatience | End::UnderContext => Begin::Waits,
+            };
         }
     }
 
@@ -98,21 +136,35 @@ impl<T> SelectHandle for Receiver<T> {
         Some(Layout::new::<T>())
     }
 
-    unsafe fn enlist(&self, node: &Node<Waiter>) -> Enlisted {
+    unsafe fn enlist(&self, node: &Node<Waiter>, has_called: bool) -> Enlisted {
         let me = current();
-        let mut core = self.handle.channel().lock();
+        let channel = self.handle.channel();
+        // SAFETY: passed on.
+        if has_called && unsafe { channel.enlist_engaged(node) } {
+            return Enlisted::Waiting(None);
+        }
+        let mut core = channel.lock();
         if core.recv_is_ready(me) {
             return Enlisted::Ready;
         }
+        let moment = core.buffer.next_moment();
         // SAFETY: passed on.
-        unsafe { core.enlist(Side::Receiver, node) };
-        Enlisted::Waiting(core.buffer.next_moment())
+        let told = unsafe { core.enlist(Side::Receiver, node) };
+        drop(core);
+        if let Some(watchers) = told {
+            watchers.wake();
+        }
+        Enlisted::Waiting(moment)
     }
 
     unsafe fn withdraw(&self, node: &Node<Waiter>) {
         let mut core = self.handle.channel().lock();
         // SAFETY: passed on.
-        unsafe { core.queue(Side::Receiver).unlink(node) };
+        unsafe { core.leave(Side::Receiver, node) };
+    }
+
+    fn won_in_queue(&self) -> Won {
+        unreachable!("goroutines: a receive has won a message")
     }
 
     unsafe fn abandon(&self, _won: Won) {}
@@ -134,51 +186,56 @@ impl<T> Receiver<T> {
 
 impl<T> SelectHandle for Sender<T> {
     #[inline(always)]
-    fn begin(&self, _stash: &mut Stash) -> Option<Won> {
-        let mut core = self.handle.channel().lock();
-        match core.send_step() {
-            SendStep::Deliver(receiver) => Some(Won::Partner(receiver.into_raw())),
-            SendStep::Push => {
-                core.buffer.reserve();
-                Some(Won::Room)
-            }
-            SendStep::BringBlock => Some(Won::Room),
-            SendStep::Wait => None,
-            SendStep::Disconnected => Some(Won::Disconnected),
+    fn begin(&self, _stash: &mut Stash, _meeting: Meeting) -> Begin {
+        match self.handle.channel().begin_send() {
+            Some(Begun::Promise) => Begin::Won(Won::Promise),
+            Some(Begun::Room) => Begin::Won(Won::Room),
+            Some(Begun::Disconnected) => Begin::Won(Won::Disconnected),
+            None => Begin::Waits,
         }
     }
 
     fn is_ready(&self) -> bool {
         let me = current();
-        self.handle.channel().lock().send_is_ready(me)
+        self.handle.channel().lock().send_is_ready(me, false)
     }
 
     fn message(&self) -> Option<Layout> {
         None
     }
 
-    unsafe fn enlist(&self, node: &Node<Waiter>) -> Enlisted {
+    unsafe fn enlist(&self, node: &Node<Waiter>, _has_called: bool) -> Enlisted {
         let me = current();
         let mut core = self.handle.channel().lock();
-        if core.send_is_ready(me) {
+        if core.send_is_ready(me, node.data.takes_part()) {
             return Enlisted::Ready;
         }
         // SAFETY: passed on.
-        unsafe { core.enlist(Side::Sender, node) };
+        let told = unsafe { core.enlist(Side::Sender, node) };
+        drop(core);
+        if let Some(watchers) = told {
+            watchers.wake();
+        }
         Enlisted::Waiting(None)
     }
 
     unsafe fn withdraw(&self, node: &Node<Waiter>) {
         let mut core = self.handle.channel().lock();
         // SAFETY: passed on.
-        unsafe { core.queue(Side::Sender).unlink(node) };
+        unsafe { core.leave(Side::Sender, node) };
+    }
+
+    fn won_in_queue(&self) -> Won {
+        match self.handle.channel().capacity() {
+            Some(0) => Won::Promise,
+            _ => Won::Room,
+        }
     }
 
     unsafe fn abandon(&self, won: Won) {
         match won {
             Won::Room => self.handle.channel().give_back_room(),
-            // SAFETY: taken from this channel, and not used again.
-            Won::Partner(partner) => unsafe { Taken::<T>::from_raw(partner) }.let_down(),
+            Won::Promise => self.handle.channel().break_promise(),
             Won::Disconnected | Won::Message => {}
         }
     }
@@ -192,12 +249,9 @@ impl<T> Sender<T> {
     pub(super) unsafe fn complete(&self, won: Won, msg: T) -> Result<(), SendError<T>> {
         let msg = ManuallyDrop::new(msg);
         let end = match won {
-            Won::Partner(partner) => {
-                // SAFETY: taken from this channel's `recvq`; the message is given up.
-                unsafe { Taken::<T>::from_raw(partner).deliver(&raw const *msg) };
-                End::Served
-            }
-            // SAFETY: the room is ours; `msg` is a message, and given up unless it comes back.
+            // SAFETY: the promise is ours; `msg` is a message, and given up unless it comes back.
+            Won::Promise => unsafe { self.handle.channel().keep_promise(&raw const *msg) },
+            // SAFETY: the room is ours; the rest as above.
             Won::Room => unsafe { self.handle.channel().send_to_room(&raw const *msg) },
             Won::Disconnected | Won::Message => End::Disconnected,
         };

@@ -1,19 +1,17 @@
 //! The channel itself: a lock, two wait queues and a buffer. The protocol is in the module's essay.
 
-use std::{cell::UnsafeCell, mem, ptr};
+use std::{cell::UnsafeCell, ptr};
 
 use super::{
     blocks::{Block, Blocks},
-    buffer::{Buffer, Room},
+    buffer::Buffer,
     counter::Side,
-    door::{
-        ByteLock, current, park,
-        waitq::{Node, Queue},
-    },
-    locked::{Core, Locked, Patience, RecvStep, SendStep},
+    door::{ByteLock, current},
+    locked::{Locked, Patience},
     ring::Ring,
     shelter::Shelter,
-    waiter::{Dismissed, End, Taken, Waiter, Who},
+    steps::{Core, RecvStep, SendStep},
+    waiter::{Dismissed, End, Waiters},
 };
 
 pub(super) struct Channel<T> {
@@ -44,14 +42,7 @@ impl<T> Channel<T> {
     pub(super) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
         Channel {
             lock: ByteLock::new(),
-            core: UnsafeCell::new(Core {
-                recvq: Queue::new(),
-                sendq: Queue::new(),
-                buffer,
-                senders_gone: false,
-                receivers_gone: false,
-                turns: 0,
-            }),
+            core: UnsafeCell::new(Core::new(buffer)),
             capacity,
         }
     }
@@ -99,14 +90,32 @@ impl<T> Channel<T> {
                     unsafe { receiver.deliver(msg) };
                     return Some(End::Served);
                 }
+                SendStep::PutAhead(receiver) => {
+                    // SAFETY: as for `Deliver`; the step says that there is room.
+                    unsafe { core.put_ahead(receiver, msg) };
+                    return Some(End::Served);
+                }
                 SendStep::Push => {
                     // SAFETY: the step says that there is room; the message is the caller's to give.
                     unsafe { core.buffer.push(msg) };
                     return Some(End::Served);
                 }
+                SendStep::PushBehind => {
+                    // SAFETY: as above.
+                    unsafe { core.push_behind(msg) };
+                    return Some(End::Served);
+                }
                 SendStep::BringBlock => {
                     drop(core);
                     self.bring_block();
+                }
+                SendStep::BringAhead => {
+                    drop(core);
+                    self.bring_ahead();
+                }
+                SendStep::Tell(watcher) => {
+                    drop(core);
+                    watcher.wake_last(End::Served);
                 }
                 SendStep::Wait => {
                     // SAFETY: `msg` is full and stays while we wait.
@@ -136,60 +145,21 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Sends the message at `msg` without waiting: there is room for it, which a select has won.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Channel::send`]; the room is the caller's, and used up.
-    #[inline(always)]
-    pub(super) unsafe fn send_to_room(&self, msg: *const T) -> End {
-        let mut core = self.lock();
-        core.buffer.give_back();
-        loop {
-            match core.send_step() {
-                SendStep::Deliver(receiver) => {
-                    drop(core);
-                    // SAFETY: as in `send_from`. (A receiver waits, so no sender does that could
-                    // use the room now.)
-                    unsafe { receiver.deliver(msg) };
-                    return End::Served;
-                }
-                SendStep::Push => {
-                    // SAFETY: as in `send_from`.
-                    unsafe { core.buffer.push(msg) };
-                    return End::Served;
-                }
-                SendStep::BringBlock => {
-                    drop(core);
-                    self.bring_block();
-                    core = self.lock();
-                }
-                SendStep::Disconnected => return End::Disconnected,
-                SendStep::Wait => unreachable!("goroutines: the room that a select won is gone"),
-            }
-        }
-    }
-
-    /// Gives up the room that a select has won.
-    pub(super) fn give_back_room(&self) {
-        let mut core = self.lock();
-        core.buffer.give_back();
-        if !matches!(core.buffer.room(), Room::Yes) || core.receivers_gone {
-            return;
-        }
-        let sender = core.refill();
-        drop(core);
-        if let Some(sender) = sender {
-            sender.served();
-        }
-    }
-
     #[cold]
     #[inline(never)]
     pub(super) fn bring_block(&self) {
         let block = Block::new();
         // Locked only while it is handed over: what comes back is freed without the lock.
-        let not_needed = self.lock().buffer.supply(block);
+        let not_needed = self.lock().main_mut().supply(block);
+        drop(not_needed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn bring_ahead(&self) {
+        let block = Block::new();
+        // As in `bring_block`.
+        let not_needed = self.lock().ahead.supply(block);
         drop(not_needed);
     }
 
@@ -214,6 +184,19 @@ impl<T> Channel<T> {
         }
     }
 
+    /// Receives what is there, for a select. `Promised`: a select waits that has yet to make its message.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Channel::recv`].
+    #[inline(always)]
+    pub(super) unsafe fn recv_now(&self, out: *mut T) -> End {
+        let mut core = self.lock();
+        let step = core.recv_step();
+        // SAFETY: the step is of this moment; the rest is passed on.
+        unsafe { core.recv_by(step, out) }
+    }
+
     /// As [`Channel::recv`]; `None`: a shelter is needed.
     ///
     /// # Safety
@@ -228,28 +211,21 @@ impl<T> Channel<T> {
     ) -> Option<End> {
         let mut core = self.lock();
         match core.recv_step() {
-            RecvStep::Pop => {
-                // SAFETY: the step says that there is a message.
-                unsafe { core.pop(out) };
-                Some(End::Served)
-            }
-            RecvStep::Collect(sender) => {
+            RecvStep::Promise => {
                 drop(core);
-                // SAFETY: `sendq` holds senders; the step says that it is no promise.
-                unsafe { sender.collect(out) };
-                Some(End::Served)
-            }
-            RecvStep::Await(promise) => {
-                drop(core);
+                if !matches!(patience, Patience::None) && current().has_heritage() {
+                    return Some(End::UnderContext);
+                }
                 // SAFETY: `out` stays while we wait.
-                Some(unsafe { await_promise(promise, out) })
+                Some(unsafe { self.recv_promised(out, patience) })
             }
             RecvStep::Wait => match core.buffer.next_moment() {
                 // SAFETY: `out` stays while we wait.
                 None => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
                 Some(moment) => Some(core.wait_for_clock(patience, moment)),
             },
-            RecvStep::Disconnected => Some(End::Disconnected),
+            // SAFETY: the step is of this moment; the rest is passed on.
+            step => Some(unsafe { core.recv_by(step, out) }),
         }
     }
 
@@ -273,25 +249,23 @@ impl<T> Channel<T> {
 
     /// The last sender is gone: receivers drain the buffer, then learn it.
     pub(super) fn disconnect_senders(&self) {
-        let mut core = self.lock();
-        core.senders_gone = true;
+        self.lock().senders_gone = true;
         // Whoever waits to receive found the buffer empty.
-        let receivers = Dismissed::<T>::take(&mut core.recvq);
-        drop(core);
-        receivers.wake();
+        self.dismiss(|core| &mut core.recvq);
+        // The select that has promised them a message has been forgotten.
+        self.dismiss(|core| &mut core.engaged);
     }
 
     /// The last receiver is gone: senders get their messages back, and what is buffered is returned
     /// to be dropped.
     #[must_use = "dropping a message runs the user's code"]
-    pub(super) fn disconnect_receivers(&self) -> Buffer<T> {
+    pub(super) fn disconnect_receivers(&self) -> [Buffer<T>; 2] {
         let mut core = self.lock();
         core.receivers_gone = true;
-        let senders = Dismissed::<T>::take(&mut core.sendq);
-        let buffer = mem::replace(&mut core.buffer, Buffer::Closed);
+        let messages = core.take_messages();
         drop(core);
-        senders.wake();
-        buffer
+        self.dismiss(|core| &mut core.sendq);
+        messages
     }
 
     /// Both at once, and the buffer stays. False if one of them was so before, and for what tells that a context is
@@ -302,15 +276,24 @@ impl<T> Channel<T> {
             return false;
         }
         let was_open = !core.is_closed();
-        core.buffer.stop();
+        core.main_mut().stop();
         core.senders_gone = true;
         core.receivers_gone = true;
-        let senders = Dismissed::<T>::take(&mut core.sendq);
-        let receivers = Dismissed::<T>::take(&mut core.recvq);
         drop(core);
-        senders.wake();
-        receivers.wake();
+        self.dismiss(|core| &mut core.sendq);
+        self.dismiss(|core| &mut core.recvq);
+        self.dismiss(|core| &mut core.engaged);
         was_open
+    }
+
+    /// Tells all who wait there that the other side is gone: some at a time, so that the lock is never held for long.
+    fn dismiss(&self, queue: impl Fn(&mut Core<T>) -> &mut Waiters) {
+        loop {
+            let some = Dismissed::<T>::take(queue(&mut self.lock()));
+            if some.wake() {
+                return;
+            }
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -323,57 +306,17 @@ impl<T> Channel<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().buffer.len()
+        self.lock().len()
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.capacity
-            .is_some_and(|capacity| self.lock().buffer.is_full(capacity))
+            .is_some_and(|capacity| self.lock().main().is_full(capacity))
     }
 
     pub(super) fn capacity(&self) -> Option<usize> {
         self.capacity
     }
-}
-
-/// Waits for the message of a select that sends: it makes the message while we wait.
-///
-/// # Safety
-///
-/// `out` may be written; after `Served` the message there is the caller's.
-#[cold]
-#[inline(never)]
-pub(super) unsafe fn await_promise<T>(promise: Taken<T>, out: *mut T) -> End {
-    let g = current();
-    // SAFETY: the place of the node may be written and stays while we wait.
-    unsafe {
-        if !g.is_copied_out() {
-            let node = Waiter::node(Who::Alone(g), out.cast());
-            return wait_as_partner(promise, &node);
-        }
-        let shelter = Shelter::new(Patience::Forever);
-        let end = wait_as_partner(promise, shelter.node());
-        if end == End::Served {
-            ptr::copy_nonoverlapping(shelter.place(), out, 1);
-        }
-        end
-    }
-}
-
-/// # Safety
-///
-/// `node` is the caller's alone and in no queue; its place may be written.
-unsafe fn wait_as_partner<T>(promise: Taken<T>, node: &Node<Waiter>) -> End {
-    promise.meet(node);
-    // SAFETY: the one who made the promise finds our node when it runs, which is not before the commit has
-    // woken it, as its last step. It wakes us once, whether it keeps the promise or not.
-    unsafe {
-        park(|| {
-            promise.served();
-            true
-        });
-    }
-    node.data.end()
 }
 
 #[cold]

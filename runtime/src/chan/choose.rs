@@ -5,8 +5,8 @@
 //! C1  a look at each case, in a random order, with      W1 lock, take our node out of the queue
 //!     its channel locked: what can be done at once      W2 claim our ticket with the node's number;
 //!     is won there (a message, room, a receiver)           lost: the node is void, take the next
-//! C2  nothing, one case, and no patience: done          W3 move the message (or leave what a promise
-//! C3  open the ticket; a node for each case: lock its      is given), then the landing: ready(us), if
+//! C2  nothing, one case, and no patience: done          W3 move the message (or say that it is called
+//! C3  open the ticket; a node for each case: lock its      to make one), then the landing: ready(us), if
 //!     channel; something to do: C7; else into the          we have parked
 //!     queue, unlock
 //! C4  no patience: claim our own ticket. Won: C5, done
@@ -37,13 +37,12 @@ use std::{
     array,
     mem::{self, MaybeUninit},
     ptr::{self, NonNull},
-    time::Instant,
 };
 
 use goroutines_sched::{Landing, TIMED_OUT, arm, current, park_until, random};
 
 use super::{
-    case::{Arm, Enlisted, SelectHandle, Won},
+    case::{Arm, Begin, Enlisted, Meeting, SelectHandle, Won},
     few::FEW,
     locked::Patience,
     stash::Stash,
@@ -77,26 +76,49 @@ enum Waited {
     OutOfPatience,
 }
 
-/// Chooses one of `cases`: its place among them and what was won. `None`: patience is over.
+/// Chooses one of `cases`: its place among them and what was won. `None`: patience is over. One that is `revocable`, or
+/// has a deadline, is not bound to a case whose message another select has yet to make.
 #[inline]
 pub(super) fn choose(
     cases: Cases<'_, '_>,
     order: Order,
     patience: Patience,
+    revocable: bool,
     stash: &mut Stash,
 ) -> Option<(usize, Won)> {
+    let mut meeting = match patience {
+        Patience::Forever if !revocable => Meeting::Bound,
+        _ => Meeting::Revocable,
+    };
     loop {
-        let won = look(cases, order, |case| case.begin(stash));
-        if won.is_some() {
-            return won;
+        let found = look(cases, order, |case| match case.begin(stash, meeting) {
+            Begin::Waits => None,
+            begun => Some(begun),
+        });
+        let mut wanted = Wanted {
+            bound: meeting == Meeting::Bound,
+            called: None,
+            patience,
+        };
+        match found {
+            Some((at, Begin::Won(won))) => return Some((at, won)),
+            Some((at, _)) => {
+                wanted.called = Some(at);
+                wanted.patience = patience.with_grace();
+            }
+            None if patience.is_over() && (cases.len() < 2 || meeting == Meeting::TooLate) => {
+                return None;
+            }
+            None => {}
         }
-        if cases.len() < 2 && is_over(patience) {
-            return None;
-        }
-        match wait(cases, order, patience, Some(stash)) {
+        match wait(cases, order, &wanted, Some(stash)) {
             Waited::Chosen(at, Some(won)) => return Some((at, won)),
             Waited::Chosen(_, None) | Waited::LookAgain => {}
             Waited::OutOfPatience => return None,
+        }
+        if wanted.called.is_some() && patience.is_over() {
+            // One more look, and no other select is called.
+            meeting = Meeting::TooLate;
         }
     }
 }
@@ -108,10 +130,15 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> O
         if let Some((at, ())) = ready {
             return Some(at);
         }
-        if cases.len() < 2 && is_over(patience) {
+        if cases.len() < 2 && patience.is_over() {
             return None;
         }
-        match wait(cases, order, patience, None) {
+        let wanted = Wanted {
+            bound: false,
+            called: None,
+            patience,
+        };
+        match wait(cases, order, &wanted, None) {
             Waited::Chosen(at, _) => return Some(at),
             Waited::LookAgain => {}
             Waited::OutOfPatience => return None,
@@ -119,12 +146,13 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> O
     }
 }
 
-fn is_over(patience: Patience) -> bool {
-    match patience {
-        Patience::None => true,
-        Patience::Until(deadline) => Instant::now() >= deadline,
-        Patience::Forever => false,
-    }
+/// What a select waits for.
+struct Wanted {
+    /// Whoever promises it a message will be waited for.
+    bound: bool,
+    /// The case in which it has called another select, which is to make a message for it.
+    called: Option<usize>,
+    patience: Patience,
 }
 
 /// C1: the first case, in this order, of which `attempt` makes something.
@@ -204,12 +232,7 @@ impl Iterator for Shuffle<'_> {
 /// C3 to C7. Without a `stash` the cases are only watched.
 #[cold]
 #[inline(never)]
-fn wait(
-    cases: Cases<'_, '_>,
-    order: Order,
-    patience: Patience,
-    stash: Option<&mut Stash>,
-) -> Waited {
+fn wait(cases: Cases<'_, '_>, order: Order, wanted: &Wanted, stash: Option<&mut Stash>) -> Waited {
     let off_stack = current().is_copied_out();
     let place = stash.map(|stash| {
         let largest = cases.iter().filter_map(|case| case.0.message());
@@ -235,31 +258,34 @@ fn wait(
         let mut nodes = Box::new_uninit_slice(cases.len());
         let round = Round {
             cases,
+            wanted,
             places,
             landing: &landing,
             nodes: &raw mut nodes[..],
             place,
         };
         // SAFETY: landing and nodes are on the heap, and the place too if it must be.
-        unsafe { round.run(patience) }
+        unsafe { round.run() }
     } else {
         let landing = Landing::new();
         let mut nodes = [const { MaybeUninit::uninit() }; ON_STACK];
         let round = Round {
             cases,
+            wanted,
             places,
             landing: &landing,
             nodes: &raw mut nodes[..],
             place,
         };
         // SAFETY: our stack stays where it is.
-        unsafe { round.run(patience) }
+        unsafe { round.run() }
     }
 }
 
 /// One wait in the queues of all cases.
 struct Round<'r, 'c, 'h> {
     cases: Cases<'c, 'h>,
+    wanted: &'r Wanted,
     /// In which order the nodes get into their queues.
     places: &'r [usize],
     landing: &'r Landing,
@@ -273,9 +299,9 @@ impl Round<'_, '_, '_> {
     /// # Safety
     ///
     /// Landing, nodes and place stay where they are while the caller is parked, and can be reached then.
-    unsafe fn run(self, patience: Patience) -> Waited {
+    unsafe fn run(self) -> Waited {
         let ticket = arm();
-        let mut until = match patience {
+        let mut until = match self.wanted.patience {
             Patience::Until(deadline) => Some(deadline),
             Patience::None | Patience::Forever => None,
         };
@@ -286,6 +312,7 @@ impl Round<'_, '_, '_> {
                 ticket,
                 number: at as u32,
                 watches: self.place.is_none(),
+                revocable: !self.wanted.bound,
                 landing: NonNull::from(self.landing),
             });
             // Senders have nothing yet: a null place is a promise.
@@ -293,7 +320,7 @@ impl Round<'_, '_, '_> {
             // SAFETY: the slot is ours, and stays until `withdraw` says the caller.
             let found = unsafe {
                 (*self.slot(at)).write(Waiter::node(who, place));
-                case.enlist(self.node(at))
+                case.enlist(self.node(at), self.wanted.called == Some(at))
             };
             match found {
                 Enlisted::Waiting(None) => {}
@@ -309,7 +336,7 @@ impl Round<'_, '_, '_> {
             }
             enlisted += 1;
         }
-        if is_over(patience) && ticket.claim(TIMED_OUT) {
+        if self.wanted.patience.is_over() && ticket.claim(TIMED_OUT) {
             self.withdraw(enlisted);
             return Waited::OutOfPatience;
         }
@@ -353,9 +380,9 @@ impl Round<'_, '_, '_> {
         match node.data.end() {
             End::Disconnected => Some(Won::Disconnected),
             End::Served if self.cases[at].0.message().is_some() => Some(Won::Message),
-            End::Served => Some(node.data.partner().map_or(Won::Room, Won::Partner)),
+            End::Served => Some(self.cases[at].0.won_in_queue()),
             // A promise was not kept; or nobody ended the wait, which cannot be.
-            End::Again | End::OutOfPatience | End::UnderContext => None,
+            End::Again | End::Promised | End::OutOfPatience | End::UnderContext => None,
         }
     }
 }

@@ -1,11 +1,10 @@
-//! Channels for futures: `recv_async`, `send_async`, `stream`. How they wait stands in proxy.rs.
+//! Channels for futures: `recv_async`, `send_async`, `stream`. How they wait stands in future_wait.rs.
 
 use std::{
     convert::Infallible,
     fmt,
     mem::{self, ManuallyDrop, MaybeUninit},
     pin::Pin,
-    ptr,
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -15,9 +14,7 @@ use goroutines_sched::wake;
 
 use super::{
     Receiver, RecvError, RecvTimeoutError, SendError, Sender, bounded,
-    counter::Side,
-    locked::{RecvStep, SendStep},
-    proxy::Owned,
+    future_wait::{FutureWait, Polled, RecvWait},
     waiter::End,
 };
 use crate::{context, go};
@@ -43,19 +40,14 @@ impl Alarm {
     }
 }
 
-/// A future in the queue.
-struct Waiting<T> {
-    proxy: Owned<T>,
-    alarm: Option<Alarm>,
-}
-
 impl<T> Receiver<T> {
     /// The next message, as a future: [`recv`](Receiver::recv) for executors.
     ///
-    /// It stands in line with all others who wait, goroutines and threads. It may be dropped at any time, also in
-    /// the moment when it gets a message: no message is lost, and none overtakes another.
-    /// ([`len`](Receiver::len) can be larger than the capacity by the messages that came back so.)
-    /// A pending future that is neither polled nor dropped keeps what it was given.
+    /// It stands in line with all others who wait, goroutines and threads. When its turn comes it is woken, and takes
+    /// the oldest message when it is polled. Until then the message can be received by anybody: so a future that is
+    /// dropped, or not polled, keeps nothing back; no message is lost, and none overtakes another. A message that a
+    /// future was woken for is sent, and takes no place in the buffer ([`len`](Receiver::len) can be larger than the
+    /// capacity by such messages). One that was overtaken stays the first in line.
     ///
     /// Waiting costs an allocation. The future of an [`after`](super::after) or a [`tick`](super::tick) needs the
     /// running runtime.
@@ -80,8 +72,10 @@ impl<T> Receiver<T> {
     pub fn recv_async(&self) -> RecvFut<'_, T> {
         RecvFut {
             receiver: self,
-            waiting: None,
+            wait: None,
             alarms: true,
+            is_timed: false,
+            alarm: None,
         }
     }
 
@@ -111,12 +105,16 @@ impl<T> Receiver<T> {
 #[must_use = "futures do nothing unless they are polled"]
 pub struct RecvFut<'a, T> {
     receiver: &'a Receiver<T>,
-    waiting: Option<Waiting<T>>,
+    wait: Option<RecvWait>,
     /// Does it see to moments by itself?
     alarms: bool,
+    /// It waits for a moment as well, and looks whether it has come whenever it is polled.
+    is_timed: bool,
+    alarm: Option<Alarm>,
 }
 
-// SAFETY: it is a receiver's reference and a place for a message that it gets from another thread.
+// SAFETY: it is a receiver's reference, and a node that is reached under the channel's lock only; the messages that it
+// gets may come from another thread, so T is Send.
 unsafe impl<T: Send> Send for RecvFut<'_, T> {}
 // SAFETY: nothing can be done with a shared one.
 unsafe impl<T: Send> Sync for RecvFut<'_, T> {}
@@ -128,84 +126,20 @@ impl<T> RecvFut<'_, T> {
         self
     }
 
-    /// What came of the wait so far; `None`: nobody waits (any more).
-    fn outcome(&mut self, waker: &Waker) -> Option<Poll<Result<T, RecvError>>> {
-        let one = self.waiting.take()?;
-        match one.proxy.poll(waker) {
-            None if one.alarm.is_none() => {
-                self.waiting = Some(one);
-                Some(Poll::Pending)
-            }
-            // Perhaps the alarm: look again.
-            None => {
-                one.proxy.abandon(&self.receiver.handle);
-                None
-            }
-            // SAFETY: it is done, and was served.
-            Some(End::Served) => Some(Poll::Ready(Ok(unsafe { one.proxy.message() }))),
-            Some(end) => {
-                // SAFETY: it is done; no message came.
-                unsafe { one.proxy.free() };
-                (end == End::Disconnected).then_some(Poll::Ready(Err(RecvError)))
-            }
+    /// One look; `waker` is for a wait that goes on.
+    fn look(&mut self, waker: Option<Waker>, message: &mut MaybeUninit<T>) -> Polled {
+        let mut waker = waker;
+        let channel = self.receiver.handle.channel();
+        // SAFETY: the wait is of this channel; the place may be written. A pending wait is polled again, or abandoned
+        // by the drop.
+        unsafe {
+            channel.poll_recv(
+                self.wait.as_ref(),
+                &mut waker,
+                self.is_timed,
+                message.as_mut_ptr(),
+            )
         }
-    }
-
-    /// Receives what is there, or goes into the queue as `proxy`; `None`: it needs one.
-    fn receive(
-        &mut self,
-        mut proxy: Option<Owned<T>>,
-        waker: &Waker,
-    ) -> Option<Poll<Result<T, RecvError>>> {
-        let mut message = MaybeUninit::uninit();
-        let mut core = self.receiver.handle.channel().lock();
-        let result = match core.recv_step() {
-            RecvStep::Pop => {
-                // SAFETY: the step says that there is a message.
-                unsafe { core.pop(message.as_mut_ptr()) };
-                // SAFETY: it was just moved there.
-                Ok(unsafe { message.assume_init() })
-            }
-            RecvStep::Collect(sender) => {
-                drop(core);
-                // SAFETY: `sendq` holds senders; the step says that it is no promise.
-                unsafe { sender.collect(message.as_mut_ptr()) };
-                // SAFETY: as above.
-                Ok(unsafe { message.assume_init() })
-            }
-            RecvStep::Disconnected => {
-                drop(core);
-                Err(RecvError)
-            }
-            RecvStep::Await(promise) => {
-                core.turns += 1;
-                let turn = core.turns;
-                drop(core);
-                let proxy = proxy.unwrap_or_else(|| Owned::new(Side::Receiver, waker.clone()));
-                proxy.set_turn(turn);
-                promise.meet(proxy.node());
-                promise.served();
-                self.waiting = Some(Waiting { proxy, alarm: None });
-                return Some(Poll::Pending);
-            }
-            RecvStep::Wait => {
-                let proxy = proxy.take()?;
-                core.turns += 1;
-                proxy.set_turn(core.turns);
-                let moment = core.buffer.next_moment().filter(|_| self.alarms);
-                // SAFETY: the box stays where it is until it was taken out, or unlinked by `abandon`.
-                unsafe { core.queue(Side::Receiver).push_back(proxy.node()) };
-                drop(core);
-                let waiting = self.waiting.insert(Waiting { proxy, alarm: None });
-                waiting.alarm = moment.map(|moment| Alarm::new(moment, waker.clone()));
-                return Some(Poll::Pending);
-            }
-        };
-        if let Some(proxy) = proxy {
-            // SAFETY: it was in no queue.
-            unsafe { proxy.free() };
-        }
-        Some(Poll::Ready(result))
     }
 }
 
@@ -213,25 +147,40 @@ impl<T> Future for RecvFut<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        if let Some(outcome) = self.outcome(cx.waker()) {
-            return outcome;
+        let mut message = MaybeUninit::uninit();
+        // Nothing is allocated, and no waker cloned, for a message that is there at once. A waker is cloned before
+        // anything is taken.
+        let waker = self.wait.is_some().then(|| cx.waker().clone());
+        let mut polled = self.look(waker, &mut message);
+        if let Polled::NeedsWait = polled {
+            self.wait = Some(RecvWait::receiver(cx.waker().clone()));
+            polled = self.look(None, &mut message);
         }
-        // Nothing is allocated if there is a message.
-        if let Some(polled) = self.receive(None, cx.waker()) {
-            return polled;
+        let end = match polled {
+            Polled::Ready(end) => end,
+            Polled::NeedsWait => unreachable!("goroutines: a future has a node and needs one"),
+            Polled::Pending(moment) => {
+                let moment = moment.filter(|_| self.alarms);
+                self.is_timed = moment.is_some();
+                self.alarm = moment.map(|moment| Alarm::new(moment, cx.waker().clone()));
+                return Poll::Pending;
+            }
+        };
+        (self.alarm, self.is_timed) = (None, false);
+        // SAFETY: it was moved there.
+        let received = (end == End::Served).then(|| unsafe { message.assume_init() });
+        if let Some(wait) = self.wait.take() {
+            // SAFETY: a poll that is ready leaves the node in no queue.
+            unsafe { wait.free() };
         }
-        let proxy = Owned::new(Side::Receiver, cx.waker().clone());
-        match self.receive(Some(proxy), cx.waker()) {
-            Some(polled) => polled,
-            None => unreachable!("goroutines: a future has a proxy and needs one"),
-        }
+        Poll::Ready(received.ok_or(RecvError))
     }
 }
 
 impl<T> Drop for RecvFut<'_, T> {
     fn drop(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            waiting.proxy.abandon(&self.receiver.handle);
+        if let Some(wait) = self.wait.take() {
+            self.receiver.handle.channel().abandon_recv(wait);
         }
     }
 }
@@ -318,11 +267,12 @@ pub struct SendFut<'a, T> {
 
 enum Stage<T> {
     Begin(T),
-    Waits(Owned<T>),
+    Waits(FutureWait<T>),
     Over,
 }
 
-// SAFETY: it is a sender's reference and a message for another thread.
+// SAFETY: it is a sender's reference, a message for another thread, and a node that is reached under the channel's lock
+// only.
 unsafe impl<T: Send> Send for SendFut<'_, T> {}
 // SAFETY: nothing can be done with a shared one.
 unsafe impl<T: Send> Sync for SendFut<'_, T> {}
@@ -330,53 +280,31 @@ unsafe impl<T: Send> Sync for SendFut<'_, T> {}
 impl<T> Unpin for SendFut<'_, T> {}
 
 impl<T> SendFut<'_, T> {
-    fn begin(&mut self, msg: T, waker: &Waker) -> Poll<Result<(), SendError<T>>> {
-        let channel = self.sender.handle.channel();
-        let mut proxy = None;
-        let msg = ManuallyDrop::new(msg);
-        let sent = loop {
-            let mut core = channel.lock();
-            match core.send_step() {
-                SendStep::Deliver(receiver) => {
-                    drop(core);
-                    // SAFETY: `recvq` holds receivers; the message is given up.
-                    unsafe { receiver.deliver(&raw const *msg) };
-                    break Ok(());
-                }
-                SendStep::Push => {
-                    // SAFETY: the step says that there is room; the message is given up.
-                    unsafe { core.buffer.push(&raw const *msg) };
-                    break Ok(());
-                }
-                SendStep::BringBlock => {
-                    drop(core);
-                    channel.bring_block();
-                }
-                SendStep::Disconnected => break Err(()),
-                SendStep::Wait => match proxy.take() {
-                    None => {
-                        drop(core);
-                        proxy = Some(Owned::new(Side::Sender, waker.clone()));
-                    }
-                    Some(one) => {
-                        // SAFETY: the place is empty, and the message given up; the box stays where it is until
-                        // it was taken out, or unlinked by `abandon`.
-                        unsafe {
-                            ptr::copy_nonoverlapping(&raw const *msg, one.place(), 1);
-                            core.queue(Side::Sender).push_back(one.node());
-                        }
-                        drop(core);
-                        self.stage = Stage::Waits(one);
-                        return Poll::Pending;
-                    }
-                },
-            }
+    /// Sends the message with which it began, or puts it into `wait`. `None`: it needs one.
+    fn begin(&mut self, wait: Option<FutureWait<T>>) -> Option<Poll<Result<(), SendError<T>>>> {
+        let Stage::Begin(msg) = mem::replace(&mut self.stage, Stage::Over) else {
+            panic!("Sender::send_async: the future was polled after it was ready");
         };
-        if let Some(proxy) = proxy {
+        let msg = ManuallyDrop::new(msg);
+        let channel = self.sender.handle.channel();
+        // SAFETY: a message, given up if it was sent, or moved; the wait is new.
+        let sent = match unsafe { channel.poll_send(&raw const *msg, wait.as_ref()) } {
+            Polled::Pending(_) => {
+                self.stage = wait.map_or(Stage::Over, Stage::Waits);
+                return Some(Poll::Pending);
+            }
+            Polled::NeedsWait => {
+                self.stage = Stage::Begin(ManuallyDrop::into_inner(msg));
+                return None;
+            }
+            Polled::Ready(End::Served) => Ok(()),
+            Polled::Ready(_) => Err(SendError(ManuallyDrop::into_inner(msg))),
+        };
+        if let Some(wait) = wait {
             // SAFETY: it was in no queue, and has no message.
-            unsafe { proxy.free() };
+            unsafe { wait.free() };
         }
-        Poll::Ready(sent.map_err(|()| SendError(ManuallyDrop::into_inner(msg))))
+        Some(Poll::Ready(sent))
     }
 }
 
@@ -384,30 +312,37 @@ impl<T> Future for SendFut<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        match mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begin(msg) => self.begin(msg, cx.waker()),
-            Stage::Waits(proxy) => match proxy.poll(cx.waker()) {
-                None => {
-                    self.stage = Stage::Waits(proxy);
-                    Poll::Pending
-                }
-                Some(End::Served) => {
-                    // SAFETY: it is done, and the message is gone.
-                    unsafe { proxy.free() };
-                    Poll::Ready(Ok(()))
-                }
-                // SAFETY: it is done, and the message is where it was.
-                Some(_) => Poll::Ready(Err(SendError(unsafe { proxy.message() }))),
-            },
-            Stage::Over => panic!("Sender::send_async: the future was polled after it was ready"),
+        let Stage::Waits(wait) = &self.stage else {
+            // Nothing is allocated if it need not wait; and while the waker is cloned the message is here.
+            if let Some(polled) = self.begin(None) {
+                return polled;
+            }
+            let wait = FutureWait::sender(cx.waker().clone());
+            return match self.begin(Some(wait)) {
+                Some(polled) => polled,
+                None => unreachable!("goroutines: a future has a node and needs one"),
+            };
+        };
+        let mut waker = Some(cx.waker().clone());
+        let polled = self.sender.handle.channel().poll_sent(wait, &mut waker);
+        let Polled::Ready(end) = polled else {
+            return Poll::Pending;
+        };
+        let Stage::Waits(wait) = mem::replace(&mut self.stage, Stage::Over) else {
+            unreachable!("goroutines: a future that waits does not");
+        };
+        // SAFETY: the node was taken out; the message is where it was unless it was sent.
+        match unsafe { wait.end(end == End::Served) } {
+            None => Poll::Ready(Ok(())),
+            Some(msg) => Poll::Ready(Err(SendError(msg))),
         }
     }
 }
 
 impl<T> Drop for SendFut<'_, T> {
     fn drop(&mut self) {
-        if let Stage::Waits(proxy) = mem::replace(&mut self.stage, Stage::Over) {
-            proxy.abandon(&self.sender.handle);
+        if let Stage::Waits(wait) = mem::replace(&mut self.stage, Stage::Over) {
+            drop(self.sender.handle.channel().abandon_send(wait));
         }
     }
 }

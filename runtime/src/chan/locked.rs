@@ -1,4 +1,4 @@
-//! The channel while it is locked: what each side has to do next, and how it waits.
+//! The channel while it is locked: how messages go over that need the lock, and how each side waits.
 
 use std::{
     mem,
@@ -8,29 +8,17 @@ use std::{
 };
 
 use super::{
-    buffer::{Buffer, Room},
+    buffer::Room,
     channel::{Channel, free_block},
     counter::Side,
     door::{
-        ByteLock, Caller, GRef, Instant, TIMED_OUT, Ticket, arm, caller, current, park_until,
+        ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, current, park_until,
         waitq::{Node, Place},
     },
     shelter::Shelter,
-    waiter::{End, Taken, Waiter, Waiters, Who, take, tell_watchers},
+    steps::{Core, Promises, RecvStep},
+    waiter::{End, Taken, Waiter, Who},
 };
-
-/// What the lock protects.
-pub(super) struct Core<T> {
-    pub(super) recvq: Waiters,
-    pub(super) sendq: Waiters,
-    pub(super) buffer: Buffer<T>,
-    /// Nothing comes behind what is buffered.
-    pub(super) senders_gone: bool,
-    /// What is sent now is received by nobody.
-    pub(super) receivers_gone: bool,
-    /// How many futures have waited to receive (see proxy.rs).
-    pub(super) turns: u64,
-}
 
 /// How long an operation may wait for its counterpart.
 #[derive(Clone, Copy)]
@@ -46,115 +34,14 @@ impl Patience {
         let deadline = Instant::now().checked_add(timeout);
         deadline.map_or(Patience::Forever, Patience::Until)
     }
-}
 
-/// What a sender has to do next.
-pub(super) enum SendStep<T> {
-    Deliver(Taken<T>),
-    Push,
-    BringBlock,
-    Wait,
-    Disconnected,
-}
-
-/// What a receiver has to do next.
-pub(super) enum RecvStep<T> {
-    Pop,
-    Collect(Taken<T>),
-    /// A select that has yet to make the message.
-    Await(Taken<T>),
-    Wait,
-    Disconnected,
-}
-
-impl<T> Core<T> {
-    /// Where those of this side wait.
-    #[inline(always)]
-    pub(super) fn queue(&mut self, side: Side) -> &mut Waiters {
-        match side {
-            Side::Sender => &mut self.sendq,
-            Side::Receiver => &mut self.recvq,
+    /// Is there nothing (more) to wait for?
+    pub(super) fn is_over(self) -> bool {
+        match self {
+            Patience::None => true,
+            Patience::Until(deadline) => Instant::now() >= deadline,
+            Patience::Forever => false,
         }
-    }
-
-    #[inline(always)]
-    pub(super) fn send_step(&mut self) -> SendStep<T> {
-        if self.receivers_gone {
-            return SendStep::Disconnected;
-        }
-        if let Some(receiver) = take(&mut self.recvq) {
-            return SendStep::Deliver(receiver);
-        }
-        match self.buffer.room() {
-            Room::Yes => SendStep::Push,
-            Room::No => SendStep::Wait,
-            Room::NeedsBlock => SendStep::BringBlock,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn recv_step(&mut self) -> RecvStep<T> {
-        if self.buffer.len() > 0 {
-            return RecvStep::Pop;
-        }
-        if let Some(sender) = take(&mut self.sendq) {
-            if sender.is_promise() {
-                return RecvStep::Await(sender);
-            }
-            return RecvStep::Collect(sender);
-        }
-        if self.senders_gone || self.buffer.is_over() {
-            RecvStep::Disconnected
-        } else {
-            RecvStep::Wait
-        }
-    }
-
-    /// A place became free: it goes to the first waiting sender's message, which may be still to come.
-    #[inline(always)]
-    pub(super) fn refill(&mut self) -> Option<Taken<T>> {
-        let sender = take::<T>(&mut self.sendq)?;
-        if sender.is_promise() {
-            self.buffer.reserve();
-        } else {
-            // SAFETY: there is a place; `sendq` holds senders, and this one's place is full.
-            unsafe { self.buffer.push(sender.place()) };
-        }
-        Some(sender)
-    }
-
-    /// Puts the node of a select into the queue of `side`.
-    ///
-    /// # Safety
-    ///
-    /// As for `Queue::push_back`.
-    pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) {
-        if node.data.takes_part() {
-            // Its look was before; who came to watch since then found nobody.
-            tell_watchers::<T>(self.queue(side.other()));
-        }
-        // SAFETY: passed on.
-        unsafe { self.queue(side).push_back(node) };
-    }
-
-    /// By [`close`](super::Sender::close), or because one side is gone.
-    pub(super) fn is_closed(&self) -> bool {
-        self.senders_gone || self.receivers_gone || self.buffer.is_over()
-    }
-
-    /// Would a send of `me` wait, or could something be done at once? A look, nothing is done.
-    pub(super) fn send_is_ready(&self, me: GRef) -> bool {
-        self.receivers_gone
-            || !matches!(self.buffer.room(), Room::No)
-            || self.recvq.any(|waiter| waiter.would_meet(me))
-    }
-
-    /// As [`Core::send_is_ready`], of a receive.
-    pub(super) fn recv_is_ready(&self, me: GRef) -> bool {
-        self.senders_gone
-            || self.buffer.len() > 0
-            || self.buffer.is_over()
-            || self.sendq.any(|waiter| waiter.would_meet(me))
     }
 }
 
@@ -188,6 +75,42 @@ impl<T> Drop for Locked<'_, T> {
 }
 
 impl<'a, T> Locked<'a, T> {
+    /// Does what `step` says, which does not wait: `OutOfPatience` where it would, `Promised` for a select that has yet
+    /// to make its message.
+    ///
+    /// # Safety
+    ///
+    /// The step is the last one of this lock; `out` may be written, and after `Served` what is there is the caller's.
+    #[inline(always)]
+    pub(super) unsafe fn recv_by(self, step: RecvStep<T>, out: *mut T) -> End {
+        match step {
+            RecvStep::Pop => {
+                // SAFETY: the step says that there is a message.
+                unsafe { self.pop(out) };
+                End::Served
+            }
+            RecvStep::Collect(sender) => {
+                drop(self);
+                // SAFETY: `sendq` holds senders; the step says that it is no promise.
+                unsafe { sender.collect(out) };
+                End::Served
+            }
+            RecvStep::CollectLocked(sender) => {
+                // SAFETY: as for `Collect`.
+                unsafe { self.collect(sender, out) };
+                End::Served
+            }
+            RecvStep::Tell(watcher) => {
+                drop(self);
+                watcher.wake_last(End::Served);
+                End::Again
+            }
+            RecvStep::Promise => End::Promised,
+            RecvStep::Wait => End::OutOfPatience,
+            RecvStep::Disconnected => End::Disconnected,
+        }
+    }
+
     /// Moves the oldest message to `out`, and lets the first waiting sender in.
     ///
     /// # Safety
@@ -195,22 +118,138 @@ impl<'a, T> Locked<'a, T> {
     /// There is a message; `out` may be written, and what is there then is the caller's.
     #[inline(always)]
     pub(super) unsafe fn pop(mut self, out: *mut T) {
-        // No place becomes free where a message came back.
-        // SAFETY: passed on.
-        if matches!(self.buffer, Buffer::GivenBack(_)) && unsafe { self.buffer.pop_given_back(out) }
-        {
-            return;
+        if self.is_ahead() {
+            // No place becomes free.
+            // SAFETY: passed on.
+            let spent = unsafe { self.pop_ahead(out) };
+            drop(self);
+            return free_block(spent);
         }
         // SAFETY: passed on.
         let spent = unsafe { self.buffer.pop(out) };
-        let sender = self.refill();
-        drop(self);
-        if let Some(sender) = sender {
-            sender.served();
+        match self.sendq.first() {
+            None => drop(self),
+            Some(_) => self.refill(),
         }
         if spent.is_some() {
             free_block(spent);
         }
+    }
+
+    /// A place became free: it goes to the first waiting sender's message, which may be still to come.
+    #[inline(always)]
+    fn refill(mut self) {
+        if self.sendq.first().is_some_and(Waiter::is_alone)
+            && let Some(node) = self.sendq.pop_front()
+        {
+            // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+            let sender = unsafe { Taken::<T>::new(node) };
+            // SAFETY: there is a place; a sender's is full, and the message the buffer's from now on.
+            unsafe { self.buffer.push(sender.place()) };
+            drop(self);
+            return sender.served();
+        }
+        self.refill_from_others();
+    }
+
+    /// As [`Locked::refill`], whoever waits. True if somebody did.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refill_from_others(self) -> bool {
+        let (channel, mut core) = (self.0, self);
+        while let Room::Yes = core.room() {
+            match core.step_from_sender(Promises::Take) {
+                Some(RecvStep::Collect(sender) | RecvStep::CollectLocked(sender)) => {
+                    if sender.is_promise() {
+                        core.main_mut().reserve();
+                    } else {
+                        // SAFETY: as in `refill`.
+                        unsafe { core.main_mut().push(sender.place()) };
+                    }
+                    core.finish(sender, End::Served);
+                    return true;
+                }
+                Some(RecvStep::Tell(watcher)) => {
+                    drop(core);
+                    watcher.wake_last(End::Served);
+                    core = channel.lock();
+                }
+                _ => break,
+            }
+        }
+        false
+    }
+
+    /// Ends the wait of `taken`, whoever it is, and wakes it without the lock.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn finish(self, taken: Taken<T>, end: End) {
+        let wake = taken.into_wake(end);
+        drop(self);
+        wake.wake();
+    }
+
+    /// Moves the message of this sender to `out`.
+    ///
+    /// # Safety
+    ///
+    /// It is a sender and no promise; `out` may be written, and what is there then is the caller's.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn collect(self, sender: Taken<T>, out: *mut T) {
+        // SAFETY: the place of a waiting sender is full, and its node ours while we hold the lock.
+        unsafe { ptr::copy_nonoverlapping(sender.place(), out, 1) };
+        self.finish(sender, End::Served);
+    }
+
+    /// Puts the message at `msg` ahead of the buffer. A future is told; any other receiver gets the oldest that is
+    /// there, which may be this one.
+    ///
+    /// # Safety
+    ///
+    /// There is room ahead of the buffer. It is a receiver; `msg` points at a message, which is the channel's from now
+    /// on.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn put_ahead(mut self, receiver: Taken<T>, msg: *const T) {
+        // SAFETY: passed on.
+        unsafe { self.push_ahead(msg) };
+        // SAFETY: a message is there, and it is a receiver.
+        unsafe { self.give_oldest(receiver) };
+    }
+
+    /// Gives `receiver` the oldest of the messages ahead of the buffer; a future is told.
+    ///
+    /// # Safety
+    ///
+    /// There is one; it is a receiver.
+    pub(super) unsafe fn give_oldest(mut self, receiver: Taken<T>) {
+        let mut spent = None;
+        if receiver.is_future() {
+            self.ahead.told += 1;
+        } else {
+            // SAFETY: there is a message; the place of a parked receiver is empty, and the taker's.
+            spent = unsafe { self.pop_ahead(receiver.room()) };
+        }
+        self.finish(receiver, End::Served);
+        free_block(spent);
+    }
+
+    /// Takes the node of one who waits no more out of its queue; whether it was still in.
+    ///
+    /// # Safety
+    ///
+    /// It was put into the queue of `side` of this channel.
+    pub(super) unsafe fn leave(&mut self, side: Side, node: &Node<Waiter>) -> bool {
+        if node.data.end() != End::Promised {
+            // SAFETY: where it was put, it still is, if it is anywhere.
+            return unsafe { self.queue(side).unlink(node) };
+        }
+        node.data.set_end(End::OutOfPatience);
+        // SAFETY: a receiver to which a message is promised has been moved there.
+        let was_engaged = unsafe { self.engaged.unlink(node) };
+        self.unmet += usize::from(was_engaged);
+        was_engaged
     }
 
     /// Waits until `moment`, when the clock has a message, but not for longer than `patience` says.
@@ -292,7 +331,7 @@ impl<'a, T> Locked<'a, T> {
         };
         if ended_with == TIMED_OUT {
             // SAFETY: it was put into this queue. With the lock nobody else looks at it.
-            unsafe { channel.lock().queue(side).unlink(node) };
+            unsafe { channel.lock().leave(side, node) };
         }
         node.data.end()
     }

@@ -20,15 +20,16 @@ pub(super) struct Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
-    /// Chooses one of `handles`. `None`: patience is over.
+    /// Chooses one of `handles`, as [`choose::choose`]. `None`: patience is over.
     #[inline(always)]
     pub(super) fn choose(
         handles: &[Arm<'a>],
         order: Order,
         patience: Patience,
+        revocable: bool,
     ) -> Option<Operation<'a>> {
         let mut stash = Stash::new();
-        let (at, won) = choose::choose(handles, order, patience, &mut stash)?;
+        let (at, won) = choose::choose(handles, order, patience, revocable, &mut stash)?;
         Some(Operation {
             handle: handles[at].0,
             at,
@@ -108,13 +109,13 @@ pub mod expansion {
     /// `select!`: each case is as likely.
     #[inline]
     pub fn random<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
-        Operation::choose(arms, Order::Random, wait.0).map(Chosen)
+        Operation::choose(arms, Order::Random, wait.0, false).map(Chosen)
     }
 
     /// `select_biased!`: the first goes first.
     #[inline]
     pub fn listed<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
-        Operation::choose(arms, Order::Listed, wait.0).map(Chosen)
+        Operation::choose(arms, Order::Listed, wait.0, false).map(Chosen)
     }
 
     /// A case that sends.
@@ -152,11 +153,7 @@ pub mod expansion {
             self.0.send(sender, msg)
         }
 
-        /// Completes a receive.
-        ///
-        /// # Parks
-        ///
-        /// Until a select on the other side has made the message that it promised.
+        /// Completes a receive. Does not wait.
         #[inline(always)]
         pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
             assert!(

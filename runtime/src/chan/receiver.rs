@@ -79,7 +79,8 @@ impl<T> Receiver<T> {
     ///
     /// # Parks
     ///
-    /// Only if the sender is a waiting `select!`: while that one evaluates its message.
+    /// Only if the sender is a waiting `select!`: while that one evaluates its message, for a millisecond at most.
+    /// A message that takes longer can be received later.
     ///
     /// # Errors
     ///
@@ -164,7 +165,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Is nothing buffered? Always true for a channel without a buffer.
+    /// Is nothing buffered? True for a channel without a buffer, unless a message is there whose receiver has left
+    /// (see [`recv_async`](Receiver::recv_async) and [the module](crate::chan)).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -164,7 +164,8 @@ impl<'a> Select<'a> {
     ///
     /// # Parks
     ///
-    /// Only where it meets another select that is about to send: while that one makes its message.
+    /// Only where it meets another select that is about to send: for at most a millisecond, while that one makes its
+    /// message. A message that comes later can be received then.
     ///
     /// # Errors
     ///
@@ -238,7 +239,18 @@ impl<'a> Select<'a> {
     }
 
     fn choose(&self, patience: Patience) -> Option<SelectedOperation<'a>> {
-        let operation = Operation::choose(self.handles.as_slice(), self.order, patience)?;
+        self.choose_as(patience, false)
+    }
+
+    /// As [`Select::select_deadline`] and its kind; with `revocable`, another select that makes a message for one case
+    /// is not waited for if another case can be chosen.
+    pub(super) fn choose_as(
+        &self,
+        patience: Patience,
+        revocable: bool,
+    ) -> Option<SelectedOperation<'a>> {
+        let handles = self.handles.as_slice();
+        let operation = Operation::choose(handles, self.order, patience, revocable)?;
         let index = self.indices.as_slice()[operation.place()];
         Some(SelectedOperation { operation, index })
     }

@@ -68,7 +68,11 @@ impl SelectedOperation<'_> {
         self.into_operation().send(s, msg)
     }
 
-    /// Receives with the receiver that was added.
+    /// Receives with the receiver that was added. Does not wait.
+    ///
+    /// # Parks
+    ///
+    /// No: the waiting is over.
     ///
     /// # Parks
     ///
@@ -77,10 +81,6 @@ impl SelectedOperation<'_> {
     /// # Errors
     ///
     /// When the channel is empty and every sender is gone.
-    ///
-    /// # Parks
-    ///
-    /// Until a select on the other side has made the message that it promised.
     ///
     /// # Panics
     ///

@@ -37,11 +37,6 @@ impl<T> Shelter<T> {
         self.message.as_ptr().cast()
     }
 
-    /// The node of one who waits for as long as it takes.
-    pub(super) fn node(&self) -> &Node<Waiter> {
-        &self.node
-    }
-
     /// # Safety
     ///
     /// As for [`Locked::wait`], of the place of this shelter, which was made for this patience.

@@ -3,8 +3,8 @@
 use std::{convert::Infallible, error::Error, fmt, time::Instant};
 
 use super::{
-    Receiver, Select, SelectedOperation, Sender, buffer::Buffer, channel::Channel, counter,
-    locked::Patience, waiter::End,
+    Receiver, Select, Sender, buffer::Buffer, channel::Channel, counter, locked::Patience,
+    waiter::End,
 };
 use crate::context::Context;
 
@@ -24,10 +24,8 @@ pub(crate) fn disconnect(done: &Receiver<Infallible>) {
 pub(crate) fn wait_done(done: &Receiver<Infallible>, deadline: Option<Instant>) -> bool {
     let mut select = Select::new_biased();
     select.recv(done);
-    match chosen(
-        &mut select,
-        deadline.map_or(Patience::Forever, Patience::Until),
-    ) {
+    let patience = deadline.map_or(Patience::Forever, Patience::Until);
+    match select.choose_as(patience, true) {
         Some(over) => over.recv(done).is_err(),
         None => false,
     }
@@ -42,14 +40,6 @@ pub(crate) fn wait_either(done: &Receiver<Infallible>, other: &Receiver<Infallib
     let was_first = over.index() == first;
     let _ = over.recv(if was_first { done } else { other });
     was_first
-}
-
-fn chosen<'a>(select: &mut Select<'a>, patience: Patience) -> Option<SelectedOperation<'a>> {
-    match patience {
-        Patience::None => select.try_select().ok(),
-        Patience::Until(deadline) => select.select_deadline(deadline).ok(),
-        Patience::Forever => Some(select.select()),
-    }
 }
 
 impl<T> Receiver<T> {
@@ -91,7 +81,7 @@ impl<T> Receiver<T> {
         let mut select = Select::new_biased();
         let mine = select.recv(self);
         select.recv(&done);
-        let Some(operation) = chosen(&mut select, patience) else {
+        let Some(operation) = select.choose_as(patience, true) else {
             return Err(End::OutOfPatience);
         };
         if operation.index() == mine {
@@ -154,7 +144,7 @@ impl<T> Sender<T> {
         let mut select = Select::new_biased();
         let mine = select.send(self);
         select.recv(&done);
-        let Some(operation) = chosen(&mut select, patience) else {
+        let Some(operation) = select.choose_as(patience, true) else {
             return Err((End::OutOfPatience, msg));
         };
         if operation.index() == mine {

@@ -6,27 +6,25 @@
 //!
 //! A select that waits to send has no message yet: the expression is evaluated when its case was chosen.
 //! Its node has no place and is a *promise*. Who takes it either reserves room in the buffer for it, or is
-//! a receiver that leaves its own node there as the *partner*, and waits for the select to keep its promise.
+//! a receiver, which then stands in `engaged` until the message comes (promise.rs).
 //!
 //! ```text
-//!   OutOfPatience ──► Served         a counterpart filled or emptied the place; a promise: there is room,
-//!     (what it is if                 or a partner
+//!   OutOfPatience ──► Served         a counterpart filled or emptied the place; a promise: it may be kept;
+//!     (what it is if                 a future that receives: it was told, its message lies ahead of the buffer
 //!      nobody comes)──► Disconnected the other side is gone; the place is as it was
-//!                   ──► Again        a receiver was promised a message, which did not come: wait again
+//!                   ──► Promised     a receiver that a select will give a message
+//!                   ──► Again        that select has no message after all: look again
 //! ```
+//!
+//! A future may be polled with another waker, or be gone, as soon as the channel is unlocked. So whoever takes the
+//! node of one does all that it has to do with it under the lock, and takes the waker along ([`Wake`]).
 
-use std::{
-    cell::Cell,
-    marker::PhantomData,
-    ptr::{self, NonNull},
-};
+use std::{cell::Cell, marker::PhantomData, ptr, ptr::NonNull, task::Waker};
 
-use super::{
-    door::{
-        GRef, Landing, Ticket, ready, ready_tail,
-        waitq::{Node, Queue},
-    },
-    proxy::Proxy,
+use super::door::{
+    GRef, Landing, Ticket, ready, ready_tail,
+    waitq::{Node, Queue},
+    wake,
 };
 
 /// What a counterpart claims the ticket of one that waits in this channel only with. A select's is
@@ -41,8 +39,8 @@ pub(super) enum Who {
     Shared(Ticket),
     /// A case of a select, which has nodes in other queues as well.
     Case(Case),
-    /// A future, which has left this in its place. Alive until it is told.
-    Future(NonNull<Proxy>),
+    /// A future, to be woken by this once its node was taken out. Under the channel's lock.
+    Future(Cell<Option<Waker>>),
 }
 
 /// A case of a select that waits.
@@ -52,6 +50,8 @@ pub(super) struct Case {
     pub(super) number: u32,
     /// Only wants to know that there would be a counterpart, and takes part in nothing.
     pub(super) watches: bool,
+    /// Goes on waiting in its other queues, and for its deadline, while it is promised a message here.
+    pub(super) revocable: bool,
     /// Alive until its waiter has landed.
     pub(super) landing: NonNull<Landing>,
 }
@@ -68,7 +68,7 @@ impl Who {
                 // SAFETY: we have won the ticket and have not woken the waiter before: it cannot have landed.
                 unsafe { case.landing.as_ref() }.wake().then_some(g)
             }
-            Who::Future(_) => unreachable!("goroutines: a future is told otherwise"),
+            Who::Future(_) => unreachable!("goroutines: a future is woken by its waker"),
         }
     }
 }
@@ -83,7 +83,9 @@ pub(super) enum End {
     Disconnected,
     /// Nobody came in time.
     OutOfPatience,
-    /// A promise was not kept.
+    /// A select will give it a message.
+    Promised,
+    /// A promise was not kept; or something else has changed: look anew.
     Again,
     /// Nothing was done: the caller runs under a context, and would have had to wait.
     UnderContext,
@@ -92,9 +94,8 @@ pub(super) enum End {
 /// One who waits to send or to receive.
 pub(super) struct Waiter {
     who: Who,
-    /// Of a message of the channel's type. Of a promise: null, or the node of the receiver that waits
-    /// for it.
-    place: Cell<*mut ()>,
+    /// Of a message of the channel's type. Null: of a promise, or of a future that receives.
+    place: *mut (),
     end: Cell<End>,
 }
 
@@ -107,7 +108,7 @@ impl Waiter {
     pub(super) fn new(who: Who, place: *mut ()) -> Waiter {
         Waiter {
             who,
-            place: Cell::new(place),
+            place,
             end: Cell::new(End::OutOfPatience),
         }
     }
@@ -118,15 +119,66 @@ impl Waiter {
         Node::new(Waiter::new(who, place))
     }
 
-    /// How the wait ended. For the waiter, after it was woken.
+    /// How the wait ended. For the waiter, after it was woken; of a future, under the channel's lock.
     #[inline(always)]
     pub(super) fn end(&self) -> End {
         self.end.get()
     }
 
-    /// Who waits for this promise to be kept. For the waiter, after it was woken.
-    pub(super) fn partner(&self) -> Option<NonNull<Node<Waiter>>> {
-        NonNull::new(self.place.get().cast())
+    /// Under the channel's lock, of one whose node is in no queue, or moves from one to another.
+    pub(super) fn set_end(&self, end: End) {
+        self.end.set(end);
+    }
+
+    #[inline(always)]
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self.who, Who::Alone(_))
+    }
+
+    /// Ends the wait, unless somebody else has. Under the channel's lock.
+    pub(super) fn claim(&self) -> bool {
+        match &self.who {
+            Who::Alone(_) | Who::Future(_) => true,
+            Who::Shared(ticket) => ticket.claim(SERVED),
+            // One that is bound to its promise was claimed when it was promised.
+            Who::Case(case) if self.end.get() == End::Promised && !case.revocable => true,
+            Who::Case(case) => case.ticket.claim(case.number),
+        }
+    }
+
+    /// As [`Waiter::claim`], for one to which a message is promised: whoever may withdraw is not claimed yet.
+    pub(super) fn engage(&self) -> bool {
+        let is_open = match &self.who {
+            Who::Alone(_) | Who::Future(_) => true,
+            Who::Shared(ticket) => ticket.is_open(),
+            Who::Case(case) if case.revocable => case.ticket.is_open(),
+            Who::Case(case) => case.ticket.claim(case.number),
+        };
+        if is_open {
+            self.end.set(End::Promised);
+        }
+        is_open
+    }
+
+    /// Is nobody known to have ended the wait? A snapshot.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.who {
+            Who::Alone(_) | Who::Future(_) => true,
+            Who::Shared(ticket) => ticket.is_open(),
+            Who::Case(case) => case.ticket.is_open(),
+        }
+    }
+
+    pub(super) fn is_future(&self) -> bool {
+        matches!(self.who, Who::Future(_))
+    }
+
+    /// The waker with which a future is woken from now on; returns the one before.
+    pub(super) fn set_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        match &self.who {
+            Who::Future(old) => old.replace(waker),
+            _ => unreachable!("goroutines: a waker for what is no future"),
+        }
     }
 
     /// Is it here for more than to watch?
@@ -134,73 +186,53 @@ impl Waiter {
         !matches!(&self.who, Who::Case(case) if case.watches)
     }
 
+    /// Is it, of a sender, a select that has yet to make its message?
+    pub(super) fn is_promise(&self) -> bool {
+        self.place.is_null() && self.takes_part()
+    }
+
     /// Would it be a counterpart of `me`, now? A snapshot.
     pub(super) fn would_meet(&self, me: GRef) -> bool {
         match &self.who {
-            Who::Alone(_) | Who::Future(_) => true,
-            Who::Shared(ticket) => ticket.is_open(),
-            Who::Case(case) => !case.watches && case.ticket.is_open() && case.ticket.g() != me,
+            Who::Alone(_) | Who::Future(_) | Who::Shared(_) => self.is_open(),
+            Who::Case(case) => !case.watches && self.is_open() && case.ticket.g() != me,
         }
     }
 }
 
-/// Takes the first waiter whose wait is still open; T is the channel's. Those before it that only watch
-/// are told. Under the channel's lock.
-#[inline(always)]
-pub(super) fn take<T>(waiters: &mut Waiters) -> Option<Taken<T>> {
-    let node = waiters.pop_front()?;
-    // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that the
-    // caller holds and unlinked it.
-    match unsafe { &node.as_ref().data.who } {
-        Who::Alone(_) => Some(Taken(node, PhantomData)),
-        _ => take_shared(node, waiters),
-    }
-}
-
-/// [`take`] of `node`; if that is another's already, of those who are left.
-#[inline(never)]
-fn take_shared<T>(mut node: NonNull<Node<Waiter>>, waiters: &mut Waiters) -> Option<Taken<T>> {
-    loop {
-        // SAFETY: as in `take`.
-        match unsafe { &node.as_ref().data.who } {
-            Who::Alone(_) => return Some(Taken(node, PhantomData)),
-            Who::Future(proxy) => {
-                // SAFETY: its node was just taken out.
-                unsafe { Proxy::take(*proxy) };
-                return Some(Taken(node, PhantomData));
-            }
-            Who::Shared(ticket) if ticket.claim(SERVED) => return Some(Taken(node, PhantomData)),
-            Who::Case(case) if case.ticket.claim(case.number) => {
-                let taken = Taken(node, PhantomData);
-                if !case.watches {
-                    return Some(taken);
-                }
-                taken.wake_last(End::Served);
-            }
-            // Another was first; the node is out of the queue, as the waiter will see.
-            Who::Shared(_) | Who::Case(_) => {}
-        }
-        node = waiters.pop_front()?;
-    }
-}
-
-/// Tells those who only watch that there is a counterpart now. Under the channel's lock.
-pub(super) fn tell_watchers<T>(waiters: &mut Waiters) {
-    let mut others = Queue::new();
+/// Takes those who only watch out of the queue: there is a counterpart now. Under the channel's lock, and to be woken
+/// without it.
+pub(super) fn take_watchers<T>(waiters: &mut Waiters) -> Watchers<T> {
+    let (mut watchers, mut others) = (Queue::new(), Queue::new());
     while let Some(node) = waiters.pop_front() {
-        // SAFETY: as in `take`.
+        // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that the
+        // caller holds and unlinked it.
         let node = unsafe { node.as_ref() };
         match &node.data.who {
-            Who::Case(case) if case.watches => {
-                if case.ticket.claim(case.number) {
-                    Taken::<T>(NonNull::from(node), PhantomData).wake_last(End::Served);
+            // SAFETY: just taken out of the queue, and its owner parked until we wake it.
+            Who::Case(case) if case.watches => unsafe {
+                if node.data.claim() {
+                    watchers.push_back(node);
                 }
-            }
+            },
             // SAFETY: just taken out of the queue to which it comes back.
             _ => unsafe { others.push_back(node) },
         }
     }
     *waiters = others;
+    Watchers(watchers, PhantomData)
+}
+
+/// See [`take_watchers`].
+#[must_use = "the waiters would sleep for ever"]
+pub(super) struct Watchers<T>(Waiters, PhantomData<*mut T>);
+
+impl<T> Watchers<T> {
+    pub(super) fn wake(mut self) {
+        while let Some(node) = self.0.pop_front() {
+            Taken::<T>(node, PhantomData).wake_last(End::Served);
+        }
+    }
 }
 
 /// A waiter that was taken out of its queue, its ticket won: it stays parked until it is woken
@@ -211,20 +243,17 @@ pub(super) struct Taken<T>(NonNull<Node<Waiter>>, PhantomData<*mut T>);
 impl<T> Taken<T> {
     /// # Safety
     ///
-    /// It comes from [`Taken::into_raw`] of the same type, and is used once.
-    pub(super) unsafe fn from_raw(node: NonNull<Node<Waiter>>) -> Taken<T> {
+    /// The caller has just taken the node out of its queue, which is of messages of this type, under the channel's
+    /// lock; its wait can be ended by nobody else (any more).
+    #[inline(always)]
+    pub(super) unsafe fn new(node: NonNull<Node<Waiter>>) -> Taken<T> {
         Taken(node, PhantomData)
-    }
-
-    /// To be kept without the type of its message.
-    pub(super) fn into_raw(self) -> NonNull<Node<Waiter>> {
-        self.0
     }
 
     #[inline(always)]
     fn waiter(&self) -> &Waiter {
         // SAFETY: the waiter has not landed and its frame is alive until we wake it, which uses up
-        // `self`.
+        // `self`. (A future's node: until the channel is unlocked, which comes after `into_wake`.)
         unsafe { &self.0.as_ref().data }
     }
 
@@ -236,7 +265,7 @@ impl<T> Taken<T> {
     #[inline(always)]
     pub(super) unsafe fn deliver(self, msg: *const T) {
         // SAFETY: the place of a parked receiver is valid and the taker's, and not the sender's.
-        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.get().cast::<T>(), 1) };
+        unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.cast::<T>(), 1) };
         self.served();
     }
 
@@ -248,7 +277,7 @@ impl<T> Taken<T> {
     #[inline(always)]
     pub(super) unsafe fn collect(self, out: *mut T) {
         // SAFETY: the place of a parked sender is full and the taker's, and not the receiver's.
-        unsafe { ptr::copy_nonoverlapping(self.waiter().place.get().cast::<T>(), out, 1) };
+        unsafe { ptr::copy_nonoverlapping(self.waiter().place.cast::<T>(), out, 1) };
         self.served();
     }
 
@@ -256,20 +285,22 @@ impl<T> Taken<T> {
     /// [`Taken::served`].
     #[inline(always)]
     pub(super) fn place(&self) -> *const T {
-        self.waiter().place.get().cast_const().cast()
+        self.waiter().place.cast_const().cast()
     }
 
-    /// Is it a sender without a message?
+    /// Where the message of this receiver is to go.
     #[inline(always)]
-    pub(super) fn is_promise(&self) -> bool {
-        self.waiter().place.get().is_null()
+    pub(super) fn room(&self) -> *mut T {
+        self.waiter().place.cast()
     }
 
-    /// Leaves `receiver` with this promise: it is woken when the promise is kept, or cannot be. The
-    /// promise itself is to be woken as `served`.
-    pub(super) fn meet(&self, receiver: &Node<Waiter>) {
-        let node = ptr::from_ref(receiver).cast_mut();
-        self.waiter().place.set(node.cast());
+    /// Is it, of a sender, a select that has yet to make its message?
+    pub(super) fn is_promise(&self) -> bool {
+        self.waiter().is_promise()
+    }
+
+    pub(super) fn is_future(&self) -> bool {
+        self.waiter().is_future()
     }
 
     /// Wakes the waiter, whose message went over. It runs next on this P.
@@ -279,8 +310,6 @@ impl<T> Taken<T> {
         waiter.end.set(End::Served);
         let g = match &waiter.who {
             Who::Alone(g) => *g,
-            // SAFETY: we have taken its node, and are through with it.
-            Who::Future(proxy) => return unsafe { Proxy::finish(*proxy) },
             who => match who.wake() {
                 Some(g) => g,
                 None => return,
@@ -291,44 +320,81 @@ impl<T> Taken<T> {
         unsafe { ready(g) };
     }
 
-    /// Wakes this receiver: it gets no message from us. It runs when its turn comes.
-    pub(super) fn let_down(self) {
-        self.wake_last(End::Again);
-    }
-
     /// Wakes the waiter when its turn comes.
-    fn wake_last(self, end: End) {
+    pub(super) fn wake_last(self, end: End) {
         let waiter = self.waiter();
         waiter.end.set(end);
-        if let Who::Future(proxy) = waiter.who {
-            // SAFETY: as in `served`.
-            return unsafe { Proxy::finish(proxy) };
-        }
         if let Some(g) = waiter.who.wake() {
             // SAFETY: as in `served`.
             unsafe { ready_tail(g) };
         }
     }
+
+    /// Ends the wait; whoever it is is woken by what is returned. Under the channel's lock.
+    pub(super) fn into_wake(self, end: End) -> Wake<T> {
+        let waiter = self.waiter();
+        if let Who::Future(waker) = &waiter.who {
+            waiter.end.set(end);
+            return Wake::Future(waker.take());
+        }
+        Wake::Waiter(self, end)
+    }
 }
 
-/// All waiters of a queue, taken under the lock, to be told without it that the other side is gone.
-pub(super) struct Dismissed<T>(Waiters, PhantomData<*mut T>);
+/// Who is to be woken when the channel is unlocked.
+#[must_use = "the waiter would sleep for ever"]
+pub(super) enum Wake<T> {
+    Waiter(Taken<T>, End),
+    /// Its node is not ours any more.
+    Future(Option<Waker>),
+}
+
+impl<T> Wake<T> {
+    /// Without the lock.
+    pub(super) fn wake(self) {
+        match self {
+            Wake::Waiter(taken, End::Served) => taken.served(),
+            Wake::Waiter(taken, end) => taken.wake_last(end),
+            Wake::Future(waker) => {
+                if let Some(waker) = waker {
+                    wake(waker);
+                }
+            }
+        }
+    }
+}
+
+/// So many waiters are looked at in one go when a side is gone: the lock is not held for longer.
+const MANY: usize = 16;
+
+/// Some of the waiters of a queue, to be told without the lock that the other side is gone.
+pub(super) struct Dismissed<T> {
+    some: [Option<Wake<T>>; MANY],
+    are_all: bool,
+}
 
 impl<T> Dismissed<T> {
-    /// Under the channel's lock.
+    /// Under the channel's lock, after which nobody comes to wait here.
     pub(super) fn take(waiters: &mut Waiters) -> Dismissed<T> {
-        let mut all = Queue::new();
-        while let Some(taken) = take::<T>(waiters) {
-            // SAFETY: out of its queue, and parked until `wake`.
-            unsafe { all.push_back(taken.0.as_ref()) };
+        let mut some = [const { None }; MANY];
+        for place in &mut some {
+            let Some(node) = waiters.pop_front() else {
+                break;
+            };
+            // SAFETY: as in `take_watchers`.
+            if unsafe { &node.as_ref().data }.claim() {
+                *place = Some(Taken(node, PhantomData).into_wake(End::Disconnected));
+            }
         }
-        Dismissed(all, PhantomData)
+        Dismissed {
+            some,
+            are_all: waiters.is_empty(),
+        }
     }
 
-    /// Without the lock.
-    pub(super) fn wake(mut self) {
-        while let Some(node) = self.0.pop_front() {
-            Taken::<T>(node, PhantomData).wake_last(End::Disconnected);
-        }
+    /// Without the lock. True if there were no more.
+    pub(super) fn wake(self) -> bool {
+        self.some.into_iter().flatten().for_each(Wake::wake);
+        self.are_all
     }
 }

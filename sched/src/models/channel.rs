@@ -19,6 +19,9 @@ use door::Instant;
 use locked::Patience;
 use waiter::End;
 
+#[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../runtime/src/chan/ahead.rs"]
+mod ahead;
 #[path = "../../../runtime/src/chan/blocks.rs"]
 mod blocks;
 #[allow(dead_code, reason = "not all of it is modelled")]
@@ -32,18 +35,21 @@ mod channel;
 mod counter;
 mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../runtime/src/chan/given_back.rs"]
-mod given_back;
+#[path = "../../../runtime/src/chan/future_wait.rs"]
+mod future_wait;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/locked.rs"]
 mod locked;
 #[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../runtime/src/chan/proxy.rs"]
-mod proxy;
+#[path = "../../../runtime/src/chan/promise.rs"]
+mod promise;
 #[path = "../../../runtime/src/chan/ring.rs"]
 mod ring;
 #[path = "../../../runtime/src/chan/shelter.rs"]
 mod shelter;
+#[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../runtime/src/chan/steps.rs"]
+mod steps;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/waiter.rs"]
 mod waiter;

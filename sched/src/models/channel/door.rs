@@ -4,8 +4,7 @@ pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(super) use super::super::locks::{
     door::{
-        ByteLock, GRef, Instant, TIMED_OUT, Ticket, arm, current, park, park_until, ready,
-        ready_tail,
+        ByteLock, GRef, Instant, TIMED_OUT, Ticket, arm, current, park_until, ready, ready_tail,
     },
     waitq,
 };
@@ -26,7 +25,7 @@ impl Caller {
 
     pub(super) unsafe fn park(self, commit: impl FnOnce() -> bool) {
         // SAFETY: passed on.
-        unsafe { park(commit) }
+        unsafe { super::super::locks::door::park(commit) }
     }
 }
 

@@ -1,0 +1,151 @@
+//! Messages that lie ahead of the buffer: those that were sent because a future waits, or because a select had promised
+//! one to a receiver that has left since (promise.rs).
+//!
+//! ```text
+//!   future F waits in recvq          recvq: F            ahead: · ·
+//!   m1 is sent: F is told            told: 1             ahead: m1
+//!   F is polled: takes the oldest    told: 0             ahead: · ·
+//!   or: somebody receives            told: 1             ahead: · ·      F finds nothing and waits on, as the first
+//!   or: F is dropped                 told: 0             ahead: m1       goes to who waits, or stays
+//! ```
+//!
+//! A message is not a future's until that is polled: it lies here, and whoever receives takes the oldest, as from the
+//! buffer. So no message overtakes another, a future costs the same whenever it is dropped, and nothing comes back.
+//!
+//! A message gets here only when nothing is buffered, because a receiver waits then only; so all that is here is older
+//! than what is in the buffer. A goroutine that waits behind a future that was told stays there, since that message has
+//! its taker. But it never gets a newer one: if a message is sent to it, it gets the oldest, and the new one stays here.
+//!
+//! While there are messages here, `Core::buffer` is [`Buffer::Ahead`], and the real one is [`Ahead::behind`]: so the
+//! usual case, in which there are none, has nothing more to look at.
+
+use std::mem;
+
+use super::{
+    blocks::{Block, Blocks},
+    buffer::{Buffer, Room},
+    steps::Core,
+};
+
+pub(super) struct Ahead<T> {
+    messages: Blocks<T>,
+    /// The buffer, while there are messages; [`Buffer::Ahead`] otherwise.
+    behind: Buffer<T>,
+    /// Futures that were told of a message and have not been polled since. While somebody waits in `recvq`, there are
+    /// no more messages here than these.
+    pub(super) told: usize,
+}
+
+impl<T> Ahead<T> {
+    pub(super) fn new() -> Ahead<T> {
+        Ahead {
+            messages: Blocks::new(),
+            behind: Buffer::Ahead,
+            told: 0,
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.messages.has_room()
+    }
+
+    pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
+        self.messages.supply(block)
+    }
+}
+
+impl<T> Core<T> {
+    /// Do messages lie ahead of the buffer?
+    #[inline(always)]
+    pub(super) fn is_ahead(&self) -> bool {
+        matches!(self.buffer, Buffer::Ahead)
+    }
+
+    /// The buffer, wherever it is.
+    #[inline(always)]
+    pub(super) fn main(&self) -> &Buffer<T> {
+        match &self.buffer {
+            Buffer::Ahead => &self.ahead.behind,
+            buffer => buffer,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn main_mut(&mut self) -> &mut Buffer<T> {
+        match &mut self.buffer {
+            Buffer::Ahead => &mut self.ahead.behind,
+            buffer => buffer,
+        }
+    }
+
+    /// Do messages go from hand to hand?
+    pub(super) fn is_rendezvous(&self) -> bool {
+        matches!(self.main(), Buffer::None)
+    }
+
+    /// The room for one without a waiting receiver.
+    pub(super) fn room(&self) -> Room {
+        self.main().room()
+    }
+
+    /// All messages that are here.
+    pub(super) fn len(&self) -> usize {
+        self.ahead.messages.len() + self.main().len()
+    }
+
+    /// Is there a message, although somebody waits in `recvq`?
+    pub(super) fn has_unclaimed(&self) -> bool {
+        self.ahead.messages.len() > self.ahead.told || self.main().len() > 0
+    }
+
+    /// Moves the message at `msg` behind those that are ahead of the buffer.
+    ///
+    /// # Safety
+    ///
+    /// [`Ahead::has_room`]; `msg` points at a message, which is the channel's from now on.
+    pub(super) unsafe fn push_ahead(&mut self, msg: *const T) {
+        if !self.is_ahead() {
+            mem::swap(&mut self.buffer, &mut self.ahead.behind);
+        }
+        // SAFETY: there is room, says the caller, and the message is given up.
+        unsafe { self.ahead.messages.push(msg) };
+    }
+
+    /// Moves the message at `msg` into the buffer that is behind.
+    ///
+    /// # Safety
+    ///
+    /// [`Core::is_ahead`], and there is room; `msg` points at a message, which is the channel's from now on.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn push_behind(&mut self, msg: *const T) {
+        // SAFETY: passed on.
+        unsafe { self.ahead.behind.push(msg) };
+    }
+
+    /// Moves the oldest message to `out`. No place becomes free in the buffer. Returns what memory it leaves over, to be
+    /// dropped without the lock.
+    ///
+    /// # Safety
+    ///
+    /// [`Core::is_ahead`]; `out` may be written, and what is there then is the caller's.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn pop_ahead(&mut self, out: *mut T) -> Option<Box<Block<T>>> {
+        // SAFETY: while messages are ahead there is at least one.
+        let spent = unsafe { self.ahead.messages.pop(out) };
+        if self.ahead.messages.len() == 0 {
+            mem::swap(&mut self.buffer, &mut self.ahead.behind);
+        }
+        spent
+    }
+
+    /// Everything, for who drops it without the lock; what is sent from now on has no place.
+    pub(super) fn take_messages(&mut self) -> [Buffer<T>; 2] {
+        let ahead = mem::replace(&mut self.ahead.messages, Blocks::new());
+        let main = mem::replace(self.main_mut(), Buffer::Closed);
+        self.buffer = Buffer::Closed;
+        self.ahead.behind = Buffer::Ahead;
+        [Buffer::Blocks(ahead), main]
+    }
+}

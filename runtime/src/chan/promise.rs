@@ -1,0 +1,410 @@
+//! Promises: what a select has that was chosen to send, before there is a message.
+//!
+//! The expression of a message is evaluated when its case was chosen. Meanwhile the case has either *room* in the buffer
+//! (`Ring::reserve`), or, where there is none, a *promise*: a receiver waits for what it makes.
+//!
+//! ```text
+//!  select, about to send                              receiver
+//!  P1  a receiver waits: from recvq to engaged        Q1  a select waits in sendq: takes it out, wakes it, and
+//!  P2  or it waits itself, and is called (Q1)             waits in engaged
+//!  P3  makes its message, without the lock            Q2  its time is up, or another case of its was served: leaves
+//!  P4  keeps the promise: the message to the first        engaged, unmet += 1
+//!      who is engaged; nobody is: unmet -= 1, and     Q3  woken with the message
+//!      to who waits in recvq, or ahead of the buffer  Q4  woken with Again: looks anew
+//!  P5  or breaks it (no message came of it): unmet
+//!      -= 1; if it is 0, somebody engaged: Again
+//! ```
+//!
+//! There are as many promises as receivers in `engaged` plus `unmet`. Which promise is whose does not matter, so neither
+//! side knows the other, and each may go at any time. That is what lets a receiver withdraw: a deadline holds, however
+//! long the message takes. The message of who is left alone lies ahead of the buffer for whoever receives next, since the
+//! select has been chosen, and must not wait.
+//!
+//! A receiver that waits as long as it takes is bound to its promise, as it is in `crossbeam-channel`: it cannot be served
+//! otherwise. A select is so, too, unless it has a deadline or a context.
+//!
+//! A call that does not wait, and one whose deadline is near, stays for [`GRACE`] when it calls a select, since most
+//! messages are there at once.
+
+use std::{mem::MaybeUninit, ptr, ptr::NonNull, time::Duration};
+
+use super::{
+    buffer::Room,
+    channel::{Channel, free_block},
+    counter::Side,
+    door::{Instant, Landing, TIMED_OUT, Ticket, arm, current, park_until, waitq::Node},
+    locked::Patience,
+    steps::{Core, SendStep, Waiting},
+    waiter::{self, End, Taken, Waiter, Who},
+};
+
+/// How long a receiver that does not wait stays for the message of a select that it has called.
+pub(super) const GRACE: Duration = Duration::from_millis(1);
+
+impl Patience {
+    /// Until when to wait for a message that is being made.
+    pub(super) fn with_grace(self) -> Patience {
+        let grace = Instant::now().checked_add(GRACE);
+        match (self, grace) {
+            (Patience::Forever, _) | (_, None) => Patience::Forever,
+            (Patience::None, Some(grace)) => Patience::Until(grace),
+            (Patience::Until(deadline), Some(grace)) => Patience::Until(deadline.max(grace)),
+        }
+    }
+}
+
+/// What a select has that is chosen to send.
+pub(super) enum Begun {
+    /// A promise.
+    Promise,
+    /// Room in the buffer.
+    Room,
+    Disconnected,
+}
+
+/// Of one who may be served before it has parked.
+fn node<T>(ticket: Ticket, landing: &Landing, place: *mut T) -> Node<Waiter> {
+    let case = waiter::Case {
+        ticket,
+        number: 0,
+        watches: false,
+        revocable: true,
+        landing: NonNull::from(landing),
+    };
+    Waiter::node(Who::Case(case), place.cast())
+}
+
+impl<T> Core<T> {
+    /// P1: promises the first receiver that waits a message. `Err`: one that watches, to be woken first.
+    fn engage(&mut self) -> Result<bool, Taken<T>> {
+        while let Some(node) = self.recvq.pop_front() {
+            // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we hold and
+            // unlinked it.
+            let node = unsafe { node.as_ref() };
+            if !node.data.takes_part() {
+                if node.data.claim() {
+                    // SAFETY: just taken out, and claimed.
+                    return Err(unsafe { Taken::new(NonNull::from(node)) });
+                }
+            } else if node.data.engage() {
+                // SAFETY: just taken out of its queue; it stays until it was taken out of this one (`Locked::leave`).
+                unsafe { self.engaged.push_back(node) };
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes the select out that waits to send, if that is the first who waits.
+    pub(super) fn call(&mut self) -> Option<Taken<T>> {
+        while self.sendq.first()?.is_promise() {
+            let node = self.sendq.pop_front()?;
+            // SAFETY: as in `engage`.
+            if unsafe { &node.as_ref().data }.claim() {
+                // SAFETY: just taken out, and claimed.
+                return Some(unsafe { Taken::new(node) });
+            }
+        }
+        None
+    }
+
+    /// Puts the node of a receiver to `engaged`.
+    ///
+    /// # Safety
+    ///
+    /// As for `Queue::push_back`: until [`Locked::leave`](super::locked::Locked::leave).
+    pub(super) unsafe fn engage_node(&mut self, node: &Node<Waiter>) {
+        node.data.set_end(End::Promised);
+        // SAFETY: passed on.
+        unsafe { self.engaged.push_back(node) };
+    }
+}
+
+impl<T> Channel<T> {
+    /// Begins a send whose message is still to come. `None`: it would wait.
+    pub(super) fn begin_send(&self) -> Option<Begun> {
+        loop {
+            let mut core = self.lock();
+            if core.receivers_gone {
+                return Some(Begun::Disconnected);
+            }
+            match core.room() {
+                Room::Yes => core.main_mut().reserve(),
+                Room::NeedsBlock => {}
+                _ if !core.is_rendezvous() => return None,
+                _ => match core.engage() {
+                    Ok(engaged) => return engaged.then_some(Begun::Promise),
+                    Err(watcher) => {
+                        drop(core);
+                        watcher.wake_last(End::Served);
+                        continue;
+                    }
+                },
+            }
+            return Some(Begun::Room);
+        }
+    }
+
+    /// P4. Does not wait.
+    ///
+    /// # Safety
+    ///
+    /// `msg` points at a message; after `Served` it is gone. The promise is the caller's, and used up.
+    pub(super) unsafe fn keep_promise(&self, msg: *const T) -> End {
+        loop {
+            let mut core = self.lock();
+            if core.receivers_gone {
+                return End::Disconnected;
+            }
+            let mut step = core.step_to(Waiting::Engaged);
+            let is_unmet = step.is_none();
+            if is_unmet {
+                step = core.step_to(Waiting::InLine);
+            }
+            match step {
+                Some(SendStep::Deliver(receiver)) => {
+                    core.unmet -= usize::from(is_unmet);
+                    drop(core);
+                    // SAFETY: a receiver; the message is the caller's to give.
+                    unsafe { receiver.deliver(msg) };
+                    return End::Served;
+                }
+                Some(SendStep::PutAhead(receiver)) => {
+                    core.unmet -= usize::from(is_unmet);
+                    // SAFETY: as above; the step says that there is room.
+                    unsafe { core.put_ahead(receiver, msg) };
+                    return End::Served;
+                }
+                None if core.ahead.has_room() => {
+                    core.unmet -= 1;
+                    // SAFETY: there is room; the message is the caller's to give.
+                    unsafe { core.push_ahead(msg) };
+                    return End::Served;
+                }
+                Some(SendStep::Tell(watcher)) => {
+                    drop(core);
+                    watcher.wake_last(End::Served);
+                }
+                _ => {
+                    drop(core);
+                    self.bring_ahead();
+                }
+            }
+        }
+    }
+
+    /// P5.
+    pub(super) fn break_promise(&self) {
+        let mut core = self.lock();
+        if core.receivers_gone {
+            return;
+        }
+        if core.unmet > 0 {
+            core.unmet -= 1;
+            return;
+        }
+        let Some(node) = core.engaged.pop_front() else {
+            return;
+        };
+        // SAFETY: as in `engage`.
+        if unsafe { &node.as_ref().data }.claim() {
+            // SAFETY: just taken out, and claimed.
+            core.finish(unsafe { Taken::new(node) }, End::Again);
+        }
+    }
+
+    /// Q1, of one who goes on waiting elsewhere meanwhile: calls the select that waits to send, if one does.
+    pub(super) fn call_promise(&self) -> bool {
+        let mut core = self.lock();
+        let Some(promise) = core.call() else {
+            return false;
+        };
+        core.unmet += 1;
+        drop(core);
+        promise.served();
+        true
+    }
+
+    /// Puts the node of one that has called a select to `engaged`, if that message is still to come.
+    ///
+    /// # Safety
+    ///
+    /// As for `Queue::push_back`: until [`Locked::leave`](super::locked::Locked::leave).
+    pub(super) unsafe fn enlist_engaged(&self, node: &Node<Waiter>) -> bool {
+        let mut core = self.lock();
+        if core.unmet == 0 || core.buffer.len() > 0 {
+            return false;
+        }
+        core.unmet -= 1;
+        // SAFETY: passed on.
+        unsafe { core.engage_node(node) };
+        true
+    }
+
+    /// Q1 to Q4: calls the select that waits to send, and waits for its message. `Again`: there is none (any more).
+    ///
+    /// # Safety
+    ///
+    /// `out` may be written; after `Served` the message there is the caller's.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn recv_promised(&self, out: *mut T, patience: Patience) -> End {
+        let deadline = match patience.with_grace() {
+            Patience::Until(deadline) => Some(deadline),
+            Patience::None | Patience::Forever => None,
+        };
+        let ticket = arm();
+        if !current().is_copied_out() {
+            let landing = Landing::new();
+            let node = node(ticket, &landing, out);
+            // SAFETY: the node, the landing and the place stay where they are while we wait.
+            return unsafe { self.wait_engaged(&node, &landing, ticket, deadline) };
+        }
+        let landing = Box::new(Landing::new());
+        let place = Box::into_raw(Box::new(MaybeUninit::<T>::uninit()));
+        let node = Box::new(node(ticket, &landing, place.cast::<T>()));
+        // SAFETY: all three are on the heap until below.
+        unsafe {
+            let end = self.wait_engaged(&node, &landing, ticket, deadline);
+            if end == End::Served {
+                ptr::copy_nonoverlapping(place.cast::<T>(), out, 1);
+            }
+            drop(Box::from_raw(place));
+            end
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `node` is of `ticket`, the caller's last one, and of `landing`, and in no queue; all three and the place of the
+    /// message stay where they are while the caller is parked, and can be reached then.
+    unsafe fn wait_engaged(
+        &self,
+        node: &Node<Waiter>,
+        landing: &Landing,
+        ticket: Ticket,
+        deadline: Option<Instant>,
+    ) -> End {
+        let mut core = self.lock();
+        let Some(promise) = core.call() else {
+            return End::Again; // somebody else was faster
+        };
+        // SAFETY: it stays until it was taken out, by who serves us or below.
+        unsafe { core.engage_node(node) };
+        drop(core);
+        promise.served();
+        // SAFETY: whoever claims the ticket makes us ready if the landing says that we have parked; a commit that says
+        // false knows from it that the ticket was claimed.
+        let ended_by = unsafe { park_until(ticket, deadline, || landing.park()) };
+        if ended_by == TIMED_OUT {
+            // SAFETY: it was put into this channel's queue for those who receive.
+            unsafe { self.lock().leave(Side::Receiver, node) };
+        }
+        node.data.end()
+    }
+
+    /// Sends the message at `msg` without waiting: there is room for it, which a select has won.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Channel::send`]; the room is the caller's, and used up.
+    pub(super) unsafe fn send_to_room(&self, msg: *const T) -> End {
+        loop {
+            let mut core = self.lock();
+            core.main_mut().give_back();
+            match core.send_step() {
+                SendStep::Deliver(receiver) => {
+                    drop(core);
+                    // SAFETY: a receiver; the message is the caller's to give.
+                    unsafe { receiver.deliver(msg) };
+                    self.settle();
+                    return End::Served;
+                }
+                SendStep::PutAhead(receiver) => {
+                    // SAFETY: as above; the step says that there is room.
+                    unsafe { core.put_ahead(receiver, msg) };
+                    self.settle();
+                    return End::Served;
+                }
+                SendStep::Push => {
+                    // SAFETY: as above.
+                    unsafe { core.buffer.push(msg) };
+                    return End::Served;
+                }
+                SendStep::PushBehind => {
+                    // SAFETY: as above.
+                    unsafe { core.push_behind(msg) };
+                    return End::Served;
+                }
+                SendStep::Disconnected => return End::Disconnected,
+                SendStep::BringBlock => {
+                    drop(core);
+                    self.bring_block();
+                }
+                SendStep::BringAhead => {
+                    core.main_mut().reserve();
+                    drop(core);
+                    self.bring_ahead();
+                }
+                SendStep::Tell(watcher) => {
+                    core.main_mut().reserve();
+                    drop(core);
+                    watcher.wake_last(End::Served);
+                }
+                SendStep::Wait => unreachable!("goroutines: the room that a select won is gone"),
+            }
+        }
+    }
+
+    /// Gives up the room that a select has won.
+    pub(super) fn give_back_room(&self) {
+        self.lock().main_mut().give_back();
+        self.settle();
+    }
+
+    /// After room was given up, or a message became unclaimed: whoever waits for that gets it.
+    pub(super) fn settle(&self) {
+        while self.lock().refill_from_others() || self.hand_over() {}
+    }
+
+    /// Gives the first who waits in `recvq` a message that nobody else has a claim to.
+    fn hand_over(&self) -> bool {
+        let mut core = self.lock();
+        if !core.has_unclaimed() || core.recvq.is_empty() {
+            return false;
+        }
+        if !core.ahead.has_room() {
+            drop(core);
+            self.bring_ahead();
+            return true;
+        }
+        let mut spent = None;
+        if !core.is_ahead() {
+            let mut msg = MaybeUninit::uninit();
+            // SAFETY: the buffer has a message, since none is ahead of it, where there is room.
+            unsafe {
+                spent = core.buffer.pop(msg.as_mut_ptr());
+                core.push_ahead(msg.as_ptr());
+            }
+        }
+        let has_handed = match core.step_to(Waiting::InLine) {
+            Some(SendStep::PutAhead(receiver)) => {
+                // SAFETY: a receiver; a message is there.
+                unsafe { core.give_oldest(receiver) };
+                true
+            }
+            Some(SendStep::Tell(watcher)) => {
+                drop(core);
+                watcher.wake_last(End::Served);
+                true
+            }
+            // Whoever waited has left. (There is room, and messages are ahead: it is no other step.)
+            _ => {
+                drop(core);
+                false
+            }
+        };
+        free_block(spent);
+        has_handed
+    }
+}

@@ -1,0 +1,269 @@
+//! What the lock of a channel protects, and what each side has to do next.
+//!
+//! A step looks at the queues and the buffer, and takes out of its queue whoever it concerns. What is not the common
+//! case (a counterpart that is no plain goroutine or thread, messages that lie ahead of the buffer) stands in functions
+//! of its own that are never inlined.
+
+use super::{
+    ahead::Ahead,
+    buffer::{Buffer, Room},
+    counter::Side,
+    door::{GRef, waitq::Node},
+    waiter::{Taken, Waiter, Waiters, Watchers, take_watchers},
+};
+
+/// What the lock protects.
+pub(super) struct Core<T> {
+    pub(super) recvq: Waiters,
+    pub(super) sendq: Waiters,
+    pub(super) buffer: Buffer<T>,
+    /// Nothing comes behind what is buffered.
+    pub(super) senders_gone: bool,
+    /// What is sent now is received by nobody.
+    pub(super) receivers_gone: bool,
+    /// What comes before the buffer.
+    pub(super) ahead: Ahead<T>,
+    /// Receivers to which a select has promised a message (promise.rs).
+    pub(super) engaged: Waiters,
+    /// Promises whose receiver has left.
+    pub(super) unmet: usize,
+}
+
+/// What a sender has to do next.
+pub(super) enum SendStep<T> {
+    /// Move the message to this receiver, without the lock.
+    Deliver(Taken<T>),
+    /// `Locked::put_ahead`: a future, or one that gets the oldest of the messages ahead of the buffer.
+    PutAhead(Taken<T>),
+    Push,
+    /// `Core::push_behind`: the buffer is behind messages that lie ahead.
+    PushBehind,
+    /// Bring a block for the buffer, then look again.
+    BringBlock,
+    /// Bring a block for the messages ahead of it, then look again.
+    BringAhead,
+    /// Wake one who only watches, without the lock, then look again.
+    Tell(Taken<T>),
+    Wait,
+    Disconnected,
+}
+
+/// What a receiver has to do next.
+pub(super) enum RecvStep<T> {
+    Pop,
+    /// Move the message of this sender, without the lock.
+    Collect(Taken<T>),
+    /// `Locked::collect`: the sender is a future.
+    CollectLocked(Taken<T>),
+    /// A select waits that has yet to make its message (promise.rs). It is still in its queue.
+    Promise,
+    /// Wake one who only watches, without the lock, then look again.
+    Tell(Taken<T>),
+    Wait,
+    Disconnected,
+}
+
+impl<T> Core<T> {
+    pub(super) fn new(buffer: Buffer<T>) -> Core<T> {
+        Core {
+            recvq: Waiters::new(),
+            sendq: Waiters::new(),
+            buffer,
+            senders_gone: false,
+            receivers_gone: false,
+            ahead: Ahead::new(),
+            engaged: Waiters::new(),
+            unmet: 0,
+        }
+    }
+
+    /// Where those of this side wait.
+    #[inline(always)]
+    pub(super) fn queue(&mut self, side: Side) -> &mut Waiters {
+        match side {
+            Side::Sender => &mut self.sendq,
+            Side::Receiver => &mut self.recvq,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn send_step(&mut self) -> SendStep<T> {
+        if self.receivers_gone {
+            return SendStep::Disconnected;
+        }
+        if let Some(first) = self.recvq.first() {
+            if first.is_alone() && !self.is_ahead() {
+                if let Some(node) = self.recvq.pop_front() {
+                    // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+                    return SendStep::Deliver(unsafe { Taken::new(node) });
+                }
+            } else if let Some(step) = self.step_to(Waiting::InLine) {
+                return step;
+            }
+        }
+        match self.buffer.room() {
+            Room::Yes => SendStep::Push,
+            Room::No => SendStep::Wait,
+            Room::NeedsBlock => SendStep::BringBlock,
+            Room::Behind => self.step_behind(),
+        }
+    }
+
+    /// What a sender does without a receiver, while messages lie ahead of the buffer.
+    #[cold]
+    #[inline(never)]
+    fn step_behind(&mut self) -> SendStep<T> {
+        match self.room() {
+            Room::Yes => SendStep::PushBehind,
+            Room::NeedsBlock => SendStep::BringBlock,
+            Room::No | Room::Behind => SendStep::Wait,
+        }
+    }
+
+    /// What a sender does for the first receiver that waits there.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn step_to(&mut self, waiting: Waiting) -> Option<SendStep<T>> {
+        loop {
+            let is_ahead = self.is_ahead();
+            let queue = match waiting {
+                Waiting::InLine => &mut self.recvq,
+                Waiting::Engaged => &mut self.engaged,
+            };
+            let put_ahead = is_ahead || queue.first()?.is_future();
+            if put_ahead && !self.ahead.has_room() {
+                return Some(SendStep::BringAhead);
+            }
+            let node = queue.pop_front()?;
+            // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we hold and
+            // unlinked it.
+            let waiter = unsafe { &node.as_ref().data };
+            if !waiter.claim() {
+                // It has left already; if a promise was for it, that is unmet now.
+                self.unmet += usize::from(waiting == Waiting::Engaged);
+                continue;
+            }
+            let takes_part = waiter.takes_part();
+            // SAFETY: just taken out, and claimed.
+            let taken = unsafe { Taken::new(node) };
+            return Some(match (takes_part, put_ahead) {
+                (false, _) => SendStep::Tell(taken),
+                (true, false) => SendStep::Deliver(taken),
+                (true, true) => SendStep::PutAhead(taken),
+            });
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn recv_step(&mut self) -> RecvStep<T> {
+        if self.buffer.len() > 0 {
+            return RecvStep::Pop;
+        }
+        if let Some(first) = self.sendq.first() {
+            if first.is_alone() {
+                if let Some(node) = self.sendq.pop_front() {
+                    // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+                    return RecvStep::Collect(unsafe { Taken::new(node) });
+                }
+            } else if let Some(step) = self.step_from_sender(Promises::Leave) {
+                return step;
+            }
+        }
+        if self.senders_gone || self.buffer.is_over() {
+            RecvStep::Disconnected
+        } else {
+            RecvStep::Wait
+        }
+    }
+
+    /// What a receiver does with the first sender that waits. `None`: with none.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn step_from_sender(&mut self, promises: Promises) -> Option<RecvStep<T>> {
+        loop {
+            let first = self.sendq.first()?;
+            if promises == Promises::Leave && first.is_promise() && first.is_open() {
+                // Where there is a buffer, all of it is kept for selects: their messages come first.
+                return self.is_rendezvous().then_some(RecvStep::Promise);
+            }
+            let node = self.sendq.pop_front()?;
+            // SAFETY: as in `step_to`.
+            let waiter = unsafe { &node.as_ref().data };
+            if !waiter.claim() {
+                continue;
+            }
+            let (takes_part, is_future) = (waiter.takes_part(), waiter.is_future());
+            // SAFETY: just taken out, and claimed.
+            let taken = unsafe { Taken::new(node) };
+            return Some(match (takes_part, is_future) {
+                (false, _) => RecvStep::Tell(taken),
+                (true, false) => RecvStep::Collect(taken),
+                (true, true) => RecvStep::CollectLocked(taken),
+            });
+        }
+    }
+
+    /// Puts the node of a select into the queue of `side`. Those who watch the other side are to be woken without the
+    /// lock: their look was before.
+    ///
+    /// # Safety
+    ///
+    /// As for `Queue::push_back`.
+    pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) -> Option<Watchers<T>> {
+        let told = node
+            .data
+            .takes_part()
+            .then(|| take_watchers(self.queue(side.other())));
+        // SAFETY: passed on.
+        unsafe { self.queue(side).push_back(node) };
+        told
+    }
+
+    /// By [`close`](super::Sender::close), or because one side is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.senders_gone || self.receivers_gone || self.buffer.is_over()
+    }
+
+    /// Would a send of `me` wait, or could something be done at once? A look, nothing is done. A select that sends
+    /// wants room where there is a buffer: a receiver that waits is served when the message comes.
+    pub(super) fn send_is_ready(&self, me: GRef, by_select: bool) -> bool {
+        let wants_receiver = !by_select || self.is_rendezvous();
+        self.receivers_gone
+            || !matches!(self.room(), Room::No)
+            || wants_receiver && self.recvq.any(|waiter| waiter.would_meet(me))
+    }
+
+    /// As [`Core::send_is_ready`], of a receive.
+    pub(super) fn recv_is_ready(&self, me: GRef) -> bool {
+        self.senders_gone
+            || self.buffer.len() > 0
+            || self.buffer.is_over()
+            || self.a_sender_waits(me)
+    }
+
+    fn a_sender_waits(&self, me: GRef) -> bool {
+        let mut would_meet = false;
+        self.sendq.any(|waiter| {
+            let is_counterpart = waiter.would_meet(me);
+            would_meet = is_counterpart && (!waiter.is_promise() || self.is_rendezvous());
+            is_counterpart
+        });
+        would_meet
+    }
+}
+
+/// Which receivers a message is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiting {
+    InLine,
+    /// To these a select has promised one.
+    Engaged,
+}
+
+/// What becomes of a select that waits to send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promises {
+    Leave,
+    /// Out of its queue: it is collected, if there is no message yet.
+    Take,
+}
