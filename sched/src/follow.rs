@@ -19,11 +19,12 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn new(on: bool, thread: libc::pid_t) -> Follow {
+    pub(crate) fn new(on: bool) -> Follow {
         Follow {
             on: AtomicBool::new(on),
             due: AtomicU64::new(0),
-            thread,
+            // SAFETY: takes nothing and always succeeds.
+            thread: unsafe { libc::gettid() },
         }
     }
 

@@ -54,8 +54,7 @@ use crate::{
     g::G,
     os::{futex::Futex, membarrier},
     p::P,
-    sched::Sched,
-    starter::Request,
+    sched::{self, Sched},
     status::Status,
     sync::lock,
 };
@@ -104,24 +103,25 @@ impl Shrinker {
 
     /// An M has nothing to do, or gets up again: the thread shall be there.
     #[inline]
-    pub(crate) fn rouse(&self, sched: &Sched) {
+    pub(crate) fn rouse(&self) {
         // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         if self.state.load(Ordering::Relaxed) != AWAKE {
-            self.rouse_slow(sched);
+            self.rouse_slow();
         }
     }
 
     #[cold]
-    fn rouse_slow(&self, sched: &Sched) {
-        // The process only keeps memory that it could do without.
-        if sched.threads.is_too_early() {
-            return;
-        }
+    fn rouse_slow(&self) {
         // Relaxed: what the thread then looks at has its own orderings.
         match self.state.swap(AWAKE, Ordering::Relaxed) {
-            ABSENT => sched.requests.push(Request::Shrinker),
+            ABSENT => {
+                // Without it the process only keeps memory that it could do without.
+                let _ = thread::Builder::new()
+                    .name("goroutines-stks".to_owned())
+                    .spawn(|| sched::own().shrinker.run());
+            }
             ASLEEP => {
                 // Relaxed: the kernel orders it with the sleep.
                 self.bell.word().fetch_add(1, Ordering::Relaxed);
@@ -131,14 +131,7 @@ impl Shrinker {
         }
     }
 
-    /// There was no thread: the next who wants it asks again.
-    pub(crate) fn not_started(&self) {
-        // Relaxed: see `rouse_slow`.
-        self.state.store(ABSENT, Ordering::Relaxed);
-    }
-
-    /// The thread's life.
-    pub(crate) fn run(&self, sched: &Sched) {
+    fn run(&self) {
         let Some(idle_time) = self.idle_time else {
             return;
         };
@@ -146,10 +139,10 @@ impl Shrinker {
             thread::sleep(idle_time);
             let marked = self.look();
             // A P that rests has done it.
-            sched.procs.now().iter().for_each(P::ask_to_shed);
+            sched::own().procs.now().iter().for_each(P::ask_to_shed);
             let others = stack::give_back_idle();
             if !marked && !others {
-                self.rest(sched);
+                self.rest(sched::own());
             }
         }
     }

@@ -23,7 +23,11 @@
 mod asleep;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    io,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -115,8 +119,16 @@ impl Seen {
     }
 }
 
-/// The life of sysmon.
-pub(crate) fn watch(sched: &'static Sched) -> ! {
+/// Starts sysmon, which begins when `sched` is there.
+pub(crate) fn start(sched: &'static OnceLock<&'static Sched>) -> io::Result<()> {
+    thread::Builder::new()
+        .name("goroutines-sysmon".to_owned())
+        .stack_size(128 << 10)
+        .spawn(move || watch(sched.wait()))
+        .map(drop)
+}
+
+fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);

@@ -15,7 +15,6 @@ mod locks;
 mod once;
 mod park;
 mod procs;
-mod requests;
 mod ring;
 mod select;
 mod semaphore;
