@@ -12,7 +12,7 @@ use std::{
 
 use goroutines::{
     go,
-    sync::{Condvar, Mutex, RwLock},
+    sync::{Condvar, Mutex, RwLock, Semaphore},
     yield_now,
 };
 
@@ -170,4 +170,47 @@ fn those_who_are_notified_one_by_one_go_on_in_the_order_they_came() {
     }
     waiting.into_iter().for_each(|one| one.join().unwrap());
     assert_eq!(*both.0.lock().unwrap(), (0..10).collect::<Vec<_>>());
+}
+
+/// While what `hold` returns is there, one waits with `wait`. Who drops it, which wakes that one, takes the lock again with
+/// `again`, since the other cannot run before: nothing is owned by a goroutine that sleeps.
+fn take_again<H>(
+    hold: impl FnOnce() -> H + Send + 'static,
+    wait: impl FnOnce() + Send + 'static,
+    again: impl FnOnce() -> bool + Send + 'static,
+) -> bool {
+    go(move || {
+        let held = hold();
+        let waiter = go(wait);
+        (0..3).for_each(|_| yield_now());
+        assert!(!waiter.is_finished());
+        drop(held);
+        let taken = again();
+        waiter.join().unwrap();
+        taken
+    })
+    .join()
+    .unwrap()
+}
+
+#[test]
+fn who_has_left_a_lock_may_take_it_again_before_the_one_that_it_has_woken() {
+    start();
+    static LOCK: RwLock<u32> = RwLock::new(0);
+    static PERMITS: Semaphore = Semaphore::new(2);
+    let waits: [fn(); 2] = [
+        || drop(LOCK.read().unwrap()),
+        || *LOCK.write().unwrap() += 1,
+    ];
+    for wait in waits {
+        let (hold, again) = (|| LOCK.write().unwrap(), || LOCK.try_write().is_ok());
+        assert!(take_again(hold, wait, again));
+    }
+    for (wanted, again) in [(1, 1), (2, 2), (2, 1)] {
+        let hold = || PERMITS.acquire_many(2);
+        let wait = move || drop(PERMITS.acquire_many(wanted));
+        let again = move || PERMITS.try_acquire_many(again).is_ok();
+        assert!(take_again(hold, wait, again));
+        assert_eq!(PERMITS.available_permits(), 2);
+    }
 }

@@ -109,11 +109,6 @@ fn a_thousand_wait_for_one() {
     shared.all_are_back();
 }
 
-/// Of a semaphore with free permits: none is given to who comes now.
-fn somebody_waits(semaphore: &Semaphore) -> bool {
-    semaphore.try_acquire().is_err()
-}
-
 #[test]
 fn who_wants_many_is_not_kept_out_by_those_who_want_few() {
     start();
@@ -140,17 +135,41 @@ fn who_wants_many_is_not_kept_out_by_those_who_want_few() {
 }
 
 #[test]
-fn who_tries_does_not_overtake_those_who_wait() {
+fn who_comes_does_not_overtake_one_who_has_waited_for_long() {
     start();
-    let semaphore = Arc::new(Semaphore::new(2));
-    let held = semaphore.acquire();
+    for on in BOTH {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let held = semaphore.acquire_many(2);
+        let same = Arc::clone(&semaphore);
+        let wants_two = on.spawn(move || same.acquire_many(2).forget());
+        settle();
+        // From when the first permit comes back it is kept for who waits.
+        let mut held = held;
+        drop(held.split(1));
+        assert_eq!(semaphore.available_permits(), 1);
+        assert!(semaphore.try_acquire().is_err());
+        assert!(semaphore.acquire_until(Instant::now()).is_err());
+        assert!(semaphore.acquire_timeout(SHORT).is_err());
+        drop(held);
+        wants_two.join();
+        assert_eq!(semaphore.available_permits(), 0);
+        // It is over with the last who waits.
+        semaphore.add_permits(1);
+        assert!(semaphore.try_acquire().is_ok());
+    }
+}
+
+#[test]
+fn what_is_free_is_taken_by_who_comes_first_also_beside_one_who_waits_for_more() {
+    start();
+    let semaphore = Arc::new(Semaphore::new(1));
     let same = Arc::clone(&semaphore);
     let wants_two = go(move || same.acquire_many(2).forget());
-    until(|| somebody_waits(&semaphore));
-    assert_eq!(semaphore.available_permits(), 1);
-    assert!(semaphore.try_acquire().is_err());
-    assert!(semaphore.acquire_until(Instant::now()).is_err());
-    drop(held);
+    settle();
+    // Nobody has given any back since.
+    let one = semaphore.try_acquire().unwrap();
+    drop(one);
+    semaphore.add_permits(1);
     wants_two.join().unwrap();
     assert_eq!(semaphore.available_permits(), 0);
 }
@@ -167,9 +186,10 @@ fn who_gives_up_lets_those_behind_pass() {
                 .unwrap_err();
             assert_eq!(error.to_string(), "timed out waiting for permits");
         });
-        until(|| somebody_waits(&semaphore) || wants_many.is_finished());
+        settle();
         let same = Arc::clone(&semaphore);
-        // One is there all the time; it is given when the other leaves.
+        // One is kept for who waits for five, as soon as it was given back; and is given when that one leaves.
+        drop(same.try_acquire().ok());
         second.spawn(move || drop(same.acquire())).join();
         wants_many.join();
         assert_eq!(semaphore.available_permits(), 1);

@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use super::Semaphore;
 
-/// [`Semaphore::try_acquire`] and its like: the permits were not there, or others wait for theirs.
+/// [`Semaphore::try_acquire`] and its like: the permits were not there, or are kept for others who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TryAcquireError(pub(super) ());
 

@@ -7,11 +7,11 @@
 //! | | |
 //! |---|---|
 //! | [`Mutex`] | one at a time; who waits for more than a millisecond is handed it |
-//! | [`RwLock`] | many who read, or one who writes; neither side starves |
+//! | [`RwLock`] | many who read, or one who writes; with one who waits for more than a millisecond they take turns |
 //! | [`Condvar`] | waiting for a condition under a mutex |
 //! | [`Barrier`] | so many wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
-//! | [`Semaphore`] | so many at a time, first come, first served |
+//! | [`Semaphore`] | so many at a time; who waits for more than a millisecond is served before those who come |
 //! | [`Once`] | something happens once |
 //! | [`OnceLock`], [`LazyLock`] | a value is made once: by who first has it, by who first wants it |
 //! | [`mpsc`] | channels with one receiver |
@@ -44,9 +44,12 @@ mod rawrw;
 mod rawsem;
 mod readguard;
 mod rwlock;
+mod rwslow;
+mod rwword;
 mod semaphore;
 mod sleeper;
 mod turns;
+mod waiter;
 mod waitgroup;
 pub(crate) mod waitq;
 mod writeguard;

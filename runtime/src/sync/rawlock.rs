@@ -30,20 +30,16 @@
 //! L6 and U4 cannot both end a wait: see sleeper.rs. A waiter that was woken and loses goes through L3
 //! before it gives up, where it clears WOKEN: nobody relies any more on one that leaves.
 //!
-//! The lock may be taken by whoever comes while the woken waiter is on its way: a running goroutine
-//! that locks again and again need not switch for each. A waiter that has lost and waited longer than
-//! [`PATIENCE`] sets STARVING. From then on the lock is handed from one waiter to the next, and who
-//! comes queues up, until it gets to a waiter that has not waited so long, or to the last one. The
-//! clock is only read by who parks, loses, or unlocks a starving lock.
+//! The lock may be taken by whoever comes while the woken waiter is on its way: see waiter.rs. A waiter that has
+//! lost and waited for too long sets STARVING. From then on the lock is handed from one waiter to the next, and who
+//! comes queues up, until it gets to a waiter that has not waited so long, or to the last one.
 
-use std::{
-    cell::{Cell, UnsafeCell},
-    time::Duration,
-};
+use std::cell::UnsafeCell;
 
 use super::{
     door::{AtomicU32, ByteLock, Instant, Ordering, Owner, SPINS, current, procs, spin_loop},
-    sleeper::{Sleeper, Sleeps, take},
+    sleeper::{Sleeps, take},
+    waiter::Waiter,
     waitq::{Place, Queue},
 };
 
@@ -51,29 +47,6 @@ const LOCKED: u32 = 1;
 const WOKEN: u32 = 2;
 const QUEUED: u32 = 4;
 const STARVING: u32 = 8;
-
-/// How long waiters lose the lock to others before it is handed over.
-const PATIENCE: Duration = Duration::from_millis(1);
-
-struct Waiter {
-    sleeper: Cell<Sleeper>,
-    since: Instant,
-    /// It was handed the lock.
-    is_holder: Cell<bool>,
-}
-
-impl Sleeps for Waiter {
-    #[inline(always)]
-    fn sleeper(&self) -> Sleeper {
-        self.sleeper.get()
-    }
-}
-
-impl Waiter {
-    fn is_starving(&self) -> bool {
-        self.since.elapsed() > PATIENCE
-    }
-}
 
 pub(crate) struct RawLock {
     word: AtomicU32,
@@ -249,14 +222,8 @@ impl RawLock {
             return true;
         }
         let g = current();
-        let since = Instant::now();
-        if deadline.is_some_and(|deadline| since >= deadline) {
+        let Some(waiter) = Waiter::new(g, deadline) else {
             return false;
-        }
-        let waiter = Waiter {
-            sleeper: Cell::new(Sleeper::new(g, deadline)),
-            since,
-            is_holder: Cell::new(false),
         };
         let node = Place::of(g, waiter);
         let (mut woken, mut starving) = (0, 0);
@@ -276,19 +243,19 @@ impl RawLock {
                 } else {
                     queue.push_front(&node);
                 }
-                node.data.sleeper.get().sleep(deadline, &self.queue_lock)
+                node.data.sleeper().sleep(deadline, &self.queue_lock)
             };
             if !in_time {
                 // SAFETY: it was put into this queue.
                 unsafe { self.leave(&node) };
                 return false;
             }
-            if node.data.is_holder.get() || self.try_take(WOKEN) {
+            if node.data.was_served() || self.try_take(WOKEN) {
                 return true;
             }
             woken = WOKEN;
-            starving = if node.data.is_starving() { STARVING } else { 0 };
-            node.data.sleeper.set(Sleeper::new(g, deadline));
+            starving = if node.data.starves() { STARVING } else { 0 };
+            node.data.again(g, deadline);
         }
     }
 
@@ -358,14 +325,14 @@ impl RawLock {
         };
         // SAFETY: taken out, so it stays parked, and where it is, until we wake it.
         let waiter = unsafe { &*first };
-        waiter.is_holder.set(hand_over);
         let state = if hand_over {
-            let starving = word & STARVING != 0 && more && waiter.is_starving();
+            waiter.serve();
+            let starving = word & STARVING != 0 && more && waiter.starves();
             LOCKED | (word & WOKEN) | if starving { STARVING } else { 0 }
         } else {
             WOKEN
         };
-        let sleeper = waiter.sleeper.get();
+        let sleeper = waiter.sleeper();
         // -> LOCKED for the waiter, or free and WOKEN. Release: partner is the Acquire in `try_take`.
         self.word.store(state | queued, Ordering::Release);
         // SAFETY: the lock was taken above; we have taken the waiter out, and wake it once.

@@ -1,63 +1,76 @@
 //! The permits of a semaphore, and the queue of those who wait for some.
 //!
 //! ```text
-//!   63                              1     0
-//!  ┌─────────────────────────────────┬────────┐
-//!  │ free permits                    │ QUEUED │   QUEUED: the queue is not empty
-//!  └─────────────────────────────────┴────────┘
-//!
+//!   63                   3      2         1       0
+//!  ┌─────────────────────┬──────────┬───────┬────────┐   QUEUED: the queue is not empty
+//!  │ free permits        │ STARVING │ WOKEN │ QUEUED │   WOKEN: some were taken out and made ready, and not all of
+//!  └─────────────────────┴──────────┴───────┴────────┘          them have tried yet
+//!                                                        STARVING: one waits for too long; only beside QUEUED
 //! acquire n                                    release n
-//! A1 not QUEUED, n are free: CAS takes them    R1 CAS adds n; not QUEUED: done
-//! A2 lock the queue                            R2 lock the queue
-//! A3 as A1; if not: CAS sets QUEUED            R3 while there are as many as the first one wants:
-//! A4 into the queue, sleep                        take it out, claim its wait; lost: it has gone,
-//! A5 woken: they are ours                         go on; else take its permits for it
-//! A6 time up: lock the queue, leave it, then   R4 the queue is empty: clear QUEUED
-//!    R3 to R6                                  R5 unlock
-//!                                              R6 wake those that were taken out
+//! A1 not STARVING, n are free: CAS takes them  R1 CAS adds n; not QUEUED, or WOKEN and not STARVING: done
+//! A2 spin a little                             R2 lock the queue, and serve
+//! A3 lock the queue; as A1
+//! A4 CAS sets QUEUED; into the queue, sleep    serve
+//! A5 woken: they are ours, or: as A1, and      S1 STARVING: while there are as many as the first one
+//!    clear WOKEN; lost: as A3, whatever           wants: take it out, take its permits for it
+//!    STARVING says; then to the front, clear   S2 not STARVING, not WOKEN: take out the first ones, as
+//!    WOKEN, set STARVING if it starves            far as there are as many as they want; set WOKEN
+//! A6 some are left, QUEUED: R2                 S3 the first one starves, and there are not enough for
+//! A7 time up: lock the queue, leave, serve        it: set STARVING
+//!                                              S4 the queue is empty: clear QUEUED and STARVING
+//!                                              S5 unlock; wake those that were taken out
 //! ```
 //!
-//! First come, first served: while somebody waits, A1 and A3 take nothing, so permits gather until there
-//! are as many as the first one wants. Many who want little cannot keep out one who wants much.
+//! Who comes may take what is free before those who wait (waiter.rs), until one of them starves: from then on nobody
+//! does, so permits gather until there are as many as the first one wants, and those who wait are served in the order
+//! in which they came, as long as the first of them starves. So many who want little cannot keep out one who wants
+//! much. It cannot find that out by losing, since it is not woken while there are not enough: S3 does, at the next
+//! release.
 //!
 //! A3 and R1 cannot miss each other: both change the one word, so the later of the two sees the other's.
 //! If that is R1, it finds the waiter in the queue, because R2 waits for the lock that A4 gives free.
 //!
-//! In R3 the number of free permits can only grow: all that take some look at QUEUED, or hold the lock.
+//! WOKEN: R1 leaves the rest to who is on its way. That one takes its permits, and then in A6 sees to what is left; or
+//! comes too late, and then there are not enough for it, who is the first in the queue, until the next R1.
 //!
-//! A6 serves because who leaves may be the one who wanted much, behind whom others wait for less. That
+//! In S1 the number of free permits can only grow: all that take some look at STARVING, or hold the lock.
+//!
+//! A7 serves because who leaves may be the one who wanted much, behind whom others wait for less. That
 //! it does not leave with what was given to it, the claim decides: see sleeper.rs.
 
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU64, ByteLock, Instant, Ordering, current},
+    door::{AtomicU64, ByteLock, Instant, Ordering, SPINS, current, procs, spin_loop},
     sleeper::{Sleeper, Sleeps, wake_all},
-    waitq::{Place, Queue},
+    waiter::Waiter,
+    waitq::{Node, Place, Queue},
 };
 
 const QUEUED: u64 = 1;
+const WOKEN: u64 = 2;
+const STARVING: u64 = 4;
 /// One permit, in the word.
-const ONE: u64 = 2;
+const ONE: u64 = 8;
 
 /// How many permits there can be.
 pub(crate) const MAX_PERMITS: u64 = u64::MAX >> 3;
 
-struct Waiter {
-    sleeper: Sleeper,
+struct Wish {
+    waiter: Waiter,
     wants: u64,
 }
 
-impl Sleeps for Waiter {
+impl Sleeps for Wish {
     fn sleeper(&self) -> Sleeper {
-        self.sleeper
+        self.waiter.sleeper()
     }
 }
 
 pub(crate) struct RawSemaphore {
     word: AtomicU64,
     queue_lock: ByteLock,
-    queue: UnsafeCell<Queue<Waiter>>,
+    queue: UnsafeCell<Queue<Wish>>,
 }
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
@@ -99,7 +112,14 @@ impl RawSemaphore {
         // SAFETY: the model is over.
         let empty = unsafe { (*self.queue.get()).is_empty() };
         // Relaxed: as above.
-        empty && self.word.load(Ordering::Relaxed) & QUEUED == 0
+        empty && self.word.load(Ordering::Relaxed) & (ONE - 1) == 0
+    }
+
+    /// Is one who was woken on its way?
+    #[cfg(loom)]
+    pub(crate) fn somebody_was_woken(&self) -> bool {
+        // Relaxed: a snapshot.
+        self.word.load(Ordering::Relaxed) & WOKEN != 0
     }
 
     /// A1. None are always there.
@@ -107,7 +127,7 @@ impl RawSemaphore {
     pub(crate) fn try_acquire(&self, n: u64) -> bool {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & QUEUED == 0 && word / ONE >= n {
+        while word & STARVING == 0 && word / ONE >= n {
             // Acquire: partner is the Release in `release`.
             match self.word.compare_exchange_weak(
                 word,
@@ -131,48 +151,112 @@ impl RawSemaphore {
     #[cold]
     #[inline(never)]
     fn acquire_slow(&self, n: u64, deadline: Option<Instant>) -> bool {
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return false;
-        }
-        let g = current();
-        let sleeper = Sleeper::new(g, deadline);
-        let node = Place::of(g, Waiter { sleeper, wants: n });
-        self.queue_lock.lock();
-        if self.take_or_announce(n) {
-            // SAFETY: locked above.
-            unsafe { self.queue_lock.unlock() };
+        if self.spin(n) {
             return true;
         }
-        // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us or below.
-        // The sleeper was made for this wait.
-        let served = unsafe {
-            (*self.queue.get()).push_back(&node);
-            sleeper.sleep(deadline, &self.queue_lock)
+        let g = current();
+        let Some(waiter) = Waiter::new(g, deadline) else {
+            return false;
         };
-        if !served {
+        let node = Place::of(g, Wish { waiter, wants: n });
+        let waiter = &node.data.waiter;
+        let (mut was_woken, mut starving) = (false, 0);
+        loop {
             self.queue_lock.lock();
-            // SAFETY: the lock is held; the node was put into this queue. It is not there any more if
-            // somebody took it out who then lost the ticket to the timer.
-            unsafe {
-                (*self.queue.get()).unlink(&node);
-                self.serve_and_unlock();
+            if self.take_or_announce(n, was_woken, starving) {
+                // SAFETY: locked above.
+                unsafe { self.serve_and_unlock() };
+                return true;
             }
+            // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us or below.
+            // The sleeper is the one of this wait.
+            let in_time = unsafe {
+                let queue = &mut *self.queue.get();
+                if was_woken {
+                    queue.push_front(&node);
+                } else {
+                    queue.push_back(&node);
+                }
+                waiter.sleeper().sleep(deadline, &self.queue_lock)
+            };
+            if !in_time {
+                self.queue_lock.lock();
+                // SAFETY: the lock is held; the node was put into this queue. It is not there any more if
+                // somebody took it out who then lost the ticket to the timer.
+                unsafe {
+                    (*self.queue.get()).unlink(&node);
+                    self.serve_and_unlock();
+                }
+                return false;
+            }
+            if waiter.was_served() || self.take_woken(n) {
+                return true;
+            }
+            was_woken = true;
+            starving = if waiter.starves() { STARVING } else { 0 };
+            waiter.again(g, deadline);
         }
-        served
     }
 
-    /// A3, under the lock: takes `n` (true), or announces a waiter.
-    fn take_or_announce(&self, n: u64) -> bool {
+    /// With one P those who have permits do not run while we spin.
+    fn spin(&self, n: u64) -> bool {
+        let spins = if procs() < 2 { 0 } else { SPINS };
+        for _ in 0..spins {
+            // Relaxed: a hint. Where others queue, more spinning would only be barging.
+            if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
+                return false;
+            }
+            spin_loop();
+            if self.try_acquire(n) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A5 and A6, for one who was woken to try.
+    fn take_woken(&self, n: u64) -> bool {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
-        loop {
-            let take = word & QUEUED == 0 && word / ONE >= n;
-            let new = if take { word - n * ONE } else { word | QUEUED };
+        while word & STARVING == 0 && word / ONE >= n {
+            let new = (word - n * ONE) & !WOKEN;
             // Acquire: partner is the Release in `release`.
             match self
                 .word
                 .compare_exchange_weak(word, new, Ordering::Acquire, Ordering::Relaxed)
             {
+                Ok(_) => {
+                    if new & QUEUED != 0 && new >= ONE {
+                        self.serve();
+                    }
+                    return true;
+                }
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// A3, under the lock: takes `n` (true), or announces a waiter, with the bit `starving`. One who was woken is the
+    /// first in line.
+    fn take_or_announce(&self, n: u64, was_woken: bool, starving: u64) -> bool {
+        let done = if was_woken { WOKEN } else { 0 };
+        // Relaxed: the CAS decides.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let take = (was_woken || word & STARVING == 0) && word / ONE >= n;
+            let new = if take {
+                word - n * ONE
+            } else {
+                word | QUEUED | starving
+            };
+            // Acquire: partner is the Release in `release`.
+            match self.word.compare_exchange_weak(
+                word,
+                new & !done,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return take,
                 Err(now) => word = now,
             }
@@ -201,7 +285,7 @@ impl RawSemaphore {
                 Err(now) => word = now,
             }
         }
-        if word & QUEUED != 0 {
+        if word & QUEUED != 0 && word & (WOKEN | STARVING) != WOKEN {
             self.serve();
         }
         true
@@ -215,42 +299,64 @@ impl RawSemaphore {
         unsafe { self.serve_and_unlock() };
     }
 
-    /// R3 to R6.
+    /// S1 to S5.
     ///
     /// # Safety
     ///
     /// The caller holds the queue's lock.
     unsafe fn serve_and_unlock(&self) {
-        let mut served = Queue::new();
-        let mut count = 0;
         // SAFETY: the lock is held, says the caller.
         let queue = unsafe { &mut *self.queue.get() };
-        while let Some(first) = queue.first()
-            && first.wants <= self.free()
-        {
-            let (sleeper, wants) = (first.sleeper, first.wants);
-            let Some(node) = queue.pop_front() else { break };
-            if !sleeper.claim() {
-                continue;
-            }
-            // Acquire: partners are the Releases of all who have put these permits there; waking passes
-            // that on.
-            self.word.fetch_sub(wants * ONE, Ordering::Acquire);
+        let (mut taken, mut count, mut given) = (Queue::new(), 0, 0);
+        // Relaxed: the CAS below decides. QUEUED and STARVING do not change without the lock, and WOKEN is not set. If it
+        // is STARVING, others can only add permits; if not, this number is a guess.
+        let mut word = self.word.load(Ordering::Relaxed);
+        let mut free = word / ONE;
+        let mut starving = word & STARVING != 0 && first_starves(queue);
+        while starving && let Some(wish) = take_if_enough(queue, free) {
+            wish.data.waiter.serve();
+            free -= wish.data.wants;
+            given += wish.data.wants;
             // SAFETY: out of its queue, and parked until it is woken below: its wait was claimed.
-            unsafe { served.push_back(node.as_ref()) };
+            unsafe { taken.push_back(wish) };
             count += 1;
+            starving = first_starves(queue);
         }
-        if queue.is_empty() {
-            // Relaxed: of the permits in the word others are Acquired with them; the queue has its lock.
-            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        let mut woken = 0;
+        if !starving && word & WOKEN == 0 {
+            while let Some(wish) = take_if_enough(queue, free) {
+                free -= wish.data.wants;
+                // SAFETY: as above.
+                unsafe { taken.push_back(wish) };
+                count += 1;
+                woken = WOKEN;
+            }
+            // Of those for whom there are not enough only the first is asked, and only if it is not behind others.
+            starving = count == 0 && first_starves(queue);
+        }
+        loop {
+            let bits = match (queue.is_empty(), starving) {
+                (true, _) => 0,
+                (false, false) => QUEUED,
+                (false, true) => QUEUED | STARVING,
+            };
+            let new = (word & !(QUEUED | STARVING) | bits | woken) - given * ONE;
+            // Acquire: partners are the Releases of all who have put there what is given; waking passes that on.
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => break,
+                Err(now) => word = now,
+            }
         }
         // SAFETY: locked by the caller. Those that were taken out are woken once: a single one next, as a
         // mutex does it, more of them in their turn.
         unsafe {
             self.queue_lock.unlock();
-            match served.first().filter(|_| count == 1) {
-                Some(waiter) => waiter.sleeper.wake(),
-                None => wake_all(served),
+            match taken.first().filter(|_| count == 1) {
+                Some(wish) => wish.sleeper().wake(),
+                None => wake_all(taken),
             }
         }
     }
@@ -280,80 +386,22 @@ impl RawSemaphore {
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use std::{
-        sync::{Arc, Mutex},
-        thread,
-        time::Duration,
-    };
-
-    use super::RawSemaphore;
-
-    impl RawSemaphore {
-        fn waiting(&self) -> usize {
-            self.queue_lock.lock();
-            // SAFETY: the lock is held.
-            let count = unsafe { (*self.queue.get()).len() };
-            // SAFETY: locked above.
-            unsafe { self.queue_lock.unlock() };
-            count
-        }
-    }
-
-    /// Threads that wait for so many permits each, come in this order, and note when they got them.
-    struct Line {
-        semaphore: RawSemaphore,
-        served: Mutex<Vec<usize>>,
-    }
-
-    fn line_of(wants: &[u64]) -> (Arc<Line>, Vec<thread::JoinHandle<()>>) {
-        let line = Arc::new(Line {
-            semaphore: RawSemaphore::new(0),
-            served: Mutex::new(Vec::new()),
-        });
-        let come = wants.iter().enumerate().map(|(i, &wants)| {
-            let same = Arc::clone(&line);
-            let thread = thread::spawn(move || {
-                assert!(same.semaphore.acquire(wants, None));
-                same.served.lock().unwrap().push(i);
-            });
-            until(|| line.semaphore.waiting() == i + 1);
-            thread
-        });
-        let threads = come.collect();
-        (line, threads)
-    }
-
-    fn until(condition: impl Fn() -> bool) {
-        while !condition() {
-            thread::sleep(Duration::from_micros(100));
-        }
-    }
-
-    #[test]
-    fn permits_are_given_in_the_order_of_coming() {
-        for wants in [[1; 5], [1, 5, 1, 2, 1]] {
-            let (line, threads) = line_of(&wants);
-            for (i, &wants) in wants.iter().enumerate() {
-                (0..wants).for_each(|_| assert!(line.semaphore.release(1)));
-                until(|| line.served.lock().unwrap().len() == i + 1);
-            }
-            threads.into_iter().for_each(|one| one.join().unwrap());
-            assert_eq!(*line.served.lock().unwrap(), [0, 1, 2, 3, 4]);
-            assert_eq!(line.semaphore.free(), 0);
-        }
-    }
-
-    #[test]
-    fn permits_that_come_together_go_to_all_for_whom_they_are_enough() {
-        let (line, threads) = line_of(&[2, 3, 2]);
-        assert!(line.semaphore.release(6));
-        // One is left: too few for the third, and not for others.
-        assert_eq!((line.semaphore.waiting(), line.semaphore.free()), (1, 1));
-        assert!(!line.semaphore.try_acquire(1));
-        assert!(line.semaphore.release(1));
-        threads.into_iter().for_each(|one| one.join().unwrap());
-        assert_eq!(line.semaphore.free(), 0);
-    }
+fn first_starves(queue: &Queue<Wish>) -> bool {
+    queue.first().is_some_and(|first| first.waiter.starves())
 }
+
+/// Takes the first out whose wait is not over, if `free` are enough for it. Under the queue's lock, as [`take`](super::sleeper::take).
+fn take_if_enough(queue: &mut Queue<Wish>, free: u64) -> Option<&Node<Wish>> {
+    while queue.first()?.wants <= free {
+        // SAFETY: as in `take`: a waiter leaves its node only after it was woken, or under the lock.
+        let node = unsafe { queue.pop_front()?.as_ref() };
+        if node.data.sleeper().claim() {
+            return Some(node);
+        }
+    }
+    None
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "rawsem/tests.rs"]
+mod tests;

@@ -13,10 +13,11 @@ use super::{RwLockReadGuard, RwLockWriteGuard, poison, rawrw::RawRw};
 /// A value that many may read at a time, or one may change: shaped as [`std::sync::RwLock`], with its
 /// errors.
 ///
-/// Neither side starves the other. Who comes while somebody waits queues up; after a writer all readers
-/// that wait go in together, after them the next writer. So a goroutine that reads must not read again
-/// before it has dropped its first guard: a writer may wait in between, for the first guard, and the
-/// second read for the writer.
+/// Neither side starves the other. A lock that is free goes to whoever takes it first, who comes or who was woken, until
+/// somebody has waited for more than a millisecond. From then on the sides take turns, and who comes queues up: after a
+/// writer all readers that wait go in together, after them the next writer. Readers never join readers while a writer
+/// waits. So a goroutine that reads must not read again before it has dropped its first guard: a writer may wait in
+/// between, for the first guard, and the second read for the writer.
 ///
 /// A guard may be held over a call that parks: others that want the lock park meanwhile.
 ///
@@ -71,7 +72,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Locks for reading; waits while somebody writes or waits to.
+    /// Locks for reading; waits while somebody writes, or waits to while others read.
     ///
     /// # Parks
     ///
@@ -103,7 +104,7 @@ impl<T: ?Sized> RwLock<T> {
         self.reader()
     }
 
-    /// Locks for reading if nobody writes or waits to, and there are not too many readers.
+    /// Locks for reading if [`read`](RwLock::read) would not wait, and there are not too many readers.
     ///
     /// # Errors
     ///

@@ -16,8 +16,10 @@ use super::{
 /// A number of permits: who wants some waits until they are there, takes them, and gives them back.
 /// Names are those of tokio's; nobody closes it, so that `acquire` does not fail.
 ///
-/// First come, first served: who wants many permits is not kept waiting by those who want few. While
-/// somebody waits, [`try_acquire`](Semaphore::try_acquire) gets none, although some may be free.
+/// Those who wait are served in the order in which they came. Who comes may take permits that are free before them, but
+/// only until somebody has waited for more than a millisecond: from the next permit on that comes back, all are kept for
+/// those who wait, until the first of them has not waited for so long. So who wants many permits is not kept waiting by
+/// those who want few; and [`try_acquire`](Semaphore::try_acquire) may get none although some are free.
 ///
 /// # Examples
 ///
@@ -118,7 +120,7 @@ impl Semaphore {
         SemaphorePermit::new(self, n)
     }
 
-    /// Takes one permit if it is there and nobody waits for it.
+    /// Takes one permit if it is there, and not kept for those who wait.
     ///
     /// # Errors
     ///
@@ -138,7 +140,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if they are there and nobody waits for permits.
+    /// Takes `n` permits if they are there, and not kept for those who wait.
     ///
     /// # Errors
     ///

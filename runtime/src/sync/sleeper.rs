@@ -124,15 +124,12 @@ pub(crate) fn take<D: Sleeps>(queue: &mut Queue<D>) -> Option<&Node<D>> {
     }
 }
 
-/// Takes all out, into a queue of the caller's; says how many.
-pub(crate) fn take_all<D: Sleeps>(queue: &mut Queue<D>, all: &mut Queue<D>) -> u64 {
-    let mut count = 0;
+/// Takes all out, into a queue of the caller's.
+pub(crate) fn take_all<D: Sleeps>(queue: &mut Queue<D>, all: &mut Queue<D>) {
     while let Some(node) = take(queue) {
         // SAFETY: it is in no queue any more, and stays until it is woken.
         unsafe { all.push_back(node) };
-        count += 1;
     }
-    count
 }
 
 /// Wakes those that [`take_all`] has taken. Without the queue's lock.

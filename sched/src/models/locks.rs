@@ -3,7 +3,10 @@
 //! These are not models of them but the very sources, compiled with another [`door`]. A waiter that
 //! nobody wakes is a deadlock, which loom reports.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool as StdAtomicBool, Ordering::Relaxed},
+};
 
 use loom::{cell::UnsafeCell, thread};
 
@@ -23,10 +26,16 @@ mod rawlock;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/sync/rawrw.rs"]
 mod rawrw;
+#[path = "../../../runtime/src/sync/rwslow.rs"]
+mod rwslow;
+#[path = "../../../runtime/src/sync/rwword.rs"]
+mod rwword;
 #[path = "../../../runtime/src/sync/sleeper.rs"]
 pub(super) mod sleeper;
 #[path = "../../../runtime/src/sync/turns.rs"]
 mod turns;
+#[path = "../../../runtime/src/sync/waiter.rs"]
+pub(super) mod waiter;
 #[path = "../../../runtime/src/sync/waitq.rs"]
 pub(super) mod waitq;
 
@@ -208,9 +217,83 @@ fn a_writer_is_alone_and_nobody_is_forgotten() {
     });
 }
 
+fn read_impatiently(shared: &Guarded<RawRw>) {
+    lose_patience();
+    read(shared);
+}
+
+fn write_impatiently(shared: &Guarded<RawRw>) {
+    lose_patience();
+    write(shared);
+}
+
+fn write_twice(shared: &Guarded<RawRw>) {
+    write(shared);
+    write(shared);
+}
+
+fn read_twice(shared: &Guarded<RawRw>) {
+    read(shared);
+    read(shared);
+}
+
+#[test]
+fn a_writer_that_starves_is_let_in_by_readers_and_by_writers() {
+    together(
+        RawRw::new,
+        &[read_twice, write_impatiently, read],
+        rw_is_as_new,
+    );
+    let programs: &[fn(&_)] = &[write_twice, write_impatiently, read_impatiently];
+    together(RawRw::new, programs, |shared| {
+        assert_eq!(shared.get(), 3);
+        assert!(shared.lock.is_new());
+    });
+}
+
+#[test]
+fn readers_that_starve_are_let_in_together() {
+    let programs: &[fn(&_)] = &[write_twice, read_impatiently, read_impatiently];
+    together(RawRw::new, programs, rw_is_as_new);
+}
+
+/// A free lock is not owned by one who sleeps: in some order who has left it takes it again.
+#[test]
+fn who_comes_may_overtake_who_was_woken() {
+    static OVERTOOK: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
+    let others: [fn(&Guarded<RawRw>); 2] = [read, write];
+    for (other, overtook) in others.into_iter().zip(&OVERTOOK) {
+        explore(Some(PREEMPTIONS), move || {
+            let shared = Guarded::new(RawRw::new());
+            assert!(shared.lock.write(None));
+            let other = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || other(&shared)
+            });
+            thread::yield_now();
+            // SAFETY: locked above.
+            unsafe { shared.lock.unlock_write() };
+            if shared.lock.try_write() {
+                if shared.lock.somebody_was_woken() {
+                    // Relaxed: only whether it ever happened counts.
+                    overtook.store(true, Relaxed);
+                }
+                shared.add();
+                // SAFETY: locked above.
+                unsafe { shared.lock.unlock_write() };
+            }
+            other.join().unwrap();
+            rw_is_as_new(&shared);
+        });
+        assert!(overtook.load(Relaxed));
+    }
+}
+
 #[test]
 fn a_writer_that_becomes_a_reader_lets_readers_in_and_no_writer() {
     let programs: &[fn(&_)] = &[write_and_read, write, read];
+    together(RawRw::new, programs, rw_is_as_new);
+    let programs: &[fn(&_)] = &[write_and_read, write_impatiently, read_impatiently];
     together(RawRw::new, programs, rw_is_as_new);
 }
 

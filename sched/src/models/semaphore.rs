@@ -2,7 +2,7 @@
 //!
 //! As for the locks, this is the source that runs: see [`locks`](super::locks).
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool as StdAtomicBool};
 
 use loom::{
     sync::atomic::{AtomicU64, Ordering},
@@ -11,9 +11,9 @@ use loom::{
 
 use super::{
     explore,
-    locks::{door, sleeper, waitq},
+    locks::{door, sleeper, waiter, waitq},
 };
-use door::Instant;
+use door::{Instant, lose_patience};
 use rawsem::RawSemaphore;
 
 #[path = "../../../runtime/src/sync/rawsem.rs"]
@@ -96,6 +96,21 @@ fn two(counted: &Counted) {
     counted.use_some(2);
 }
 
+fn one_twice(counted: &Counted) {
+    one(counted);
+    one(counted);
+}
+
+fn one_impatiently(counted: &Counted) {
+    lose_patience();
+    one(counted);
+}
+
+fn two_impatiently(counted: &Counted) {
+    lose_patience();
+    two(counted);
+}
+
 #[test]
 fn with_one_permit_it_is_a_lock() {
     together(1, &[one, one, one]);
@@ -105,6 +120,57 @@ fn with_one_permit_it_is_a_lock() {
 fn who_wants_many_and_who_want_few_all_get_theirs() {
     together(2, &[two, one, one]);
     together(2, &[one, two, two]);
+}
+
+#[test]
+fn one_that_starves_is_served_before_those_who_come() {
+    together(1, &[one_twice, one_impatiently, one_impatiently]);
+    // It is not woken while there are not enough, so it is another who finds out that it starves.
+    together(2, &[one_twice, two_impatiently, one]);
+}
+
+#[test]
+fn permits_that_come_together_wake_all_for_whom_they_are_enough() {
+    explore(Some(PREEMPTIONS), || {
+        let semaphore = Arc::new(RawSemaphore::new(0));
+        let takers = [1, 1].map(|n| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || assert!(semaphore.acquire(n, None)))
+        });
+        assert!(semaphore.release(2));
+        takers.into_iter().for_each(|one| one.join().unwrap());
+        assert!(semaphore.free() == 0 && semaphore.nobody_waits());
+    });
+}
+
+/// The permit is free, and not owned by one who sleeps: in some order who gives it back takes it again.
+#[test]
+fn who_comes_may_overtake_who_was_woken() {
+    static OVERTOOK: StdAtomicBool = StdAtomicBool::new(false);
+    explore(Some(PREEMPTIONS), || {
+        let counted = Arc::new(Counted {
+            semaphore: RawSemaphore::new(1),
+            held: AtomicU64::new(0),
+            limit: 1,
+        });
+        assert!(counted.semaphore.acquire(1, None));
+        let other = thread::spawn({
+            let counted = Arc::clone(&counted);
+            move || one(&counted)
+        });
+        assert!(counted.semaphore.release(1));
+        if counted.semaphore.try_acquire(1) {
+            if counted.semaphore.somebody_was_woken() {
+                // Relaxed: only whether it ever happened counts.
+                OVERTOOK.store(true, Ordering::Relaxed);
+            }
+            counted.got(1);
+            counted.give_back(1);
+        }
+        other.join().unwrap();
+        assert!(counted.semaphore.nobody_waits());
+    });
+    assert!(OVERTOOK.load(Ordering::Relaxed));
 }
 
 #[test]
