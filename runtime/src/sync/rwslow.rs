@@ -168,8 +168,8 @@ impl RawRw {
         false
     }
 
-    /// 3. Under the queues' lock: goes in if that is possible (true), or announces one who waits, with the bit
-    /// `starving`.
+    /// Step 3, under the queues' lock: goes in if that is possible (true), or announces one who waits, with the
+    /// bit `starving`.
     fn enter_or_announce(
         &self,
         access: Access,
