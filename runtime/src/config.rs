@@ -77,8 +77,8 @@ impl Config {
     }
 
     /// Who is told of a goroutine that runs for long without a call into this crate: for 100 ms, if
-    /// [`hog_after`](Config::hog_after) says nothing else. The hook runs on the thread that watches over all
-    /// others, so it should be short, and what it panics with goes no further.
+    /// [`hog_after`](Config::hog_after) says nothing else. The hook runs on a thread of its own, which does nothing else;
+    /// while it runs up to 64 further reports wait, and those after them are dropped. Its panics go no further.
     pub fn on_hog(self, hook: fn(&HogReport)) -> Config {
         Config(self.0.on_hog(hook))
     }

@@ -1,9 +1,10 @@
 //! What sysmon does by the clock, also while every P is idle.
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use crate::{
     debug::Debug,
+    fatal,
     hogs::{HogRule, Hogs},
     metrics::Metrics,
     os::clock::{NEVER, now},
@@ -68,8 +69,7 @@ impl Trace {
         // Where it is late, lines are left out and not caught up with.
         self.due += self.period * ((now - self.due) / self.period + 1);
         let line = line((now - self.start) / 1_000_000, &sched.snapshot());
-        // One write: lines of several threads must not mix. A closed stderr is nobody's business.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        fatal::write(line.as_bytes());
     }
 }
 

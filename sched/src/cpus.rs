@@ -23,6 +23,8 @@ use std::{
     thread,
 };
 
+use crate::fatal;
+
 /// What the process may use: the CPUs of its affinity, or fewer if a quota pays for fewer.
 pub(crate) fn available() -> usize {
     available_to(0)
@@ -34,7 +36,7 @@ pub(crate) fn available_to(thread: libc::pid_t) -> usize {
     let mut warnings = Vec::new();
     let quota = quota(Path::new("/"), &mut warnings);
     if let Some(first) = warnings.first() {
-        WARNED.call_once(|| eprintln!("goroutines: {first}; it is left out of account"));
+        WARNED.call_once(|| fatal::say(format_args!("{first}; it is left out of account")));
     }
     let affinity = affinity(thread)
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));

@@ -1,25 +1,58 @@
-//! The two ways to end the process: `fatal` for the program's bug, `throw` for ours.
+//! What the runtime says on stderr, and the two ways to end the process: `fatal` for the program's bug, `throw` for ours.
+//!
+//! Nothing here takes std's lock of stderr. A goroutine may be parked while it holds that (an `eprintln!` whose
+//! argument waits for a channel), and a thread of ours that waited for it could be the one that has to wake it; in the
+//! child of a fork its holder does not exist.
+
+use std::fmt::{self, Write};
 
 /// Prints `message` and aborts: the program did something that cannot be continued.
 #[cold]
-pub(crate) fn fatal(message: std::fmt::Arguments<'_>) -> ! {
-    eprintln!("goroutines: fatal: {message}");
+pub(crate) fn fatal(message: fmt::Arguments<'_>) -> ! {
+    say(format_args!("fatal: {message}"));
     std::process::abort();
 }
 
-/// As [`fatal`], where std's lock of stderr may be held for ever: in signal handlers, and in the child of a fork.
+/// As [`fatal`], where memory must not be allocated: in signal handlers, and in the child of a fork.
 #[cold]
 pub(crate) fn fatal_raw(message: &str) -> ! {
     for part in ["goroutines: fatal: ", message, "\n"] {
-        // SAFETY: the buffer is the string's. What cannot be written is not.
-        unsafe { libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len()) };
+        write(part.as_bytes());
     }
     std::process::abort();
 }
 
 /// Prints `message` and aborts: the runtime contradicts itself.
 #[cold]
-pub(crate) fn throw(message: std::fmt::Arguments<'_>) -> ! {
-    eprintln!("goroutines: internal error: {message}; please report it");
+pub(crate) fn throw(message: fmt::Arguments<'_>) -> ! {
+    say(format_args!("internal error: {message}; please report it"));
     std::process::abort();
+}
+
+/// Prints a line that begins with the name of the crate.
+pub(crate) fn say(message: fmt::Arguments<'_>) {
+    let mut line = String::from("goroutines: ");
+    // Writing to a string does not fail.
+    let _ = writeln!(line, "{message}");
+    write(line.as_bytes());
+}
+
+/// Writes `bytes` to stderr, in one piece where the system takes it as one, so that lines of several threads do not
+/// mix. What cannot be written is not: a closed stderr is nobody's business.
+pub(crate) fn write(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the buffer is that of `bytes`.
+        let written =
+            unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(0) => return,
+            Ok(written) => bytes = &bytes[written..],
+            Err(_) if is_interrupted() => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn is_interrupted() -> bool {
+    std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
 }

@@ -17,7 +17,7 @@ use crate::{
     counters::ALL,
     fairness, fork,
     g::GRef,
-    m::{Fitness, M},
+    m::M,
     os::clock::{NEVER, now},
     p::P,
     queue::Rest,
@@ -67,18 +67,11 @@ fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
         return Some(word);
     }
     let Some(p) = m.p() else {
-        return without_p(sched, m);
+        // Its P was taken while it was in a blocking call, and its goroutine is queued.
+        sched.idle.rest_m(m.id());
+        return None;
     };
     pick(sched, m, p)
-}
-
-/// The P of `m` was taken while it was in a blocking call, and its goroutine is queued; or its thread ends.
-#[cold]
-fn without_p(sched: &'static Sched, m: &'static M) -> Option<usize> {
-    if m.fitness.get() != Fitness::Over {
-        sched.idle.rest_m(m.id());
-    }
-    None
 }
 
 /// Nothing is at hand.
@@ -92,7 +85,7 @@ fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
             return Some(found(sched, m, word));
         }
         // At rest: nothing was found, or its P was handed to an M that waited for one.
-        if m.fitness.get() == Fitness::Over || !sleep_unless_work(sched, m) {
+        if !sleep_unless_work(sched, m) {
             return None;
         }
         if let Some(word) = at_hand(sched, m) {

@@ -19,12 +19,11 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn new(on: bool) -> Follow {
+    pub(crate) fn new(on: bool, thread: libc::pid_t) -> Follow {
         Follow {
             on: AtomicBool::new(on),
             due: AtomicU64::new(0),
-            // SAFETY: takes nothing and always succeeds.
-            thread: unsafe { libc::gettid() },
+            thread,
         }
     }
 

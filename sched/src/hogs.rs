@@ -8,7 +8,9 @@
 //!    in the gate of its M                             H2 enters the runtime: the gate is alerted, and the slow
 //! H3 the bit is gone: forget it                          path clears the bit
 //! H4 the bit stands for the given time: shut the gate,
-//!    look who runs there, open it; report
+//!    look who runs there, open it; the report goes to the
+//!    reporter (reporter.rs), and the M is watched no
+//!    further until that has looked
 //! ```
 //!
 //! Watching costs the M nothing but one slow entry at H2, and nothing at all where nobody asked for it. The P may
@@ -16,14 +18,18 @@
 //! bit as well, so that no time is counted in which nothing ran. Announced blocking calls are not reported: the
 //! goroutine's kind tells.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
-    time::Duration,
-};
+use std::{fmt, ptr, sync::Arc, time::Duration};
 
-use crate::{g::GRef, identity::Identity, m::M, os::clock::NEVER, p::P, sched::Sched, taking};
+use crate::{
+    g::GRef,
+    identity::Identity,
+    m::M,
+    os::clock::NEVER,
+    p::P,
+    reporter::{Looked, Sighting},
+    sched::Sched,
+    taking,
+};
 
 /// A place in the code of a goroutine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +108,8 @@ pub(crate) struct Hogs {
 struct Watch {
     m: &'static M,
     since: u64,
-    reported: bool,
+    /// Was it reported, and has the reporter looked at it?
+    reported: Option<Arc<Looked>>,
 }
 
 impl Hogs {
@@ -120,7 +127,7 @@ impl Hogs {
 
     /// When a goroutine that is watched would have to be reported.
     pub(crate) fn due(&self) -> u64 {
-        let open = self.watched.iter().filter(|watch| !watch.reported);
+        let open = self.watched.iter().filter(|watch| watch.reported.is_none());
         open.map(|watch| watch.since + self.after())
             .min()
             .unwrap_or(NEVER)
@@ -129,32 +136,26 @@ impl Hogs {
     /// H1, H3 and H4 for everybody.
     pub(crate) fn look(&mut self, sched: &Sched, now: u64) {
         let after = self.after();
-        let rule = self.rule;
         // H3.
         self.watched.retain_mut(|watch| {
             if !watch.m.gate.is_watched() {
-                return false;
+                // Watched anew, it would look to the reporter as if nothing had happened.
+                return watch.reported.as_ref().is_some_and(|it| !it.is_over());
             }
-            if watch.reported || now < watch.since + after {
+            if watch.reported.is_some() || now < watch.since + after {
                 return true;
             }
-            watch.reported = true;
             // H4.
             let seen = taking::inspect(watch.m, |g| {
-                // The goroutine is outside the gate and stays there: it goes on computing, or waits for us.
-                let frames = if rule.stacks {
-                    watch.m.frames()
-                } else {
-                    Vec::new()
-                };
-                (report(g, now - watch.since), frames)
+                (report(g, now - watch.since), watch.m.thread())
             });
-            let Some((mut report, frames)) = seen else {
+            let Some((report, thread)) = seen else {
                 watch.m.gate.unwatch();
                 return false;
             };
-            report.stack = frames.into_iter().map(frame).collect();
-            tell(&rule, &report);
+            let (sighting, looked) = Sighting::new(report, watch.m, thread);
+            watch.reported = Some(looked);
+            sched.sightings.push(sighting);
             true
         });
         let ps = sched.procs.all();
@@ -181,7 +182,7 @@ fn watch(watched: &mut Vec<Watch>, p: &P, now: u64) {
         watched.push(Watch {
             m,
             since: now,
-            reported: false,
+            reported: None,
         });
     }
 }
@@ -195,23 +196,6 @@ fn report(g: GRef, nanoseconds: u64) -> HogReport {
         spawned_as: g.get().entry.get().map_or("?", |entry| (entry.name)()),
         running: Duration::from_nanos(nanoseconds),
         stack: Vec::new(),
-    }
-}
-
-fn frame(address: usize) -> HogFrame {
-    HogFrame {
-        address,
-        place: goroutines_stack::place_of(address),
-    }
-}
-
-fn tell(rule: &HogRule, report: &HogReport) {
-    if rule.print {
-        eprintln!("goroutines: {report}");
-    }
-    if let Some(hook) = rule.hook {
-        // Its panic has been printed; the monitor goes on.
-        let _ = catch_unwind(AssertUnwindSafe(|| hook(report)));
     }
 }
 

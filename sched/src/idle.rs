@@ -116,14 +116,15 @@ impl Idle {
         self.resting.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
     }
 
-    /// S4 and S5. The caller hands `p` to `m` and notifies it, or starts a new M with `p`; either
-    /// way that M begins as the spinner.
-    pub(crate) fn claim_wake(&self) -> Option<Wake> {
+    /// S4 and S5. The caller hands `p` to `m` and notifies it, or, which it does if it `may_start` one, starts a new M
+    /// with `p`; either way that M begins as the spinner.
+    pub(crate) fn claim_wake(&self, may_start: bool) -> Option<Wake> {
         if !self.start_spinning() {
             return None;
         }
         let mut lists = lock(&self.lists);
-        let Some(p) = self.pop_p(&mut lists) else {
+        let able = may_start || !lists.ms.is_empty();
+        let Some(p) = able.then(|| self.pop_p(&mut lists)).flatten() else {
             // Release, under the lock: see the second race above.
             self.spinning.store(false, Ordering::Release);
             return None;

@@ -85,6 +85,8 @@ mod idle;
 #[cfg(not(loom))]
 mod join;
 mod landing;
+#[cfg(not(loom))]
+mod launch;
 mod lending;
 #[cfg(not(loom))]
 mod locals;
@@ -112,6 +114,9 @@ mod queue;
 #[cfg(not(loom))]
 mod random;
 #[cfg(not(loom))]
+mod reporter;
+mod requests;
+#[cfg(not(loom))]
 mod rest;
 #[cfg(not(loom))]
 mod run;
@@ -128,6 +133,8 @@ mod signal;
 mod size;
 #[cfg(not(loom))]
 mod standstill;
+#[cfg(not(loom))]
+mod starter;
 mod status;
 #[cfg(not(loom))]
 mod switch;
@@ -173,6 +180,7 @@ pub use {
     heritage::{Heritage, heritage, replace_heritage},
     hogs::{HogFrame, HogReport},
     identity::{Identity, park_until_unparked},
+    launch::start,
     locals::{LocalGone, LocalKey},
     metrics::{Metrics, ProcMetrics, metrics},
     migrate::{MigrationStats, migration_stats},
@@ -180,7 +188,7 @@ pub use {
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
     random::random,
-    sched::{procs, rounds, start},
+    sched::{procs, rounds},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
     ticket::{TIMED_OUT, Ticket},

@@ -8,7 +8,7 @@ use std::{
     cell::{Cell, UnsafeCell},
     ffi::c_int,
     ptr,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
 };
 
 use goroutines_stack::{AddressRange, SignalStack};
@@ -19,17 +19,6 @@ use crate::{
 
 /// No M's mark.
 const NOBODY: usize = 1;
-
-/// What the thread of an M may still be used for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fitness {
-    /// Any goroutine.
-    Any,
-    /// A goroutine ended locked to it: only those that can run nowhere else.
-    Tainted,
-    /// Nothing: it ends.
-    Over,
-}
 
 #[repr(align(128))]
 pub(crate) struct M {
@@ -52,9 +41,9 @@ pub(crate) struct M {
     #[cfg(feature = "asan")]
     pub(crate) g0_bounds: crate::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
-    cpu_clock: Cell<libc::clockid_t>,
+    cpu_clock: AtomicI32,
     /// The kernel's number of its thread.
-    thread: Cell<libc::pid_t>,
+    thread: AtomicI32,
     /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
     pub(crate) signal_stack: Cell<AddressRange>,
     /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
@@ -73,16 +62,14 @@ pub(crate) struct M {
     pub(crate) turn_of_ring: Cell<bool>,
     /// How many of those are locked to it.
     pub(crate) lockers: Cell<u32>,
-    /// What its thread may still be used for (see pin.rs).
-    pub(crate) fitness: Cell<Fitness>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
     handed: AtomicUsize,
 }
 
-// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only, but for `cpu_clock` and `thread`, which are set
-// before the M gets a P for the first time and so before others look; `tls` changes as `settle` says; the others are Sync.
+// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes as `settle` says;
+// the others are Sync.
 unsafe impl Sync for M {}
 
 impl M {
@@ -98,8 +85,8 @@ impl M {
             stack_low: Cell::new(0),
             #[cfg(feature = "asan")]
             g0_bounds: crate::tools::Bounds::new(),
-            cpu_clock: Cell::new(libc::CLOCK_MONOTONIC),
-            thread: Cell::new(0),
+            cpu_clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
+            thread: AtomicI32::new(0),
             signal_stack: Cell::new(AddressRange::default()),
             errno: Cell::new(ptr::dangling_mut()),
             tag: migrate::tag(),
@@ -109,7 +96,6 @@ impl M {
             bound_first: Cell::new(false),
             turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
-            fitness: Cell::new(Fitness::Any),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }
@@ -156,28 +142,31 @@ impl M {
     pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
         self.signal_stack.set(signal_stack.addresses());
         // SAFETY: takes nothing and answers with a number.
-        self.thread.set(unsafe { libc::gettid() });
+        let thread = unsafe { libc::gettid() };
+        // Relaxed (both): hints for others, who may still look at a record whose thread has ended.
+        self.thread.store(thread, Ordering::Relaxed);
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
         // knows no such clock, the time that passes is taken for CPU time.
         unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
-        self.cpu_clock.set(clock);
+        self.cpu_clock.store(clock, Ordering::Relaxed);
     }
 
     /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
     pub(crate) fn cpu_time(&self) -> u64 {
-        crate::os::clock::read(self.cpu_clock.get())
+        // Relaxed: see `adopt_thread`.
+        crate::os::clock::read(self.cpu_clock.load(Ordering::Relaxed))
     }
 
     /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
     pub(crate) fn is_runnable(&self) -> bool {
-        crate::os::task::is_runnable(self.thread.get())
+        crate::os::task::is_runnable(self.thread())
     }
 
-    /// The frames of the goroutine that runs here, if the thread is kept from ending meanwhile; none without
-    /// `install_sampling`.
-    pub(crate) fn frames(&self) -> Vec<usize> {
-        goroutines_stack::frames_of(self.thread.get())
+    /// The kernel's number of its thread.
+    pub(crate) fn thread(&self) -> libc::pid_t {
+        // Relaxed: see `adopt_thread`.
+        self.thread.load(Ordering::Relaxed)
     }
 
     /// This M in the lists of idle.rs.

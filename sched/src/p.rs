@@ -66,25 +66,51 @@ unsafe impl Sync for P {}
 unsafe impl Send for P {}
 
 impl P {
-    pub(crate) fn new(number: usize, shared: bool) -> P {
-        P {
-            ring: Ring::new(shared),
-            timers: Timers::new(),
-            lending: Lending::new(),
-            tick: AtomicU64::new(0),
-            to_fair: Cell::new(FAIR_ROUND),
-            owner: AtomicPtr::new(ptr::null_mut()),
-            number,
-            leaving: AtomicBool::new(false),
-            shed: AtomicBool::new(false),
-            counters: OfP::new(),
-            local: UnsafeCell::new(Local {
-                stacks: Cache::new(),
-                free: FreeList::new(),
-                ids: 0..0,
-                random: 0x9e37_79b9 ^ (number as u32 + 1),
-            }),
+    /// A new P, in its place in memory from the start: its ring is larger than what is left of some stacks.
+    pub(crate) fn leaked(number: usize, shared: bool) -> &'static P {
+        let mut place = Box::<P>::new_uninit();
+        let p = place.as_mut_ptr();
+        // SAFETY: the box is ours; each field is written once.
+        unsafe {
+            Ring::make_at(&raw mut (*p).ring, shared);
+            (&raw mut (*p).timers).write(Timers::new());
+            (&raw mut (*p).lending).write(Lending::new());
+            (&raw mut (*p).tick).write(AtomicU64::new(0));
+            (&raw mut (*p).to_fair).write(Cell::new(FAIR_ROUND));
+            (&raw mut (*p).owner).write(AtomicPtr::new(ptr::null_mut()));
+            (&raw mut (*p).number).write(number);
+            (&raw mut (*p).leaving).write(AtomicBool::new(false));
+            (&raw mut (*p).shed).write(AtomicBool::new(false));
+            (&raw mut (*p).counters).write(OfP::new());
+            // An `UnsafeCell` lies as what is in it.
+            let local = (&raw mut (*p).local).cast::<Local>();
+            Cache::make_at(&raw mut (*local).stacks);
+            (&raw mut (*local).free).write(FreeList::new());
+            (&raw mut (*local).ids).write(0..0);
+            (&raw mut (*local).random).write(0x9e37_79b9 ^ (number as u32 + 1));
         }
+        // SAFETY: the fields below were written above, and the compiler knows that there are no others.
+        let p = Box::leak(unsafe { place.assume_init() });
+        let P {
+            ring: _,
+            timers: _,
+            lending: _,
+            tick: _,
+            to_fair: _,
+            owner: _,
+            number: _,
+            leaving: _,
+            shed: _,
+            counters: _,
+            local,
+        } = &mut *p;
+        let Local {
+            stacks: _,
+            free: _,
+            ids: _,
+            random: _,
+        } = local.get_mut();
+        p
     }
 
     /// The owner's part.

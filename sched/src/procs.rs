@@ -117,7 +117,7 @@ impl Procs {
         if let Some(p) = Ps(slot).get(0) {
             return p;
         }
-        let p: &'static P = Box::leak(Box::new(P::new(number, number != 0)));
+        let p = P::leaked(number, number != 0);
         // Release: partner is the load in `Ps::get`.
         slot[0].store(std::ptr::from_ref(p).cast_mut(), Ordering::Release);
         // Relaxed: see `all`.
@@ -247,19 +247,23 @@ impl Sched {
         }
     }
 
-    /// C6.
-    fn wait_until_settled(&self) {
-        let mut waiting = lock(&self.procs.seats);
-        if waiting.seats.settled() {
+    /// C6. The lock is taken in the commit, when the caller has left its P: one that unwinds gives its P away before it
+    /// waits, and that may take the lock (L3).
+    fn wait_until_settled(&'static self) {
+        if lock(&self.procs.seats).seats.settled() {
             return;
         }
-        waiting.waiters.push(current());
-        // SAFETY: `over` takes each waiter off the list once, under the lock that the commit lets go; the commit
-        // does nothing else.
+        let g = current();
+        // SAFETY: `over` takes each waiter off the list once, under the lock that the commit lets go as its last step;
+        // one that finds nothing to wait for is not on the list.
         unsafe {
             park(move || {
-                drop(waiting);
-                true
+                let mut waiting = lock(&self.procs.seats);
+                let waits = !waiting.seats.settled();
+                if waits {
+                    waiting.waiters.push(g);
+                }
+                waits
             });
         }
     }

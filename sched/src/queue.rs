@@ -61,7 +61,26 @@ pub(crate) struct Rest {
 struct Line<T>(T);
 
 impl Ring {
+    /// Makes an empty ring at `place`, without a copy of it on the stack, which may be small. Only a `shared` one may be
+    /// stolen from.
+    ///
+    /// # Safety
+    ///
+    /// `place` may be written and nobody else uses it.
+    #[cfg(not(loom))]
+    pub(crate) unsafe fn make_at(place: *mut Ring, shared: bool) {
+        // SAFETY: says the caller; all fields are written, and zeroes are slots.
+        unsafe {
+            (&raw mut (*place).shared).write(shared);
+            (&raw mut (*place).head).write(Line(AtomicU32::new(0)));
+            (&raw mut (*place).tail).write(Line(AtomicU32::new(0)));
+            (&raw mut (*place).next).write(AtomicUsize::new(0));
+            (&raw mut (*place).slots).write_bytes(0, 1);
+        }
+    }
+
     /// An empty ring. Only a `shared` one may be stolen from.
+    #[cfg(loom)]
     pub(crate) fn new(shared: bool) -> Ring {
         Ring {
             shared,

@@ -54,9 +54,9 @@ pub(crate) fn sleep_unless_work(sched: &'static Sched, m: &'static M) -> bool {
 /// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
 /// not needed for so long that its thread shall end.
 fn sleep(sched: &'static Sched, m: &'static M) -> bool {
-    sched.shrinker.rouse();
+    sched.shrinker.rouse(sched);
     let stays = sleep_until_woken(sched, m);
-    sched.shrinker.rouse();
+    sched.shrinker.rouse(sched);
     stays
 }
 

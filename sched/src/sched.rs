@@ -13,29 +13,32 @@ use crossbeam_deque::{Injector, Steal};
 use goroutines_stack::{self as stack, Class, Slab};
 
 use crate::{
-    config::{Config, Settings, StartError},
+    config::Settings,
     copying::Windows,
     counters::ALL,
     cpus,
     debug::Debug,
-    fatal, faults,
+    fatal,
     follow::Follow,
-    fork,
     g::{FreeList, G, GRef, Kind},
     hogs::HogRule,
     homesick::Homesick,
     idle::{Idle, Rested},
     m::M,
-    migrate,
     os::clock::NEVER,
     p::{Local, P},
     procs::Procs,
+    reporter::Sightings,
+    requests::Requests,
     shrink::Shrinker,
+    starter::Request,
     switch::current_m,
     sync::lock,
-    sysmon, taking,
+    sysmon,
     threads::Threads,
 };
+
+pub(crate) use crate::launch::get;
 
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
 const G_BATCH: usize = 64;
@@ -66,64 +69,18 @@ pub(crate) struct Sched {
     pub(crate) debug: Debug,
     pub(crate) hogs: Option<HogRule>,
     pub(crate) homesick: Homesick,
+    /// Hogs on their way to the one who tells of them.
+    pub(crate) sightings: Sightings,
+    /// What the starter is asked for.
+    pub(crate) requests: Requests<Request>,
+    /// Did the start succeed whose scheduler this is (launch.rs)?
+    pub(crate) launched: OnceLock<bool>,
 }
 
 // SAFETY: everything is Sync by itself but `slab` and the lists of Gs, which are used under `free`.
 unsafe impl Sync for Sched {}
 // SAFETY: nothing in it belongs to a thread.
 unsafe impl Send for Sched {}
-
-static SCHED: OnceLock<&'static Sched> = OnceLock::new();
-
-/// One start at a time; true once a start has succeeded.
-static STARTED: Mutex<bool> = Mutex::new(false);
-
-/// Starts the runtime of this process: see `goroutines::start` for the promise that it needs.
-///
-/// # Errors
-///
-/// See [`StartError`]; nothing has been started then.
-pub fn start(config: &Config) -> Result<(), StartError> {
-    let mut started = lock(&STARTED);
-    if *started {
-        return Err(StartError::AlreadyStarted);
-    }
-    let settings = config.resolve()?;
-    faults::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
-    fork::prepare().map_err(|e| StartError::Os("installing the hook for forks", e))?;
-    taking::prepare();
-    migrate::prepare(&settings);
-    if settings.hogs.is_some_and(|rule| rule.stacks) {
-        stack::install_sampling()
-            .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;
-    }
-    let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings)));
-    sched.resize(settings.procs);
-    let first = sched.idle.claim_wake();
-    let Some(first) = first else {
-        fatal::throw(format_args!("a new scheduler has no idle P"));
-    };
-    sysmon::start(&SCHED).map_err(|e| StartError::Os("starting the monitor thread", e))?;
-    // SAFETY: the id is one that `init_idle` put into the list.
-    let p = unsafe { P::from_id(first.p) };
-    sched
-        .start_thread(p, true)
-        .map_err(|e| StartError::Os("starting the first scheduler thread", e))?;
-    let _ = SCHED.set(sched);
-    *started = true;
-    Ok(())
-}
-
-/// The running scheduler.
-#[inline(always)]
-pub(crate) fn get() -> Option<&'static Sched> {
-    SCHED.get().copied()
-}
-
-/// The scheduler, once it is started.
-pub(crate) fn wait() -> &'static Sched {
-    SCHED.wait()
-}
 
 /// How many Ps there are; 0 while the runtime has not been started.
 #[inline]
@@ -141,14 +98,14 @@ pub fn rounds() -> Option<u32> {
 /// The running scheduler, on its own threads, where it is known to run.
 #[inline(always)]
 pub(crate) fn own() -> &'static Sched {
-    match SCHED.get() {
+    match get() {
         Some(sched) => sched,
         None => fatal::throw(format_args!("a scheduler thread without a scheduler")),
     }
 }
 
 impl Sched {
-    fn new(settings: &Settings) -> Sched {
+    pub(crate) fn new(settings: &Settings, caller: libc::pid_t) -> Sched {
         let Settings {
             procs,
             follow,
@@ -163,7 +120,7 @@ impl Sched {
         } = *settings;
         Sched {
             procs: Procs::new(),
-            follow: Follow::new(follow),
+            follow: Follow::new(follow, caller),
             inject: Injector::new(),
             idle: Idle::new(),
             class,
@@ -176,6 +133,9 @@ impl Sched {
             debug,
             hogs,
             homesick: Homesick::new(),
+            sightings: Sightings::new(),
+            requests: Requests::new(),
+            launched: OnceLock::new(),
         }
     }
 
@@ -244,8 +204,9 @@ impl Sched {
     /// Wakes an M for work that was just published, if one should be (step S4 to S6 of idle.rs).
     #[cold]
     pub(crate) fn wake(&'static self) {
-        let Some(wake) = self.idle.claim_wake() else {
-            return;
+        let Some(wake) = self.idle.claim_wake(!self.threads.is_too_early()) else {
+            // Where it was too early for a thread, sysmon asks for one later.
+            return sysmon::note_busy();
         };
         // SAFETY: ids in the idle lists are Ps' and Ms'.
         let p = unsafe { P::from_id(wake.p) };
@@ -254,13 +215,7 @@ impl Sched {
         match wake.m {
             // SAFETY: as above.
             Some(m) => unsafe { M::from_id(m) }.hand(p, true),
-            None => {
-                if self.start_thread(p, true).is_err() {
-                    // The Ms that exist will do the work.
-                    self.idle.stop_spinning();
-                    self.shelve(p);
-                }
-            }
+            None => self.request_m(p, true),
         }
     }
 
@@ -272,8 +227,10 @@ impl Sched {
         } else if let Some(m) = self.idle.take_m() {
             // SAFETY: ids in the idle lists are Ms'.
             unsafe { M::from_id(m) }.hand(p, false);
-        } else if self.start_thread(p, false).is_err() {
+        } else if self.threads.is_too_early() {
             self.shelve(p);
+        } else {
+            self.request_m(p, false);
         }
     }
 
@@ -370,7 +327,7 @@ impl Sched {
             let new = written(slots);
             new.iter().for_each(|g| shared.push(GRef::new(g)));
             if self.shrinker.add(new) > FEW {
-                self.shrinker.rouse();
+                self.shrinker.rouse(self);
             }
         }
         Ok(shared)

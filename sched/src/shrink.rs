@@ -54,7 +54,8 @@ use crate::{
     g::G,
     os::{futex::Futex, membarrier},
     p::P,
-    sched::{self, Sched},
+    sched::Sched,
+    starter::Request,
     status::Status,
     sync::lock,
 };
@@ -103,25 +104,24 @@ impl Shrinker {
 
     /// An M has nothing to do, or gets up again: the thread shall be there.
     #[inline]
-    pub(crate) fn rouse(&self) {
+    pub(crate) fn rouse(&self, sched: &Sched) {
         // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         if self.state.load(Ordering::Relaxed) != AWAKE {
-            self.rouse_slow();
+            self.rouse_slow(sched);
         }
     }
 
     #[cold]
-    fn rouse_slow(&self) {
+    fn rouse_slow(&self, sched: &Sched) {
+        // The process only keeps memory that it could do without.
+        if sched.threads.is_too_early() {
+            return;
+        }
         // Relaxed: what the thread then looks at has its own orderings.
         match self.state.swap(AWAKE, Ordering::Relaxed) {
-            ABSENT => {
-                // Without it the process only keeps memory that it could do without.
-                let _ = thread::Builder::new()
-                    .name("goroutines-stks".to_owned())
-                    .spawn(|| sched::own().shrinker.run());
-            }
+            ABSENT => sched.requests.push(Request::Shrinker),
             ASLEEP => {
                 // Relaxed: the kernel orders it with the sleep.
                 self.bell.word().fetch_add(1, Ordering::Relaxed);
@@ -131,7 +131,14 @@ impl Shrinker {
         }
     }
 
-    fn run(&self) {
+    /// There was no thread: the next who wants it asks again.
+    pub(crate) fn not_started(&self) {
+        // Relaxed: see `rouse_slow`.
+        self.state.store(ABSENT, Ordering::Relaxed);
+    }
+
+    /// The thread's life.
+    pub(crate) fn run(&self, sched: &Sched) {
         let Some(idle_time) = self.idle_time else {
             return;
         };
@@ -139,10 +146,10 @@ impl Shrinker {
             thread::sleep(idle_time);
             let marked = self.look();
             // A P that rests has done it.
-            sched::own().procs.now().iter().for_each(P::ask_to_shed);
+            sched.procs.now().iter().for_each(P::ask_to_shed);
             let others = stack::give_back_idle();
             if !marked && !others {
-                self.rest(sched::own());
+                self.rest(sched);
             }
         }
     }

@@ -23,11 +23,7 @@
 mod asleep;
 
 use std::{
-    io,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Duration,
 };
@@ -119,16 +115,8 @@ impl Seen {
     }
 }
 
-/// Starts sysmon, which begins when `sched` is there.
-pub(crate) fn start(sched: &'static OnceLock<&'static Sched>) -> io::Result<()> {
-    thread::Builder::new()
-        .name("goroutines-sysmon".to_owned())
-        .stack_size(128 << 10)
-        .spawn(move || watch(sched.wait()))
-        .map(drop)
-}
-
-fn watch(sched: &'static Sched) -> ! {
+/// The life of sysmon.
+pub(crate) fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);

@@ -130,7 +130,7 @@ pub(crate) fn take(p: &'static P) -> bool {
 }
 
 /// For sysmon: lets `look` see the goroutine that runs on `m`, which stays where it is meanwhile. None if the M is
-/// in the runtime, or its goroutine in an announced blocking call.
+/// in the runtime, or its goroutine in an announced blocking call. `look` is short: Ms wait at their gates meanwhile.
 pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<R> {
     let _takers = lock(&TAKERS);
     let taken = m.gate.is_taken();

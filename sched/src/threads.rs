@@ -3,16 +3,14 @@
 //!
 //! - *Too many*: a program whose goroutines block more than [`Config::max_threads`](crate::Config::max_threads)
 //!   threads at once has a mistake, and dies of it, before the machine does.
-//! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest with what it has in a place
-//!   where others find it ([`Sched::shelve`]), and whoever held it goes on. No thread is asked for in the next
-//!   [`RETRY`]; after that sysmon asks again for as long as there is work and an idle P.
+//! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest
+//!   with what it has in a place where others find it ([`Sched::shelve`]). No thread is asked for in the next [`RETRY`];
+//!   after that sysmon asks again for as long as there is work and an idle P.
 //! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
 //!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
 //!   stays as well.
-//! - *Tainted*: an M to which a goroutine was locked when it ended (pin.rs) ends as well.
-//!
-//! The record of a thread that has ended stays an M and serves the next thread, because others may still look at it:
-//! sysmon, which has just read who owned a P, or a waker on its way out of the futex.
+//!   Its record stays an M and serves the next thread, because others may still look at it: sysmon, which has
+//!   just read who owned a P, or a waker on its way out of the futex.
 
 use std::{
     io,
@@ -20,23 +18,23 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use goroutines_stack::{SignalStack, has_room_for_thread};
+use goroutines_stack::SignalStack;
 
 use crate::{
     counters::ALL,
-    fatal,
-    m::{Fitness, M},
+    fatal, fork, launch,
+    m::M,
     os::{
         clock::{NEVER, after, now},
         errno,
     },
     p::P,
     run,
-    sched::{self, Sched},
+    sched::Sched,
+    starter::Request,
     switch::set_current_m,
     sync::lock,
 };
@@ -70,6 +68,25 @@ impl Threads {
         self.refused.load(Ordering::Relaxed) != 0
     }
 
+    /// Was a thread refused just now, so that none is asked for yet?
+    pub(crate) fn is_too_early(&self) -> bool {
+        // Relaxed: a hint; a thread asked for too early is refused once more.
+        let refused = self.refused.load(Ordering::Relaxed);
+        refused != 0 && now() < refused + RETRY
+    }
+
+    /// A thread was had.
+    pub(crate) fn note_started(&self) {
+        // Relaxed: see `is_too_early`.
+        self.refused.store(0, Ordering::Relaxed);
+    }
+
+    /// A thread was refused.
+    fn note_refused(&self, _error: &io::Error) {
+        // Relaxed: see `is_too_early`.
+        self.refused.store(now(), Ordering::Relaxed);
+    }
+
     /// How many there may be.
     pub(crate) fn max(&self) -> usize {
         self.max
@@ -88,50 +105,26 @@ impl Threads {
 }
 
 impl Sched {
-    /// Starts an M that begins with `p`. On an error `p` is still the caller's.
-    pub(crate) fn start_thread(&'static self, p: &'static P, as_spinner: bool) -> io::Result<()> {
-        let threads = &self.threads;
-        // Relaxed (all): a hint; a thread asked for too early is refused once more.
-        let refused = threads.refused.load(Ordering::Relaxed);
-        if refused != 0 && now() < refused + RETRY {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        if self.idle.add_m() > threads.max {
-            too_many(threads.max);
+    /// Has an M started that begins with `p`, by the starter (R1 and R2 there).
+    pub(crate) fn request_m(&'static self, p: &'static P, as_spinner: bool) {
+        fork::check();
+        let max = self.threads.max;
+        if self.idle.add_m() > max {
+            too_many(max);
         }
         // Somebody's `ready` may have come here.
         let _errno = errno::keep();
-        let started = if has_room_for_thread() {
-            thread::Builder::new()
-                .name("goroutines-m".to_owned())
-                .spawn(move || live(p, as_spinner))
-        } else {
-            Err(io::ErrorKind::OutOfMemory.into())
-        };
-        match started {
-            Ok(_detached) => {
-                ALL.threads_started.add();
-                threads.refused.store(0, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                ALL.threads_failed.add();
-                self.idle.remove_m();
-                threads.refused.store(now(), Ordering::Relaxed);
-                Err(error)
-            }
-        }
+        self.requests.push(Request::M { p, as_spinner });
     }
 
-    /// A thread that has started cannot go on: there is no memory for what it needs.
+    /// R4: there is no thread for the M that was counted, or not what it needs to run.
     #[cold]
-    fn give_up_thread(&'static self, p: &'static P, as_spinner: bool) {
-        ALL.threads_ended.add();
+    pub(crate) fn do_without_m(&'static self, p: &'static P, as_spinner: bool, error: &io::Error) {
         ALL.threads_failed.add();
         self.idle.remove_m();
-        // Relaxed: as in `start_thread`.
-        self.threads.refused.store(now(), Ordering::Relaxed);
+        self.threads.note_refused(error);
         if as_spinner {
+            // The Ms that exist will do the work.
             self.idle.stop_spinning();
         }
         self.shelve(p);
@@ -163,13 +156,18 @@ impl Sched {
     }
 }
 
-/// The life of a thread of the scheduler.
-fn live(p: &'static P, as_spinner: bool) {
-    // The first thread may be here before `start` has published the scheduler.
-    let sched = sched::wait();
-    // As good as refused.
-    let Ok(signal_stack) = SignalStack::install() else {
-        return sched.give_up_thread(p, as_spinner);
+/// The life of a thread of the scheduler, which begins with `p`.
+pub(crate) fn live(sched: &'static Sched, p: &'static P, as_spinner: bool) {
+    // The first thread may be here before `start` has published the scheduler, or has failed.
+    if !launch::succeeds(sched) {
+        return;
+    }
+    let signal_stack = match SignalStack::install() {
+        Ok(signal_stack) => signal_stack,
+        Err(error) => {
+            ALL.threads_ended.add();
+            return sched.do_without_m(p, as_spinner, &error);
+        }
     };
     let m = sched.threads.new_m();
     m.adopt_thread(&signal_stack);
@@ -181,7 +179,6 @@ fn live(p: &'static P, as_spinner: bool) {
     run::schedule(m);
     set_current_m(None);
     ALL.threads_ended.add();
-    m.fitness.set(Fitness::Any);
     lock(&sched.threads.spare).push(m);
 }
 

@@ -160,6 +160,23 @@ impl Cache {
         }
     }
 
+    /// Makes an empty cache at `place`, list by list: all of it at once is more than some stacks have left.
+    ///
+    /// # Safety
+    ///
+    /// `place` may be written, and nobody else uses it.
+    pub unsafe fn make_at(place: *mut Cache) {
+        for class in 0..CLASSES {
+            // SAFETY: the lists are those of `place`, which the caller lets us write; the index is below their number.
+            unsafe {
+                (&raw mut (*place).lists)
+                    .cast::<List>()
+                    .add(class)
+                    .write(List::new())
+            };
+        }
+    }
+
     /// A stack of `class`: the one released here last, else one from the shared list, else a fresh window.
     ///
     /// # Errors

@@ -83,7 +83,7 @@ pub use guard::has_steps;
 pub use idle::give_back_idle;
 pub use image::{Image, image_growths};
 pub use map::{assume_watched, has_room_for_thread};
-pub use sample::{frames_of, install_sampling};
+pub use sample::{SAMPLING_SIGNAL, frames_of, install_sampling};
 pub use signal::{Hooks, install};
 pub use sigstack::{AddressRange, SignalStack};
 pub use slab::Slab;

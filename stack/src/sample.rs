@@ -41,7 +41,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The pause between two looks for the answer.
 const PAUSE: Duration = Duration::from_micros(20);
 
-const SIGNAL: libc::c_int = libc::SIGURG;
+/// The signal that asks a thread for its frames.
+pub const SAMPLING_SIGNAL: libc::c_int = libc::SIGURG;
 
 /// Nobody asks.
 const IDLE: u32 = 0;
@@ -77,14 +78,14 @@ pub fn install_sampling() -> io::Result<()> {
             "the fault handler of goroutine stacks is not installed",
         ));
     };
-    let before = signal::action_of(SIGNAL)?;
+    let before = signal::action_of(SAMPLING_SIGNAL)?;
     if INSTALLED.set(Installed { hooks, before }).is_err() {
         return Ok(());
     }
     let mut action = signal::empty_action();
     action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-    signal::set_action(SIGNAL, &action)
+    signal::set_action(SAMPLING_SIGNAL, &action)
 }
 
 /// The addresses of the frames of the goroutine that runs on `thread` of this process, innermost first; each lies in the
@@ -159,7 +160,7 @@ const _: () = assert!(mem::offset_of!(Queued, value) == 24);
 /// S2: false if there is no such thread.
 fn send(thread: libc::pid_t) -> bool {
     let mut info: Queued = Queued {
-        signal: SIGNAL,
+        signal: SAMPLING_SIGNAL,
         errno: 0,
         code: libc::SI_QUEUE,
         pid: 0,
@@ -175,7 +176,7 @@ fn send(thread: libc::pid_t) -> bool {
             libc::SYS_rt_tgsigqueueinfo,
             info.pid,
             thread,
-            SIGNAL,
+            SAMPLING_SIGNAL,
             &raw mut info,
         ) == 0
     }

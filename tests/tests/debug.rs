@@ -23,8 +23,8 @@ fn schedtrace_prints_a_line_each_period_also_while_nothing_runs() {
     let death = watched("idle", Some("gctrace=1,schedtrace=100"));
     assert_eq!(death.code, Some(0), "{death:?}");
     let lines: Vec<&str> = death.stderr.lines().collect();
-    // 700 ms, of which a loaded machine may miss some.
-    assert!((2..=7).contains(&lines.len()), "{death:?}");
+    // 700 ms, of which a loaded machine may miss some, and which may begin late.
+    assert!((2..=9).contains(&lines.len()), "{death:?}");
     let mut before = 0;
     for line in lines {
         let rest = line.strip_prefix("SCHED ").expect("a trace line");

@@ -241,3 +241,25 @@ fn nothing_is_lost_while_the_number_changes_at_random() {
     changer.join().unwrap();
     thread.join().unwrap();
 }
+
+#[test]
+fn the_number_may_change_in_a_destructor_while_the_goroutine_unwinds() {
+    struct Changes;
+    impl Drop for Changes {
+        fn drop(&mut self) {
+            set_gomaxprocs(1);
+        }
+    }
+    let _alone = alone();
+    for _ in 0..20 {
+        set_gomaxprocs(2);
+        let unwinds = go(|| {
+            let _changes = Changes;
+            panic::resume_unwind(Box::new(7));
+        });
+        let ended = unwinds.join_timeout(Duration::from_secs(20));
+        let panicked = ended.expect("it goes on").unwrap_err();
+        assert_eq!(panicked.downcast_ref(), Some(&7));
+        assert_eq!(gomaxprocs(), 1);
+    }
+}

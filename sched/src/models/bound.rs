@@ -220,7 +220,7 @@ fn home_that_is_woken_for_other_work_and_for_its_own_gets_one_p() {
         let waker = thread::spawn({
             let world = world.clone();
             move || {
-                if let Some(wake) = world.idle.claim_wake() {
+                if let Some(wake) = world.idle.claim_wake(true) {
                     // The sender may have taken M and P; then nothing is left to claim.
                     assert_eq!(wake.m, Some(HOME));
                     world.hand(wake.p);
@@ -246,34 +246,6 @@ fn a_locked_m_gets_up_for_its_goroutine_and_gives_its_p_back_in_between() {
         world.send(Goroutine::new());
         world.send(Goroutine::new());
         home.join().unwrap();
-    });
-}
-
-#[test]
-fn a_locked_m_that_looks_up_in_between_is_handed_one_p_for_what_came() {
-    explore(Some(3), || {
-        let world = World::new();
-        world.bound.set_locked(true);
-        let home = thread::spawn({
-            let world = world.clone();
-            move || {
-                assert_eq!(world.idle.rest_p_alone(P1), Rested::Idle);
-                // Its time is up at once. Where a sender was first a P is on its way, and it must take that.
-                if world.bound.wait() && !world.bound.wait_no_more() {
-                    assert_eq!(world.wait(), P1);
-                    assert!(world.bound.pop::<Goroutine>().is_some());
-                    return;
-                }
-                world.run_locked(None, 1);
-            }
-        });
-        world.send(Goroutine::new());
-        home.join().unwrap();
-        assert_eq!(
-            world.handed.load(Ordering::Relaxed),
-            0,
-            "a P that nobody took"
-        );
     });
 }
 

@@ -68,7 +68,7 @@ impl World {
     }
 
     fn wake(&self) {
-        if let Some(wake) = self.idle.claim_wake() {
+        if let Some(wake) = self.idle.claim_wake(true) {
             let m = wake.m.expect("every P at rest has an M at rest here");
             self.ms[m - 1].handed.store(wake.p, Ordering::Relaxed);
             self.ms[m - 1].parker.0.notify();
@@ -189,7 +189,7 @@ fn an_m_gets_up_once_by_itself_or_by_being_woken() {
         assert_eq!(p, P1);
         waker.join().unwrap();
         // Nobody else can be given this P.
-        assert!(world.idle.claim_wake().is_none_or(|_| false));
+        assert!(world.idle.claim_wake(true).is_none_or(|_| false));
     });
 }
 
@@ -255,7 +255,7 @@ fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
         world.idle.rest_m(M1);
         let waker = thread::spawn({
             let world = world.clone();
-            move || world.idle.claim_wake().and_then(|wake| wake.m)
+            move || world.idle.claim_wake(true).and_then(|wake| wake.m)
         });
         let end = world.idle.retire(M1);
         match (end, waker.join().unwrap()) {

@@ -15,6 +15,7 @@ mod locks;
 mod once;
 mod park;
 mod procs;
+mod requests;
 mod ring;
 mod select;
 mod semaphore;

@@ -124,7 +124,7 @@ impl World {
         if !self.any_work() || !self.idle.may_wake() {
             return false;
         }
-        let Some(wake) = self.idle.claim_wake() else {
+        let Some(wake) = self.idle.claim_wake(true) else {
             return false;
         };
         if wake.m.is_some() {
