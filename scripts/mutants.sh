@@ -1,10 +1,12 @@
 #!/bin/bash
-# Breaks the ports on purpose, one way at a time, and demands that the conformance test notices.
+# Breaks the ports on purpose, one way at a time, and demands that a test notices: of what a switch does those of
+# asm/tests/conformance.rs, of what it tells unwinders that of asm/tests/step.
 #
 #   scripts/mutants.sh [ARCH...]        every port when none is named
 #
 # Works on a copy of the crate in a temporary folder. For each mutant it prints the tests that failed, and why. A mutant
-# that passes, one that does not compile, and a change that no longer applies are failures. Takes some minutes.
+# that passes, one that does not compile, and a change that no longer applies are failures. Takes some minutes, and for an
+# emulated CPU half an hour: GOROUTINES_MUTANTS=REGEX takes only those whose name matches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,11 +19,12 @@ sed 's/^members = .*/members = ["asm"]/; /^default-members/d' Cargo.toml > "$cop
 cp -r asm "$copy/pristine"
 survivors=0
 # Killed after $limit seconds.
-cargo_test() { (cd "$copy" && timeout "${limit:-600}" cargo test --quiet --release -p goroutines-asm --test conformance "${target[@]}" "$@"); }
+cargo_test() { (cd "$copy" && timeout "${limit:-600}" cargo test --quiet --release -p goroutines-asm --test "$suite" "${target[@]}" "$@"); }
 
-# mutant NAME CHANGE: a sed script for the port's file.
+# mutant NAME CHANGE [SUITE]: a sed script for the port's file, and the test that is to notice.
 mutant() {
-    local name=$1 change=$2 file=$copy/asm/src/arch/$arch.rs out=$copy/out caught
+    local name=$1 change=$2 suite=${3:-conformance} file=$copy/asm/src/arch/$arch.rs out=$copy/out caught
+    [[ "$name" =~ ${GOROUTINES_MUTANTS:-} ]] || return 0
     rm -rf "$copy/asm"
     cp -r "$copy/pristine" "$copy/asm"
     sed -i "$change" "$file"
@@ -39,16 +42,16 @@ mutant() {
 # Runs each test in a process of its own, for a mutant may bring it down; a line for each that fails, and why.
 failures() {
     local test status out=$1
-    for test in $tests; do
+    for test in ${tests[$suite]}; do
         status=0
-        limit=10 RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
+        limit=${limits[$suite]} RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
         [ "$status" = 0 ] || echo "    $test: $(reason "$out" "$status")"
     done
 }
 
 # The panic's message, or how the process ended.
 reason() {
-    if [ "$2" = 124 ]; then echo "no end in 10 s"
+    if [ "$2" = 124 ]; then echo "no end in ${limits[$suite]} s"
     elif grep -q '^test result: FAILED' "$1"; then
         sed -n '/ panicked at /,/^note:/ { / panicked at /d; /^note:/d; p; }' "$1" | tr -s '\n ' ' ' | cut -c 1-160
     else grep -oE 'signal: [^)]*\)|uncaught target signal [0-9]+ \([^)]*\)|panic in a function that cannot unwind' "$1" | head -n 1 ||
@@ -56,48 +59,82 @@ reason() {
     fi
 }
 
-# In the switch alone, a line or an expression.
-in_switch() { echo "/unsafe fn switch/,/^    }/ { $1; }"; }
+# In the inlined part of the switch alone, in its body, in the first frame of a linked context: a line or an expression.
+in_switch() { echo "/unsafe fn switch</,/^    }/ { $1; }"; }
+in_body() { echo "/unsafe extern \"C\" fn switch_body/,/^}/ { $1; }"; }
+in_linked_root() { echo "/unsafe extern \"C\" fn linked_root/,/^}/ { $1; }"; }
+# What unwinders are told.
+table() { mutant "$1" "$2" step; }
 
 mutants_x86_64() {
     local register
-    for register in rbx rbp; do
-        mutant "$register is not saved" "$(in_switch "s/\"push $register\"/\"push rax\"/")"
-    done
+    mutant "rbx is not saved" "$(in_body 's/"mov \[rsp - 16\], rbx"/"mov [rsp - 16], rax"/')"
+    mutant "rbp is not saved" "$(in_body 's/"mov \[rsp - 8\], rbp"/"mov [rsp - 8], rax"/')"
     for register in r12 r13 r14 r15; do
         mutant "$register is no clobber" "$(in_switch "/out(\"$register\") _,/d")"
+        mutant "$register is not cleared" "$(in_body "/\"xor ${register}d, ${register}d\",/d")"
     done
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("sysv64")/out("r8") _/')"
     mutant "the stack may be assumed untouched" "$(in_switch 's/out("r15") _,/&options(nostack),/')"
-    mutant "the argument stays behind" "$(in_switch 's/"jmp r8"/"xor eax, eax", &/')"
+    mutant "the argument stays behind" "$(in_body 's/"jmp \[rsi - 24\]"/"xor eax, eax", &/')"
     mutant "a word more than Frame is used" "$(in_switch 's/"lea r8/"push 0", &/; s/"2:"/&, "add rsp, 8"/')"
     mutant "the frame-pointer chain does not end" 's/rbp: 0/rbp: 8/'
     mutant "unwinding goes on behind root" 's/".cfi_undefined rip",//'
     mutant "root misaligns the stack" 's/"call rbx"/"push 0", &/'
     mutant "the thread word is pure" "/fn thread_word/,/^    }/ s/nomem, /nomem, pure, /"
+    table "the body's frame begins a word too high" "$(in_body '/".cfi_def_cfa rsp, 0",/d')"
+    table "the body does not say who called" "$(in_body '/".cfi_register rip, r8",/d')"
+    table "the body's frame moves with the stack pointer" "$(in_body '/".cfi_escape 0x0f/d')"
+    table "the body's frame is that of the other side" "$(in_body 's/0x75, 0, 0x06/0x76, 0/; s/0x0f, 3/0x0f, 2/')"
+    table "rbx is a word off in the body" "$(in_body 's/".cfi_offset rbx, -16"/".cfi_offset rbx, -8"/')"
+    table "rbp is a word off in the body" "$(in_body 's/".cfi_offset rbp, -8"/".cfi_offset rbp, -16"/')"
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x77, 0, 0x06"/0x0f, 5, 0x77, 0, 0x06, 0x23, 8"/')"
+    table "rbx is a word off behind a link" "$(in_linked_root 's/".cfi_offset rbx, -16"/".cfi_offset rbx, -8"/')"
+    table "rbp is a word off behind a link" "$(in_linked_root 's/".cfi_offset rbp, -8"/".cfi_offset rbp, -16"/')"
+    table "a link does not say who called" "$(in_linked_root '/".cfi_offset rip, -24",/d')"
+    table "the inlined part moves the stack pointer" "$(in_switch 's/"lea r8/"push 0", &/; s/"2:"/&, "add rsp, 8"/')"
 }
 
 mutants_aarch64() {
     local register others i
     # What clobber_abi says about the two inputs.
     local also_lost='s/in(\("x[12]"\)) \(.*\),/inlateout(\1) \2 => _,/'
-    mutant "x19 is not saved" "$(in_switch 's/"stp x19, x29/"stp x3, x29/')"
-    mutant "x29 is not saved" "$(in_switch 's/"stp x19, x29/"stp x19, x3/')"
+    mutant "x19 is not saved" "$(in_body 's/"stp x19, x29/"stp x3, x29/')"
+    mutant "x29 is not saved" "$(in_body 's/"stp x19, x29/"stp x19, x3/')"
     for register in x20 x21 x22 x23 x24 x25 x26 x27 x28; do
         mutant "$register is no clobber" "$(in_switch "/out(\"$register\") _,/d")"
+        mutant "$register is not cleared" "$(in_body "/\"mov $register, xzr\",/d")"
     done
     for register in v8 v9 v10 v11 v12 v13 v14 v15; do
         others=$(for i in x{3..18} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
         mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/; $also_lost")"
     done
-    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _/')"
-    mutant "the argument stays behind" "$(in_switch 's/"br x3"/"mov x0, #0", &/')"
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _, out("x5") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"br x5"/"mov x0, #0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"adr x3/"sub sp, sp, #16", &/; s/"2:"/&, "add sp, sp, #16"/')"
     mutant "the frame-pointer chain does not end" 's/x29: 0/x29: 8/'
     mutant "unwinding goes on behind root" 's/".cfi_undefined x30",//'
     mutant "the thread word is pure" "/fn thread_word/,/^    }/ s/nomem, /nomem, pure, /"
+    table "the body does not say who called" "$(in_body '/".cfi_register x30, x3",/d')"
+    table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
+    table "x19 is a word off in the body" "$(in_body 's/".cfi_offset x19, -32"/".cfi_offset x19, -24"/')"
+    table "x29 is a word off in the body" "$(in_body 's/".cfi_offset x29, -24"/".cfi_offset x29, -32"/')"
+    table "the frame is written below the stack pointer" \
+        "$(in_body 's/"stp x19, x29, \[sp, #-32\]!"/"stp x19, x29, [sp, #-32]", "sub sp, sp, #32"/')"
+    table "the jump has the stack pointer of the other side" "$(in_body '/".cfi_def_cfa sp, 0",/d')"
+    table "the jump has a caller that waits" "$(in_body '/".cfi_register x30, x5",/d')"
+    table "the jump has x29 in a frame that is gone" "$(in_body '/".cfi_same_value x29",/d')"
+    table "the jump has x19 in a frame that is gone" "$(in_body '/".cfi_same_value x19",/d')"
+    table "what begins is looked up before root" \
+        's/ROOT_BEGINS: usize = 4/ROOT_BEGINS: usize = 0/; /never runs: ROOT_BEGINS/d'
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x8f, 0, 0x06"/0x0f, 5, 0x8f, 0, 0x06, 0x23, 8"/')"
+    table "x19 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x19, -32"/".cfi_offset x19, -24"/')"
+    table "x29 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x29, -24"/".cfi_offset x29, -32"/')"
+    table "a link does not say who called" "$(in_linked_root '/".cfi_offset x30, -16",/d')"
 }
 
+# Seconds that a test may take, and the tests, of each suite.
+declare -A limits tests
 ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)
 # shellcheck disable=SC2086 # a word each
 [ $# -gt 0 ] || set -- $ports
@@ -115,8 +152,12 @@ for arch in "$@"; do
         target=("--target=$TARGET")
     fi
     cp -r "$copy/pristine" "$copy/asm"
-    cargo_test > "$copy/out" 2>&1 || { cat "$copy/out"; die "$arch: fails without a mutation"; }
-    tests=$(cargo_test -- --list 2> /dev/null | sed -n 's/: test$//p')
+    limits=([conformance]=10 [step]=60)
+    [ "$arch" = "$(uname -m)" ] || limits[step]=600
+    for suite in conformance step; do
+        cargo_test > "$copy/out" 2>&1 || { cat "$copy/out"; die "$arch: $suite fails without a mutation"; }
+        tests[$suite]=$(cargo_test -- --list 2> /dev/null | sed -n 's/: test$//p')
+    done
     "mutants_$arch"
 done
 [ "$survivors" = 0 ] || die "$survivors mutants survived"

@@ -13,8 +13,8 @@
 //!      (A's switch returns 9) ◄───── b := Context of B ─────  switch(&mut b, a, 9)
 //! ```
 //!
-//! A suspended computation is a [`Context`]: the address of its saved [`Frame`](Port::Frame), which lies at the lower end
-//! of its live stack. From that address up to the top of the stack everything is live, registers included.
+//! A suspended computation is a [`Context`]: the stack pointer that it goes on with. Right below lies its saved
+//! [`Frame`](Port::Frame), the lower end of its live stack. From there up to the top of the stack everything is live.
 //!
 //! # Why so little is saved by hand
 //!
@@ -87,7 +87,7 @@ mod port;
 pub mod valgrind;
 
 pub use arch::Native;
-pub use port::{Context, Entry, Port};
+pub use port::{Context, Entry, Port, Probe, Root, Saved};
 
 /// Makes a fresh stack into a context whose first resumption calls `entry`: see [`Port::prepare`].
 ///
@@ -118,8 +118,24 @@ pub unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
 /// As for [`Port::switch`].
 #[inline(always)]
 pub unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+    // SAFETY: the caller keeps the identical contract.
+    unsafe { switch_at::<0>(save, load, arg) }
+}
+
+/// [`switch`] for programs that count nanoseconds: each place that switches takes a number of its own, from 1, and the CPU
+/// predicts it by itself. `port.rs` says why.
+///
+/// # Safety
+///
+/// As for [`Port::switch`].
+#[inline(always)]
+pub unsafe fn switch_at<const PLACE: usize>(
+    save: *mut Context,
+    load: Context,
+    arg: usize,
+) -> usize {
     // SAFETY: the caller keeps the identical contract of `Port::switch`.
-    unsafe { Native::switch(save, load, arg) }
+    unsafe { Native::switch::<PLACE>(save, load, arg) }
 }
 
 /// This thread's word, null until it is set: see [`Port::thread_word`].
@@ -158,5 +174,11 @@ pub unsafe fn interrupted_sp(context: *const core::ffi::c_void) -> usize {
 /// Asks for the cache line at `addr`, to be written soon: see [`Port::prefetch`].
 #[inline(always)]
 pub fn prefetch(addr: *const u8) {
-    Native::prefetch(addr);
+    Native::prefetch::<0>(addr);
+}
+
+/// Asks for the saved registers of the [`Context`] that is `context` as an address: see [`Port::prefetch`].
+#[inline(always)]
+pub fn prefetch_frame(context: *const u8) {
+    Native::prefetch::<{ size_of::<<Native as Port>::Frame>() }>(context);
 }

@@ -2,17 +2,31 @@
 //!
 //! # Writing a port
 //!
-//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then `Frame`, `switch`, the access to
-//!    the thread word, `root` and `probe`. Take the shape from a port that exists; what differs is which registers the
-//!    compiler refuses as clobbers, and how thread-local storage is addressed.
-//! 2. One line in `arch/mod.rs`.
-//! 3. One row in `scripts/conformance.sh`, so that the eleven promises below are tested on the CPU or its emulator, and one
-//!    in `scripts/cross.sh` that says which packages the emulated run needs.
-//! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register.
+//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then the list below, in this order. Take the
+//!    shape from a port that exists; what differs is which registers the compiler refuses as clobbers, and how
+//!    thread-local storage is addressed.
+//! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
+//!    thread word, is for all CPUs; it is written for 64 bits and for assemblers that know `@nobits`.
+//! 3. One row in `scripts/conformance.sh`, so that the promises below are tested on the CPU or its emulator, and one in
+//!    `scripts/cross.sh` that says which packages the emulated run needs.
+//! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
+//! 5. `tests/step/<cpu>.rs`: how to stop at an instruction.
 //!
-//! # The eleven promises
+//! | what a port has | what it is |
+//! |---|---|
+//! | `Frame` with [`Saved::fresh`] | what is saved by hand; a context that has not run |
+//! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED` | what the platform's ABI says |
+//! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
+//! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
+//! | `root`, `linked_root`, `probe`, named by `ROOT`, `LINKED_ROOT`, `PROBE` | naked, with tables |
+//! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer) | a register each |
+//! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word) | the word of `word.rs`, by the initial-exec model |
+//! | [`prefetch`](Port::prefetch), `client_request` | a hint; the sequence that valgrind knows, if it knows the CPU |
 //!
-//! `tests/conformance.rs` has a test for each, under the name given here. Nothing else is known about a port.
+//! # The thirteen promises
+//!
+//! `tests/conformance.rs` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
+//! else is known about a port.
 //!
 //! | promise | test |
 //! |---|---|
@@ -27,6 +41,23 @@
 //! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |
 //! | a context resumes on another thread, and sees that thread's word | `resumes_on_another_thread` |
 //! | a hit of the guard below the stack reports the right address | `guard_hit_reports_the_right_address` |
+//! | no general register brings what the code that ran has kept in it | `registers_bring_nothing_of_the_code_that_ran` |
+//! | an unwinder that starts at any instruction of a switch, a root or an entry finds who called | `unwinds_at_every_instruction` |
+//!
+//! # Why registers are cleared
+//!
+//! Before a computation goes on on another thread, `goroutines` looks through its stack for addresses that belong to the old
+//! one. A callee-saved register that a switch leaves as it was holds a value of somebody else's; the next function saves it
+//! on the stack of the code that goes on, and what is found there is no longer that code's own. So `switch_body` clears the
+//! general registers that are callee-saved and not in the `Frame`. Floating-point registers hold no addresses in practice,
+//! and are left.
+//!
+//! # Why a switch has a place
+//!
+//! A CPU predicts where an indirect jump goes by where the jump is. A jump that only ever leads from the scheduler to
+//! computations, and another that only leads back, are predicted; one jump that does both by turns often is not, and costs
+//! three times as much (3.1 ns a switch for 1.0 on a Zen 5, 16 to 64 contexts in turn). Inlined, each switch would have a jump
+//! of its own; the body that they share takes it from them. `PLACE` gives it back: each number has a body of its own.
 //!
 //! # How the promises catch a port that forgets a register
 //!
@@ -38,15 +69,13 @@
 //! # What no port promises
 //!
 //! - Control state of the thread is not switched: rounding modes, exception masks, the signal mask.
-//! - An unwinder that starts *inside* a switch, from a profiler's signal, does not know of the words pushed meanwhile;
-//!   the compiler describes the frame without them.
 //! - A context that is never resumed again is forgotten, not unwound: what its frames own is leaked.
 //! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
 
-use crate::switch;
+use crate::{Native, switch};
 use core::ptr;
 
-/// A suspended computation: the address of its saved [`Frame`](Port::Frame).
+/// A suspended computation: the stack pointer that it goes on with. Its saved [`Frame`](Port::Frame) lies right below.
 ///
 /// A plain address. It is good for one resumption: the resumed code uses the memory again at once.
 #[repr(transparent)]
@@ -69,19 +98,22 @@ impl Context {
         self.0.is_null()
     }
 
-    /// The stack pointer of the suspended computation.
+    /// Where the live stack of the suspended computation begins; null for [`Context::NULL`].
     ///
     /// All that lives on its stack is found from here upwards: first the saved registers, then the frames.
     #[inline(always)]
     #[must_use]
     pub const fn sp(self) -> *mut u8 {
-        self.0
+        match self.is_null() {
+            true => ptr::null_mut(),
+            false => self.0.wrapping_sub(size_of::<<Native as Port>::Frame>()),
+        }
     }
 
-    /// The context whose frame lies at `frame`.
+    /// The stack pointer that it goes on with: the end of its frame.
     #[inline(always)]
-    pub(crate) const fn at<F>(frame: *mut F) -> Self {
-        Self(frame.cast())
+    pub(crate) const fn top_of_frame(self) -> *mut u8 {
+        self.0
     }
 }
 
@@ -90,16 +122,33 @@ impl Context {
 /// It never returns, there is nothing to return to. A panic must not leave it either: the process would abort.
 pub type Entry = unsafe extern "C" fn(arg: usize) -> !;
 
+/// The code of a root: jumped to, by the switch that first resumes a context.
+pub type Root = unsafe extern "C" fn();
+
+/// [`Port::probe`] as a function.
+pub type Probe = unsafe extern "C" fn(*mut Context, Context, usize, *mut u64) -> usize;
+
+/// What a suspended context keeps in memory, from [`Context::sp`] on.
+///
+/// # Safety
+///
+/// A switch that loads the result of `fresh` goes on in `root`, with the stack pointer right above the frame, `entry` where
+/// `root` looks for it, and a frame pointer of zero.
+pub unsafe trait Saved: Sized {
+    /// The frame of a context that has not run.
+    fn fresh(root: Root, entry: Entry) -> Self;
+}
+
 /// What a CPU has to provide. Module `port.rs` opens with the guide to writing one.
 ///
 /// # Safety
 ///
-/// The implementor promises what the conformance test checks, the eleven promises at the top of `port.rs`, for every program
+/// The implementor promises what the tests check, the thirteen promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
-    /// What a suspended context has saved by hand, as it lies in memory at [`Context::sp`]: the address to go on at and
+    /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to go on at and
     /// the callee-saved registers that the compiler does not accept as clobbers. `repr(C)`, a multiple of the word size.
-    type Frame;
+    type Frame: Saved;
 
     /// The CPU, as `target_arch` names it.
     const NAME: &'static str;
@@ -117,6 +166,15 @@ pub unsafe trait Port {
     /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them.
     const CALLEE_SAVED: &'static [&'static str];
 
+    /// The first frame of every context: calls `entry`. Its tables say that it has no caller.
+    const ROOT: Root;
+
+    /// [`ROOT`](Port::ROOT), but with tables that say that the code whose [`Context`] lies at the top has called it.
+    const LINKED_ROOT: Root;
+
+    /// What [`probe`](Port::probe) calls.
+    const PROBE: Probe;
+
     /// Makes a fresh stack into a context whose first resumption calls `entry` with the argument of that switch.
     ///
     /// `top` is the exclusive end of the stack. Only the topmost `Frame` below it is written.
@@ -125,7 +183,11 @@ pub unsafe trait Port {
     ///
     /// `top` must be a multiple of [`STACK_ALIGN`](Port::STACK_ALIGN), with memory below it that is writable, used by
     /// nobody else, deep enough for what `entry` does, and there for as long as the context may run.
-    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context;
+    #[inline(always)]
+    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { begin::<Self>(top, entry, Self::ROOT) }
+    }
 
     /// As [`prepare`](Port::prepare), for more stack of a computation that waits meanwhile: backtraces go on where the
     /// [`Context`] tells that lies at `top`. It is read by unwinders only, and must not be what a panic leaves through.
@@ -134,11 +196,18 @@ pub unsafe trait Port {
     ///
     /// As for [`prepare`](Port::prepare). Besides, while the new context runs, the word at `top` is the context of a
     /// computation that was suspended by [`switch`](Port::switch) and is suspended still.
-    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context;
+    #[inline(always)]
+    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
+        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
+        unsafe { begin::<Self>(top, entry, Self::LINKED_ROOT) }
+    }
 
     /// Suspends the running computation into `*save` and resumes `load`.
     ///
     /// Returns when somebody resumes `*save`, on whatever thread that happens, with the argument of that switch.
+    ///
+    /// `PLACE` is any number. Switches with different numbers jump by different instructions, so that the CPU predicts them
+    /// apart: see "Why a switch has a place" in `port.rs`.
     ///
     /// # Safety
     ///
@@ -148,11 +217,17 @@ pub unsafe trait Port {
     ///   it has learned of it from the code that runs next.
     /// - If the computation comes back on another thread, it holds nothing that belongs to the old one: no reference
     ///   into thread-local storage, no lock guard that must be released by its owner.
-    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize;
+    unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize;
+
+    /// The code that [`switch`](Port::switch) jumps to. Backtraces from a profiler's signal may begin in it.
+    #[must_use]
+    fn body<const PLACE: usize>() -> *const u8;
 
     /// The code of the first frame of every context: it calls `entry`, and backtraces end in it.
     #[must_use]
-    fn root() -> *const u8;
+    fn root() -> *const u8 {
+        Self::ROOT as *const u8
+    }
 
     /// The stack pointer, as it is where this is inlined.
     #[must_use]
@@ -173,8 +248,9 @@ pub unsafe trait Port {
     /// Sets this thread's word.
     fn set_thread_word(word: *mut ());
 
-    /// Asks for the cache line at `addr`, to be written soon. A hint: any address will do, none faults.
-    fn prefetch(addr: *const u8);
+    /// Asks for the cache line `BELOW` bytes below `addr`, to be written soon; at most 255. A hint: any address will do, none
+    /// faults.
+    fn prefetch<const BELOW: usize>(addr: *const u8);
 
     /// Makes a request to valgrind, which is six words; 0 outside valgrind, and where nobody has written it.
     #[cfg(feature = "valgrind")]
@@ -191,7 +267,28 @@ pub unsafe trait Port {
     ///
     /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of as many words as
     /// [`CALLEE_SAVED`](Port::CALLEE_SAVED) has names.
-    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize;
+    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
+        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
+        unsafe { Self::PROBE(save, load, arg, registers) }
+    }
+}
+
+/// Writes the frame of a context that begins in `root`.
+///
+/// # Safety
+///
+/// As for [`Port::prepare`].
+#[inline(always)]
+unsafe fn begin<P: Port + ?Sized>(top: *mut u8, entry: Entry, root: Root) -> Context {
+    const { assert!(size_of::<P::Frame>().is_multiple_of(size_of::<usize>())) };
+    // SAFETY: the caller says that the memory below `top` is ours to write, and `top` a multiple of the stack's alignment:
+    // a frame of words that ends there is in bounds and aligned.
+    unsafe {
+        top.cast::<P::Frame>()
+            .sub(1)
+            .write(P::Frame::fresh(root, entry));
+    }
+    Context(top)
 }
 
 /// What [`Port::probe`] calls: an ordinary function around a switch, so that its prologue shows what the clobbers name.

@@ -1,4 +1,4 @@
-//! The eleven promises of a port (see src/port.rs), each a test. Nothing here knows a CPU.
+//! The promises of a port (see src/port.rs), each a test; the last one is in tests/step. Nothing here knows a CPU.
 
 mod fiber;
 
@@ -161,6 +161,66 @@ fn live_values_survive_an_inlined_switch() {
             assert_eq!(singles[i], (i as f32 - round as f32) * 3.0);
         }
     }
+}
+
+/// A computation that keeps on its stack whatever it finds in callee-saved registers.
+struct Hoarder {
+    outside: Context,
+    inside: Context,
+    registers: Vec<u64>,
+}
+
+unsafe extern "C" fn hoard(hoarder: usize) -> ! {
+    let hoarder = hoarder as *mut Hoarder;
+    loop {
+        // SAFETY: outside waits. The probe saves all registers as they are, here at first where the entry begins, then where
+        // an inlined switch has come back.
+        unsafe {
+            let registers = (*hoarder).registers.as_mut_ptr();
+            Native::probe(&raw mut (*hoarder).inside, (*hoarder).outside, 0, registers);
+            switch(&raw mut (*hoarder).inside, (*hoarder).outside, 0);
+        }
+    }
+}
+
+/// Whoever looks for addresses on a stack finds those of its own code alone.
+#[test]
+fn registers_bring_nothing_of_the_code_that_ran() {
+    let stack = Stack::new();
+    let mut hoarder = Hoarder {
+        outside: Context::NULL,
+        // SAFETY: a fresh stack, which outlives the last switch.
+        inside: unsafe { prepare(stack.top(), hoard) },
+        registers: values(1),
+    };
+    let shared = &raw mut hoarder;
+    for round in 2..12 {
+        let mut registers = values(round);
+        // SAFETY: inside is fresh or waits in a switch to us; a word for every register.
+        unsafe {
+            let (save, load) = (&raw mut (*shared).outside, (*shared).inside);
+            Native::probe(save, load, shared as usize, registers.as_mut_ptr());
+        }
+        // SAFETY: the live part of a stack that is suspended.
+        let live = unsafe {
+            let low = (*shared).inside.sp().cast::<usize>();
+            slice::from_raw_parts(low, stack.top().cast::<usize>().offset_from(low) as usize)
+        };
+        let sent = values(round);
+        let brought = iter::zip(Native::CALLEE_SAVED, &sent)
+            .filter(|(name, value)| !is_vector(name) && live.contains(&(**value as usize)))
+            .map(|(name, _)| *name);
+        assert_eq!(
+            brought.collect::<Vec<_>>(),
+            [""; 0],
+            "brought to another stack, round {round}"
+        );
+    }
+}
+
+/// Holds no addresses.
+fn is_vector(register: &str) -> bool {
+    register.starts_with(['d', 'f', 'v'])
 }
 
 // ------------------------------------------------------------------------------------------------ alignment

@@ -16,6 +16,12 @@ use crate::{
     tools,
 };
 
+// A number for each direction, so that the CPU predicts the jumps apart (`asm::switch_at`).
+const TO_GOROUTINE: usize = 1;
+const TO_G0: usize = 2;
+const TO_SEGMENT: usize = 3;
+const FROM_SEGMENT: usize = 4;
+
 /// The M of this thread, if it has one.
 ///
 /// Read anew at every call, through the thread pointer: a goroutine may be on another thread after
@@ -42,7 +48,8 @@ pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
     let departure = tools::leave_to_goroutine(g);
     // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
     // nobody else resumes it); `m.g0` is written before the goroutine runs.
-    let commit = unsafe { asm::switch(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
+    let commit =
+        unsafe { asm::switch_at::<TO_GOROUTINE>(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
     tools::arrive(departure);
     commit
 }
@@ -56,7 +63,7 @@ pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
 pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
     let departure = tools::leave_to_g0(m, g);
     // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.
-    unsafe { asm::switch(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
+    unsafe { asm::switch_at::<TO_G0>(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
     tools::arrive(departure);
 }
 
@@ -90,7 +97,7 @@ pub(crate) unsafe fn prefetch_g(word: usize) {
 #[inline(always)]
 pub(crate) unsafe fn prefetch_stack(word: usize) {
     // SAFETY: passed on.
-    asm::prefetch(unsafe { GRef::from_word(word) }.get().ctx_hint());
+    asm::prefetch_frame(unsafe { GRef::from_word(word) }.get().ctx_hint());
 }
 
 /// The stack pointer, as it is where this is inlined.
@@ -112,7 +119,7 @@ pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, ar
     // the header begins with `back`, which is written before the segment runs.
     unsafe {
         let fresh = asm::prepare_linked(top_of(segment), entry);
-        asm::switch(segment.back.as_ptr(), fresh, arg);
+        asm::switch_at::<TO_SEGMENT>(segment.back.as_ptr(), fresh, arg);
     }
     tools::arrive(departure);
 }
@@ -125,6 +132,6 @@ pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, ar
 pub(crate) unsafe fn from_segment(segment: &'static Segment) -> ! {
     tools::leave_segment(segment);
     // SAFETY: `back` was saved in `to_segment`, and each entry comes back once.
-    unsafe { asm::switch(segment.left.as_ptr(), segment.back.get(), 0) };
+    unsafe { asm::switch_at::<FROM_SEGMENT>(segment.left.as_ptr(), segment.back.get(), 0) };
     crate::fatal::throw(format_args!("a segment ran on after its end"));
 }

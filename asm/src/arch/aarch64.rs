@@ -4,25 +4,28 @@
 //!   suspended                   running                        fresh (prepared)
 //!
 //!   higher addresses
-//!   |  frames of     |          |  frames of     |     top ──► +----------------+ 16-aligned
-//!   |  the code      |          |  the code      |             | unused         | keeps sp a multiple of 16
-//!   +----------------+    sp ─► +----------------+             | resume = root  |
-//!   | unused         |          :  no red zone   :             | x29    = 0     | ends the frame-pointer chain
-//!   | resume         |          :                :             | x19    = entry |
-//!   | x29            |                              Context ─► +----------------+
-//!   | x19            |                                         |                |
-//!   +----------------+ ◄─ Context
+//!   |  frames of     |          |  frames of     |
+//!   |  the code      |          |  the code      |                              top, 16-aligned
+//!   +----------------+ Context  +----------------+ sp          +----------------+ Context
+//!   | unused         |          :  no red zone   :             | unused         | keeps sp a multiple of 16
+//!   | resume         |          :                :             | resume = root  |
+//!   | x29            |                                         | x29    = 0     | ends the frame-pointer chain
+//!   | x19            |                                         | x19    = entry |
+//!   +----------------+ sp()                                    +----------------+ sp()
 //! ```
 //!
 //! A switch away stores [`Frame`] below the stack pointer, a switch back loads it and jumps to `resume`: behind the jump
-//! in the inlined code, or at [`root`] for a fresh context, which then finds `entry` in x19, its argument in x0, x29 zero
-//! and sp at `top`. Registers on the way: x0 carries the argument, x1 is `save`, x2 is `load`, x3 the jump's target.
+//! in the inlined code, or behind the first instruction of [`root`] for a fresh context, which then finds `entry` in x19,
+//! its argument in x0, x29 zero and sp at `top`. Registers on the way: x0 carries the argument, x1 is `save`, x2 is
+//! `load`, x3 holds where the suspended code goes on, x4 is free, x5 is the jump's target.
 //!
-//! Linux delivers signals right below sp, so sp moves before the frame is written and after it has been read.
+//! Linux delivers signals right below sp, so sp moves before the frame is written and after it has been read: then the
+//! frame may be overwritten at once, and with it what a segment's backtrace goes on with. The tables therefore tell of
+//! the resumed code as soon as sp has moved. They are explained in `arch/mod.rs`.
 //!
 //! Not saved: FPCR. The code has no landing pads for branch target identification (BTI).
 
-use crate::port::compiled_switch;
+use crate::port::{Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -31,16 +34,31 @@ use core::mem::offset_of;
 #[derive(Debug)]
 pub enum Native {}
 
-/// What a suspended context keeps at [`Context::sp`], lowest address first.
+/// What a suspended context keeps below its stack pointer, lowest address first.
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct Frame {
     x19: usize,
     x29: usize,
-    resume: unsafe extern "C" fn(),
+    resume: usize,
 }
 
-// The pairs that `switch` stores and loads are in this order.
+/// Where the code of a root begins: behind a trap, so that an unwinder that looks its address up minus one is in it.
+const ROOT_BEGINS: usize = 4;
+
+// SAFETY: `switch_body` goes on at `resume`; `root` and `linked_root` look for `entry` in x19.
+unsafe impl Saved for Frame {
+    #[inline(always)]
+    fn fresh(root: Root, entry: Entry) -> Self {
+        Self {
+            x19: entry as usize,
+            x29: 0,
+            resume: root as usize + ROOT_BEGINS,
+        }
+    }
+}
+
+// The pairs that `switch_body` stores and loads are in this order.
 const _: () = assert!(offset_of!(Frame, x19) == 0 && offset_of!(Frame, x29) == 8);
 const _: () = assert!(offset_of!(Frame, resume) == 16 && size_of::<Frame>() == 32);
 
@@ -58,49 +76,24 @@ unsafe impl Port for Native {
         "d10", "d11", "d12", "d13", "d14", "d15",
     ];
 
-    #[inline(always)]
-    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract.
-        unsafe { fresh(top, entry, root) }
-    }
+    const ROOT: Root = root;
+    const LINKED_ROOT: Root = linked_root;
+    const PROBE: Probe = probe;
 
     #[inline(always)]
-    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
-        unsafe { fresh(top, entry, linked_root) }
-    }
-
-    #[inline(always)]
-    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+    unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
         let received;
         // SAFETY: moving sp is allowed as `nostack` is not given. Every register is an operand, a clobber, or restored
         // from our frame before the code at 2 runs. The caller answers for `load` being a frame that nobody else uses.
         unsafe {
             asm!(
                 "adr x3, 2f",
-                "stp x19, x29, [sp, #-32]!",
-                "str x3, [sp, #16]",
-                "mov x4, sp",
-                "str x4, [x1]",
-                "ldr x3, [x2, #16]",
-                "ldp x19, x29, [x2]",
-                "add sp, x2, #32",
-                // Nearly free, and nothing of the code that ran here gets into frames of the code that goes on: who looks
-                // for addresses on a stack finds its own alone.
-                "mov x20, xzr",
-                "mov x21, xzr",
-                "mov x22, xzr",
-                "mov x23, xzr",
-                "mov x24, xzr",
-                "mov x25, xzr",
-                "mov x26, xzr",
-                "mov x27, xzr",
-                "mov x28, xzr",
-                "br x3",
+                "b {body}",
                 "2:",
+                body = sym switch_body::<PLACE>,
                 inlateout("x0") arg => received,
                 in("x1") save,
-                in("x2") load.sp(),
+                in("x2") load.top_of_frame(),
                 // What a call may overwrite: x0-x18, x30, and v0-v31 (of v8-v15 the upper halves; all counts as lost).
                 clobber_abi("C"),
                 // What a call may not overwrite, except x19 and x29, which the compiler reserves.
@@ -118,8 +111,8 @@ unsafe impl Port for Native {
         received
     }
 
-    fn root() -> *const u8 {
-        root as *const u8
+    fn body<const PLACE: usize>() -> *const u8 {
+        switch_body::<PLACE> as *const u8
     }
 
     #[inline(always)]
@@ -145,10 +138,11 @@ unsafe impl Port for Native {
         // two reads differ when a switch between them moved us to another thread.
         unsafe {
             asm!(
-                "adrp {offset}, :gottprel:goroutines_asm_thread_word",
-                "ldr {offset}, [{offset}, :gottprel_lo12:goroutines_asm_thread_word]",
+                "adrp {offset}, :gottprel:{name}.thread_word",
+                "ldr {offset}, [{offset}, :gottprel_lo12:{name}.thread_word]",
                 "mrs {word}, tpidr_el0",
                 "ldr {word}, [{word}, {offset}]",
+                name = sym root,
                 offset = out(reg) _,
                 word = out(reg) word,
                 options(nomem, nostack, preserves_flags),
@@ -163,10 +157,11 @@ unsafe impl Port for Native {
         // what `word` points at is reached through a later read.
         unsafe {
             asm!(
-                "adrp {offset}, :gottprel:goroutines_asm_thread_word",
-                "ldr {offset}, [{offset}, :gottprel_lo12:goroutines_asm_thread_word]",
+                "adrp {offset}, :gottprel:{name}.thread_word",
+                "ldr {offset}, [{offset}, :gottprel_lo12:{name}.thread_word]",
                 "mrs {thread}, tpidr_el0",
                 "str {word}, [{thread}, {offset}]",
+                name = sym root,
                 offset = out(reg) _,
                 thread = out(reg) _,
                 word = in(reg) word,
@@ -176,10 +171,10 @@ unsafe impl Port for Native {
     }
 
     #[inline(always)]
-    fn prefetch(addr: *const u8) {
+    fn prefetch<const BELOW: usize>(addr: *const u8) {
         // SAFETY: a prefetch changes nothing a program can observe and ignores bad addresses.
         unsafe {
-            asm!("prfm pstl1keep, [{}]", in(reg) addr.addr(), options(nomem, nostack, preserves_flags))
+            asm!("prfum pstl1keep, [{}, #-{}]", in(reg) addr.addr(), const BELOW, options(nomem, nostack, preserves_flags))
         };
     }
 
@@ -202,47 +197,59 @@ unsafe impl Port for Native {
         }
         answer
     }
-
-    #[inline(always)]
-    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
-        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
-        unsafe { probe(save, load, arg, registers) }
-    }
 }
 
-/// Writes the frame that begins with `resume`.
-///
-/// # Safety
-///
-/// As for [`Port::prepare`].
-#[inline(always)]
-unsafe fn fresh(top: *mut u8, entry: Entry, resume: unsafe extern "C" fn()) -> Context {
-    // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so a frame
-    // that ends there is in bounds and aligned.
-    unsafe {
-        let frame = top.cast::<Frame>().sub(1);
-        frame.write(Frame {
-            x19: entry as usize,
-            x29: 0,
-            resume,
-        });
-        Context::at(frame)
-    }
+/// The switch. Jumped to, not called; to an unwinder it is a call that the suspended code made, to return at x3, and at
+/// its last instruction one that the resumed code made.
+#[unsafe(naked)]
+unsafe extern "C" fn switch_body<const PLACE: usize>() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_register x30, x3",
+        "mov x4, sp",
+        "stp x19, x29, [sp, #-32]!",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_offset x29, -24",
+        ".cfi_offset x19, -32",
+        "str x3, [sp, #16]",
+        "str x4, [x1]",
+        "ldr x5, [x2, #-16]",
+        "ldp x19, x29, [x2, #-32]",
+        // Nearly free, and nothing of the code that ran here gets into frames of the code that goes on: who looks for
+        // addresses on a stack finds its own alone.
+        "mov x20, xzr",
+        "mov x21, xzr",
+        "mov x22, xzr",
+        "mov x23, xzr",
+        "mov x24, xzr",
+        "mov x25, xzr",
+        "mov x26, xzr",
+        "mov x27, xzr",
+        "mov x28, xzr",
+        "mov sp, x2",
+        // Here the resumed code's: "Where the frame can be overwritten" in mod.rs.
+        ".cfi_def_cfa sp, 0",
+        ".cfi_register x30, x5",
+        ".cfi_same_value x29",
+        ".cfi_same_value x19",
+        "br x5",
+        ".cfi_endproc",
+    )
 }
 
 /// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
 ///
 /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
-/// stack pointer, plus 32. The escape is `DW_CFA_def_cfa_expression`, 5 bytes: `DW_OP_breg31` (sp) 0, `DW_OP_deref`,
-/// `DW_OP_plus_uconst` 32.
+/// stack pointer. The escape is `DW_CFA_def_cfa_expression`, 3 bytes: `DW_OP_breg31` (sp) 0, `DW_OP_deref`.
 #[unsafe(naked)]
 unsafe extern "C" fn linked_root() {
     naked_asm!(
         ".cfi_startproc",
-        ".cfi_escape 0x0f, 5, 0x8f, 0, 0x06, 0x23, 32",
+        ".cfi_escape 0x0f, 3, 0x8f, 0, 0x06",
         ".cfi_offset x30, -16",
         ".cfi_offset x29, -24",
         ".cfi_offset x19, -32",
+        "brk #1", // never runs: ROOT_BEGINS
         "blr x19",
         "brk #1", // an entry does not return
         ".cfi_endproc",
@@ -253,10 +260,11 @@ unsafe extern "C" fn linked_root() {
 ///
 /// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
 #[unsafe(naked)]
-unsafe extern "C" fn root() {
+pub(super) unsafe extern "C" fn root() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined x30",
+        "brk #1", // never runs: ROOT_BEGINS
         "blr x19",
         "brk #1", // an entry does not return
         ".cfi_endproc",
@@ -278,10 +286,20 @@ unsafe extern "C" fn probe(
         ".cfi_offset x29, -176",
         ".cfi_offset x30, -168",
         "stp x19, x20, [sp, #16]",
+        ".cfi_offset x19, -160",
+        ".cfi_offset x20, -152",
         "stp x21, x22, [sp, #32]",
+        ".cfi_offset x21, -144",
+        ".cfi_offset x22, -136",
         "stp x23, x24, [sp, #48]",
+        ".cfi_offset x23, -128",
+        ".cfi_offset x24, -120",
         "stp x25, x26, [sp, #64]",
+        ".cfi_offset x25, -112",
+        ".cfi_offset x26, -104",
         "stp x27, x28, [sp, #80]",
+        ".cfi_offset x27, -96",
+        ".cfi_offset x28, -88",
         "stp d8, d9, [sp, #96]",
         "stp d10, d11, [sp, #112]",
         "stp d12, d13, [sp, #128]",
@@ -310,15 +328,28 @@ unsafe extern "C" fn probe(
         "stp d12, d13, [x3, #120]",
         "stp d14, d15, [x3, #136]",
         "ldp x19, x20, [sp, #16]",
+        ".cfi_restore x19",
+        ".cfi_restore x20",
         "ldp x21, x22, [sp, #32]",
+        ".cfi_restore x21",
+        ".cfi_restore x22",
         "ldp x23, x24, [sp, #48]",
+        ".cfi_restore x23",
+        ".cfi_restore x24",
         "ldp x25, x26, [sp, #64]",
+        ".cfi_restore x25",
+        ".cfi_restore x26",
         "ldp x27, x28, [sp, #80]",
+        ".cfi_restore x27",
+        ".cfi_restore x28",
         "ldp d8, d9, [sp, #96]",
         "ldp d10, d11, [sp, #112]",
         "ldp d12, d13, [sp, #128]",
         "ldp d14, d15, [sp, #144]",
         "ldp x29, x30, [sp], #176",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
         "ret",
         ".cfi_endproc",
         switch = sym compiled_switch,

@@ -16,13 +16,14 @@
 //! compiler would be free to keep its address across a switch.
 
 core::arch::global_asm!(
-    ".pushsection .tbss.goroutines_asm_thread_word, \"awT\", @nobits",
-    ".globl goroutines_asm_thread_word",
-    ".hidden goroutines_asm_thread_word",
-    ".type goroutines_asm_thread_word, @object",
-    ".size goroutines_asm_thread_word, 8",
+    ".pushsection .tbss.{name}.thread_word, \"awT\", @nobits",
+    ".globl {name}.thread_word",
+    ".hidden {name}.thread_word",
+    ".type {name}.thread_word, @object",
+    ".size {name}.thread_word, 8",
     ".p2align 3",
-    "goroutines_asm_thread_word:",
+    "{name}.thread_word:",
     ".zero 8",
     ".popsection",
+    name = sym super::cpu::root,
 );

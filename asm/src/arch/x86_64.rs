@@ -4,23 +4,28 @@
 //!   suspended                   running                        fresh (prepared)
 //!
 //!   higher addresses
-//!   |  frames of     |          |  frames of     |     top ──► +----------------+ 16-aligned
-//!   |  the code      |          |  the code      |             | rbp  = 0       | ends the frame-pointer chain
-//!   +----------------+   rsp ─► +----------------+             | rbx  = entry   |
-//!   | rbp            |          :  red zone, 128 :             | resume = root  |
-//!   | rbx            |          :                :  Context ─► +----------------+
-//!   | resume         |                                         |     unused     |
-//!   +----------------+ ◄─ Context
+//!   |  frames of     |          |  frames of     |
+//!   |  the code      |          |  the code      |                              top, 16-aligned
+//!   +----------------+ Context  +----------------+ rsp         +----------------+ Context
+//!   | rbp            |          :  red zone, 128 :             | rbp    = 0     | ends the frame-pointer chain
+//!   | rbx            |          :                :             | rbx    = entry |
+//!   | resume         |                                         | resume = root  |
+//!   +----------------+ sp()                                    +----------------+ sp()
 //! ```
 //!
-//! A switch away pushes the three words of [`Frame`], a switch back pops them and jumps to `resume`: behind the jump in
+//! A switch away writes the three words of [`Frame`], a switch back reads them and jumps to `resume`: behind the jump in
 //! the inlined code, or at [`root`] for a fresh context, which then finds `entry` in rbx, its argument in rax, rbp zero
-//! and rsp at `top`. Registers on the way: rax carries the argument, rdi is `save`, rsi is `load`, r8 the jump's target.
+//! and rsp at `top`. Registers on the way: rax carries the argument, rdi is `save`, rsi is `load`, r8 holds where the
+//! suspended code goes on.
+//!
+//! rsp moves once, from one stack to the other. The frame lies below it on either side, in the red zone: signals skip
+//! these 128 bytes, and the compiler keeps nothing there as `nostack` is not given. The tables for unwinders are
+//! explained in `arch/mod.rs`.
 //!
 //! Not saved: MXCSR and the x87 control word. The sixteen additional registers of APX are not known to the compiler's
 //! list of clobbers; a program built with `-C target-feature=+egpr` is not supported.
 
-use crate::port::compiled_switch;
+use crate::port::{Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -29,16 +34,28 @@ use core::mem::offset_of;
 #[derive(Debug)]
 pub enum Native {}
 
-/// What a suspended context keeps at [`Context::sp`], lowest address first.
+/// What a suspended context keeps below its stack pointer, lowest address first.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Frame {
-    resume: unsafe extern "C" fn(),
+    resume: Root,
     rbx: usize,
     rbp: usize,
 }
 
-// The pushes and pops of `switch` are in this order, and leave the stack pointer where it was.
+// SAFETY: `switch_body` goes on at `resume`; `root` and `linked_root` look for `entry` in rbx.
+unsafe impl Saved for Frame {
+    #[inline(always)]
+    fn fresh(root: Root, entry: Entry) -> Self {
+        Self {
+            resume: root,
+            rbx: entry as usize,
+            rbp: 0,
+        }
+    }
+}
+
+// What `switch_body` and the tables of `linked_root` count with.
 const _: () = assert!(offset_of!(Frame, resume) == 0 && offset_of!(Frame, rbx) == 8);
 const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
 
@@ -52,45 +69,25 @@ unsafe impl Port for Native {
     const STACK_ALIGN: usize = 16;
     const CALLEE_SAVED: &'static [&'static str] = &["rbx", "rbp", "r12", "r13", "r14", "r15"];
 
-    #[inline(always)]
-    unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract.
-        unsafe { fresh(top, entry, root) }
-    }
+    const ROOT: Root = root;
+    const LINKED_ROOT: Root = linked_root;
+    const PROBE: Probe = probe;
 
     #[inline(always)]
-    unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
-        unsafe { fresh(top, entry, linked_root) }
-    }
-
-    #[inline(always)]
-    unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
+    unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
         let received;
-        // SAFETY: pushing is allowed as `nostack` is not given. Every register is an operand, a clobber, or restored
-        // from our frame before the code at 2 runs. The caller answers for `load` being a frame that nobody else uses.
+        // SAFETY: `nostack` is not given, so the red zone is free for our frame. Every register is an operand, a clobber, or
+        // restored from the frame before the code at 2 runs. The caller answers for `load` being a frame that nobody else
+        // uses.
         unsafe {
             asm!(
                 "lea r8, [rip + 2f]",
-                "push rbp",
-                "push rbx",
-                "push r8",
-                "mov [rdi], rsp",
-                "mov rsp, rsi",
-                "pop r8",
-                "pop rbx",
-                "pop rbp",
-                // Free, and nothing of the code that ran here gets into frames of the code that goes on: who looks for
-                // addresses on a stack finds its own alone.
-                "xor r12d, r12d",
-                "xor r13d, r13d",
-                "xor r14d, r14d",
-                "xor r15d, r15d",
-                "jmp r8",
+                "jmp {body}",
                 "2:",
+                body = sym switch_body::<PLACE>,
                 inlateout("rax") arg => received,
                 in("rdi") save,
-                in("rsi") load.sp(),
+                in("rsi") load.top_of_frame(),
                 // What a call may overwrite: rax, rcx, rdx, rsi, rdi, r8-r11, all vector, mask, x87 and MMX registers.
                 clobber_abi("sysv64"),
                 // What a call may not overwrite, except rbx and rbp, which the compiler reserves.
@@ -103,8 +100,8 @@ unsafe impl Port for Native {
         received
     }
 
-    fn root() -> *const u8 {
-        root as *const u8
+    fn body<const PLACE: usize>() -> *const u8 {
+        switch_body::<PLACE> as *const u8
     }
 
     #[inline(always)]
@@ -130,8 +127,9 @@ unsafe impl Port for Native {
         // two reads differ when a switch between them moved us to another thread.
         unsafe {
             asm!(
-                "mov {word}, qword ptr [rip + goroutines_asm_thread_word@gottpoff]",
+                "mov {word}, qword ptr [rip + {name}.thread_word@gottpoff]",
                 "mov {word}, qword ptr fs:[{word}]",
+                name = sym root,
                 word = out(reg) word,
                 options(nomem, nostack, preserves_flags),
             );
@@ -145,8 +143,9 @@ unsafe impl Port for Native {
         // what `word` points at is reached through a later read.
         unsafe {
             asm!(
-                "mov {offset}, qword ptr [rip + goroutines_asm_thread_word@gottpoff]",
+                "mov {offset}, qword ptr [rip + {name}.thread_word@gottpoff]",
                 "mov qword ptr fs:[{offset}], {word}",
+                name = sym root,
                 offset = out(reg) _,
                 word = in(reg) word,
                 options(nostack, preserves_flags),
@@ -155,10 +154,10 @@ unsafe impl Port for Native {
     }
 
     #[inline(always)]
-    fn prefetch(addr: *const u8) {
+    fn prefetch<const BELOW: usize>(addr: *const u8) {
         // SAFETY: a prefetch changes nothing a program can observe and ignores bad addresses.
         unsafe {
-            asm!("prefetchw [{}]", in(reg) addr.addr(), options(nomem, nostack, preserves_flags))
+            asm!("prefetchw [{} - {}]", in(reg) addr.addr(), const BELOW, options(nomem, nostack, preserves_flags))
         };
     }
 
@@ -183,44 +182,47 @@ unsafe impl Port for Native {
         }
         answer
     }
-
-    #[inline(always)]
-    unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
-        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
-        unsafe { probe(save, load, arg, registers) }
-    }
 }
 
-/// Writes the frame that begins with `resume`.
-///
-/// # Safety
-///
-/// As for [`Port::prepare`].
-#[inline(always)]
-unsafe fn fresh(top: *mut u8, entry: Entry, resume: unsafe extern "C" fn()) -> Context {
-    // SAFETY: the caller says that the memory below `top` is ours to write and `top` a multiple of 16, so the words
-    // of a frame that ends there are in bounds and aligned.
-    unsafe {
-        let frame = top.cast::<Frame>().sub(1);
-        frame.write(Frame {
-            resume,
-            rbx: entry as usize,
-            rbp: 0,
-        });
-        Context::at(frame)
-    }
+/// The switch. Jumped to, not called; to an unwinder it is a call that the suspended code made, to return at r8.
+#[unsafe(naked)]
+unsafe extern "C" fn switch_body<const PLACE: usize>() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_def_cfa rsp, 0",
+        ".cfi_register rip, r8",
+        "mov [rsp - 24], r8",
+        "mov [rsp - 16], rbx",
+        "mov [rsp - 8], rbp",
+        "mov [rdi], rsp",
+        // From here to the jump by `*save`, which belongs to us until the jump. r8 stays. DW_CFA_def_cfa_expression of 3
+        // bytes: DW_OP_breg5 (rdi) 0, DW_OP_deref.
+        ".cfi_escape 0x0f, 3, 0x75, 0, 0x06",
+        ".cfi_offset rbx, -16",
+        ".cfi_offset rbp, -8",
+        "mov rbx, [rsi - 16]",
+        "mov rbp, [rsi - 8]",
+        "mov rsp, rsi",
+        // Free, and nothing of the code that ran here gets into frames of the code that goes on: who looks for addresses
+        // on a stack finds its own alone.
+        "xor r12d, r12d",
+        "xor r13d, r13d",
+        "xor r14d, r14d",
+        "xor r15d, r15d",
+        "jmp [rsi - 24]",
+        ".cfi_endproc",
+    )
 }
 
 /// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
 ///
 /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
-/// stack pointer, plus 24. The escape is `DW_CFA_def_cfa_expression`, 5 bytes: `DW_OP_breg7` (rsp) 0, `DW_OP_deref`,
-/// `DW_OP_plus_uconst` 24.
+/// stack pointer. The escape is `DW_CFA_def_cfa_expression`, 3 bytes: `DW_OP_breg7` (rsp) 0, `DW_OP_deref`.
 #[unsafe(naked)]
 unsafe extern "C" fn linked_root() {
     naked_asm!(
         ".cfi_startproc",
-        ".cfi_escape 0x0f, 5, 0x77, 0, 0x06, 0x23, 24",
+        ".cfi_escape 0x0f, 3, 0x77, 0, 0x06",
         ".cfi_offset rbp, -8",
         ".cfi_offset rbx, -16",
         ".cfi_offset rip, -24",
@@ -235,7 +237,7 @@ unsafe extern "C" fn linked_root() {
 ///
 /// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
 #[unsafe(naked)]
-unsafe extern "C" fn root() {
+pub(super) unsafe extern "C" fn root() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
@@ -256,14 +258,13 @@ unsafe extern "C" fn probe(
 ) -> usize {
     naked_asm!(
         ".cfi_startproc",
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        ".irp register, rbx,rbp,r12,r13,r14,r15",
+        "push \\register",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset \\register, 0",
+        ".endr",
         "push rcx", // `registers`; with the return address 64 bytes, so the call below is aligned
-        ".cfi_adjust_cfa_offset 56",
+        ".cfi_adjust_cfa_offset 8",
         "mov rbx, [rcx]",
         "mov rbp, [rcx + 8]",
         "mov r12, [rcx + 16]",
@@ -272,18 +273,18 @@ unsafe extern "C" fn probe(
         "mov r15, [rcx + 40]",
         "call {switch}",
         "pop rcx",
+        ".cfi_adjust_cfa_offset -8",
         "mov [rcx], rbx",
         "mov [rcx + 8], rbp",
         "mov [rcx + 16], r12",
         "mov [rcx + 24], r13",
         "mov [rcx + 32], r14",
         "mov [rcx + 40], r15",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        ".irp register, r15,r14,r13,r12,rbp,rbx",
+        "pop \\register",
+        ".cfi_adjust_cfa_offset -8",
+        ".cfi_restore \\register",
+        ".endr",
         "ret",
         ".cfi_endproc",
         switch = sym compiled_switch,
@@ -319,7 +320,7 @@ mod tests {
                     ".endr",
                     clobber_abi("sysv64"),
                 );
-                Native::switch(&raw mut own, *outside, &raw mut own as usize);
+                Native::switch::<0>(&raw mut own, *outside, &raw mut own as usize);
             }
         }
     }
@@ -347,7 +348,7 @@ mod tests {
         for _ in 0..4 {
             survive! {
                 // SAFETY: `inside` is suspended and tells where it is saved next; `outside` is read while we wait.
-                inside = unsafe { *(Native::switch(outside, inside, outside as usize) as *const Context) };
+                inside = unsafe { *(Native::switch::<0>(outside, inside, outside as usize) as *const Context) };
                 0 v0 1 v1 2 v2 3 v3 4 v4 5 v5 6 v6 7 v7 8 v8 9 v9 10 v10 11 v11 12 v12 13 v13 14 v14 15 v15
                 16 v16 17 v17 18 v18 19 v19 20 v20 21 v21 22 v22 23 v23 24 v24 25 v25 26 v26 27 v27 28 v28 29 v29
                 30 v30 31 v31;

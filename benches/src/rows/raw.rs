@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use goroutines_asm::{Context, prepare, switch};
+use goroutines_asm::{Context, prepare, switch, switch_at};
 
 use super::{Group, Row, round_trips};
 use crate::measure::Sample;
@@ -49,17 +49,17 @@ struct Pair {
 /// How many places of the code have a switch.
 const SITES: u64 = 8;
 
-/// Repeats a step at so many places.
+/// Repeats a step at so many places, with the number of the place as a constant.
 macro_rules! at_all_sites {
-    ($step:expr) => {
-        $step;
-        $step;
-        $step;
-        $step;
-        $step;
-        $step;
-        $step;
-        $step;
+    ($site:ident, $step:expr) => {
+        at_all_sites!($site, $step; 0 1 2 3 4 5 6 7);
+    };
+    ($site:ident, $step:expr; $($number:literal)*) => {
+        $({
+            #[allow(dead_code, reason = "one side's places have no numbers")]
+            const $site: usize = $number;
+            $step;
+        })*
     };
 }
 
@@ -68,10 +68,12 @@ unsafe extern "C" fn echo(pair: usize) -> ! {
     let pair = pair as *mut Pair;
     let mut word = 0;
     loop {
-        at_all_sites!({
+        at_all_sites!(SITE, {
             // SAFETY: the word of the first switch was the address of the `Pair`, which is owned by the frame that waits
             // for this switch; `measuring` was saved by the switch that got us here, and is resumed once.
-            word = unsafe { switch(&raw mut (*pair).echoing, (*pair).measuring, word) };
+            word = unsafe {
+                switch_at::<{ 1 + SITE }>(&raw mut (*pair).echoing, (*pair).measuring, word)
+            };
         });
     }
 }
@@ -97,9 +99,15 @@ pub fn ours(operations: u64) -> io::Result<Sample> {
     let mut sum = 0;
     let start = Instant::now();
     for _ in 0..laps {
-        at_all_sites!({
+        at_all_sites!(SITE, {
             // SAFETY: `echoing` was saved by the switch that brought us back, and is resumed once, on the same thread.
-            sum += unsafe { switch(&raw mut (*pair).measuring, (*pair).echoing, trip as usize) };
+            sum += unsafe {
+                switch_at::<{ 101 + SITE }>(
+                    &raw mut (*pair).measuring,
+                    (*pair).echoing,
+                    trip as usize,
+                )
+            };
             trip += 1;
         });
     }
@@ -115,7 +123,7 @@ pub fn corosensei(operations: u64) -> io::Result<Sample> {
     let laps = round_trips(operations).div_ceil(SITES);
     let mut echo = Coroutine::new(|yielder: &Yielder<u64, u64>, mut word| -> Infallible {
         loop {
-            at_all_sites!(word = yielder.suspend(word));
+            at_all_sites!(SITE, word = yielder.suspend(word));
         }
     });
     let mut send = |word| match echo.resume(word) {
@@ -127,7 +135,7 @@ pub fn corosensei(operations: u64) -> io::Result<Sample> {
     let mut sum = 0;
     let start = Instant::now();
     for _ in 0..laps {
-        at_all_sites!({
+        at_all_sites!(SITE, {
             sum += send(trip);
             trip += 1;
         });

@@ -1,20 +1,17 @@
 //! Who calls whom, and who can park.
 //!
-//! The context switch is inlined into whoever parks. Its form, which the compiler does not write by itself:
+//! The context switch is inlined into whoever parks, but for its body, to which it jumps. Its form, which the compiler does
+//! not write by itself:
 //!
 //! ```text
 //!        lea  r8, [rip + after]
-//!        ...                        saves what is left, takes what is resumed
-//!        jmp  r8
+//!        jmp  body                  saves what is left, takes what is resumed
 //! after:
 //! ```
 
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use crate::image::{Function, Image, Pointee};
-
-/// Instructions between the two ends of a switch, at most.
-const SWITCH: usize = 20;
 
 /// Whom a call or jump goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,15 +81,11 @@ pub(crate) fn switch_at(function: &Function, place: usize) -> Option<usize> {
         return None;
     }
     let after = first.ip_rel_memory_address();
-    let rest = function.code[place + 1..].iter().take(SWITCH);
-    let jump = rest
-        .clone()
-        .position(|instruction| instruction.next_ip() == after)?;
-    let last = &function.code[place + 1 + jump];
-    let is_jump = last.mnemonic() == Mnemonic::Jmp
-        && last.op0_kind() == OpKind::Register
-        && last.op0_register() == Register::R8;
-    is_jump.then_some(place + 2 + jump)
+    let jump = function.code.get(place + 1)?;
+    let leaves = jump.mnemonic() == Mnemonic::Jmp
+        && jump.op0_kind() == OpKind::NearBranch64
+        && !function.contains(jump.near_branch_target());
+    (leaves && jump.next_ip() == after).then_some(place + 2)
 }
 
 /// Whom `instruction` of `function` calls, or jumps to outside of it, as far as it says so itself.

@@ -11,6 +11,8 @@ const PARK: u64 = 0x1000;
 const LEAF: u64 = 0x2000;
 const TESTED: u64 = 0x3000;
 const OTHER: u64 = 0x4000;
+/// What all switches jump to.
+const BODY: u64 = 0x5000;
 
 type Code = fn(&mut CodeAssembler) -> Result<(), IcedError>;
 
@@ -24,15 +26,7 @@ fn function(name: &str, start: u64, code: Code) -> Function {
 fn switch(a: &mut CodeAssembler) -> Result<(), IcedError> {
     let mut after = a.create_label();
     a.lea(r8, ptr(after))?;
-    a.push(rbp)?;
-    a.push(rbx)?;
-    a.push(r8)?;
-    a.mov(ptr(rdi), rsp)?;
-    a.mov(rsp, rsi)?;
-    a.pop(r8)?;
-    a.pop(rbx)?;
-    a.pop(rbp)?;
-    a.jmp(r8)?;
+    a.jmp(BODY)?;
     a.set_label(&mut after)
 }
 
@@ -178,6 +172,22 @@ fn a_switch_that_was_inlined_is_a_call_that_parks() {
     });
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].0, 0);
+}
+
+#[test]
+fn a_jump_within_the_function_is_no_switch() {
+    let all = found(|a| {
+        let (mut body, mut after) = (a.create_label(), a.create_label());
+        thread_pointer(a, rbx)?;
+        a.lea(r8, ptr(after))?;
+        a.jmp(body)?;
+        a.set_label(&mut after)?;
+        a.nop()?;
+        a.set_label(&mut body)?;
+        a.mov(eax, ptr(rbx))?;
+        a.ret()
+    });
+    assert_eq!(all, []);
 }
 
 #[test]

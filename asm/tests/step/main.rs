@@ -1,0 +1,25 @@
+//! The last promise of a port (see src/port.rs): from every instruction of a switch, of a root and of an entry, an unwinder
+//! finds who called. Profilers start there, from their signals.
+//!
+//! The program is stopped at each instruction, by whatever the CPU has for that, and the handler of the stop unwinds. Once
+//! the handler has a stack of its own, and once it runs on the stack that it finds, over which the kernel writes then.
+
+#[path = "../fiber/mod.rs"]
+mod fiber;
+mod scenes;
+mod walk;
+
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod stop;
+
+#[test]
+fn unwinds_at_every_instruction() {
+    for has_own_stack in [true, false] {
+        let found = scenes::run(has_own_stack);
+        println!("own stack {has_own_stack}: {found:?}");
+        assert!(found.in_body > 20 && found.in_root > 1 && found.in_linked_root > 1);
+        assert!(found.registers > 20, "no registers were looked at");
+        assert_eq!(found.bad, [], "walks that are wrong");
+    }
+}

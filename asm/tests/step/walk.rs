@@ -1,0 +1,235 @@
+//! What an unwinder finds from an instruction, and whether that is right.
+
+use goroutines_asm::{Native, Port};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+unsafe extern "C" {
+    // The unwinder that std itself uses.
+    pub(crate) fn _Unwind_Backtrace(
+        visit: extern "C" fn(*mut c_void, *mut c_void) -> i32,
+        arg: *mut c_void,
+    ) -> i32;
+    fn _Unwind_GetIPInfo(context: *mut c_void, before: *mut i32) -> usize;
+    fn _Unwind_GetGR(context: *mut c_void, register: i32) -> usize;
+    fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
+}
+
+/// How many sets of values the probes of the scenes use.
+const SEEDS: usize = 8;
+
+/// What the probe of `seed` has in the register of that index.
+pub(crate) const fn value(seed: usize, register: usize) -> u64 {
+    ((seed << 32 | (register + 1)) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// All registers of the probe of `seed`.
+pub(crate) fn values(seed: usize) -> [u64; Native::CALLEE_SAVED.len()] {
+    assert!((1..SEEDS).contains(&seed));
+    std::array::from_fn(|register| value(seed, register))
+}
+
+/// The number that unwinders have for a register; none for those that hold no addresses.
+fn number(name: &str) -> Option<i32> {
+    match name {
+        "rbx" => Some(3),
+        "rbp" => Some(6),
+        _ => name.strip_prefix(['r', 'x'])?.parse().ok(),
+    }
+}
+
+/// The function that holds the instruction at `pc`, if there are tables for it.
+pub(crate) fn function(pc: usize) -> usize {
+    // SAFETY: any address will do. It looks its argument up minus one.
+    unsafe { _Unwind_FindEnclosingFunction((pc + 1) as *mut c_void) as usize }
+}
+
+const MANY: usize = 300;
+const BAD: usize = 32;
+
+/// The running walk and the sum of all. Relaxed everywhere: handler and test are one thread.
+struct Walk {
+    driver: AtomicUsize,
+    start: AtomicUsize,
+    frames: AtomicUsize,
+    last: AtomicUsize,
+    drivers: AtomicUsize,
+    roots: AtomicUsize,
+    lost: AtomicUsize,
+    in_body: AtomicUsize,
+    in_root: AtomicUsize,
+    in_linked_root: AtomicUsize,
+    elsewhere: AtomicUsize,
+    registers: AtomicUsize,
+    bad: AtomicUsize,
+    where_bad: [AtomicUsize; BAD],
+}
+
+static WALK: Walk = Walk {
+    driver: AtomicUsize::new(0),
+    start: AtomicUsize::new(0),
+    frames: AtomicUsize::new(0),
+    last: AtomicUsize::new(0),
+    drivers: AtomicUsize::new(0),
+    roots: AtomicUsize::new(0),
+    lost: AtomicUsize::new(0),
+    in_body: AtomicUsize::new(0),
+    in_root: AtomicUsize::new(0),
+    in_linked_root: AtomicUsize::new(0),
+    elsewhere: AtomicUsize::new(0),
+    registers: AtomicUsize::new(0),
+    bad: AtomicUsize::new(0),
+    where_bad: [const { AtomicUsize::new(0) }; BAD],
+};
+
+/// What all walks have found.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the example prints it")]
+pub(crate) struct Found {
+    pub(crate) in_body: usize,
+    pub(crate) in_root: usize,
+    pub(crate) in_linked_root: usize,
+    pub(crate) elsewhere: usize,
+    /// How often the registers of a frame were compared.
+    pub(crate) registers: usize,
+    /// Where walks that were wrong began: the function, and how far in it.
+    pub(crate) bad: Vec<(&'static str, usize)>,
+}
+
+/// Begins to count anew; `driver` is the function from which all scenes are called.
+pub(crate) fn reset(driver: usize) {
+    for counter in [
+        &WALK.in_body,
+        &WALK.in_root,
+        &WALK.in_linked_root,
+        &WALK.elsewhere,
+    ] {
+        counter.store(0, Relaxed);
+    }
+    WALK.registers.store(0, Relaxed);
+    WALK.bad.store(0, Relaxed);
+    WALK.driver.store(driver, Relaxed);
+}
+
+pub(crate) fn found() -> Found {
+    let place = |pc: &AtomicUsize| {
+        let pc = pc.load(Relaxed);
+        let function = function(pc);
+        (name(function), pc - function)
+    };
+    let bad = WALK.bad.load(Relaxed).min(BAD);
+    Found {
+        in_body: WALK.in_body.load(Relaxed),
+        in_root: WALK.in_root.load(Relaxed),
+        in_linked_root: WALK.in_linked_root.load(Relaxed),
+        elsewhere: WALK.elsewhere.load(Relaxed),
+        registers: WALK.registers.load(Relaxed),
+        bad: WALK.where_bad[..bad].iter().map(place).collect(),
+    }
+}
+
+fn name(function: usize) -> &'static str {
+    match function {
+        _ if function == Native::body::<0>() as usize => "switch_body",
+        _ if function == Native::ROOT as usize => "root",
+        _ if function == Native::LINKED_ROOT as usize => "linked_root",
+        _ if function == Native::PROBE as usize => "probe",
+        0 => "no function",
+        _ => "another",
+    }
+}
+
+/// The handler calls this before it unwinds.
+pub(crate) extern "C" fn begin() {
+    for word in [
+        &WALK.start,
+        &WALK.frames,
+        &WALK.last,
+        &WALK.drivers,
+        &WALK.roots,
+        &WALK.lost,
+    ] {
+        word.store(0, Relaxed);
+    }
+}
+
+/// For each frame. Those of the handler come first; the first that was interrupted is where the walk begins.
+pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
+    let mut before = 0;
+    // SAFETY: the unwinder's own context.
+    let ip = unsafe { _Unwind_GetIPInfo(context, &raw mut before) };
+    let begins = WALK.start.load(Relaxed) == 0;
+    if begins && before == 0 {
+        return 0;
+    }
+    if begins {
+        WALK.start.store(ip, Relaxed);
+    }
+    if ip == 0 {
+        return 0; // libgcc's mark that the stack has ended
+    }
+    let function = function(if before == 0 { ip - 1 } else { ip });
+    WALK.last.store(function, Relaxed);
+    if function == WALK.driver.load(Relaxed) {
+        WALK.drivers.fetch_add(1, Relaxed);
+    }
+    if function == Native::ROOT as usize {
+        WALK.roots.fetch_add(1, Relaxed);
+    }
+    if function == Native::PROBE as usize && before == 0 {
+        compare(context);
+    }
+    if WALK.frames.fetch_add(1, Relaxed) < MANY {
+        0
+    } else {
+        5
+    }
+}
+
+/// A probe that waits for its call has the values of one seed in all registers.
+fn compare(context: *mut c_void) {
+    let fits = |seed: usize| {
+        Native::CALLEE_SAVED
+            .iter()
+            .enumerate()
+            .all(|(index, name)| {
+                // SAFETY: the unwinder's own context, and one of its registers.
+                number(name).is_none_or(|number| unsafe {
+                    _Unwind_GetGR(context, number) as u64 == value(seed, index)
+                })
+            })
+    };
+    WALK.registers.fetch_add(1, Relaxed);
+    if !(1..SEEDS).any(fits) {
+        WALK.lost.fetch_add(1, Relaxed);
+    }
+}
+
+/// The handler calls this when it has unwound; returns where it was stopped.
+pub(crate) extern "C" fn end() -> usize {
+    let pc = WALK.start.load(Relaxed);
+    let at = function(pc);
+    let counter = match name(at) {
+        "switch_body" => &WALK.in_body,
+        "root" => &WALK.in_root,
+        "linked_root" => &WALK.in_linked_root,
+        _ => &WALK.elsewhere,
+    };
+    counter.fetch_add(1, Relaxed);
+    let (drivers, roots) = (WALK.drivers.load(Relaxed), WALK.roots.load(Relaxed));
+    let ended_in_root = roots == 1 && WALK.last.load(Relaxed) == Native::ROOT as usize;
+    // On one side or the other, to its end. The linker's own code has no tables; walks that begin there end there.
+    let right = match at {
+        0 => WALK.frames.load(Relaxed) <= 1,
+        _ => ended_in_root && drivers == 0 || roots == 0 && drivers == 1,
+    };
+    let strict = function(WALK.driver.load(Relaxed)) != 0;
+    let whole = WALK.frames.load(Relaxed) < MANY && WALK.lost.load(Relaxed) == 0;
+    if strict && !(right && whole) {
+        let number = WALK.bad.fetch_add(1, Relaxed);
+        if let Some(place) = WALK.where_bad.get(number) {
+            place.store(pc, Relaxed);
+        }
+    }
+    pc
+}
