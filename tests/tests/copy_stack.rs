@@ -1,7 +1,15 @@
 //! Goroutines whose stacks are copied out of shared windows: what lies on them is there again after
 //! every park, at the same address, whoever ran in the window meanwhile and wherever they go on.
 
-use std::{hint::black_box, sync::Arc, thread, time::Duration};
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use goroutines::{
     Builder, JoinHandle, chan, go, sleep,
@@ -203,10 +211,14 @@ fn panics_unwind_and_results_come_back() {
 fn detached_goroutines_and_own_stacks_mix() {
     start(4);
     let done = WaitGroup::new();
+    // Those that got to the end: the panic of one that nobody joins reaches nobody.
+    let held = Arc::new(AtomicUsize::new(0));
     for i in 0..2_000_u64 {
-        let done = done.clone();
+        let (done, held) = (done.clone(), held.clone());
         let body = move || {
             hold::<300>(i as u8, 5, &|_| yield_now());
+            // Relaxed: the wait group orders it.
+            held.fetch_add(1, Ordering::Relaxed);
             drop(done);
         };
         if i % 3 == 0 {
@@ -216,4 +228,5 @@ fn detached_goroutines_and_own_stacks_mix() {
         }
     }
     done.wait();
+    assert_eq!(held.load(Ordering::Relaxed), 2_000, "patterns that held"); // Relaxed: as above.
 }
