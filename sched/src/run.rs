@@ -78,8 +78,7 @@ fn run_in_window(m: &'static M, g: GRef, window: &'static Window) {
 fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
-        g.get().status.set(Status::Running);
-        g.get().shrinking.settle();
+        g.get().shrinking.take_up(&g.get().status, Status::Running);
         // Both numbers are the same mostly, and loads are cheaper than stores.
         if m.errno() != g.get().errno.get() {
             m.set_errno(g.get().errno.get());
@@ -260,8 +259,7 @@ fn leave_nothing(g: GRef) -> ! {
 /// On g0: nobody works on the stack of `g` any more (R1 and R2 of shrink.rs).
 #[inline]
 fn end_of(g: &G) {
-    g.status.set(Status::Dead);
-    g.shrinking.settle();
+    g.shrinking.take_up(&g.status, Status::Dead);
 }
 
 /// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.

@@ -37,7 +37,7 @@
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
 //! On kernels without `membarrier` nothing shrinks.
 //!
-//! The word, and its side of the protocol, is in shrinking.rs.
+//! The word, and the steps of both sides, are in shrinking.rs, where loom compiles them.
 
 use std::{
     sync::{
@@ -55,8 +55,9 @@ use crate::{
     os::{futex::Futex, membarrier},
     p::P,
     sched::Sched,
+    shrinking::{self, Look, Shrinking, Shrinks},
     starter::Request,
-    status::Status,
+    status::{Status, StatusCell},
     sync::lock,
 };
 
@@ -180,39 +181,42 @@ impl Shrinker {
             };
             index += 1;
             for g in gs {
-                match g.status.get() {
-                    Status::Waiting => any |= g.status.change(Status::Waiting, Status::Marked),
-                    Status::Marked => batch.push(g),
-                    _ => {}
+                match shrinking::look(g) {
+                    Look::Marks => any = true,
+                    Look::Shrinks => batch.push(g),
+                    Look::Passes => {}
                 }
                 if batch.len() == BATCH {
-                    shrink(&mut batch);
+                    shrinking::shrink(&batch);
+                    batch.clear();
                 }
             }
         }
-        shrink(&mut batch);
+        shrinking::shrink(&batch);
         any
     }
 }
 
-/// S2 to S7.
-fn shrink(batch: &mut Vec<&'static G>) {
-    if batch.is_empty() {
-        return;
+impl Shrinks for G {
+    fn status(&self) -> &StatusCell {
+        &self.status
     }
-    batch.iter().for_each(|g| g.shrinking.want());
-    membarrier::heavy_fence();
-    for g in batch.drain(..) {
-        if g.status.get() == Status::Marked && g.shrinking.begin() {
-            // SAFETY: the goroutine is parked and BUSY keeps it there, so nobody changes the cell.
-            if let Some(stack) = unsafe { &*g.stack.get() } {
-                // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
-                unsafe { stack.trim(g.own_sp()) };
-            }
-            // SAFETY: as above.
-            unsafe { g.segments.trim(g.ctx.get().sp()) };
-            g.status.change(Status::Marked, Status::Shrunk);
+
+    fn word(&self) -> &Shrinking {
+        &self.shrinking
+    }
+
+    unsafe fn trim(&self) {
+        // SAFETY: the goroutine is parked and stays there, says the caller, so nobody changes the cell.
+        if let Some(stack) = unsafe { &*self.stack.get() } {
+            // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
+            unsafe { stack.trim(self.own_sp()) };
         }
-        g.shrinking.end();
+        // SAFETY: parked, as above.
+        unsafe { self.segments.trim(self.ctx.get().sp()) };
+    }
+
+    fn note_shrunk(&self) {
+        self.status.change(Status::Marked, Status::Shrunk);
     }
 }

@@ -1,6 +1,63 @@
-//! The word through which a parked goroutine's stack is shrunk, or is not: see shrink.rs for the steps.
+//! The word through which a parked goroutine's stack is shrunk, or is not, and the steps of both sides: see shrink.rs.
 
-use crate::sync::{AtomicU8, Ordering, light_fence, nap};
+use crate::{
+    status::{Status, StatusCell},
+    sync::{AtomicU8, Ordering, heavy_fence, light_fence, nap},
+};
+
+/// A goroutine, as far as its stack may be shrunk.
+pub(crate) trait Shrinks {
+    fn status(&self) -> &StatusCell;
+
+    fn word(&self) -> &Shrinking;
+
+    /// S6.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine is parked, and stays so until the caller has set the word free.
+    unsafe fn trim(&self);
+
+    /// S7: the status says that it was done.
+    fn note_shrunk(&self);
+}
+
+/// What a look at a goroutine finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// It was parked, and bears the mark now.
+    Marks,
+    /// It has been parked since the last look.
+    Shrinks,
+    /// There is nothing to do.
+    Passes,
+}
+
+/// S1.
+pub(crate) fn look(g: &impl Shrinks) -> Look {
+    match g.status().get() {
+        Status::Waiting if g.status().change(Status::Waiting, Status::Marked) => Look::Marks,
+        Status::Marked => Look::Shrinks,
+        _ => Look::Passes,
+    }
+}
+
+/// S2 to S7, for goroutines that share a barrier.
+pub(crate) fn shrink<T: Shrinks>(batch: &[&T]) {
+    if batch.is_empty() {
+        return;
+    }
+    batch.iter().for_each(|g| g.word().want());
+    heavy_fence();
+    for g in batch {
+        if g.status().get() == Status::Marked && g.word().begin() {
+            // SAFETY: it was parked after the barrier, and BUSY keeps it there until `end`.
+            unsafe { g.trim() };
+            g.note_shrunk();
+        }
+        g.word().end();
+    }
+}
 
 /// Nobody works on the stack.
 const FREE: u8 = 0;
@@ -17,9 +74,16 @@ impl Shrinking {
         Shrinking(AtomicU8::new(FREE))
     }
 
-    /// R2: before the goroutine runs, after its status says so.
+    /// R1 and R2: before the goroutine whose `status` it is runs, or gives up its stack.
     #[inline(always)]
-    pub(crate) fn settle(&self) {
+    pub(crate) fn take_up(&self, status: &StatusCell, new: Status) {
+        status.set(new);
+        self.settle();
+    }
+
+    /// R2.
+    #[inline(always)]
+    fn settle(&self) {
         // The order of R1 and R2 for this thread; S3 makes it one for the shrinker.
         light_fence(true);
         // Acquire: partners are S2, by way of S3, and S7, after which the stack may be used.
@@ -47,19 +111,19 @@ impl Shrinking {
     }
 
     /// S2. Relaxed: S3 follows.
-    pub(crate) fn want(&self) {
+    fn want(&self) {
         self.0.store(WANTED, Ordering::Relaxed);
     }
 
     /// S5. Relaxed: nothing was written that the other side of the race would have to see.
-    pub(crate) fn begin(&self) -> bool {
+    fn begin(&self) -> bool {
         self.0
             .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
     /// S7, and the end of an attempt that S4 gave up.
-    pub(crate) fn end(&self) {
+    fn end(&self) {
         // Release: partner is the Acquire in `settle_slow`.
         self.0.store(FREE, Ordering::Release);
     }
