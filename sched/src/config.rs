@@ -8,6 +8,7 @@ use crate::{
     cpus,
     debug::Debug,
     hogs::{HogReport, HogRule},
+    os::errno,
     size,
     switches::Switches,
 };
@@ -130,7 +131,11 @@ impl fmt::Display for StartError {
                 "goroutines::start: {name} is `{value}`, which is neither `on` nor `off`; set it to one \
                  of them, or unset it"
             ),
-            StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
+            StartError::Os(what, error) => write!(
+                f,
+                "goroutines::start: {what}: {error}{}",
+                errno::remedy(error)
+            ),
         }
     }
 }

@@ -191,5 +191,6 @@ pub use {
     sched::{procs, rounds},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
+    threads::give_way,
     ticket::{TIMED_OUT, Ticket},
 };

@@ -35,7 +35,7 @@
 //!
 //! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
-//! On kernels without `membarrier` nothing shrinks.
+//! On kernels without `membarrier` nothing shrinks, nor from the moment on at which it is refused.
 //!
 //! The word, and the steps of both sides, are in shrinking.rs, where loom compiles them.
 
@@ -82,7 +82,7 @@ const ASLEEP: u32 = 2;
 
 impl Shrinker {
     pub(crate) fn new(idle_time: Option<Duration>) -> Shrinker {
-        let able = idle_time.is_some() && membarrier::register();
+        let able = idle_time.is_some() && membarrier::is_there();
         Shrinker {
             idle_time: idle_time.filter(|_| able),
             all: Mutex::new(Vec::new()),

@@ -6,7 +6,7 @@
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
 //! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
 //! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
-//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
+//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
@@ -21,6 +21,7 @@
 //! When every P is idle it sleeps (asleep.rs).
 
 mod asleep;
+mod handlers;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -30,6 +31,8 @@ use std::{
 
 pub(crate) use asleep::note_busy;
 use asleep::sleep_while_idle;
+use handlers::Handlers;
+pub(crate) use handlers::look_at_signal_stack;
 
 use crate::{
     alarms::Alarms,
@@ -118,6 +121,7 @@ impl Seen {
 /// The life of sysmon.
 pub(crate) fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
+    let mut handlers = Handlers::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
@@ -153,7 +157,8 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
                 look = look.max(Look::Watchful);
             }
         }
-        sched.retry_refused();
+        sched.retry_refused(time);
+        handlers.look(sched, time);
         if sched.homesick.look(sched, time) {
             look = Look::Acted;
         } else if sched.homesick.any() {
