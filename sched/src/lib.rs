@@ -77,7 +77,6 @@ mod handover;
 mod heritage;
 #[cfg(not(loom))]
 mod hogs;
-#[cfg(not(loom))]
 mod homesick;
 #[cfg(not(loom))]
 mod identity;
@@ -117,8 +116,6 @@ mod random;
 mod reporter;
 mod requests;
 #[cfg(not(loom))]
-mod rest;
-#[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod sched;
@@ -136,6 +133,7 @@ mod standstill;
 #[cfg(not(loom))]
 mod starter;
 mod status;
+mod steps;
 #[cfg(not(loom))]
 mod switch;
 #[cfg(not(loom))]
@@ -145,6 +143,7 @@ mod sync;
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
+mod sysmon_sleep;
 #[cfg(not(loom))]
 mod taking;
 #[cfg(not(loom))]

@@ -32,15 +32,12 @@ use std::{
 
 use crate::{
     config::Settings,
-    find,
     g::{G, GRef},
-    idle::Summons,
     m::M,
-    os::{clock::now, tls::Tls},
-    p::P,
+    os::tls::Tls,
     sched,
     segment::top_of,
-    sysmon,
+    steps::send_home,
 };
 
 /// How often an M leaves a goroutine to others. Fits below an M's address, which is aligned to 128.
@@ -136,7 +133,7 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
         desc.set_last(home.id());
         if !here {
             not_run(m);
-            send_home(home, g);
+            send_home(sched::own(), home, g);
         }
         return !here;
     }
@@ -178,9 +175,7 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
         window.leave(m);
     }
     not_run(m);
-    if send_home(home, g) {
-        sched::own().homesick.add(home, g, now());
-    }
+    send_home(sched::own(), home, g);
     true
 }
 
@@ -213,32 +208,6 @@ fn points_into(tls: &Tls, g: &G) -> bool {
     unsafe { tls.is_pointed_at(low, top) }
 }
 
-/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`. True if home was not asleep: it may be blocked.
-pub(crate) fn send_home(home: &'static M, g: GRef) -> bool {
-    let sched = sched::own();
-    let summons = match home.bound.push(g) {
-        true => match sched.idle.take_p_or_starve(home.id()) {
-            Some(p) => Summons::Take {
-                p,
-                was_keeper: false,
-            },
-            None => Summons::Hungry,
-        },
-        false => sched.idle.summon(home.id()),
-    };
-    let awake = summons == Summons::Awake;
-    if let Summons::Take { p, was_keeper } = summons {
-        sysmon::note_busy();
-        // SAFETY: ids in the idle lists are Ps'.
-        home.hand(unsafe { P::from_id(p) }, false);
-        if was_keeper {
-            // Another sleeper shall look at the timers of Ps that rest.
-            sched.wake();
-        }
-    }
-    awake
-}
-
 /// May the thread of `m`, which is asleep, not end? While there is a goroutine that ran on it last, which may hold an
 /// address of its storage, or may run nowhere else.
 #[cold]
@@ -246,17 +215,4 @@ pub(crate) fn is_home(m: &'static M) -> bool {
     sched::own()
         .shrinker
         .any(|g| g.last() & !REFUSALS == m.id())
-}
-
-/// H2 to H5 of bound.rs, for `m`, which has put itself to rest and has goroutines that it must run.
-#[cold]
-pub(crate) fn rise(m: &'static M) {
-    match sched::own().idle.summon(m.id()) {
-        // It keeps time only in its sleep.
-        Summons::Take { p, .. } => find::take(m, p),
-        Summons::Awake | Summons::Hungry => {
-            m.parker.wait(|| None);
-            m.accept();
-        }
-    }
 }

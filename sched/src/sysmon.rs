@@ -18,9 +18,9 @@
 //! was in its short period.
 //! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
 //!
-//! When every P is idle it sleeps (asleep.rs).
+//! It also wakes an M for timers of Ps that nobody holds, where no M is up for them (steps/mod.rs), and lets goroutines go
+//! whose home does not come (homesick.rs). When every P is idle it sleeps (sysmon_sleep.rs).
 
-mod asleep;
 mod handlers;
 
 use std::{
@@ -29,8 +29,6 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use asleep::note_busy;
-use asleep::sleep_while_idle;
 use handlers::Handlers;
 pub(crate) use handlers::look_at_signal_stack;
 
@@ -38,12 +36,22 @@ use crate::{
     alarms::Alarms,
     counters::ALL,
     fairness::Turns,
+    g::GRef,
+    homesick::Home,
     lending::Call,
+    m::M,
     os::clock::{self, NEVER, now},
     p::P,
-    sched::Sched,
+    sched::{self, Sched},
     standstill::{STUCK, Used, unstick},
+    steps::{self, Scheduler, TimeWatch},
 };
+
+/// A P was taken up: K2 and K3 of sysmon_sleep.rs.
+#[inline]
+pub(crate) fn note_busy() {
+    sched::own().sysmon_sleep.note_busy();
+}
 
 /// The shortest pause between two looks.
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -125,6 +133,7 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
+    let mut time_watch = TimeWatch::default();
     loop {
         if close {
             clock::nap_sharply(SHORTEST);
@@ -132,7 +141,7 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
             thread::sleep(pause);
         }
         alarms.ring(sched);
-        if sleep_while_idle(sched, alarms.due()) {
+        if steps::sleep_while_idle(sched, alarms.due()) {
             (pause, idle_looks, close) = (SHORTEST, 0, true);
             continue;
         }
@@ -159,9 +168,9 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
         }
         sched.retry_refused(time);
         handlers.look(sched, time);
-        if sched.homesick.look(sched, time) {
+        if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
-        } else if sched.homesick.any() {
+        } else if time_watch.is_alarmed() || !sched.homesick.is_empty() {
             look = look.max(Look::Watchful);
         }
         if let Some(procs) = sched.follow.look(time) {
@@ -184,8 +193,22 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
     }
 }
 
+/// What concerns no single P: true if something was done.
+fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> bool {
+    let home = |m: &'static M| Home {
+        used: m.cpu_time(),
+        comes: sched.idle.knows(m.id()) || m.is_runnable(),
+    };
+    let freed = |g: GRef| {
+        ALL.let_go.add();
+        g.get().set_last(0);
+    };
+    let let_go = steps::look_for_homes(sched, home, freed);
+    time_watch.look(sched) || let_go
+}
+
 /// The time until a timer is due, and a little more: its P should have fired it by then.
-fn until_timer(sched: &Sched, time: u64) -> Duration {
+fn until_timer(sched: &'static Sched, time: u64) -> Duration {
     let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
     due.saturating_add(SHORTEST)
 }
