@@ -73,6 +73,24 @@ fn a_future_that_was_overtaken_stays_the_first_in_line() {
     }
 }
 
+/// What a future was told of is there for those who wait behind it, too, when their time is up or nobody sends any more.
+#[test]
+fn who_waits_behind_a_future_gets_its_message_before_an_error() {
+    start();
+    for senders_leave in [true, false] {
+        let (tx, rx) = bounded(0);
+        let mut pending = rx.recv_async();
+        assert!(poll_once(&mut pending).is_pending());
+        let other = rx.clone();
+        let receiver = go(move || other.recv_timeout(Duration::from_millis(500)));
+        settle();
+        tx.try_send(1).unwrap();
+        let kept = (!senders_leave).then_some(tx);
+        assert_eq!(receiver.join().unwrap(), Ok(1));
+        assert_eq!(poll_once(&mut pending).is_pending(), kept.is_some());
+    }
+}
+
 /// Forwards, backwards, and in an order that is neither.
 fn orders(count: usize) -> [Vec<usize>; 3] {
     let mut random = 1_u64;

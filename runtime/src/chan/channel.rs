@@ -250,10 +250,7 @@ impl<T> Channel<T> {
     /// The last sender is gone: receivers drain the buffer, then learn it.
     pub(super) fn disconnect_senders(&self) {
         self.lock().senders_gone = true;
-        // Whoever waits to receive found the buffer empty.
-        self.dismiss(|core| &mut core.recvq);
-        // The select that has promised them a message has been forgotten.
-        self.dismiss(|core| &mut core.engaged);
+        self.dismiss_receivers();
     }
 
     /// The last receiver is gone: senders get their messages back, and what is buffered is returned
@@ -264,7 +261,7 @@ impl<T> Channel<T> {
         core.receivers_gone = true;
         let messages = core.take_messages();
         drop(core);
-        self.dismiss(|core| &mut core.sendq);
+        self.dismiss(|core| (&mut core.sendq, End::Disconnected));
         messages
     }
 
@@ -280,16 +277,33 @@ impl<T> Channel<T> {
         core.senders_gone = true;
         core.receivers_gone = true;
         drop(core);
-        self.dismiss(|core| &mut core.sendq);
-        self.dismiss(|core| &mut core.recvq);
-        self.dismiss(|core| &mut core.engaged);
+        self.dismiss(|core| (&mut core.sendq, End::Disconnected));
+        self.dismiss_receivers();
         was_open
     }
 
+    fn dismiss_receivers(&self) {
+        self.dismiss(|core| {
+            // Nothing was buffered when they came; but what a future was told of can be received by any of them.
+            let is_empty = core.len() == 0;
+            let end = if is_empty {
+                End::Disconnected
+            } else {
+                End::Again
+            };
+            (&mut core.recvq, end)
+        });
+        // The select that has promised them a message is too late, or was forgotten.
+        self.dismiss(|core| (&mut core.engaged, End::Again));
+    }
+
     /// Tells all who wait there that the other side is gone: some at a time, so that the lock is never held for long.
-    fn dismiss(&self, queue: impl Fn(&mut Core<T>) -> &mut Waiters) {
+    fn dismiss(&self, queue: impl Fn(&mut Core<T>) -> (&mut Waiters, End)) {
         loop {
-            let some = Dismissed::<T>::take(queue(&mut self.lock()));
+            let mut core = self.lock();
+            let (waiters, end) = queue(&mut core);
+            let some = Dismissed::<T>::take(waiters, end);
+            drop(core);
             if some.wake() {
                 return;
             }

@@ -44,10 +44,10 @@ impl<T> Receiver<T> {
     /// The next message, as a future: [`recv`](Receiver::recv) for executors.
     ///
     /// It stands in line with all others who wait, goroutines and threads. When its turn comes it is woken, and takes
-    /// the oldest message when it is polled. Until then the message can be received by anybody: so a future that is
-    /// dropped, or not polled, keeps nothing back; no message is lost, and none overtakes another. A message that a
+    /// the oldest message when it is polled. Until then the message can be received by anybody who comes, and if the
+    /// future is dropped it goes to the next who waits: no message is lost, and none overtakes another. A message that a
     /// future was woken for is sent, and takes no place in the buffer ([`len`](Receiver::len) can be larger than the
-    /// capacity by such messages). One that was overtaken stays the first in line.
+    /// capacity by such messages). A future that was overtaken stays the first in line.
     ///
     /// Waiting costs an allocation. The future of an [`after`](super::after) or a [`tick`](super::tick) needs the
     /// running runtime.

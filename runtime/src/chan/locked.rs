@@ -330,8 +330,14 @@ impl<'a, T> Locked<'a, T> {
             })
         };
         if ended_with == TIMED_OUT {
+            let mut core = channel.lock();
             // SAFETY: it was put into this queue. With the lock nobody else looks at it.
-            unsafe { channel.lock().leave(side, node) };
+            unsafe { core.leave(side, node) };
+            if let Side::Receiver = side
+                && core.len() > 0
+            {
+                return End::Again; // what a future was told of can be received
+            }
         }
         node.data.end()
     }

@@ -367,7 +367,7 @@ impl<T> Wake<T> {
 /// So many waiters are looked at in one go when a side is gone: the lock is not held for longer.
 const MANY: usize = 16;
 
-/// Some of the waiters of a queue, to be told without the lock that the other side is gone.
+/// Some of the waiters of a queue, to be woken without the lock because the other side is gone.
 pub(super) struct Dismissed<T> {
     some: [Option<Wake<T>>; MANY],
     are_all: bool,
@@ -375,7 +375,7 @@ pub(super) struct Dismissed<T> {
 
 impl<T> Dismissed<T> {
     /// Under the channel's lock, after which nobody comes to wait here.
-    pub(super) fn take(waiters: &mut Waiters) -> Dismissed<T> {
+    pub(super) fn take(waiters: &mut Waiters, end: End) -> Dismissed<T> {
         let mut some = [const { None }; MANY];
         for place in &mut some {
             let Some(node) = waiters.pop_front() else {
@@ -383,7 +383,7 @@ impl<T> Dismissed<T> {
             };
             // SAFETY: as in `take_watchers`.
             if unsafe { &node.as_ref().data }.claim() {
-                *place = Some(Taken(node, PhantomData).into_wake(End::Disconnected));
+                *place = Some(Taken(node, PhantomData).into_wake(end));
             }
         }
         Dismissed {

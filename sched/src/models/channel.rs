@@ -1,8 +1,9 @@
 //! Channels, the rendezvous and the ring: each message goes over once, nobody is left asleep, and who gives up, or
 //! whose other side goes, has its message still.
 //!
-//! As for the locks, these are the sources that run: see [`locks`](super::locks). There is no clock here, no
-//! future and no context; select has a model of its own.
+//! As for the locks, these are the sources that run: see [`locks`](super::locks). There is no clock here and no context.
+//! What futures do is in [`futures`], what selects promise in [`promises`]; how a select waits in several channels has a
+//! model of its own.
 
 use std::sync::Arc;
 
@@ -37,12 +38,14 @@ mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/future_wait.rs"]
 mod future_wait;
+mod futures;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/locked.rs"]
 mod locked;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/promise.rs"]
 mod promise;
+mod promises;
 #[path = "../../../runtime/src/chan/ring.rs"]
 mod ring;
 #[path = "../../../runtime/src/chan/shelter.rs"]
@@ -358,4 +361,18 @@ fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
             assert_eq!(rx.recv_all().len(), capacity);
         });
     }
+}
+
+/// Handles of one side that are given up at the same time as those of the other: whoever comes last frees, after all
+/// the others are through with their counts.
+#[test]
+fn the_last_handle_frees_after_every_other_is_through() {
+    explore(Some(PREEMPTIONS), || {
+        let [tx, rx] = ports(1);
+        let others = [tx.clone(), rx.clone()].map(|port| thread::spawn(move || drop(port)));
+        drop((tx, rx));
+        for other in others {
+            other.join().unwrap();
+        }
+    });
 }

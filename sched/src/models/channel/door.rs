@@ -1,6 +1,8 @@
 //! What the core of a channel is built of, under loom: mostly what the locks are.
 
-pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::cell::UnsafeCell;
+
+pub(super) use loom::sync::atomic::Ordering;
 
 pub(super) use super::super::locks::{
     door::{
@@ -31,4 +33,65 @@ impl Caller {
 
 pub(super) fn wake(waker: std::task::Waker) {
     waker.wake();
+}
+
+/// Read by every use and written by the drop: loom reports a use of what is being freed. A use is not ordered by what it
+/// does itself: so the orderings must do that.
+struct Alive(UnsafeCell<()>);
+
+impl Alive {
+    fn check(&self) {
+        self.0.with(|_| ());
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.0.with_mut(|_| ());
+        }
+    }
+}
+
+pub(super) struct AtomicUsize {
+    value: loom::sync::atomic::AtomicUsize,
+    alive: Alive,
+}
+
+impl AtomicUsize {
+    pub(super) fn new(value: usize) -> AtomicUsize {
+        AtomicUsize {
+            value: loom::sync::atomic::AtomicUsize::new(value),
+            alive: Alive(UnsafeCell::new(())),
+        }
+    }
+
+    pub(super) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+        self.alive.check();
+        self.value.fetch_add(value, order)
+    }
+
+    pub(super) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+        self.alive.check();
+        self.value.fetch_sub(value, order)
+    }
+}
+
+pub(super) struct AtomicBool {
+    value: loom::sync::atomic::AtomicBool,
+    alive: Alive,
+}
+
+impl AtomicBool {
+    pub(super) fn new(value: bool) -> AtomicBool {
+        AtomicBool {
+            value: loom::sync::atomic::AtomicBool::new(value),
+            alive: Alive(UnsafeCell::new(())),
+        }
+    }
+
+    pub(super) fn swap(&self, value: bool, order: Ordering) -> bool {
+        self.alive.check();
+        self.value.swap(value, order)
+    }
 }

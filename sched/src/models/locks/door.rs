@@ -144,14 +144,14 @@ pub(crate) fn arm() -> Ticket {
     }
 }
 
-/// The time is up whenever loom likes.
+/// The time is up whenever loom likes, if there is a deadline.
 pub(crate) unsafe fn park_until(
     ticket: Ticket,
-    _deadline: Option<Instant>,
+    deadline: Option<Instant>,
     commit: impl FnOnce() -> bool,
 ) -> u32 {
     let g = ticket.g.0;
-    if commit() && !g.parker.wait(|| Some(0)) && !ticket.claim(TIMED_OUT) {
+    if commit() && !g.parker.wait(|| deadline.map(|_| 0)) && !ticket.claim(TIMED_OUT) {
         g.parker.wait(|| None);
     }
     g.episode.outcome()
