@@ -28,6 +28,9 @@ pub struct Actor {
 #[derive(Clone)]
 pub enum Step {
     Do(Case, Patience),
+    /// The same by a future. One that receives and waits no longer is polled once, or twice with a time between, and
+    /// dropped.
+    Await(Case, Patience),
     Select(Vec<Case>, Patience),
     Clone(Case),
     Drop(Case),
@@ -109,6 +112,7 @@ impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Do(case, patience) => write!(f, "{case:?}, {patience:?}"),
+            Step::Await(case, patience) => write!(f, "await {case:?}, {patience:?}"),
             Step::Select(cases, patience) => write!(f, "select of {cases:?}, {patience:?}"),
             Step::Clone(side) => write!(f, "clone the end of {side:?}"),
             Step::Drop(side) => write!(f, "drop the end of {side:?}"),
@@ -143,6 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => Just(Step::Yield),
         12 => (case(), patience()).prop_map(|(case, patience)| Step::Do(case, patience)),
+        6 => (case(), patience()).prop_map(|(case, patience)| Step::Await(case, patience)),
         6 => (prop::collection::vec(case(), 1..5), patience())
             .prop_map(|(cases, patience)| Step::Select(cases, patience)),
         1 => case().prop_map(Step::Clone),
@@ -180,7 +185,11 @@ fn fit(actor: &mut Actor, channels: usize) {
     actor.ends.truncate(channels);
     for step in &mut actor.steps {
         match step {
-            Step::Do(case, _) | Step::Clone(case) | Step::Drop(case) | Step::Close(case) => {
+            Step::Do(case, _)
+            | Step::Await(case, _)
+            | Step::Clone(case)
+            | Step::Drop(case)
+            | Step::Close(case) => {
                 *case = case.map(|channel| channel % channels);
             }
             Step::Select(cases, _) => {

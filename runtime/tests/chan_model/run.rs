@@ -1,17 +1,20 @@
 //! Runs a program, and tells what happened. Who waits for ever, and may, is let go by closing the channels.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
 
 use goroutines::{
+    block_on,
     chan::{Select, bounded, unbounded},
-    yield_now,
+    sleep, yield_now,
 };
 
 use crate::{
@@ -191,6 +194,18 @@ impl Player {
                     });
                 }
             }
+            Step::Await(case, patience) => {
+                // Whether a send that gives up has sent, nobody knows.
+                let patience = match case {
+                    Case::Send(_) => Patience::Forever,
+                    Case::Recv(_) => *patience,
+                };
+                if let Some(end) = self.seat.end(*case) {
+                    self.timed(&[*case], patience, false, || {
+                        self.await_(*case, &end, patience)
+                    });
+                }
+            }
             Step::Select(cases, patience) => {
                 let ends: Vec<_> = cases.iter().map(|&case| self.seat.end(case)).collect();
                 let cases: Vec<_> = cases
@@ -257,6 +272,39 @@ impl Player {
                     Did::Nothing(vec![case])
                 }
             }
+        }
+    }
+
+    fn await_(&self, case: Case, end: &End, patience: Patience) -> Did {
+        let channel = case.channel();
+        if let Case::Send(_) = case {
+            let msg = self.message();
+            let id = msg.id;
+            return match block_on(end.sender().send_async(msg)) {
+                Ok(()) => Did::Sent(channel, id),
+                Err(error) => {
+                    assert_eq!(error.into_inner().id, id, "another message came back");
+                    Did::Disconnected(case)
+                }
+            };
+        }
+        let mut recv = pin!(end.receiver().recv_async());
+        let mut poll = || recv.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = match patience {
+            Patience::None => poll(),
+            Patience::For(time) => match poll() {
+                Poll::Pending => {
+                    sleep(time);
+                    poll()
+                }
+                ready => ready,
+            },
+            Patience::Forever => Poll::Ready(block_on(recv.as_mut())),
+        };
+        match polled {
+            Poll::Ready(Ok(msg)) => Did::Received(channel, msg.id),
+            Poll::Ready(Err(_)) => Did::Disconnected(case),
+            Poll::Pending => Did::Nothing(vec![case]),
         }
     }
 
