@@ -39,9 +39,66 @@ impl Config {
 
     /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
     /// says otherwise. Rounded up to 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
-    /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=1M`.
+    /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=256K`. 1 MiB if nobody says otherwise.
+    ///
+    /// Memory is used page by page; a window costs address space and its part of a page table. A million parked
+    /// goroutines take less of that with 256 or 64 KiB.
     pub fn stack_size(self, bytes: usize) -> Config {
         Config(self.0.stack_size(bytes))
+    }
+
+    /// With how much stack a goroutine starts, in bytes, unless its [`Builder`](crate::Builder) says otherwise: all stacks
+    /// are guarded then, as [`Builder::stack_start`](crate::Builder::stack_start) says of one, with the same three cases
+    /// in which a guard cannot be handled. The environment variable `GOROUTINE_STACK_START` wins over it:
+    /// `GOROUTINE_STACK_START=2K` is the strict mode, for tests that want to know what stacks need. If nobody says
+    /// otherwise stacks have no guard but the one at their end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = goroutines::Config::new().stack_start(2048);
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { config.start() }.unwrap();
+    /// goroutines::go(|| [1_u8; 10_000].len()).join().unwrap();
+    /// println!("{} steps", goroutines::metrics().growth_faults);
+    /// ```
+    pub fn stack_start(self, bytes: usize) -> Config {
+        Config(self.0.stack_start(bytes))
+    }
+
+    /// Stacks are copied, as [`Builder::copy_stack`](crate::Builder::copy_stack) says of one, where a builder does not
+    /// ask for a stack of its own ([`own_stack`](crate::Builder::own_stack), `stack_size`, `stack_start`): for programs
+    /// that park a million goroutines. A parked one then costs some hundred bytes instead of a page and more.
+    ///
+    /// [`scope`](crate::thread::scope()) and [`block_on`](crate::block_on) work: a goroutine keeps its run window while
+    /// it waits in them. The other goroutines of that window cannot run meanwhile, so who waits in one of them for a
+    /// goroutine that is parked already should have a stack of its own.
+    ///
+    /// # Safety
+    ///
+    /// What [`Builder::copy_stack`](crate::Builder::copy_stack) asks of the code of one goroutine holds for the code of
+    /// all that are started without a stack of their own, in libraries too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // SAFETY: no goroutine lends anything of its stack to anybody.
+    /// let config = unsafe { goroutines::Config::new().copy_stacks() };
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { config.start() }.unwrap();
+    /// let (tx, rx) = goroutines::chan::bounded(0);
+    /// let all: Vec<_> = (0..1000)
+    ///     .map(|i| {
+    ///         let tx = tx.clone();
+    ///         goroutines::go(move || tx.send(i).unwrap())
+    ///     })
+    ///     .collect();
+    /// assert_eq!(rx.iter().take(1000).sum::<u32>(), 999 * 1000 / 2);
+    /// all.into_iter().for_each(|one| one.join().unwrap());
+    /// ```
+    pub unsafe fn copy_stacks(self) -> Config {
+        // SAFETY: passed on.
+        Config(unsafe { self.0.copy_stacks() })
     }
 
     /// How long a goroutine stays parked before the memory that its stack does not need goes back to

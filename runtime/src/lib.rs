@@ -38,6 +38,7 @@
 //! forks before [`start`].
 
 mod blocking;
+mod builder;
 pub mod chan;
 mod checkpoint;
 mod config;
@@ -49,18 +50,21 @@ mod grow;
 mod metrics;
 mod pinned;
 mod procs;
+mod reserve_stack;
 pub mod sync;
 pub mod thread;
 pub mod time;
 
 pub use blocking::blocking;
+pub use builder::Builder;
 pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use future::{Join, block_on};
-pub use go::{Builder, JoinHandle, go, sleep, start, yield_now};
+pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
 pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, StartError};
 pub use grow::grow;
 pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
 pub use procs::{gomaxprocs, set_gomaxprocs};
+pub use reserve_stack::reserve_stack;

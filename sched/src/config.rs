@@ -2,13 +2,13 @@
 
 use std::{env, error, fmt, io, time::Duration};
 
-use goroutines_stack::{Class, SizeError};
+use goroutines_stack::{SizeError, StartError as StepError};
 
 use crate::{
     cpus,
     debug::Debug,
+    default_stacks::{DefaultStacks, StackKind},
     hogs::{HogReport, HogRule},
-    os::errno,
     size,
     switches::Switches,
 };
@@ -20,7 +20,7 @@ pub(crate) const MAX_PROCS: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(crate) procs: Option<usize>,
-    pub(crate) stack_size: Option<usize>,
+    pub(crate) stacks: DefaultStacks,
     pub(crate) stack_idle: Option<Duration>,
     pub(crate) max_threads: Option<usize>,
     pub(crate) thread_idle: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) procs: usize,
     /// Did nobody say how many, so that the machine decides from now on as well?
     pub(crate) follow: bool,
-    pub(crate) class: Class,
+    pub(crate) stacks: StackKind,
     /// None: stacks keep their memory.
     pub(crate) stack_idle: Option<Duration>,
     pub(crate) debug: Debug,
@@ -76,6 +76,10 @@ pub enum StartError {
     StackSize(SizeError),
     /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
     GoroutineStack(String, Option<SizeError>),
+    /// [`Config::stack_start`] was given 0.
+    StackStart(StepError),
+    /// The environment variable `GOROUTINE_STACK_START` is no size, or 0.
+    GoroutineStackStart(String, Option<StepError>),
     /// The environment variable `GOROUTINE_STACK_IDLE` is no duration.
     GoroutineStackIdle(String),
     /// An item of the environment variable `GODEBUG` is known, and its value is no number of milliseconds.
@@ -116,6 +120,15 @@ impl fmt::Display for StartError {
             StartError::GoroutineStack(value, Some(error)) => {
                 write!(f, "goroutines::start: GOROUTINE_STACK is `{value}`: {error}")
             }
+            StartError::StackStart(error) => write!(f, "Config::stack_start: {error}"),
+            StartError::GoroutineStackStart(value, None) => write!(
+                f,
+                "goroutines::start: GOROUTINE_STACK_START is `{value}`, which is not a size; set it to {}, or unset it",
+                size::FORM
+            ),
+            StartError::GoroutineStackStart(value, Some(error)) => {
+                write!(f, "goroutines::start: GOROUTINE_STACK_START is `{value}`: {error}")
+            }
             StartError::GoroutineStackIdle(value) => write!(
                 f,
                 "goroutines::start: GOROUTINE_STACK_IDLE is `{value}`, which is not a duration; set it \
@@ -131,11 +144,7 @@ impl fmt::Display for StartError {
                 "goroutines::start: {name} is `{value}`, which is neither `on` nor `off`; set it to one \
                  of them, or unset it"
             ),
-            StartError::Os(what, error) => write!(
-                f,
-                "goroutines::start: {what}: {error}{}",
-                errno::remedy(error)
-            ),
+            StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
         }
     }
 }
@@ -145,6 +154,9 @@ impl error::Error for StartError {
         match self {
             StartError::Os(_, error) => Some(error),
             StartError::StackSize(error) | StartError::GoroutineStack(_, Some(error)) => {
+                Some(error)
+            }
+            StartError::StackStart(error) | StartError::GoroutineStackStart(_, Some(error)) => {
                 Some(error)
             }
             _ => None,
@@ -165,15 +177,6 @@ impl Config {
     #[must_use]
     pub fn procs(mut self, procs: usize) -> Config {
         self.procs = Some(procs);
-        self
-    }
-
-    /// How far the stack of a goroutine may grow, in bytes, where its builder says nothing else.
-    /// Rounded up to the next window: 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
-    /// variable `GOROUTINE_STACK` wins over it.
-    #[must_use]
-    pub fn stack_size(mut self, bytes: usize) -> Config {
-        self.stack_size = Some(bytes);
         self
     }
 
@@ -232,14 +235,7 @@ impl Config {
 
     /// The settings in force: environment, then this configuration, then the machine.
     pub(crate) fn resolve(&self) -> Result<Settings, StartError> {
-        let class = match self.stack_size {
-            None => Class::DEFAULT,
-            Some(bytes) => Class::for_size(bytes).map_err(StartError::StackSize)?,
-        };
-        let class = match env::var_os("GOROUTINE_STACK") {
-            Some(value) => parse_stack(&value.to_string_lossy())?,
-            None => class,
-        };
+        let stacks = self.stacks.resolve()?;
         if let Some(procs) = self.procs
             && !(1..=MAX_PROCS).contains(&procs)
         {
@@ -262,7 +258,7 @@ impl Config {
         Ok(Settings {
             procs,
             follow: asked.is_none(),
-            class,
+            stacks,
             stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
             debug,
             hogs: self.hog_rule(&debug),
@@ -281,13 +277,6 @@ fn parse_procs(value: &str) -> Result<usize, StartError> {
         Ok(procs) if (1..=MAX_PROCS).contains(&procs) => Ok(procs),
         _ => Err(StartError::Gomaxprocs(value.to_owned())),
     }
-}
-
-/// `GOROUTINE_STACK` as a class; empty counts as not a size.
-fn parse_stack(value: &str) -> Result<Class, StartError> {
-    let bad = |error| StartError::GoroutineStack(value.to_owned(), error);
-    let bytes = size::parse(value).ok_or_else(|| bad(None))?;
-    Class::for_size(bytes).map_err(|error| bad(Some(error)))
 }
 
 /// `GOROUTINE_STACK_IDLE` as a time, zero for `off`; empty counts as not a duration.
@@ -348,27 +337,6 @@ mod tests {
     }
 
     #[test]
-    fn goroutine_stack_is_a_size_that_a_stack_can_have() {
-        for (value, window) in [("1M", 1 << 20), ("100000", 256 << 10), ("2 MiB", 8 << 20)] {
-            assert_eq!(parse_stack(value).unwrap().window(), window);
-        }
-        for (bad, words) in [
-            ("", "is not a size"),
-            ("big", "is not a size"),
-            ("-1", "K, M or G"),
-            ("0", "1 to 1073741824 bytes"),
-            ("2G", "at most 1073741824 bytes"),
-        ] {
-            let error = parse_stack(bad).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("GOROUTINE_STACK is `{bad}`")),
-                "{error}"
-            );
-            assert!(error.contains(words), "{error}");
-        }
-    }
-
-    #[test]
     fn gomaxprocs_is_a_positive_integer() {
         assert_eq!(parse_procs("3").unwrap(), 3);
         assert_eq!(parse_procs(" 8 ").unwrap(), 8);
@@ -385,6 +353,10 @@ mod tests {
             (Config::new().procs(0), ["Config::procs", "0 processors"]),
             (Config::new().procs(5000), ["Config::procs", "5000"]),
             (Config::new().stack_size(0), ["Config::stack_size", "0"]),
+            (
+                Config::new().stack_start(0),
+                ["Config::stack_start", "2048"],
+            ),
             (
                 Config::new().stack_size(usize::MAX),
                 ["Config::stack_size", "18446744073709551615"],

@@ -23,7 +23,11 @@
 //! copied. There are [`WINDOWS_PER_P`] windows for each P, so that goroutines that talk to each other
 //! seldom share one.
 //!
-//! A window is an own stack as any other and grows as one: a guard page moves down as it is hit. An
+//! A goroutine that has not run yet has no bytes anywhere, and so need not wait for a window: if somebody is in
+//! the first one it is offered, it gets another, and if all that it tries are busy, a stack of its own.
+//!
+//! A window is a guarded stack that starts with 2 KB: a guard page moves down as it is hit. (A frame without
+//! stack probes may have stepped over it; so before the live bytes are read the guard is moved below them.) An
 //! image is made at the first copy, of the class that the live bytes need, and exchanged for a larger
 //! one when they have outgrown it.
 //!
@@ -43,7 +47,7 @@ use std::{
     },
 };
 
-use goroutines_stack::{self as stack, Class, Image, Stack};
+use goroutines_stack::{self as stack, Class, Image, Stack, Step};
 
 use crate::{
     fatal, find,
@@ -99,7 +103,7 @@ impl Windows {
         }
         let window: &'static Window = Box::leak(Box::new(Window {
             handover: Handover::new(),
-            stack: stack::acquire(class)?,
+            stack: stack::acquire_at(class, Step::STRICT)?,
             resident: Cell::new(None),
         }));
         // Two may have made it at once: then one of them is kept for nothing.
@@ -118,6 +122,21 @@ impl Window {
         if !self.handover.enter(g) {
             return false;
         }
+        self.make_resident(g);
+        true
+    }
+
+    /// The same for `g`, which has not run yet; false: somebody is inside, maybe for long.
+    fn enter_first(&self, g: GRef) -> bool {
+        let entered = self.handover.try_enter();
+        if entered {
+            self.make_resident(g);
+        }
+        entered
+    }
+
+    /// Steps 2 and 3. The caller is inside.
+    fn make_resident(&self, g: GRef) {
         let resident = self.resident.get();
         if resident != Some(g) {
             if let Some(other) = resident {
@@ -125,7 +144,6 @@ impl Window {
             }
             self.copy_in(g);
         }
-        true
     }
 
     /// Step 5, on the g0 of `m`.
@@ -144,13 +162,21 @@ impl Window {
     /// Step 2. The caller is inside.
     fn copy_out(&self, g: &G) {
         let sp = g.own_sp();
+        // SAFETY: who is inside owns the window, and the resident needs nothing below its stack pointer.
+        if let Err(error) = unsafe { self.stack.reserve(sp) } {
+            fatal::fatal(format_args!(
+                "goroutine {}, whose stack is copied, has a guard in it that the kernel refuses to remove: {error}: let a \
+                 seccomp filter allow madvise with advice 103",
+                g.id.get()
+            ));
+        }
         // SAFETY: who is inside owns the image of the resident, which does not run.
         let image = unsafe { &mut *g.image.get() };
         // SAFETY: the resident has run in this window, so its live bytes are [sp, top); nobody writes
         // to them, because nobody else is inside.
         if let Err(error) = unsafe { Image::store(image, sp, self.top()) } {
             fatal::fatal(format_args!(
-                "goroutine {}, which was started with Builder::copy_stack: {error}",
+                "goroutine {}, whose stack is copied: {error}",
                 g.id.get()
             ));
         }
@@ -204,10 +230,6 @@ impl Line for GRef {
     fn next(self) -> usize {
         self.get().link.get().map_or(1, GRef::to_word)
     }
-
-    fn is_visitor(self) -> bool {
-        self.get().bound.get() == 0
-    }
 }
 
 /// Keeps a goroutine with a copy stack in its window while this lives, so that others may use what lies
@@ -239,6 +261,23 @@ impl Drop for StackPin {
         // It is not Send, so the goroutine that made it drops it, and is inside.
         self.g.get().pinned.set(self.was_pinned);
     }
+}
+
+/// Windows that a goroutine tries at its first run.
+const TRIES: usize = 4;
+
+/// Before the first run of `g`: a window that it has entered, its own if it was given one; none if it finds no free one.
+pub(crate) fn enter_first(g: GRef) -> Option<&'static Window> {
+    let sched = sched::own();
+    let given = g.get().window.get();
+    let window = (0..TRIES)
+        .filter_map(|turn| match given {
+            Some(given) if turn == 0 => Some(given),
+            _ => sched.windows.assign(sched.class).ok(),
+        })
+        .find(|window| window.enter_first(g));
+    g.get().window.set(window);
+    window
 }
 
 /// Gives a dead `g` a window to share.

@@ -53,7 +53,8 @@ use crate::{
     park::current,
     segment::{Link, Segment, low, place, release},
     switch::{self, current_m},
-    thread, tools,
+    thread::{self, StackEnd},
+    tools,
 };
 
 /// The windows of a chain have at least this many bytes before it is not continued any more.
@@ -69,7 +70,7 @@ const CROSSINGS: u32 = 64;
 const FIRST_OF_A_THREAD: usize = 1 << 20;
 
 /// What the crossing itself, and a panic that says why it cannot be, need of the older stack.
-const CROSSING: usize = 8 << 10;
+pub(crate) const CROSSING: usize = 8 << 10;
 
 /// What a segment keeps of itself for its header and for [`enter`].
 const HEADER: usize = 4 << 10;
@@ -84,7 +85,7 @@ pub fn has_stack(red_zone: usize) -> bool {
 }
 
 #[inline]
-fn stack_left() -> usize {
+pub(crate) fn stack_left() -> usize {
     let sp = switch::stack_pointer().addr();
     let Some(m) = current_m() else {
         return stack_left_of_thread(sp);
@@ -110,7 +111,19 @@ fn stack_left_of_thread(sp: usize) -> usize {
     if let Some(stack) = unsafe { faults::own_stack(g).as_ref() } {
         return sp.wrapping_sub(low(stack));
     }
-    sp.wrapping_sub(thread::stack_low())
+    match thread::stack_end() {
+        // Far above or below it is another stack than the system's.
+        StackEnd::Known(low) => sp.wrapping_sub(low),
+        StackEnd::Assumed(low) => sp.saturating_sub(low),
+    }
+}
+
+/// Is it known where the stack that runs here ends?
+pub(crate) fn has_known_end() -> bool {
+    let g = current();
+    g.id() != 0
+        || g.get().segments.running().is_some()
+        || matches!(thread::stack_end(), StackEnd::Known(_))
 }
 
 /// Calls `f` on a linked segment, of which at least `red_zone` bytes are usable; where the chain has

@@ -30,8 +30,6 @@ pub(crate) trait Line: Copy {
     unsafe fn of(word: usize) -> Self;
     fn set_next(self, word: usize);
     fn next(self) -> usize;
-    /// In the queue of an M (bound.rs): could it go on elsewhere? The same for as long as it is there.
-    fn is_visitor(self) -> bool;
 }
 
 pub(crate) struct Handover {
@@ -66,6 +64,14 @@ impl Handover {
                 Err(now) => state = now,
             }
         }
+    }
+
+    /// Enters if nobody is inside: no line, so that whoever is refused can go elsewhere.
+    pub(crate) fn try_enter(&self) -> bool {
+        // Acquire: partner is the swap in `leave` of who was inside before. Relaxed on failure: nothing is done.
+        self.state
+            .compare_exchange(FREE, BUSY, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Leaves, and gives everybody who stood in line to `ready`, the first one first.

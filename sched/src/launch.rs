@@ -85,6 +85,7 @@ fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartE
         .map_err(|e| StartError::Os("giving a thread a signal stack (sigaltstack)", e))?;
     taking::prepare();
     migrate::prepare(&settings);
+    stack::start_stacks_at(settings.stacks.start);
     if stacks {
         stack::install_sampling()
             .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;

@@ -51,6 +51,8 @@ mod cpus;
 #[cfg(not(loom))]
 mod debug;
 #[cfg(not(loom))]
+mod default_stacks;
+#[cfg(not(loom))]
 mod doorbell;
 mod episode;
 #[cfg(not(loom))]
@@ -77,6 +79,7 @@ mod handover;
 mod heritage;
 #[cfg(not(loom))]
 mod hogs;
+#[cfg(not(loom))]
 mod homesick;
 #[cfg(not(loom))]
 mod identity;
@@ -116,6 +119,10 @@ mod random;
 mod reporter;
 mod requests;
 #[cfg(not(loom))]
+mod reserve_stack;
+#[cfg(not(loom))]
+mod rest;
+#[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod sched;
@@ -133,7 +140,6 @@ mod standstill;
 #[cfg(not(loom))]
 mod starter;
 mod status;
-mod steps;
 #[cfg(not(loom))]
 mod switch;
 #[cfg(not(loom))]
@@ -143,7 +149,6 @@ mod sync;
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
-mod sysmon_sleep;
 #[cfg(not(loom))]
 mod taking;
 #[cfg(not(loom))]
@@ -187,9 +192,9 @@ pub use {
     pin::{lock_os_thread, spawn_pinned, unlock_os_thread},
     procs::set_procs,
     random::random,
+    reserve_stack::{Shortage, reserve_stack},
     sched::{procs, rounds},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
-    threads::give_way,
     ticket::{TIMED_OUT, Ticket},
 };

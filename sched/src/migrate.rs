@@ -30,14 +30,19 @@ use std::{
     thread,
 };
 
+use goroutines_stack::Stack;
+
 use crate::{
     config::Settings,
+    find,
     g::{G, GRef},
+    idle::Summons,
     m::M,
-    os::tls::Tls,
+    os::{clock::now, tls::Tls},
+    p::P,
     sched,
     segment::top_of,
-    steps::send_home,
+    sysmon,
 };
 
 /// How often an M leaves a goroutine to others. Fits below an M's address, which is aligned to 128.
@@ -133,7 +138,7 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
         desc.set_last(home.id());
         if !here {
             not_run(m);
-            send_home(sched::own(), home, g);
+            send_home(home, g);
         }
         return !here;
     }
@@ -175,7 +180,9 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
         window.leave(m);
     }
     not_run(m);
-    send_home(sched::own(), home, g);
+    if send_home(home, g) {
+        sched::own().homesick.add(home, g, now());
+    }
     true
 }
 
@@ -189,6 +196,9 @@ fn points_into(tls: &Tls, g: &G) -> bool {
     let mut low = g.ctx.get().sp();
     let mut segment = g.segments.running();
     while let Some(link) = segment {
+        if !readable(&link.stack, low) {
+            return true;
+        }
         // SAFETY: the stack pointer of a suspended stack is aligned, and from there up to the header it is in use.
         if unsafe { tls.is_pointed_at(low, top_of(link)) } {
             return true;
@@ -196,16 +206,49 @@ fn points_into(tls: &Tls, g: &G) -> bool {
         low = link.back.get().sp();
         segment = link.prev.get();
     }
-    let top = match g.window.get() {
-        Some(window) => window.top(),
+    let stack = match g.window.get() {
+        Some(window) => window.stack(),
         // SAFETY: the goroutine does not run, and its queue gave it to us.
         None => match unsafe { &*g.stack.get() } {
-            Some(stack) => stack.top(),
+            Some(stack) => stack,
             None => return false,
         },
     };
     // SAFETY: as above; a goroutine that shares a window is in it.
-    unsafe { tls.is_pointed_at(low, top) }
+    !readable(stack, low) || unsafe { tls.is_pointed_at(low, stack.top()) }
+}
+
+/// Moves a soft guard out of the way that a frame without stack probes has stepped over. False if the kernel refuses:
+/// then what is alive cannot be looked through. The goroutine that waits on `stack` with the stack pointer `low` is ours.
+fn readable(stack: &Stack, low: *const u8) -> bool {
+    // SAFETY: nobody runs on the stack, and what waits there needs nothing below its stack pointer.
+    unsafe { stack.reserve(low) }.is_ok()
+}
+
+/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`. True if home was not asleep: it may be blocked.
+pub(crate) fn send_home(home: &'static M, g: GRef) -> bool {
+    let sched = sched::own();
+    let summons = match home.bound.push(g) {
+        true => match sched.idle.take_p_or_starve(home.id()) {
+            Some(p) => Summons::Take {
+                p,
+                was_keeper: false,
+            },
+            None => Summons::Hungry,
+        },
+        false => sched.idle.summon(home.id()),
+    };
+    let awake = summons == Summons::Awake;
+    if let Summons::Take { p, was_keeper } = summons {
+        sysmon::note_busy();
+        // SAFETY: ids in the idle lists are Ps'.
+        home.hand(unsafe { P::from_id(p) }, false);
+        if was_keeper {
+            // Another sleeper shall look at the timers of Ps that rest.
+            sched.wake();
+        }
+    }
+    awake
 }
 
 /// May the thread of `m`, which is asleep, not end? While there is a goroutine that ran on it last, which may hold an
@@ -215,4 +258,17 @@ pub(crate) fn is_home(m: &'static M) -> bool {
     sched::own()
         .shrinker
         .any(|g| g.last() & !REFUSALS == m.id())
+}
+
+/// H2 to H5 of bound.rs, for `m`, which has put itself to rest and has goroutines that it must run.
+#[cold]
+pub(crate) fn rise(m: &'static M) {
+    match sched::own().idle.summon(m.id()) {
+        // It keeps time only in its sleep.
+        Summons::Take { p, .. } => find::take(m, p),
+        Summons::Awake | Summons::Hungry => {
+            m.parker.wait(|| None);
+            m.accept();
+        }
+    }
 }

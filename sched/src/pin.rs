@@ -11,13 +11,16 @@
 use std::io;
 
 use crate::{
+    find,
     g::GRef,
     handlers,
     m::M,
-    payload, sched, steps,
+    migrate, payload,
+    sched::{self, Sched},
     switch::current_m,
     taking,
     task::{Options, Task, make},
+    timers::NEVER,
 };
 
 /// In `G::bound`: for life.
@@ -63,7 +66,7 @@ where
     bind(m, caller, PINNED);
     bind(m, g, PINNED);
     // It is this M's queue: looked at in its next round.
-    steps::send_home(sched, m, g);
+    migrate::send_home(m, g);
     Ok(Task::of(g))
 }
 
@@ -126,7 +129,7 @@ pub(crate) fn unlock_all(g: GRef) {
 #[cold]
 pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     if m.bound.is_locked() {
-        return Some(steps::wait_locked(sched::own(), m));
+        return Some(wait_locked(m));
     }
     // By turns with the queue of the P, so that neither starves.
     let first = m.bound_first.get();
@@ -135,4 +138,57 @@ pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     let g = m.bound.pop()?;
     p.next_tick();
     Some(g)
+}
+
+/// The next goroutine for `m`, which is locked.
+fn wait_locked(m: &'static M) -> GRef {
+    let sched = sched::own();
+    loop {
+        if let Some(g) = m.bound.pop() {
+            have_p(sched, m);
+            return g;
+        }
+        if m.spinning.replace(false) {
+            sched.idle.stop_spinning();
+            wake_for_work(sched);
+        }
+        put_p_down(sched, m);
+        if m.bound.wait() {
+            m.parker.wait(|| None);
+            m.accept();
+        }
+    }
+}
+
+fn have_p(sched: &'static Sched, m: &'static M) {
+    if m.p().is_none() {
+        match sched.idle.take_p_or_starve(m.id()) {
+            Some(p) => find::take(m, p),
+            None => {
+                m.parker.wait(|| None);
+                m.accept();
+            }
+        }
+    }
+    m.own_p().next_tick();
+}
+
+/// The P goes to another M if it has something to do there, and to rest if not.
+fn put_p_down(sched: &'static Sched, m: &'static M) {
+    let Some(p) = m.give_up_p() else {
+        return;
+    };
+    if p.has_work() || p.timers.next() != NEVER || sched.any_injected() {
+        sched.hand_off(p);
+    } else {
+        sched.rest_p(p);
+        // I4: what was submitted while the P was not yet at rest woke nobody.
+        wake_for_work(sched);
+    }
+}
+
+fn wake_for_work(sched: &'static Sched) {
+    if sched.idle.may_wake() && sched.any_work() {
+        sched.wake();
+    }
 }

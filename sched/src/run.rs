@@ -6,7 +6,7 @@ use goroutines_stack::Stack;
 
 use crate::{
     awaited::Cell,
-    copying::Window,
+    copying::{self, Window},
     counters::ALL,
     fatal, find,
     g::{G, GRef},
@@ -39,9 +39,12 @@ pub(crate) fn schedule(m: &'static M) {
 #[inline(always)]
 fn run(sched: &'static Sched, m: &'static M, g: GRef) {
     if let Some(window) = g.get().window.get() {
-        return run_in_window(m, g, window);
+        return run_in_window(sched, m, g, window);
     }
     if g.get().ctx.get().is_null() {
+        if sched.copies && run_first_copied(m, g) {
+            return;
+        }
         first_run(sched, m, g);
     } else if g.get().last() != m.at_home() && !migrate::arrive(m, g) {
         return; // another M runs it
@@ -52,7 +55,14 @@ fn run(sched: &'static Sched, m: &'static M, g: GRef) {
 /// As [`run`], for a goroutine that shares `window` with others.
 #[cold]
 #[inline(never)]
-fn run_in_window(m: &'static M, g: GRef, window: &'static Window) {
+fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static Window) {
+    if g.get().ctx.get().is_null() {
+        if !run_first_copied(m, g) {
+            first_run(sched, m, g);
+            execute(m, g);
+        }
+        return;
+    }
     let moves = migrate::moves(m, g);
     if moves && migrate::refuse(m, g) {
         return; // the M that may run it does
@@ -64,13 +74,29 @@ fn run_in_window(m: &'static M, g: GRef, window: &'static Window) {
         return; // it must not leave its M now
     }
     g.get().set_last(m.mark());
-    if g.get().ctx.get().is_null() {
-        // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
-        unsafe { switch::prepare(g, window.stack(), main) };
-    }
     if !execute(m, g) {
         window.leave(m);
     }
+}
+
+/// The first round of `g` in a window that it shares with others. False if it has, or must have, a stack of its own.
+#[cold]
+#[inline(never)]
+fn run_first_copied(m: &'static M, g: GRef) -> bool {
+    // SAFETY: `g` came out of a queue and never ran, so its stack is ours to look at.
+    if unsafe { &*g.get().stack.get() }.is_some() {
+        return false;
+    }
+    let Some(window) = copying::enter_first(g) else {
+        return false;
+    };
+    g.get().set_last(m.mark());
+    // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
+    unsafe { switch::prepare(g, window.stack(), main) };
+    if !execute(m, g) {
+        window.leave(m);
+    }
+    true
 }
 
 /// Runs `g` until it parks, yields or ends. Does it keep its window then?

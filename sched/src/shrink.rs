@@ -35,7 +35,7 @@
 //!
 //! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
-//! On kernels without `membarrier` nothing shrinks, nor from the moment on at which it is refused.
+//! On kernels without `membarrier` no parked stack shrinks.
 //!
 //! The word, and the steps of both sides, are in shrinking.rs, where loom compiles them.
 
@@ -67,6 +67,8 @@ const BATCH: usize = 32;
 /// All goroutines there are, and the thread that shrinks them.
 pub(crate) struct Shrinker {
     idle_time: Option<Duration>,
+    /// Is there a barrier for S3?
+    fenced: bool,
     all: Mutex<Vec<&'static [G]>>,
     state: AtomicU32,
     /// Where it sleeps when there is nothing to do.
@@ -82,9 +84,10 @@ const ASLEEP: u32 = 2;
 
 impl Shrinker {
     pub(crate) fn new(idle_time: Option<Duration>) -> Shrinker {
-        let able = idle_time.is_some() && membarrier::is_there();
+        let able = idle_time.is_some();
         Shrinker {
-            idle_time: idle_time.filter(|_| able),
+            idle_time,
+            fenced: able && membarrier::register(),
             all: Mutex::new(Vec::new()),
             state: AtomicU32::new(if able { ABSENT } else { AWAKE }),
             bell: Futex::new(0),
@@ -145,7 +148,7 @@ impl Shrinker {
         };
         loop {
             thread::sleep(idle_time);
-            let marked = self.look();
+            let marked = self.fenced && self.look();
             // A P that rests has done it.
             sched.procs.now().iter().for_each(P::ask_to_shed);
             let others = stack::give_back_idle();

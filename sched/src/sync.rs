@@ -33,12 +33,8 @@ pub(crate) fn light_fence(_paired: bool) {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
-/// A fence in every thread: true. False: the kernel refuses, and there was none.
 #[cfg(not(loom))]
-#[must_use]
-pub(crate) fn heavy_fence(_paired: bool) -> bool {
-    crate::os::membarrier::heavy_fence()
-}
+pub(crate) use crate::os::membarrier::heavy_fence;
 
 /// Loom has no membarrier: the pair is two fences, which is what it amounts to.
 #[cfg(loom)]
@@ -48,14 +44,10 @@ pub(crate) fn light_fence(paired: bool) {
     }
 }
 
-/// See [`light_fence`]. Not `paired`: the kernel refuses.
+/// See [`light_fence`].
 #[cfg(loom)]
-#[must_use]
-pub(crate) fn heavy_fence(paired: bool) -> bool {
-    if paired {
-        fence(Ordering::SeqCst);
-    }
-    paired
+pub(crate) fn heavy_fence() {
+    fence(Ordering::SeqCst);
 }
 
 /// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and

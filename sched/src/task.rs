@@ -34,8 +34,9 @@ pub struct Options {
     /// Where its stack starts; `None`: what the process was started with.
     pub start: Option<Step>,
     /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
-    /// public crate for what that asks of its code.
-    pub copied: bool,
+    /// public crate for what that asks of its code. `None`: what the process was started with, unless the
+    /// builder says something else of its stack.
+    pub copied: Option<bool>,
 }
 
 /// Makes a goroutine that runs `f`, behind those that are runnable already.
@@ -125,7 +126,7 @@ pub(crate) fn make<F>(
         start,
         copied,
     } = &options;
-    if (class.is_some() || start.is_some() || *copied || name.is_some())
+    if (class.is_some() || start.is_some() || copied.is_some() || name.is_some())
         && let Err(error) = apply(g, p, options)
     {
         return Err((error, f));
@@ -143,6 +144,11 @@ pub(crate) fn make<F>(
     Ok(g)
 }
 
+/// Does a builder ask for a stack of its own where the others' are copied?
+fn own_in_spite_of_default(options: &Options) -> bool {
+    sched::own().copies && (options.copied == Some(false) || options.class.is_some())
+}
+
 /// What is not the default. A stack of another class is taken at once, because only the default
 /// class has been admitted with the descriptor; so is one that starts at a given step, because
 /// the G has no place to remember that.
@@ -150,12 +156,12 @@ pub(crate) fn make<F>(
 fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     let default = sched::own().class;
     let class = options.class.unwrap_or(default);
-    if options.copied {
+    if options.copied == Some(true) {
         if let Err(error) = copying::assign(g) {
             run::free(g);
             return Err(error);
         }
-    } else if class != default || options.start.is_some() {
+    } else if class != default || options.start.is_some() || own_in_spite_of_default(&options) {
         let start = options.start.unwrap_or_else(stack::default_start);
         let acquired = match p {
             // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.

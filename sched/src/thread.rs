@@ -18,7 +18,7 @@ use crate::{
     g::{G, GRef, Kind},
     locals,
     m::M,
-    switch::{current_m, set_current_m},
+    switch::{self, current_m, set_current_m},
     sync::lock,
 };
 
@@ -70,14 +70,29 @@ pub(crate) fn attach() -> &'static M {
     m
 }
 
-/// Where the stack of this plain thread ends: the lowest address that may be used; 0 where the system
-/// does not say, so that it looks endless.
-pub(crate) fn stack_low() -> usize {
+/// Where the stack of a plain thread ends: the lowest address that may be used.
+#[derive(Clone, Copy)]
+pub(crate) enum StackEnd {
+    Known(usize),
+    /// The system does not say (no /proc, a filter): what lies below the place where it was asked is not counted on.
+    Assumed(usize),
+}
+
+/// Addresses of stacks are even.
+const ASSUMED: usize = 1;
+
+/// Where the stack of this plain thread ends. The system is asked once.
+pub(crate) fn stack_end() -> StackEnd {
     let m = current_m().unwrap_or_else(attach);
     if m.stack_low.get() == 0 {
-        m.stack_low.set(ask_for_stack_low().unwrap_or(0));
+        let assumed = || switch::stack_pointer().addr() & !ASSUMED | ASSUMED;
+        m.stack_low.set(ask_for_stack_low().unwrap_or_else(assumed));
     }
-    m.stack_low.get()
+    let low = m.stack_low.get();
+    match low & ASSUMED {
+        0 => StackEnd::Known(low),
+        _ => StackEnd::Assumed(low),
+    }
 }
 
 #[cold]

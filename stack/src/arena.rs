@@ -21,25 +21,22 @@
 //!
 //! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has. Where that much is refused (RLIMIT_AS, strict
 //! overcommit) sizes are halved; what then remains belongs to the rest of the process too, so a quarter of the size that
-//! was granted is taken, and never less than what was asked for. A process that locks its memory (`mlockall`) gets no
-//! large first chunk, because the kernel fills it at once.
+//! was granted is taken, and never less than what was asked for. There is no large first chunk for a process that locks its
+//! memory (`mlockall`), because the kernel fills it at once, and none where guards are made with `mprotect`: other things
+//! bound the number of stacks there, and the tools that need such guards look through all that is mapped.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::chunk::{check_page_size, no_space, reserve_chunk};
+use crate::chunk::{check_page_size, least_chunk, no_space, reserve_chunk};
 use crate::class::{CLASSES, Class};
 use crate::guard;
 use crate::lifo::Lifo;
-use crate::map;
 use crate::range::Range;
 use crate::step::{Step, default_start};
 use crate::window::Stack;
-
-/// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
-const CHUNK: usize = 64 << 30;
 
 /// How many windows more than were admitted have their guards, where those may run out.
 const AHEAD: usize = 32;
@@ -130,16 +127,13 @@ impl Arena {
         if index == CHUNKS {
             return Err(no_space(class, need, "the table of reservations is full"));
         }
-        guard::decide()?;
+        let flavour = guard::decide()?;
         check_page_size()?;
         state
             .fresh
             .try_reserve(1)
             .map_err(|error| no_space(class, need, error))?;
-        let wish = match map::new_memory_is_locked() || map::is_watched() {
-            false => need.max(state.capacity).max(CHUNK / class.window()),
-            true => need.max(state.capacity),
-        };
+        let wish = need.max(state.capacity).max(least_chunk(class, flavour));
         let (base, windows) = reserve_chunk(class, need, wish)?;
         let start = base.as_ptr() as usize;
         // Relaxed: published by the Release store of `len` below.

@@ -4,10 +4,23 @@ use std::io;
 use std::ptr::NonNull;
 
 use crate::class::Class;
+use crate::guard::Flavour;
 use crate::map;
 
 /// The largest page of which guards in all classes can be made, with room left between them.
 const LARGEST_PAGE: usize = 16 << 10;
+
+/// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
+const CHUNK: usize = 64 << 30;
+
+/// How many windows are asked for at least: see `arena.rs`, under scarcity.
+pub(crate) fn least_chunk(class: Class, flavour: Flavour) -> usize {
+    let little = map::new_memory_is_locked() || map::is_watched() || flavour == Flavour::Mprotect;
+    match little {
+        true => 0,
+        false => CHUNK / class.window(),
+    }
+}
 
 /// Reserves a chunk: `wish` windows if possible, `need` at least.
 pub(crate) fn reserve_chunk(

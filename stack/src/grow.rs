@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::guard;
 use crate::map;
+use crate::sigstack;
 use crate::step::Step;
 use crate::window::{RED_ZONE, Stack};
 
@@ -27,6 +28,8 @@ pub(crate) enum Fault {
     Refused(i32),
     /// It was in the hard guard.
     Overflow,
+    /// The kernel had no room above the hard guard for the frame of a handler without SA_ONSTACK.
+    NoRoomForFrame,
     /// It has nothing to do with this stack.
     Foreign,
 }
@@ -61,6 +64,42 @@ pub(crate) fn fault(stack: &Stack, addr: usize, sp: usize) -> Fault {
             }
         }
         _ => Fault::Foreign,
+    }
+}
+
+/// The kernel raised SIGSEGV without an access, in code whose stack pointer is `sp`. It does so when it cannot write the
+/// frame of a handler to the stack that was interrupted, which is what handlers without SA_ONSTACK run on; the signal it
+/// was to tell of is lost. It also does so for addresses that are none, on some CPUs; then a guard that moves is moved for
+/// nothing, and the fault comes again.
+pub(crate) fn unwritten_frame(stack: &Stack, sp: usize) -> Fault {
+    if !stack.contains(sp) {
+        return Fault::Foreign;
+    }
+    let low = sp.saturating_sub(RED_ZONE + sigstack::frame_size());
+    let base = stack.base().addr();
+    if stack.soft_guard().is_some_and(|guard| {
+        let end = guard.addr() + map::page_size();
+        end > low && end <= sp
+    }) {
+        // SAFETY: this thread runs on the stack, and nothing below the red zone is in use.
+        return match unsafe { stack.reserve(std::ptr::with_exposed_provenance(low)) } {
+            Ok(()) => Fault::Grown,
+            Err(error) => Fault::Refused(error.raw_os_error().unwrap_or(0)),
+        };
+    }
+    match low < base + stack.class().hard_guard() {
+        true => Fault::NoRoomForFrame,
+        false => Fault::Foreign,
+    }
+}
+
+/// Makes sure that the frames of code that was interrupted on `stack`, at `sp`, have no guard in them: one may stand in a
+/// frame that stepped over it. Async-signal-safe. Where the kernel refuses it stays.
+pub(crate) fn make_readable(stack: &Stack, sp: usize) {
+    let live = live_from(stack, sp);
+    if live != 0 {
+        // SAFETY: this thread runs on the stack, and nothing below the red zone is in use.
+        let _ = unsafe { stack.reserve(std::ptr::with_exposed_provenance(live)) };
     }
 }
 

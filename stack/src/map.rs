@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-use crate::guard;
-
 /// The kernel's page size in bytes.
 #[inline]
 pub(crate) fn page_size() -> usize {
@@ -85,14 +83,10 @@ pub(crate) fn anonymous(len: usize) -> io::Result<MmapMut> {
 /// Memory areas that a new thread may need: its stack, its signal stacks with their guards, what the allocator makes for it.
 const AREAS_OF_A_THREAD: usize = 24;
 
-/// Whether the process may have as many more memory areas as a new thread needs. Always so where guards are no areas:
-/// then a process does not come near the limit by itself.
+/// Whether the process may have as many more memory areas as a new thread needs.
 ///
 /// A thread that is started too near to the limit cannot be refused any more: std ends the process.
 pub fn has_room_for_thread() -> bool {
-    if guard::flavour() != Some(guard::Flavour::Mprotect) {
-        return true;
-    }
     let page = page_size();
     let Ok(mut probe) = anonymous(AREAS_OF_A_THREAD * page) else {
         return false;

@@ -25,9 +25,10 @@ use crate::window::Stack;
 /// The thread that reports an overflow; 0 if none does.
 static REPORTING: AtomicI32 = AtomicI32::new(0);
 
-/// Says that the goroutine outgrew its stack, what to do about it, and aborts.
+/// Says that the goroutine outgrew its stack, what to do about it, and aborts. `on_itself`: the handler runs on the
+/// goroutine's stack, because the thread has no signal stack.
 #[cold]
-pub(crate) fn die(stack: &Stack, hooks: &Hooks) -> ! {
+pub(crate) fn die(stack: &Stack, hooks: &Hooks, on_itself: bool) -> ! {
     // Relaxed: who wins it decides, and nothing is published with it.
     let first = REPORTING.compare_exchange(0, thread(), Ordering::Relaxed, Ordering::Relaxed);
     if first.is_err() {
@@ -39,6 +40,12 @@ pub(crate) fn die(stack: &Stack, hooks: &Hooks) -> ! {
     let mut out = Stderr::new();
     // A failing write to stderr leaves nothing better to do than to abort without the message.
     let _ = message(&mut out, stack.class(), hooks);
+    if on_itself {
+        let _ = out.write_str(
+            "note: the thread has no signal stack: somebody has disabled the one that the runtime set up (sigaltstack), \
+             and so most overflows and growing stacks end it without a message\n",
+        );
+    }
     out.flush();
     unblock_faults();
     let _ = backtrace::print(stack, &mut out);
@@ -76,6 +83,39 @@ fn thread() -> i32 {
 fn abort() -> ! {
     // SAFETY: abort may be called anywhere, also in a signal handler.
     unsafe { libc::abort() }
+}
+
+/// Says that there was no room for the frame of a handler without SA_ONSTACK, and aborts.
+#[cold]
+pub(crate) fn no_frame(stack: &Stack, hooks: &Hooks) -> ! {
+    let mut out = Stderr::new();
+    // As in `die`.
+    let _ = out.write_str("\n");
+    (hooks.describe)(&mut out);
+    let _ = writeln!(
+        out,
+        ": no room for a signal's frame at the end of its {}-byte stack\n\
+         help: a signal handler was installed without SA_ONSTACK and runs on goroutine stacks: install it with that \
+         flag; a larger stack (`Builder::stack_size`) has more room",
+        stack.class().window()
+    );
+    out.flush();
+    abort()
+}
+
+/// A handler that has taken the place of ours has raised the signal again: says so.
+#[cold]
+pub(crate) fn say_replaced(hooks: &Hooks) {
+    let mut out = Stderr::new();
+    // As in `die`.
+    let _ = out.write_str("\n");
+    (hooks.describe)(&mut out);
+    let _ = out.write_str(
+        ": another signal handler took the place of the runtime's, and has raised the signal again\n\
+         help: if the goroutine's stack has overflowed, or was to grow (`stack_start`, copied stacks), nobody could tell: \
+         install that handler before `goroutines::start`, or let it call the one that was there\n",
+    );
+    out.flush();
 }
 
 /// Says that the goroutine cannot grow because the kernel does not remove its guard, and aborts.

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::backtrace;
+use crate::grow;
 use crate::signal::{self, Hooks};
 
 /// Frames that are kept, innermost first.
@@ -187,7 +188,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     if let Some(installed) = INSTALLED.get() {
         // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
         if is_ours(unsafe { &*info }) {
-            answer(&installed.hooks);
+            answer(&installed.hooks, context);
         } else if !matches!(
             installed.before.sa_sigaction,
             libc::SIG_DFL | libc::SIG_IGN // both: nothing happens
@@ -207,7 +208,7 @@ fn is_ours(info: &libc::siginfo_t) -> bool {
 }
 
 /// A1 to A3.
-fn answer(hooks: &Hooks) {
+fn answer(hooks: &Hooks, context: *const libc::c_void) {
     // SAFETY: gettid reads a number.
     let Some(asked) = question(unsafe { libc::gettid() }) else {
         return;
@@ -227,6 +228,9 @@ fn answer(hooks: &Hooks) {
     let mut count = 0;
     // SAFETY: `install`'s caller promised null or a stack that is valid while its goroutine runs here, which it does.
     if let Some(stack) = unsafe { (hooks.current)().as_ref() } {
+        // SAFETY: the kernel gave us the context.
+        let sp = unsafe { (hooks.stack_pointer)(context) };
+        grow::make_readable(stack, sp);
         backtrace::walk(stack, &mut |ip| {
             // Relaxed: published by A3.
             ANSWER[count].store(ip, Ordering::Relaxed);

@@ -25,6 +25,7 @@ use crate::grow::{self, Fault};
 use crate::guard;
 use crate::map;
 use crate::overflow;
+use crate::sigstack;
 use crate::window::Stack;
 
 /// What the fault handler asks the scheduler. All are called in signal context: no locks, no allocation, no panics.
@@ -66,7 +67,9 @@ static INSTALLED: OnceLock<Installed> = OnceLock::new();
 /// thread. The hooks are async-signal-safe.
 pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
     guard::decide()?;
-    map::page_size(); // Known from here on, so that the handler only loads it.
+    // Known from here on, so that the handler only loads them.
+    map::page_size();
+    sigstack::frame_size();
     let installed = Installed {
         hooks,
         before: [action_of(SIGNALS[0])?, action_of(SIGNALS[1])?],
@@ -101,32 +104,44 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
 
 /// Deals with a fault in the current goroutine's stack; false if it is not one.
 fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_void) -> bool {
-    if !is_fault(info) {
-        return false;
-    }
+    /// Raised by the kernel, and no address with it.
+    const SI_KERNEL: libc::c_int = 0x80;
     // SAFETY: signals of the kernel about a fault carry an address.
-    let addr = unsafe { info.si_addr() } as usize;
-    if !arena::holds(addr) {
+    let addr = || unsafe { info.si_addr() } as usize;
+    // Positive codes are the kernel's. Most faults that are not ours are told by their address.
+    if info.si_code > 0 && info.si_code != SI_KERNEL && !arena::holds(addr()) {
         return false;
     }
     // SAFETY: `install`'s caller promised null or a stack that is valid while its goroutine runs here, which it does.
     let Some(stack) = (unsafe { (installed.hooks.current)().as_ref() }) else {
         return false;
     };
+    let hooks = &installed.hooks;
     // SAFETY: the kernel gave us the context.
-    let sp = unsafe { (installed.hooks.stack_pointer)(context) };
-    match grow::fault(stack, addr, sp) {
-        Fault::Grown => true,
-        Fault::Refused(errno) => overflow::no_growth(errno, &installed.hooks),
-        Fault::Overflow => overflow::die(stack, &installed.hooks),
-        Fault::Foreign => false,
+    let sp = unsafe { (hooks.stack_pointer)(context) };
+    let fault = match info.si_code {
+        SI_KERNEL => grow::unwritten_frame(stack, sp),
+        1.. => grow::fault(stack, addr(), sp),
+        _ => {
+            if sigstack::is_on_signal_stack(sp) {
+                overflow::say_replaced(hooks);
+            }
+            Fault::Foreign
+        }
+    };
+    match fault {
+        Fault::Grown => return true,
+        Fault::Refused(errno) => overflow::no_growth(errno, hooks),
+        Fault::Overflow => {
+            grow::make_readable(stack, sp);
+            let here = 0_u8;
+            let on_itself = stack.contains((&raw const here).addr());
+            overflow::die(stack, hooks, on_itself)
+        }
+        Fault::NoRoomForFrame => overflow::no_frame(stack, hooks),
+        Fault::Foreign => {}
     }
-}
-
-/// Whether the kernel raised the signal for an access. Positive codes are the kernel's; SI_KERNEL has no address.
-fn is_fault(info: &libc::siginfo_t) -> bool {
-    const SI_KERNEL: libc::c_int = 0x80;
-    info.si_code > 0 && info.si_code != SI_KERNEL
+    false
 }
 
 /// Does what would have happened without our handler.
@@ -202,14 +217,6 @@ fn block_like(action: &libc::sigaction, signal: libc::c_int) {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &own, ptr::null_mut());
         }
     }
-}
-
-/// Whether the fault handler that [`install`] has installed is still the process's. Also where the system does not say.
-pub fn handles_faults() -> bool {
-    let ours = handler as *const () as usize;
-    SIGNALS
-        .iter()
-        .all(|&signal| action_of(signal).map_or(true, |action| action.sa_sigaction == ours))
 }
 
 /// An action with an empty mask and no flags.

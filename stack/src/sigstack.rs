@@ -4,6 +4,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::MmapMut;
 
@@ -36,9 +37,7 @@ impl SignalStack {
     /// When there is no memory for it, or when the thread runs on its present signal stack.
     pub fn install() -> io::Result<SignalStack> {
         let page = map::page_size();
-        // SAFETY: getauxval reads a number and has no preconditions; it is 0 where the kernel does not say.
-        let kernel = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
-        let size = SIZE + kernel;
+        let size = SIZE + frame_size();
         let size = size.next_multiple_of(page);
         let mut memory = map::anonymous(page + size)?;
         let start = memory.as_mut_ptr();
@@ -69,6 +68,33 @@ impl SignalStack {
     }
 }
 
+/// How much stack the kernel needs at most for the frame of a handler.
+pub(crate) fn frame_size() -> usize {
+    /// Where the kernel does not say: more than any CPU needed before kernels did.
+    const UNKNOWN: usize = 4 << 10;
+    static FRAME: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed (both): the value is the same whoever computes it.
+    match FRAME.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: getauxval reads a number and has no preconditions; it is 0 where the kernel does not say.
+            let size = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+            let size = if size == 0 { UNKNOWN } else { size };
+            FRAME.store(size, Ordering::Relaxed);
+            size
+        }
+        size => size,
+    }
+}
+
+/// Is `sp` on the signal stack of this thread? In a handler that runs there it says whether what was interrupted is a
+/// handler as well. Async-signal-safe.
+pub(crate) fn is_on_signal_stack(sp: usize) -> bool {
+    present().is_ok_and(|stack| {
+        stack.ss_flags & libc::SS_DISABLE == 0
+            && sp.wrapping_sub(stack.ss_sp.addr()) < stack.ss_size
+    })
+}
+
 /// Addresses from one up to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AddressRange {
@@ -95,25 +121,6 @@ impl Drop for SignalStack {
             unsafe { ManuallyDrop::drop(&mut self.memory) };
         }
     }
-}
-
-/// Gives the calling thread back its signal stack at `addresses`, if somebody has disabled it: true. Nothing if somebody
-/// has set another one.
-///
-/// # Safety
-///
-/// They are those of a [`SignalStack`] of this thread that lives.
-pub unsafe fn restore_if_disabled(addresses: AddressRange) -> bool {
-    let is_disabled = |stack: libc::stack_t| stack.ss_flags & libc::SS_DISABLE != 0;
-    if !present().is_ok_and(is_disabled) {
-        return false;
-    }
-    let stack = libc::stack_t {
-        ss_sp: ptr::with_exposed_provenance_mut(addresses.start),
-        ss_flags: 0,
-        ss_size: addresses.len,
-    };
-    exchange(&stack).is_ok()
 }
 
 /// The thread's signal stack.

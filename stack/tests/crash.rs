@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
     MIB, assert_success, child, descend, forever, guarded, install_now, install_once, on_stack,
-    stderr,
+    soft_guards, stderr,
 };
 use goroutines_stack::{Class, SignalStack, acquire};
 
@@ -75,6 +75,30 @@ extern "C" fn noting_mask(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut 
         [libc::SIGUSR1, signal].map(|s| libc::sigismember(&mask, s))
     };
     SEEN.store((blocked[0] * 2 + blocked[1]) as usize, Ordering::Relaxed);
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// Raises SIGUSR1 at each depth down to `goal`, which lets each of them begin at another place of a frame.
+#[inline(never)]
+fn raise_at_each_depth(seed: usize, goal: usize) -> usize {
+    let frame = std::hint::black_box([seed; 9]);
+    raise(libc::SIGUSR1);
+    match frame.as_ptr().addr() > goal {
+        true => raise_at_each_depth(seed + 1, goal) + frame[3],
+        false => frame[7],
+    }
+}
+
+/// What `reporter` has taken the place of.
+// SAFETY: all zeroes is a valid action.
+static mut REPLACED: libc::sigaction = unsafe { std::mem::zeroed() };
+
+/// As crash reporters do: restores the handler that was there, and raises the signal again.
+extern "C" fn reporter(signal: libc::c_int) {
+    // SAFETY: the action is the one that was installed before.
+    unsafe { libc::sigaction(signal, &raw const REPLACED, ptr::null_mut()) };
+    raise(signal);
 }
 
 fn raise(signal: libc::c_int) {
@@ -242,6 +266,47 @@ fn play() {
             install_once();
             touch(forbidden());
         }
+        "a frame at a soft guard" => {
+            // A handler without SA_ONSTACK, at each depth around the guard: somewhere only its frame does not fit.
+            set_action(libc::SIGUSR1, nothing as *const () as usize, 0);
+            let stack = guarded(Class::DEFAULT);
+            on_stack(&stack, || {
+                descend(54 << 10);
+                raise_at_each_depth((&raw const stack).addr(), stack.top().addr() - (80 << 10))
+            });
+            assert!(stack.committed() >= 80 << 10 || !soft_guards());
+        }
+        "a frame at the hard guard" => {
+            set_action(libc::SIGUSR1, nothing as *const () as usize, 0);
+            let stack = acquire(Class::ALL[0]).unwrap();
+            on_stack(&stack, || raise_at_each_depth(0, 0));
+        }
+        "no signal stack" => {
+            let stack = acquire(Class::DEFAULT).unwrap();
+            on_stack(&stack, || {
+                // SAFETY: all zeroes but the flag that takes the signal stack away, on which nothing runs.
+                unsafe {
+                    let mut none: libc::stack_t = std::mem::zeroed();
+                    none.ss_flags = libc::SS_DISABLE;
+                    assert_eq!(libc::sigaltstack(&none, ptr::null_mut()), 0);
+                }
+                touch(stack.top().wrapping_sub(stack.limit() + 1));
+            });
+        }
+        "replaced handler" => {
+            let stack = guarded(Class::DEFAULT);
+            on_stack(&stack, || {
+                // SAFETY: the handler has the type that the flags announce; `REPLACED` is a place for an action.
+                unsafe {
+                    let mut action: libc::sigaction = std::mem::zeroed();
+                    action.sa_sigaction = reporter as *const () as usize;
+                    action.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER;
+                    let failed = libc::sigaction(libc::SIGSEGV, &action, &raw mut REPLACED);
+                    assert_eq!(failed, 0);
+                }
+                descend(100 << 10)
+            });
+        }
         "installed twice" => {
             install_now().unwrap();
             let error = install_now().unwrap_err();
@@ -347,6 +412,48 @@ fn default_and_ignore_mean_what_they_meant_before() {
         "default and faulted",
     ] {
         assert_died_of(&child(scenario, &[]), libc::SIGSEGV);
+    }
+}
+
+#[test]
+fn a_handler_on_the_goroutines_stack_grows_it_or_is_named() {
+    assert_success(&child("a frame at a soft guard", &[]));
+    let output = child("a frame at the hard guard", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    let text = stderr(&output);
+    assert!(
+        text.contains("goroutine 17 [deep thought]: no room for a signal's frame"),
+        "{text}"
+    );
+    assert!(
+        text.contains("65536-byte stack") && text.contains("SA_ONSTACK"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_overflow_without_a_signal_stack_says_so_where_it_can_say_anything() {
+    let output = child("no signal stack", &[]);
+    assert_died_of(&output, libc::SIGABRT);
+    let text = stderr(&output);
+    assert!(text.contains("stack exceeds 1048576-byte limit"), "{text}");
+    assert!(
+        text.contains("note: the thread has no signal stack"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_handler_that_took_the_place_of_ours_is_named_when_it_raises_the_signal_again() {
+    let output = child("replaced handler", &[]);
+    if soft_guards() {
+        assert_died_of(&output, libc::SIGSEGV);
+        let text = stderr(&output);
+        assert!(
+            text.contains("goroutine 17 [deep thought]: another signal handler"),
+            "{text}"
+        );
+        assert!(text.contains("before `goroutines::start`"), "{text}");
     }
 }
 

@@ -1,9 +1,13 @@
 //! What the tests across crates share.
 
+mod depth;
+
 use std::{
     process::{Command, Output},
     sync::Once,
 };
+
+pub use depth::{below, deep};
 
 use goroutines::Config;
 

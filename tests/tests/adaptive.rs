@@ -38,6 +38,10 @@ fn faults(f: impl FnOnce()) -> i64 {
 
 #[test]
 fn memory_of_stacks_is_there_for_the_next_goroutines() {
+    if std::env::var_os("GOROUTINE_STACK_START").is_some() {
+        eprintln!("guarded stacks give their memory back when they start again");
+        return;
+    }
     start(1);
     one_after_the_other();
     many_at_once();

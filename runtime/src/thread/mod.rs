@@ -23,7 +23,8 @@ mod scope;
 pub use std::thread::{Result, panicking};
 
 pub use crate::{
-    go::{Builder, JoinHandle, sleep, yield_now},
+    builder::Builder,
+    go::{JoinHandle, sleep, yield_now},
     goroutine_local,
 };
 pub use current::{Thread, ThreadId, available_parallelism, current};

@@ -244,7 +244,7 @@ impl Builder {
         T: Send + 'scope,
     {
         let mut options = self.options()?;
-        options.copied = false;
+        options.copied = Some(false);
         scope.count.one_more();
         let mut packet = Packet {
             result: None,

@@ -9,7 +9,6 @@ mod bound;
 mod channel;
 mod gate;
 mod handover;
-mod homes;
 mod idle;
 mod lending;
 mod locks;
@@ -22,9 +21,7 @@ mod select;
 mod semaphore;
 mod shrinking;
 mod signal;
-mod time;
 mod token;
-mod world;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
 fn busy(idle: &Idle, ps: Vec<usize>) {
