@@ -28,6 +28,9 @@
 //! An M that is *locked* sleeps on no list, because it may not be woken for the work of others. It says in its own
 //! queue that it waits, under the queue's lock; the sender that finds this at B1 ends the waiting, and gets a P for
 //! home or puts it in line (B3 and B4 without B2).
+//!
+//! The steps are in steps/send_home.rs, steps/stop_m.rs and steps/locked.rs. Those in the queue who are bound for one
+//! turn only are *visitors*: homesick.rs.
 
 use crate::{
     handover::Line,
@@ -54,6 +57,22 @@ struct Queue {
     last: usize,
     /// Does the M, which is locked, sleep until something comes?
     waits: bool,
+    /// How many in the queue could go elsewhere.
+    visitors: usize,
+    /// Is the M in the list of homesick.rs?
+    listed: bool,
+    /// How many were taken out by the M. It wraps.
+    pops: u32,
+}
+
+/// What B1 found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The M was locked and waited: it does so no more, and the caller gets a P for it.
+    pub(crate) waits: bool,
+    /// It had no visitors before, and has one: the caller puts it into the list of homesick.rs.
+    pub(crate) is_first_visitor: bool,
 }
 
 impl Bound {
@@ -64,6 +83,9 @@ impl Bound {
                 first: NONE,
                 last: NONE,
                 waits: false,
+                visitors: 0,
+                listed: false,
+                pops: 0,
             }),
         }
     }
@@ -108,10 +130,10 @@ impl Bound {
         self.calls.fetch_and(!HURRY, Ordering::Relaxed) & HURRY != 0
     }
 
-    /// B1. True if the M was locked and waited: then it does so no more, and the caller gets a P for it.
-    #[must_use]
-    pub(crate) fn push<L: Line>(&self, one: L) -> bool {
+    /// B1 and the first half of W1.
+    pub(crate) fn push<L: Line>(&self, one: L) -> Sent {
         one.set_next(NONE);
+        let visits = one.is_visitor();
         let mut queue = lock(&self.queue);
         if queue.last == NONE {
             queue.first = one.word();
@@ -122,7 +144,11 @@ impl Bound {
         queue.last = one.word();
         // Relaxed: see `calls`.
         self.calls.fetch_add(ONE, Ordering::Relaxed);
-        std::mem::take(&mut queue.waits)
+        queue.visitors += usize::from(visits);
+        Sent {
+            waits: std::mem::take(&mut queue.waits),
+            is_first_visitor: visits && !std::mem::replace(&mut queue.listed, true),
+        }
     }
 
     /// The one that has waited longest; for the M.
@@ -139,44 +165,43 @@ impl Bound {
         }
         // Relaxed: see `calls`.
         self.calls.fetch_sub(ONE, Ordering::Relaxed);
+        queue.visitors -= usize::from(one.is_visitor());
+        queue.pops = queue.pops.wrapping_add(1);
         Some(one)
     }
 
-    /// Is `one` in the queue? Anybody may ask.
-    pub(crate) fn has<L: Line>(&self, one: L) -> bool {
-        let queue = lock(&self.queue);
-        let mut word = queue.first;
-        while word != NONE && word != one.word() {
-            // SAFETY: words of the queue were put there by `push`.
-            word = unsafe { L::of(word) }.next();
-        }
-        word != NONE
+    /// W3: how many the M has taken out so far, if there are visitors. If there are none, it is listed no more.
+    pub(crate) fn has_visitors(&self) -> Option<u32> {
+        let mut queue = lock(&self.queue);
+        queue.listed = queue.visitors != 0;
+        queue.listed.then_some(queue.pops)
     }
 
-    /// Takes `one` out if it is in the queue and `may_go` says so of it: then it is the caller's. Anybody.
-    #[must_use]
-    pub(crate) fn remove<L: Line>(&self, one: L, may_go: impl FnOnce(L) -> bool) -> bool {
+    /// W4: all visitors are the caller's, in `free`; the M is listed no more.
+    pub(crate) fn take_visitors<L: Line>(&self, free: &mut Vec<L>) {
         let mut queue = lock(&self.queue);
-        let (mut before, mut word) = (NONE, queue.first);
-        while word != NONE && word != one.word() {
+        let mut word = std::mem::replace(&mut queue.first, NONE);
+        queue.last = NONE;
+        queue.visitors = 0;
+        queue.listed = false;
+        while word != NONE {
             // SAFETY: words of the queue were put there by `push`.
-            (before, word) = (word, unsafe { L::of(word) }.next());
+            let one = unsafe { L::of(word) };
+            word = one.next();
+            if one.is_visitor() {
+                // Relaxed: see `calls`.
+                self.calls.fetch_sub(ONE, Ordering::Relaxed);
+                free.push(one);
+                continue;
+            }
+            one.set_next(NONE);
+            match queue.last {
+                NONE => queue.first = one.word(),
+                // SAFETY: as above.
+                last => unsafe { L::of(last) }.set_next(one.word()),
+            }
+            queue.last = one.word();
         }
-        if word == NONE || !may_go(one) {
-            return false;
-        }
-        let after = one.next();
-        match before {
-            NONE => queue.first = after,
-            // SAFETY: as above.
-            _ => unsafe { L::of(before) }.set_next(after),
-        }
-        if after == NONE {
-            queue.last = before;
-        }
-        // Relaxed: see `calls`.
-        self.calls.fetch_sub(ONE, Ordering::Relaxed);
-        true
     }
 
     /// The M is locked and would sleep: true if it may, because nothing is there; it is then handed a P.

@@ -9,6 +9,7 @@ use crate::{
     debug::Debug,
     default_stacks::{DefaultStacks, StackKind},
     hogs::{HogReport, HogRule},
+    os::errno,
     size,
     switches::Switches,
 };
@@ -144,7 +145,11 @@ impl fmt::Display for StartError {
                 "goroutines::start: {name} is `{value}`, which is neither `on` nor `off`; set it to one \
                  of them, or unset it"
             ),
-            StartError::Os(what, error) => write!(f, "goroutines::start: {what}: {error}"),
+            StartError::Os(what, error) => write!(
+                f,
+                "goroutines::start: {what}: {error}{}",
+                errno::remedy(error)
+            ),
         }
     }
 }

@@ -230,6 +230,10 @@ impl Line for GRef {
     fn next(self) -> usize {
         self.get().link.get().map_or(1, GRef::to_word)
     }
+
+    fn is_visitor(self) -> bool {
+        self.get().bound.get() == 0
+    }
 }
 
 /// Keeps a goroutine with a copy stack in its window while this lives, so that others may use what lies

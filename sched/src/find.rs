@@ -21,12 +21,11 @@ use crate::{
     os::clock::{NEVER, now},
     p::P,
     queue::Rest,
-    rest::{rest, sleep_unless_work},
     sched::{self, Sched},
     status::Status,
+    steps,
     switch::{prefetch_g, prefetch_stack},
     sync::spin_loop,
-    sysmon,
     ticket::TIMED_OUT,
 };
 
@@ -58,9 +57,25 @@ pub(crate) fn first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     }
 }
 
+/// `m`, which may be the spinner, has found `word`.
+fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
+    let word = steps::found(sched, m, word);
+    // SAFETY: queues hold words of Gs.
+    unsafe { GRef::from_word(word) }
+}
+
+/// Nothing is at hand.
+#[cold]
+#[inline(never)]
+fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    let word = steps::search_or_sleep(sched, m)?;
+    // SAFETY: queues hold words of Gs.
+    Some(unsafe { GRef::from_word(word) })
+}
+
 /// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
 #[inline(always)]
-fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
+pub(crate) fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if m.bound.calls()
         && let Some(word) = fairness::attend(sched, m)
     {
@@ -72,40 +87,6 @@ fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
         return None;
     };
     pick(sched, m, p)
-}
-
-/// Nothing is at hand.
-#[cold]
-#[inline(never)]
-fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
-    loop {
-        if let Some(p) = m.p()
-            && let Some(word) = search(sched, m, p)
-        {
-            return Some(found(sched, m, word));
-        }
-        // At rest: nothing was found, or its P was handed to an M that waited for one.
-        if !sleep_unless_work(sched, m) {
-            return None;
-        }
-        if let Some(word) = at_hand(sched, m) {
-            return Some(found(sched, m, word));
-        }
-    }
-}
-
-/// `m`, which may be the spinner, has found `word`.
-fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
-    if m.spinning.get() {
-        // F1 to F3 of idle.rs.
-        m.spinning.set(false);
-        sched.idle.stop_spinning();
-        if sched.idle.may_wake() && sched.any_work() {
-            sched.wake();
-        }
-    }
-    // SAFETY: queues hold words of Gs.
-    unsafe { GRef::from_word(word) }
 }
 
 /// Work that is at hand: this P's, or the global queue's.
@@ -172,7 +153,7 @@ fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
 
 /// Work of others; spins until there is some. `None`: the M has put itself to rest.
 #[cold]
-fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+pub(crate) fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     if let Some(word) = steal(sched, p, true) {
         return Some(word);
     }
@@ -190,12 +171,10 @@ fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> 
     None
 }
 
-/// Becomes the owner of `p`, an id from the idle lists.
-pub(crate) fn take(m: &'static M, p: usize) {
-    sysmon::note_busy();
-    m.gate.unwatch();
-    // SAFETY: ids in the idle lists are Ps'.
-    m.set_p(unsafe { P::from_id(p) });
+/// Gives up `p`, which `m` holds.
+fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
+    p.shed_stacks();
+    steps::rest(sched, m, p);
 }
 
 /// One look at all other Ps, from a random one on: half of a ring, and with `timers` those that are due.

@@ -25,9 +25,11 @@
 //! What the M did with its P before G3 is visible to the new owner: T3's load of `inside` acquires it.
 //!
 //! Where the kernel refuses membarrier, the alert is raised for good: every entry then takes the slow
-//! path, which has a real fence.
+//! path, which has a real fence. So it is done when it refuses only later, as a filter can have it: the P is not taken
+//! then, because nothing says whether the M is inside, and the alert is raised for good in this gate. The M says in
+//! its next slow path that it passes a real fence at each entry (G5), and from then on T2 is a real fence as well.
 
-use crate::sync::{AtomicBool, AtomicU32, Ordering, heavy_fence, light_fence};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, heavy_fence, light_fence};
 
 /// sysmon wants the P.
 const WANTED: u32 = 1;
@@ -35,12 +37,16 @@ const WANTED: u32 = 1;
 const FENCED: u32 = 2;
 /// sysmon wants to know of the next entry (hogs.rs).
 const WATCHED: u32 = 4;
+/// The M shall look at its signal stack (sysmon/handlers.rs).
+const LOOK: u32 = 8;
 
 pub(crate) struct Gate {
     inside: AtomicBool,
     alert: AtomicU32,
     /// Under the takers' lock; also read by the M without it, as a hint.
     taken: AtomicBool,
+    /// Does each entry pass a real fence?
+    passes_fences: AtomicBool,
     /// Is there a membarrier?
     paired: bool,
 }
@@ -52,7 +58,17 @@ impl Gate {
             inside: AtomicBool::new(true),
             alert: AtomicU32::new(if fenced { FENCED } else { 0 }),
             taken: AtomicBool::new(false),
+            passes_fences: AtomicBool::new(fenced),
             paired: !fenced,
+        }
+    }
+
+    /// Inside; there was a membarrier when the runtime started, and there is none any more.
+    #[cfg(loom)]
+    pub(crate) fn new_without_its_membarrier() -> Gate {
+        Gate {
+            paired: false,
+            ..Gate::new(false)
         }
     }
 
@@ -69,13 +85,25 @@ impl Gate {
 
     /// In the slow path, before G4: for kernels without membarrier. True if sysmon wants the P.
     pub(crate) fn enter_fenced(&self) -> bool {
-        crate::sync::fence(Ordering::SeqCst);
+        // G5. Relaxed (both): the fence below orders it, partner is T2. That the bit stands for good is a matter of one
+        // word: no later load of ours misses it.
+        if self.alert.load(Ordering::Relaxed) & FENCED != 0 {
+            self.passes_fences.store(true, Ordering::Relaxed);
+        }
+        fence(Ordering::SeqCst);
         // Relaxed: partner is T1, ordered by the fences.
         let alert = self.alert.load(Ordering::Relaxed);
-        if alert & WATCHED != 0 {
-            self.unwatch();
+        if alert & (WATCHED | LOOK) != 0 {
+            // Relaxed: partners are `is_watched`, and nobody's.
+            self.alert.fetch_and(!(WATCHED | LOOK), Ordering::Relaxed);
         }
         alert & WANTED != 0
+    }
+
+    /// By sysmon: the M shall look at its signal stack at its next entry.
+    pub(crate) fn ask_for_look(&self) {
+        // Relaxed: partner is the load in `enter`; an entry that does not see it yet counts as before it.
+        self.alert.fetch_or(LOOK, Ordering::Relaxed);
     }
 
     /// By sysmon: the next entry shall be seen.
@@ -123,29 +151,53 @@ impl Gate {
         self.inside.load(Ordering::Relaxed)
     }
 
+    /// T1 to T4 by sysmon, under the takers' lock: true if the P is the caller's. `holds` says whether the M still
+    /// holds it, and is asked while the M is outside and stays there.
+    pub(crate) fn take_if(&self, holds: impl FnOnce() -> bool) -> bool {
+        if !self.shut() {
+            return false;
+        }
+        let taken = holds();
+        if taken {
+            // Relaxed: under the lock.
+            self.taken.store(true, Ordering::Relaxed);
+        } else {
+            self.forgo();
+        }
+        taken
+    }
+
     /// T1 to T3 by sysmon, under the takers' lock: true if the M is outside and will not come in
-    /// without G4. The caller then asks whether the P is still this M's, and calls `take` or `forgo`.
+    /// without G4. The caller opens the gate with `forgo`, unless the M has lost its P.
     pub(crate) fn shut(&self) -> bool {
         // Relaxed: partner is G2, ordered by the fences.
         self.alert.fetch_or(WANTED, Ordering::Relaxed);
-        heavy_fence();
         // Acquire: partner is G3.
-        if self.inside.load(Ordering::Acquire) {
+        if !self.fence_the_m() || self.inside.load(Ordering::Acquire) {
             self.forgo();
             return false;
         }
         true
     }
 
+    /// T2: true if between now and T1 the M has passed a fence, or will at its next entry.
+    fn fence_the_m(&self) -> bool {
+        // Relaxed: partner is G5; the fence orders what follows.
+        if self.passes_fences.load(Ordering::Relaxed) {
+            fence(Ordering::SeqCst);
+            return true;
+        }
+        let done = heavy_fence(self.paired);
+        if !done {
+            // Relaxed: partner is G2; an entry that does not see it yet counts as before it.
+            self.alert.fetch_or(FENCED, Ordering::Relaxed);
+        }
+        done
+    }
+
     /// T3: the P stays where it is.
     pub(crate) fn forgo(&self) {
         // Relaxed: an M that still sees the alert takes the lock and finds nothing taken.
         self.alert.fetch_and(!WANTED, Ordering::Relaxed);
-    }
-
-    /// T4.
-    pub(crate) fn take(&self) {
-        // Relaxed: under the lock.
-        self.taken.store(true, Ordering::Relaxed);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) trait Line: Copy {
     unsafe fn of(word: usize) -> Self;
     fn set_next(self, word: usize);
     fn next(self) -> usize;
+    /// In the queue of an M (bound.rs): could it go on elsewhere? The same for as long as it is there.
+    fn is_visitor(self) -> bool;
 }
 
 pub(crate) struct Handover {

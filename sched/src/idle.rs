@@ -31,11 +31,11 @@
 //!   It therefore goes on as the spinner and comes to F3; if another M spins already, that one does.
 //! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
 //!
-//! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps.
-//! It is taken last at S5. There are never more Ps that ever ran than Ms (a P is started with an
-//! idle M or with a new one, and Ps that ran are taken before unused ones), so without a sleeping M
-//! every P with timers has a running M, which looks at its timers itself. An M that ends because it was
-//! idle for long leaves at least as many asleep as there are idle Ps that have run: see [`Idle::retire`].
+//! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps. It is taken last at
+//! S5. Who keeps the time when is written in the essay of `steps`, which are what each side does with these lists. There
+//! are as many Ms as Ps that ever ran (a P is started with an idle M or with a new one, and Ps that ran are taken before
+//! unused ones); an M that ends because it was idle for long leaves at least as many asleep as there are idle Ps that
+//! have run: see [`Idle::retire`]. Where Ms are blocked, or locked, that is not enough, and an M is started for the time.
 
 mod changing;
 mod outcomes;
@@ -43,7 +43,7 @@ mod outcomes;
 use std::collections::VecDeque;
 
 pub(crate) use changing::Change;
-pub(crate) use outcomes::{Rested, Retire, Rise, Summons, Wake};
+pub(crate) use outcomes::{Rested, Retire, Rise, Sleeper, Summons, Wake};
 
 use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, fence, lock};
 
@@ -129,7 +129,7 @@ impl Idle {
             self.spinning.store(false, Ordering::Release);
             return None;
         };
-        let m = lists.take_sleeper();
+        let m = lists.take_sleeper().map(|sleeper| sleeper.m);
         Some(Wake { p, m })
     }
 
@@ -189,10 +189,10 @@ impl Idle {
     /// After each change of the list of Ps.
     fn publish(&self, lists: &Lists) {
         let (resting, busy) = (lists.ps.len(), lists.busy());
-        // Relaxed (both): written under the lock; S3's reads, and those of who sleeps while all Ps rest, are
-        // ordered by fences.
+        // Relaxed: written under the lock; S3's reads are ordered by fences.
         self.resting.store(resting as u32, Ordering::Relaxed);
-        self.busy.store(busy as u32, Ordering::Relaxed);
+        // Release: partner is the load in `all_rest`. Who sees a P at rest sees what its M did before.
+        self.busy.store(busy as u32, Ordering::Release);
     }
 
     /// I5: `m`, which put itself to rest, saw work or its time came.
@@ -236,6 +236,12 @@ impl Idle {
         }
         lists.keeper = Some((m, when));
         true
+    }
+
+    /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
+    pub(crate) fn keeps_time(&self, when: u64) -> bool {
+        let lists = lock(&self.lists);
+        lists.keeper.is_some_and(|(_, due)| due <= when)
     }
 
     /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
@@ -310,10 +316,10 @@ impl Idle {
         self.resting.load(Ordering::Relaxed)
     }
 
-    /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: [`sysmon`](crate::sysmon)'s K2).
+    /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: K2 of sysmon_sleep.rs).
     pub(crate) fn all_rest(&self) -> bool {
-        // Relaxed: see `publish`.
-        self.busy.load(Ordering::Relaxed) == 0
+        // Acquire: partner is the store in `publish`.
+        self.busy.load(Ordering::Acquire) == 0
     }
 
     /// Does an M spin, or was one woken to spin? A snapshot.
@@ -341,7 +347,7 @@ impl Idle {
     }
 
     /// Takes a sleeping M (to carry a P) without touching Ps or the spinner's part.
-    pub(crate) fn take_m(&self) -> Option<Id> {
+    pub(crate) fn take_m(&self) -> Option<Sleeper> {
         lock(&self.lists).take_sleeper()
     }
 }
@@ -359,16 +365,18 @@ impl Lists {
     }
 
     /// A sleeping M, the keeper last.
-    fn take_sleeper(&mut self) -> Option<Id> {
+    fn take_sleeper(&mut self) -> Option<Sleeper> {
         let keeper = self.keeper.map(|(m, _)| m);
         let place = self.ms.iter().rposition(|&m| Some(m) != keeper);
-        match place {
-            Some(place) => Some(self.ms.swap_remove(place)),
+        let was_keeper = place.is_none();
+        let m = match place {
+            Some(place) => self.ms.swap_remove(place),
             None => {
                 self.keeper = None;
-                self.ms.pop()
+                self.ms.pop()?
             }
-        }
+        };
+        Some(Sleeper { m, was_keeper })
     }
 
     fn dismiss_keeper(&mut self, m: Id) {

@@ -79,7 +79,6 @@ mod handover;
 mod heritage;
 #[cfg(not(loom))]
 mod hogs;
-#[cfg(not(loom))]
 mod homesick;
 #[cfg(not(loom))]
 mod identity;
@@ -121,8 +120,6 @@ mod requests;
 #[cfg(not(loom))]
 mod reserve_stack;
 #[cfg(not(loom))]
-mod rest;
-#[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod sched;
@@ -140,6 +137,7 @@ mod standstill;
 #[cfg(not(loom))]
 mod starter;
 mod status;
+mod steps;
 #[cfg(not(loom))]
 mod switch;
 #[cfg(not(loom))]
@@ -149,6 +147,7 @@ mod sync;
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
+mod sysmon_sleep;
 #[cfg(not(loom))]
 mod taking;
 #[cfg(not(loom))]
@@ -196,5 +195,6 @@ pub use {
     sched::{procs, rounds},
     syscall::blocking,
     task::{Options, Task, sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now},
+    threads::give_way,
     ticket::{TIMED_OUT, Ticket},
 };

@@ -14,7 +14,8 @@ use std::{
 use goroutines_stack::{AddressRange, SignalStack};
 
 use crate::{
-    bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker, switch::Context,
+    bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker,
+    switch::Context, sysmon,
 };
 
 /// No M's mark.
@@ -46,6 +47,8 @@ pub(crate) struct M {
     thread: AtomicI32,
     /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
     pub(crate) signal_stack: Cell<AddressRange>,
+    /// The last look at it that its thread has heeded (sysmon/handlers.rs).
+    pub(crate) looked: Cell<u32>,
     /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
     errno: Cell<*mut c_int>,
     /// What it leaves in the address in [`M::mark`].
@@ -88,6 +91,7 @@ impl M {
             cpu_clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
             thread: AtomicI32::new(0),
             signal_stack: Cell::new(AddressRange::default()),
+            looked: Cell::new(0),
             errno: Cell::new(ptr::dangling_mut()),
             tag: migrate::tag(),
             at_home: Cell::new(NOBODY),
@@ -247,6 +251,7 @@ impl M {
         }
         self.spinning.set(word & 1 == 1);
         self.gate.unwatch();
+        sysmon::look_at_signal_stack(self);
         // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
         self.set_p(unsafe { P::from_id(word & !1) });
     }

@@ -34,15 +34,12 @@ use goroutines_stack::Stack;
 
 use crate::{
     config::Settings,
-    find,
     g::{G, GRef},
-    idle::Summons,
     m::M,
-    os::{clock::now, tls::Tls},
-    p::P,
+    os::tls::Tls,
     sched,
     segment::top_of,
-    sysmon,
+    steps::send_home,
 };
 
 /// How often an M leaves a goroutine to others. Fits below an M's address, which is aligned to 128.
@@ -138,7 +135,7 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
         desc.set_last(home.id());
         if !here {
             not_run(m);
-            send_home(home, g);
+            send_home(sched::own(), home, g);
         }
         return !here;
     }
@@ -180,9 +177,7 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
         window.leave(m);
     }
     not_run(m);
-    if send_home(home, g) {
-        sched::own().homesick.add(home, g, now());
-    }
+    send_home(sched::own(), home, g);
     true
 }
 
@@ -225,32 +220,6 @@ fn readable(stack: &Stack, low: *const u8) -> bool {
     unsafe { stack.reserve(low) }.is_ok()
 }
 
-/// B1 to B4 of bound.rs: `home`, and no other M, shall run `g`. True if home was not asleep: it may be blocked.
-pub(crate) fn send_home(home: &'static M, g: GRef) -> bool {
-    let sched = sched::own();
-    let summons = match home.bound.push(g) {
-        true => match sched.idle.take_p_or_starve(home.id()) {
-            Some(p) => Summons::Take {
-                p,
-                was_keeper: false,
-            },
-            None => Summons::Hungry,
-        },
-        false => sched.idle.summon(home.id()),
-    };
-    let awake = summons == Summons::Awake;
-    if let Summons::Take { p, was_keeper } = summons {
-        sysmon::note_busy();
-        // SAFETY: ids in the idle lists are Ps'.
-        home.hand(unsafe { P::from_id(p) }, false);
-        if was_keeper {
-            // Another sleeper shall look at the timers of Ps that rest.
-            sched.wake();
-        }
-    }
-    awake
-}
-
 /// May the thread of `m`, which is asleep, not end? While there is a goroutine that ran on it last, which may hold an
 /// address of its storage, or may run nowhere else.
 #[cold]
@@ -258,17 +227,4 @@ pub(crate) fn is_home(m: &'static M) -> bool {
     sched::own()
         .shrinker
         .any(|g| g.last() & !REFUSALS == m.id())
-}
-
-/// H2 to H5 of bound.rs, for `m`, which has put itself to rest and has goroutines that it must run.
-#[cold]
-pub(crate) fn rise(m: &'static M) {
-    match sched::own().idle.summon(m.id()) {
-        // It keeps time only in its sleep.
-        Summons::Take { p, .. } => find::take(m, p),
-        Summons::Awake | Summons::Hungry => {
-            m.parker.wait(|| None);
-            m.accept();
-        }
-    }
 }

@@ -11,16 +11,13 @@
 use std::io;
 
 use crate::{
-    find,
     g::GRef,
     handlers,
     m::M,
-    migrate, payload,
-    sched::{self, Sched},
+    payload, sched, steps,
     switch::current_m,
     taking,
     task::{Options, Task, make},
-    timers::NEVER,
 };
 
 /// In `G::bound`: for life.
@@ -66,7 +63,7 @@ where
     bind(m, caller, PINNED);
     bind(m, g, PINNED);
     // It is this M's queue: looked at in its next round.
-    migrate::send_home(m, g);
+    steps::send_home(sched, m, g);
     Ok(Task::of(g))
 }
 
@@ -129,7 +126,7 @@ pub(crate) fn unlock_all(g: GRef) {
 #[cold]
 pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     if m.bound.is_locked() {
-        return Some(wait_locked(m));
+        return Some(steps::wait_locked(sched::own(), m));
     }
     // By turns with the queue of the P, so that neither starves.
     let first = m.bound_first.get();
@@ -138,57 +135,4 @@ pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     let g = m.bound.pop()?;
     p.next_tick();
     Some(g)
-}
-
-/// The next goroutine for `m`, which is locked.
-fn wait_locked(m: &'static M) -> GRef {
-    let sched = sched::own();
-    loop {
-        if let Some(g) = m.bound.pop() {
-            have_p(sched, m);
-            return g;
-        }
-        if m.spinning.replace(false) {
-            sched.idle.stop_spinning();
-            wake_for_work(sched);
-        }
-        put_p_down(sched, m);
-        if m.bound.wait() {
-            m.parker.wait(|| None);
-            m.accept();
-        }
-    }
-}
-
-fn have_p(sched: &'static Sched, m: &'static M) {
-    if m.p().is_none() {
-        match sched.idle.take_p_or_starve(m.id()) {
-            Some(p) => find::take(m, p),
-            None => {
-                m.parker.wait(|| None);
-                m.accept();
-            }
-        }
-    }
-    m.own_p().next_tick();
-}
-
-/// The P goes to another M if it has something to do there, and to rest if not.
-fn put_p_down(sched: &'static Sched, m: &'static M) {
-    let Some(p) = m.give_up_p() else {
-        return;
-    };
-    if p.has_work() || p.timers.next() != NEVER || sched.any_injected() {
-        sched.hand_off(p);
-    } else {
-        sched.rest_p(p);
-        // I4: what was submitted while the P was not yet at rest woke nobody.
-        wake_for_work(sched);
-    }
-}
-
-fn wake_for_work(sched: &'static Sched) {
-    if sched.idle.may_wake() && sched.any_work() {
-        sched.wake();
-    }
 }

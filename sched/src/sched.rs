@@ -22,8 +22,8 @@ use crate::{
     follow::Follow,
     g::{FreeList, G, GRef, Kind},
     hogs::HogRule,
-    homesick::Homesick,
-    idle::{Idle, Rested},
+    homesick::HomeWaits,
+    idle::Idle,
     m::M,
     os::clock::NEVER,
     p::{Local, P},
@@ -32,9 +32,10 @@ use crate::{
     requests::Requests,
     shrink::Shrinker,
     starter::Request,
+    steps,
     switch::current_m,
     sync::lock,
-    sysmon,
+    sysmon_sleep::SysmonSleep,
     threads::Threads,
 };
 
@@ -70,7 +71,9 @@ pub(crate) struct Sched {
     /// What sysmon shall tell.
     pub(crate) debug: Debug,
     pub(crate) hogs: Option<HogRule>,
-    pub(crate) homesick: Homesick,
+    /// Homes whose visitors wait for them.
+    pub(crate) homesick: HomeWaits,
+    pub(crate) sysmon_sleep: SysmonSleep,
     /// Hogs on their way to the one who tells of them.
     pub(crate) sightings: Sightings,
     /// What the starter is asked for.
@@ -135,7 +138,8 @@ impl Sched {
             threads: Threads::new(max_threads, thread_idle),
             debug,
             hogs,
-            homesick: Homesick::new(),
+            homesick: HomeWaits::new(),
+            sysmon_sleep: SysmonSleep::new(),
             sightings: Sightings::new(),
             requests: Requests::new(),
             launched: OnceLock::new(),
@@ -207,61 +211,25 @@ impl Sched {
     /// Wakes an M for work that was just published, if one should be (step S4 to S6 of idle.rs).
     #[cold]
     pub(crate) fn wake(&'static self) {
-        let Some(wake) = self.idle.claim_wake(!self.threads.is_too_early()) else {
-            // Where it was too early for a thread, sysmon asks for one later.
-            return sysmon::note_busy();
-        };
-        // SAFETY: ids in the idle lists are Ps' and Ms'.
-        let p = unsafe { P::from_id(wake.p) };
-        ALL.wakes.add();
-        sysmon::note_busy();
-        match wake.m {
-            // SAFETY: as above.
-            Some(m) => unsafe { M::from_id(m) }.hand(p, true),
-            None => self.request_m(p, true),
+        if steps::wake(self) {
+            ALL.wakes.add();
         }
     }
 
     /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
     pub(crate) fn hand_off(&'static self, p: &'static P) {
         ALL.handoffs.add();
-        if self.idle.someone_starves() || p.is_leaving() {
-            self.rest_p(p);
-        } else if let Some(m) = self.idle.take_m() {
-            // SAFETY: ids in the idle lists are Ms'.
-            unsafe { M::from_id(m) }.hand(p, false);
-        } else if self.threads.is_too_early() {
-            self.shelve(p);
-        } else {
-            self.request_m(p, false);
-        }
+        steps::hand_off(self, p);
     }
 
     /// Takes an idle P for an M that has none.
-    pub(crate) fn take_idle_p(&self) -> Option<&'static P> {
-        let p = self.idle.take_p()?;
-        sysmon::note_busy();
-        // SAFETY: ids in the idle lists are Ps'.
-        Some(unsafe { P::from_id(p) })
+    pub(crate) fn take_idle_p(&'static self) -> Option<&'static P> {
+        steps::take_idle_p(self)
     }
 
-    /// Puts `p` to rest without an M, and sees to it that work left in it is found.
+    /// Puts `p` to rest without an M, and sees to it that what is left in it is found.
     pub(crate) fn rest_p(&'static self, p: &'static P) {
-        match self.idle.rest_p_alone(p.id()) {
-            // SAFETY: ids in the idle lists are Ms'.
-            Rested::Hungry(hungry) => unsafe { M::from_id(hungry) }.hand(p, false),
-            Rested::Left => {
-                let timers = self.leave(p);
-                self.look_after(timers);
-            }
-            // I4 of idle.rs: it was published while this P did not count as idle. Without a thread to be had sysmon
-            // tries again.
-            Rested::Idle => {
-                if self.any_work() && self.idle.may_wake() && !self.threads.is_refused() {
-                    self.wake();
-                }
-            }
-        }
+        steps::rest_p(self, p);
     }
 
     /// A dead G for a new life; its number is set.

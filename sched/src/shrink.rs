@@ -35,7 +35,7 @@
 //!
 //! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
 //! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
-//! On kernels without `membarrier` no parked stack shrinks.
+//! On kernels without `membarrier` no parked stack shrinks, nor from the moment on at which it is refused.
 //!
 //! The word, and the steps of both sides, are in shrinking.rs, where loom compiles them.
 
@@ -87,7 +87,7 @@ impl Shrinker {
         let able = idle_time.is_some();
         Shrinker {
             idle_time,
-            fenced: able && membarrier::register(),
+            fenced: able && membarrier::is_there(),
             all: Mutex::new(Vec::new()),
             state: AtomicU32::new(if able { ABSENT } else { AWAKE }),
             bell: Futex::new(0),

@@ -48,9 +48,10 @@ pub(crate) fn shrink<T: Shrinks>(batch: &[&T]) {
         return;
     }
     batch.iter().for_each(|g| g.word().want());
-    heavy_fence();
+    // Where the kernel refuses it now, nobody can say that a goroutine is still parked: none is shrunk.
+    let fenced = heavy_fence(true);
     for g in batch {
-        if g.status().get() == Status::Marked && g.word().begin() {
+        if fenced && g.status().get() == Status::Marked && g.word().begin() {
             // SAFETY: it was parked after the barrier, and BUSY keeps it there until `end`.
             unsafe { g.trim() };
             g.note_shrunk();

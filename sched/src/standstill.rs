@@ -70,7 +70,7 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
         || p.is_leaving()
         || sched.idle.someone_starves();
     if !wanted && !is_due_soon(sched, p, time) {
-        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && taking::take(p) {
+        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && taking::take(p, m) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
             give(sched, p, p.timers.next() != NEVER);
         }
@@ -93,14 +93,15 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
 fn relieve(
     sched: &'static Sched,
     p: &'static P,
-    m: &M,
+    m: &'static M,
     seen: &mut Seen,
     time: u64,
     wanted: bool,
     blocked: bool,
 ) -> Look {
     let lasts = time - seen.since;
-    let needed = p.is_leaving() || sched.idle.resting() == 0;
+    // Idle Ps help only where there are threads for them.
+    let needed = p.is_leaving() || sched.idle.resting() == 0 || sched.lacks_threads();
     if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
         return Look::Soon; // it has until the next look to heed that
     }
@@ -114,7 +115,7 @@ fn relieve(
         }
         return Look::Acted;
     }
-    if taking::take(p) {
+    if taking::take(p, m) {
         if blocked {
             seen.acted = time;
         }

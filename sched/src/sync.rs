@@ -33,8 +33,12 @@ pub(crate) fn light_fence(_paired: bool) {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
+/// A fence in every thread: true. False: the kernel refuses, and there was none.
 #[cfg(not(loom))]
-pub(crate) use crate::os::membarrier::heavy_fence;
+#[must_use]
+pub(crate) fn heavy_fence(_paired: bool) -> bool {
+    crate::os::membarrier::heavy_fence()
+}
 
 /// Loom has no membarrier: the pair is two fences, which is what it amounts to.
 #[cfg(loom)]
@@ -44,10 +48,14 @@ pub(crate) fn light_fence(paired: bool) {
     }
 }
 
-/// See [`light_fence`].
+/// See [`light_fence`]. Not `paired`: the kernel refuses.
 #[cfg(loom)]
-pub(crate) fn heavy_fence() {
-    fence(Ordering::SeqCst);
+#[must_use]
+pub(crate) fn heavy_fence(paired: bool) -> bool {
+    if paired {
+        fence(Ordering::SeqCst);
+    }
+    paired
 }
 
 /// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and

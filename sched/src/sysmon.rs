@@ -6,7 +6,7 @@
 //! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
 //! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
 //! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
-//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P | raises its flag (checkpoint.rs) |
+//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
 //! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
@@ -18,9 +18,10 @@
 //! was in its short period.
 //! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
 //!
-//! When every P is idle it sleeps (asleep.rs).
+//! It also wakes an M for timers of Ps that nobody holds, where no M is up for them (steps/mod.rs), and lets goroutines go
+//! whose home does not come (homesick.rs). When every P is idle it sleeps (sysmon_sleep.rs).
 
-mod asleep;
+mod handlers;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -28,19 +29,29 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use asleep::note_busy;
-use asleep::sleep_while_idle;
+use handlers::Handlers;
+pub(crate) use handlers::look_at_signal_stack;
 
 use crate::{
     alarms::Alarms,
     counters::ALL,
     fairness::Turns,
+    g::GRef,
+    homesick::Home,
     lending::Call,
+    m::M,
     os::clock::{self, NEVER, now},
     p::P,
-    sched::Sched,
+    sched::{self, Sched},
     standstill::{STUCK, Used, unstick},
+    steps::{self, Scheduler, TimeWatch},
 };
+
+/// A P was taken up: K2 and K3 of sysmon_sleep.rs.
+#[inline]
+pub(crate) fn note_busy() {
+    sched::own().sysmon_sleep.note_busy();
+}
 
 /// The shortest pause between two looks.
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -118,9 +129,11 @@ impl Seen {
 /// The life of sysmon.
 pub(crate) fn watch(sched: &'static Sched) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
+    let mut handlers = Handlers::new();
     let mut alarms = Alarms::new(&sched.debug, sched.hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
+    let mut time_watch = TimeWatch::default();
     loop {
         if close {
             clock::nap_sharply(SHORTEST);
@@ -128,7 +141,7 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
             thread::sleep(pause);
         }
         alarms.ring(sched);
-        if sleep_while_idle(sched, alarms.due()) {
+        if steps::sleep_while_idle(sched, alarms.due()) {
             (pause, idle_looks, close) = (SHORTEST, 0, true);
             continue;
         }
@@ -153,10 +166,11 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
                 look = look.max(Look::Watchful);
             }
         }
-        sched.retry_refused();
-        if sched.homesick.look(sched, time) {
+        sched.retry_refused(time);
+        handlers.look(sched, time);
+        if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
-        } else if sched.homesick.any() {
+        } else if time_watch.is_alarmed() || !sched.homesick.is_empty() {
             look = look.max(Look::Watchful);
         }
         if let Some(procs) = sched.follow.look(time) {
@@ -179,8 +193,22 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
     }
 }
 
+/// What concerns no single P: true if something was done.
+fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> bool {
+    let home = |m: &'static M| Home {
+        used: m.cpu_time(),
+        comes: sched.idle.knows(m.id()) || m.is_runnable(),
+    };
+    let freed = |g: GRef| {
+        ALL.let_go.add();
+        g.get().set_last(0);
+    };
+    let let_go = steps::look_for_homes(sched, home, freed);
+    time_watch.look(sched) || let_go
+}
+
 /// The time until a timer is due, and a little more: its P should have fired it by then.
-fn until_timer(sched: &Sched, time: u64) -> Duration {
+fn until_timer(sched: &'static Sched, time: u64) -> Duration {
     let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
     due.saturating_add(SHORTEST)
 }

@@ -21,6 +21,7 @@ use crate::{
     p::P,
     sched,
     sync::lock,
+    sysmon::look_at_signal_stack,
 };
 
 /// The takers' lock: sysmon's, and that of Ms which find their gate shut.
@@ -32,7 +33,7 @@ static FENCED: AtomicBool = AtomicBool::new(false);
 /// Before the first M is made.
 pub(crate) fn prepare() {
     // Relaxed: published by the start of the threads.
-    FENCED.store(!membarrier::register(), Ordering::Relaxed);
+    FENCED.store(!membarrier::is_there(), Ordering::Relaxed);
 }
 
 pub(crate) fn fenced() -> bool {
@@ -95,6 +96,7 @@ pub(crate) fn back_on_g0(m: &'static M) {
 fn enter_slow(m: &'static M) {
     fork::check();
     let _errno = errno::keep();
+    look_at_signal_stack(m);
     if m.gate.enter_fenced() && settle(m) {
         m.lose_p();
         // With an idle one it goes on at once, and needs no other M to be woken for it.
@@ -109,24 +111,18 @@ fn settle(m: &M) -> bool {
     m.gate.settle()
 }
 
-/// sysmon's side, T1 to T4: true if `p` is the caller's now, to be given to another M.
-pub(crate) fn take(p: &'static P) -> bool {
-    let Some(m) = p.owner() else {
-        return false;
-    };
+/// sysmon's side, T1 to T4, for `p`, which `m` held when the caller looked: true if `p` is the caller's now, to be given
+/// to another M.
+pub(crate) fn take(p: &'static P, m: &'static M) -> bool {
     let _takers = lock(&TAKERS);
-    if !m.gate.shut() {
-        return false;
+    // Another M may hold it by now, inside the runtime or not: its gate is not the one that is shut.
+    let holds = || p.owner().is_some_and(|owner| std::ptr::eq(owner, m));
+    let taken = m.gate.take_if(holds);
+    if taken {
+        ALL.takes.add();
+        p.set_owner(None);
     }
-    // The M is outside and stays there: who owns `p` cannot change now if it is this M.
-    if p.owner().is_none_or(|owner| !std::ptr::eq(owner, m)) {
-        m.gate.forgo();
-        return false;
-    }
-    m.gate.take();
-    ALL.takes.add();
-    p.set_owner(None);
-    true
+    taken
 }
 
 /// For sysmon: lets `look` see the goroutine that runs on `m`, which stays where it is meanwhile. None if the M is
@@ -147,4 +143,31 @@ pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<
         m.gate.forgo();
     }
     seen
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// An M whose goroutine computes.
+    fn outside() -> &'static M {
+        let m: &'static M = Box::leak(Box::new(M::new(None)));
+        m.gate.leave();
+        m
+    }
+
+    #[test]
+    fn a_p_is_taken_from_the_m_that_holds_it_and_from_no_other() {
+        prepare();
+        let (holder, other) = (outside(), outside());
+        let p = P::leaked(1, true);
+        p.set_owner(Some(holder));
+        assert!(!take(p, other), "taken from one that had it before");
+        assert!(p.owner().is_some_and(|owner| std::ptr::eq(owner, holder)));
+        assert!(!settle(other), "who had none has lost none");
+        assert!(take(p, holder));
+        assert!(p.owner().is_none());
+        assert!(settle(holder), "the M is told");
+        assert!(!settle(holder), "once");
+    }
 }

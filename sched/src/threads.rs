@@ -5,7 +5,9 @@
 //!   threads at once has a mistake, and dies of it, before the machine does.
 //! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest
 //!   with what it has in a place where others find it ([`Sched::shelve`]). No thread is asked for in the next [`RETRY`];
-//!   after that sysmon asks again for as long as there is work and an idle P.
+//!   after that sysmon asks again for as long as there is work and an idle P. Meanwhile it is *crowded*: whoever has a
+//!   P and would not have to wait in a lock, a channel or a select lets the others go first when his slice is over, as
+//!   at a checkpoint. When it has been crowded for [`TOLD`], a line on stderr says so.
 //! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
 //!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
 //!   stays as well.
@@ -16,7 +18,7 @@ use std::{
     io,
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +26,7 @@ use std::{
 use goroutines_stack::SignalStack;
 
 use crate::{
+    checkpoint::checkpoint,
     counters::ALL,
     fatal, fork, launch,
     m::M,
@@ -42,6 +45,35 @@ use crate::{
 /// How long to ask for no thread after one was refused, in nanoseconds.
 const RETRY: u64 = 10_000_000;
 
+/// After how long of waiting for a thread that is said, in nanoseconds.
+const TOLD: u64 = 1_000_000_000;
+
+/// How long it is not said again.
+const QUIET: u64 = 60_000_000_000;
+
+/// Does something wait to run while no thread is to be had?
+static CROWDED: AtomicBool = AtomicBool::new(false);
+
+/// As [`checkpoint`](crate::checkpoint), where it is crowded; nothing otherwise. For operations that often need not
+/// wait, before they begin.
+///
+/// # Parks
+///
+/// As [`checkpoint`](crate::checkpoint).
+#[inline(always)]
+pub fn give_way() {
+    // Relaxed: partner is the store by sysmon; a late answer is given at the next call.
+    if CROWDED.load(Ordering::Relaxed) {
+        give_way_slow();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_way_slow() {
+    checkpoint();
+}
+
 pub(crate) struct Threads {
     max: usize,
     /// How long an M sleeps before it ends; none: it does not.
@@ -50,6 +82,11 @@ pub(crate) struct Threads {
     spare: Mutex<Vec<&'static M>>,
     /// When the last thread was refused, on our clock; 0 if one was had since.
     refused: AtomicU64,
+    /// With which `errno`; 0 where there was none.
+    error: AtomicI32,
+    /// For sysmon: since when it is crowded, 0 if it is not, and when that was said last.
+    crowded: AtomicU64,
+    said: AtomicU64,
 }
 
 impl Threads {
@@ -59,6 +96,9 @@ impl Threads {
             idle_time,
             spare: Mutex::new(Vec::new()),
             refused: AtomicU64::new(0),
+            error: AtomicI32::new(0),
+            crowded: AtomicU64::new(0),
+            said: AtomicU64::new(0),
         }
     }
 
@@ -82,9 +122,36 @@ impl Threads {
     }
 
     /// A thread was refused.
-    fn note_refused(&self, _error: &io::Error) {
-        // Relaxed: see `is_too_early`.
+    fn note_refused(&self, error: &io::Error) {
+        // Relaxed (both): see `is_too_early`.
+        let errno = error.raw_os_error().unwrap_or(0);
+        self.error.store(errno, Ordering::Relaxed);
         self.refused.store(now(), Ordering::Relaxed);
+    }
+
+    /// By sysmon: it is crowded or not, now. Says so if it has been for long.
+    fn note_crowded(&self, crowded: bool, time: u64) {
+        // Relaxed (all): only sysmon touches them.
+        let since = self.crowded.load(Ordering::Relaxed);
+        if !crowded || since == 0 {
+            let since = if crowded { time } else { 0 };
+            return self.crowded.store(since, Ordering::Relaxed);
+        }
+        let said = self.said.load(Ordering::Relaxed);
+        if time - since < TOLD || said != 0 && time - said < QUIET {
+            return;
+        }
+        self.said.store(time, Ordering::Relaxed);
+        let error = match self.error.load(Ordering::Relaxed) {
+            0 => io::ErrorKind::OutOfMemory.into(),
+            errno => io::Error::from_raw_os_error(errno),
+        };
+        fatal::say(format_args!(
+            "goroutines have waited to run for {} ms, because the system refuses threads: {error}{}; or let fewer \
+             goroutines block or compute at the same time: the others run when one of these parks or calls `checkpoint`",
+            (time - since) / 1_000_000,
+            errno::remedy(&error),
+        ));
     }
 
     /// How many there may be.
@@ -140,10 +207,21 @@ impl Sched {
     }
 
     /// For sysmon: asks again for the thread that was refused, if there is something to do for it.
-    pub(crate) fn retry_refused(&'static self) {
-        if self.threads.is_refused() && self.idle.may_wake() && self.has_due() {
+    pub(crate) fn retry_refused(&'static self, time: u64) {
+        let crowded = self.threads.is_refused() && self.has_due();
+        // Relaxed: partner is the load in `give_way`.
+        if crowded != CROWDED.load(Ordering::Relaxed) {
+            CROWDED.store(crowded, Ordering::Relaxed);
+        }
+        self.threads.note_crowded(crowded, time);
+        if crowded && self.idle.may_wake() {
             self.wake();
         }
+    }
+
+    /// For sysmon: is no idle P of use, because there is no thread for one?
+    pub(crate) fn lacks_threads(&self) -> bool {
+        self.threads.is_refused() && self.idle.sleeping() == 0
     }
 
     /// Does sysmon have to stay awake for [`Sched::retry_refused`]?

@@ -219,6 +219,14 @@ fn block_like(action: &libc::sigaction, signal: libc::c_int) {
     }
 }
 
+/// Whether the fault handler that [`install`] has installed is still the process's. Also where the system does not say.
+pub fn handles_faults() -> bool {
+    let ours = handler as *const () as usize;
+    SIGNALS
+        .iter()
+        .all(|&signal| action_of(signal).map_or(true, |action| action.sa_sigaction == ours))
+}
+
 /// An action with an empty mask and no flags.
 pub(crate) fn empty_action() -> libc::sigaction {
     // SAFETY: all zeroes is a valid `sigaction`: the default action, no flags, an empty mask.

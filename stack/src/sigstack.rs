@@ -123,6 +123,25 @@ impl Drop for SignalStack {
     }
 }
 
+/// Gives the calling thread back its signal stack at `addresses`, if somebody has disabled it: true. Nothing if somebody
+/// has set another one.
+///
+/// # Safety
+///
+/// They are those of a [`SignalStack`] of this thread that lives.
+pub unsafe fn restore_if_disabled(addresses: AddressRange) -> bool {
+    let is_disabled = |stack: libc::stack_t| stack.ss_flags & libc::SS_DISABLE != 0;
+    if !present().is_ok_and(is_disabled) {
+        return false;
+    }
+    let stack = libc::stack_t {
+        ss_sp: ptr::with_exposed_provenance_mut(addresses.start),
+        ss_flags: 0,
+        ss_size: addresses.len,
+    };
+    exchange(&stack).is_ok()
+}
+
 /// The thread's signal stack.
 fn present() -> io::Result<libc::stack_t> {
     let mut present = disabled();

@@ -28,6 +28,9 @@ impl<'a> Operation<'a> {
         patience: Patience,
         revocable: bool,
     ) -> Option<Operation<'a>> {
+        if !matches!(patience, Patience::None) {
+            goroutines_sched::give_way();
+        }
         let mut stash = Stash::new();
         let (at, won) = choose::choose(handles, order, patience, revocable, &mut stash)?;
         Some(Operation {

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use goroutines_sched::give_way;
+
 use super::{
     RecvError, RecvTimeoutError, TryRecvError,
     counter::{Handle, Side},
@@ -158,8 +160,13 @@ impl<T> Receiver<T> {
         let mut msg = MaybeUninit::uninit();
         // SAFETY: `msg` can be written.
         match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), patience) } {
-            // SAFETY: it was.
-            End::Served => Ok(unsafe { msg.assume_init() }),
+            End::Served => {
+                if !matches!(patience, Patience::None) {
+                    give_way();
+                }
+                // SAFETY: it was.
+                Ok(unsafe { msg.assume_init() })
+            }
             End::UnderContext => self.recv_under_context(patience),
             end => Err(end),
         }

@@ -97,7 +97,9 @@ impl<T> Ring<T> {
             let slot = self.slots.get_unchecked(self.head);
             ptr::copy_nonoverlapping(slot.as_ptr(), out, 1);
         }
-        self.head = self.place(1);
+        // As `place(1)`, in fewer instructions: the head is below the capacity, so the sum does not overflow.
+        let next = self.head + 1;
+        self.head = if next == self.slots.len() { 0 } else { next };
         self.len -= 1;
     }
 }

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use goroutines_sched::give_way;
+
 use super::{MutexGuard, poison, rawlock::RawLock};
 
 /// A value that one goroutine or thread at a time may use: shaped as [`std::sync::Mutex`], with its
@@ -100,6 +102,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        give_way();
         self.raw.lock();
         self.guard()
     }

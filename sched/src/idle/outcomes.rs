@@ -9,6 +9,14 @@ pub(crate) struct Wake {
     pub(crate) m: Option<Id>,
 }
 
+/// An M that was asleep and is off the list: the caller hands it a P.
+#[must_use]
+pub(crate) struct Sleeper {
+    pub(crate) m: Id,
+    /// Was it the keeper? Then there is none now.
+    pub(crate) was_keeper: bool,
+}
+
 /// What became of a P that was put down.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]

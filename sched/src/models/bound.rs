@@ -1,169 +1,54 @@
 //! Bound goroutines: the one M that may run one gets up for it, with a P, whatever it is about to do.
 //!
 //! A lost wake-up shows as a deadlock, which loom reports: home's parker is never notified. A P that is given to two
-//! shows as a wrong word in `handed`.
+//! shows as a P with two owners.
 
-use loom::{
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+use loom::{sync::Arc, thread};
+
+use super::{
+    explore,
+    world::{Goroutine, M1, M2, P1, P2, World},
 };
-
-use super::{busy, explore};
 use crate::{
     bound::Bound,
     handover::Line,
-    idle::{Idle, Rested, Rise, Summons},
-    parker::Parker,
+    idle::Rise,
+    steps::{self, Machine},
+    timers::NEVER,
 };
 
-const HOME: usize = 1;
-const OTHER: usize = 2;
-const P1: usize = 11;
-const P2: usize = 12;
+const HOME: usize = M1;
+const OTHER: usize = M2;
 
-/// A goroutine: where its link is.
-#[derive(Clone, Copy)]
-struct Goroutine(&'static UnsafeCell<usize>);
-
-// SAFETY: the link belongs to who has the goroutine; loom checks it.
-unsafe impl Send for Goroutine {}
-
-impl Goroutine {
-    fn new() -> Goroutine {
-        Goroutine(Box::leak(Box::new(UnsafeCell::new(0))))
-    }
+fn send(world: &World, g: Goroutine) {
+    steps::send_home(world, world.m_of(HOME), g);
 }
 
-impl Line for Goroutine {
-    fn word(self) -> usize {
-        std::ptr::from_ref(self.0) as usize
-    }
-    unsafe fn of(word: usize) -> Self {
-        // SAFETY: the links are leaked, and the word is the address of one.
-        Goroutine(unsafe { &*(word as *const UnsafeCell<usize>) })
-    }
-    fn set_next(self, word: usize) {
-        // SAFETY: see above.
-        self.0.with_mut(|link| unsafe { *link = word });
-    }
-    fn next(self) -> usize {
-        // SAFETY: see above.
-        self.0.with(|link| unsafe { *link })
-    }
+/// Home, in a thread, with a P from the start: what it is sent, until it had `count`. Answers with its P.
+fn home_runs(world: &Arc<World>, count: usize) -> thread::JoinHandle<usize> {
+    let world = world.clone();
+    thread::spawn(move || {
+        (0..count).for_each(|_| assert_ne!(world.next(HOME), 0));
+        world.m_of(HOME).holds()
+    })
 }
 
-struct World {
-    idle: Idle,
-    bound: Bound,
-    /// Home's.
-    parker: Parker,
-    handed: AtomicUsize,
-}
-
-impl World {
-    fn new() -> Arc<World> {
-        let idle = Idle::new();
-        busy(&idle, vec![P1]);
-        Arc::new(World {
-            idle,
-            bound: Bound::new(),
-            parker: Parker::new(),
-            handed: AtomicUsize::new(0),
-        })
-    }
-
-    fn hand(&self, p: usize) {
-        assert_eq!(
-            self.handed.swap(p, Ordering::Relaxed),
-            0,
-            "two Ps for one M"
-        );
-        self.parker.notify();
-    }
-
-    /// B1 to B4.
-    fn send(&self, g: Goroutine) {
-        let p = match self.bound.push(g) {
-            true => self.idle.take_p_or_starve(HOME),
-            false => match self.idle.summon(HOME) {
-                Summons::Take { p, .. } => Some(p),
-                Summons::Awake | Summons::Hungry => None,
-            },
-        };
-        if let Some(p) = p {
-            self.hand(p);
-        }
-    }
-
-    /// An M that has nothing more to do puts its P down.
-    fn put_down(&self, m: usize, p: usize) {
-        if let Rested::Hungry(hungry) = self.idle.rest(m, p, false) {
-            assert_eq!(hungry, HOME);
-            self.hand(p);
-        }
-    }
-
-    fn wait(&self) -> usize {
-        assert!(self.parker.wait(|| None));
-        self.handed.swap(0, Ordering::Relaxed)
-    }
-
-    /// Home, with `p`, runs what it is sent until it had `count`; H1 to H5 in between. Returns its P.
-    fn run(&self, mut p: usize, count: usize) -> usize {
-        let mut had = 0;
-        loop {
-            while self.bound.pop::<Goroutine>().is_some() {
-                had += 1;
-            }
-            if had == count {
-                return p;
-            }
-            self.put_down(HOME, p);
-            p = match self.bound.any() {
-                true => match self.idle.summon(HOME) {
-                    Summons::Take { p, .. } => p,
-                    Summons::Awake | Summons::Hungry => self.wait(),
-                },
-                false => self.wait(),
-            };
-        }
-    }
-
-    /// The same while it is locked.
-    fn run_locked(&self, mut p: Option<usize>, count: usize) {
-        let mut had = 0;
-        loop {
-            while self.bound.pop::<Goroutine>().is_some() {
-                had += 1;
-                p = p.or_else(|| self.idle.take_p_or_starve(HOME));
-                p = p.or_else(|| Some(self.wait()));
-            }
-            if had == count {
-                return;
-            }
-            if let Some(p) = p.take() {
-                assert_eq!(self.idle.rest_p_alone(p), Rested::Idle);
-            }
-            if self.bound.wait() {
-                p = Some(self.wait());
-            }
-        }
-    }
+/// The same from a sleep on.
+fn home_wakes(world: &Arc<World>) -> thread::JoinHandle<usize> {
+    let world = world.clone();
+    thread::spawn(move || {
+        assert_ne!(world.live(HOME), 0);
+        world.m_of(HOME).holds()
+    })
 }
 
 #[test]
 fn home_that_falls_asleep_gets_up_for_a_goroutine_that_only_it_may_run() {
-    explore(None, || {
-        let world = World::new();
-        let home = thread::spawn({
-            let world = world.clone();
-            move || world.run(P1, 1)
-        });
-        world.send(Goroutine::new());
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.give(HOME, P1);
+        let home = home_runs(&world, 1);
+        send(&world, Goroutine::pinned());
         assert_eq!(home.join().unwrap(), P1);
     });
 }
@@ -171,35 +56,28 @@ fn home_that_falls_asleep_gets_up_for_a_goroutine_that_only_it_may_run() {
 #[test]
 fn home_gets_the_p_of_the_sender_when_no_other_is_idle() {
     explore(Some(3), || {
-        let world = World::new();
+        let world = World::new(1);
         // Home is asleep, the only P is the sender's.
-        world.idle.rest_m(HOME);
-        let home = thread::spawn({
-            let world = world.clone();
-            move || {
-                let p = world.wait();
-                world.run(p, 1)
-            }
-        });
-        world.send(Goroutine::new());
-        world.put_down(OTHER, P2);
-        assert_eq!(home.join().unwrap(), P2);
+        world.idle().rest_m(HOME);
+        world.give(OTHER, P1);
+        let home = home_wakes(&world);
+        send(&world, Goroutine::pinned());
+        world.stop(OTHER);
+        assert_eq!(home.join().unwrap(), P1);
     });
 }
 
 #[test]
 fn two_senders_wake_home_once() {
-    explore(Some(3), || {
-        let world = World::new();
-        let home = thread::spawn({
-            let world = world.clone();
-            move || world.run(P1, 2)
-        });
+    explore(Some(2), || {
+        let world = World::new(1);
+        world.give(HOME, P1);
+        let home = home_runs(&world, 2);
         let other = thread::spawn({
             let world = world.clone();
-            move || world.send(Goroutine::new())
+            move || send(&world, Goroutine::pinned())
         });
-        world.send(Goroutine::new());
+        send(&world, Goroutine::pinned());
         other.join().unwrap();
         assert_eq!(home.join().unwrap(), P1);
     });
@@ -207,63 +85,110 @@ fn two_senders_wake_home_once() {
 
 #[test]
 fn home_that_is_woken_for_other_work_and_for_its_own_gets_one_p() {
-    explore(Some(3), || {
-        let world = World::new();
-        world.put_down(HOME, P1);
-        let home = thread::spawn({
-            let world = world.clone();
-            move || {
-                let p = world.wait();
-                world.run(p, 1)
-            }
-        });
+    explore(Some(2), || {
+        let world = World::new(1);
+        world.give(HOME, P1);
+        world.stop(HOME);
+        let home = home_wakes(&world);
         let waker = thread::spawn({
             let world = world.clone();
-            move || {
-                if let Some(wake) = world.idle.claim_wake(true) {
-                    // The sender may have taken M and P; then nothing is left to claim.
-                    assert_eq!(wake.m, Some(HOME));
-                    world.hand(wake.p);
-                }
-            }
+            // The sender may have taken M and P; then nothing is left to claim.
+            move || steps::wake(&*world)
         });
-        world.send(Goroutine::new());
+        send(&world, Goroutine::pinned());
         waker.join().unwrap();
         assert_eq!(home.join().unwrap(), P1);
-        assert_eq!(world.idle.rise(HOME), Rise::Woken);
+        assert_eq!(world.idle().rise(HOME), Rise::Woken);
     });
 }
 
 #[test]
 fn a_locked_m_gets_up_for_its_goroutine_and_gives_its_p_back_in_between() {
     explore(Some(3), || {
-        let world = World::new();
-        world.bound.set_locked(true);
-        let home = thread::spawn({
-            let world = world.clone();
-            move || world.run_locked(Some(P1), 2)
-        });
-        world.send(Goroutine::new());
-        world.send(Goroutine::new());
-        home.join().unwrap();
+        let world = World::new(1);
+        world.give(HOME, P1);
+        world.m_of(HOME).bound().set_locked(true);
+        let home = home_runs(&world, 2);
+        send(&world, Goroutine::pinned());
+        send(&world, Goroutine::pinned());
+        assert_eq!(home.join().unwrap(), P1);
+    });
+}
+
+/// `M1` keeps the time of a timer in `P1`; both Ps rest, `M2` is asleep as well.
+fn keeper_at_rest() -> Arc<World> {
+    let world = World::new(2);
+    for (m, p) in [(M2, P1), (M1, P2)] {
+        world.give(m, p);
+        world.stop(m);
+    }
+    world.insert(P1, 5, 7);
+    assert!(world.idle().keep_time(M1, 5));
+    world
+}
+
+#[test]
+fn a_keeper_that_is_called_home_leaves_the_time_to_another() {
+    explore(None, || {
+        let world = keeper_at_rest();
+        send(&world, Goroutine::pinned());
+        // M1 has P2. Nobody holds P1 with its timer: the other M is up, and keeps the time when it sleeps.
+        assert!(world.m_of(M1).is_woken() && world.m_of(M2).is_woken());
+        assert!(world.m_of(M2).wait(NEVER, false));
+        assert_eq!(world.m_of(M2).holds(), P1);
     });
 }
 
 #[test]
-fn a_goroutine_that_is_let_go_is_run_once() {
+fn a_keeper_that_is_called_home_wakes_nobody_if_there_is_no_time_to_keep() {
     explore(None, || {
+        let world = keeper_at_rest();
+        world.p_of(P1).timers.fire(5, |_| true);
+        send(&world, Goroutine::pinned());
+        assert!(world.m_of(M1).is_woken() && !world.m_of(M2).is_woken());
+    });
+}
+
+#[test]
+fn a_keeper_that_gets_up_for_its_own_leaves_the_time_to_another() {
+    explore(None, || {
+        let world = World::new(2);
+        for (m, p) in [(M2, P1), (M1, P2)] {
+            world.give(m, p);
+            world.stop(m);
+        }
+        // A goroutine of M1 is there although M1 has not been called for it: its sender is about to.
+        assert!(!world.m_of(M1).bound().push(Goroutine::pinned()).waits);
+        world.insert(P1, 5, 7);
+        assert!(world.idle().keep_time(M1, 5));
+        assert!(steps::search_or_sleep(&*world, world.m_of(M1)).is_some());
+        assert!(world.m_of(M2).is_woken());
+    });
+}
+
+#[test]
+fn visitors_that_are_let_go_are_run_once_and_others_stay() {
+    explore(Some(3), || {
         let bound = Arc::new(Bound::new());
-        let (one, two) = (Goroutine::new(), Goroutine::new());
-        assert!(!bound.push(one) && !bound.push(two));
+        for g in [
+            Goroutine::visitor(),
+            Goroutine::pinned(),
+            Goroutine::visitor(),
+        ] {
+            let _ = bound.push(g);
+        }
         let home = thread::spawn({
             let bound = bound.clone();
-            move || std::iter::from_fn(|| bound.pop::<Goroutine>()).count()
+            move || bound.pop::<Goroutine>().is_some()
         });
-        let free = [two, one]
-            .into_iter()
-            .filter(|&g| bound.remove(g, |_| true));
-        let free = free.count();
-        assert_eq!(home.join().unwrap() + free, 2);
-        assert!(!bound.any() && bound.pop::<Goroutine>().is_none());
+        let mut free: Vec<Goroutine> = Vec::new();
+        bound.take_visitors(&mut free);
+        assert!(home.join().unwrap());
+        assert!(free.iter().all(|g| g.is_visitor()));
+        let left: Vec<Goroutine> = std::iter::from_fn(|| bound.pop()).collect();
+        // One of the three was run.
+        assert_eq!(free.len() + left.len(), 2);
+        assert!(left.iter().all(|g| !g.is_visitor()) && !bound.any());
+        assert_eq!(bound.has_visitors(), None);
     });
 }

@@ -37,6 +37,9 @@ impl Line for MemberRef {
         // SAFETY: as above.
         self.0.link.with(|link| unsafe { *link })
     }
+    fn is_visitor(self) -> bool {
+        false
+    }
 }
 
 struct Window {

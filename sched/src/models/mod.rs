@@ -9,6 +9,7 @@ mod bound;
 mod channel;
 mod gate;
 mod handover;
+mod homes;
 mod idle;
 mod lending;
 mod locks;
@@ -21,7 +22,9 @@ mod select;
 mod semaphore;
 mod shrinking;
 mod signal;
+mod time;
 mod token;
+mod world;
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
 fn busy(idle: &Idle, ps: Vec<usize>) {

@@ -1,6 +1,6 @@
 //! `errno`, which the runtime's own system calls shall not change under the code that called the runtime.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, io};
 
 /// Puts `errno` back when it is dropped: that of the thread it is dropped on.
 pub(crate) struct Kept(c_int);
@@ -11,6 +11,24 @@ pub(crate) fn keep() -> Kept {
     // SAFETY: the address that the C library answers with is this thread's `errno`.
     Kept(unsafe { *libc::__errno_location() })
 }
+
+/// What helps where the system refuses a thread, a call or memory with `error`, as the end of a message; nothing where
+/// that is not known.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
+            "; a filter of system calls (seccomp) refuses it: let it allow this call"
+        }
+        Some(libc::EAGAIN) => {
+            "; raise the limit of threads: RLIMIT_NPROC (`ulimit -u`), the control group's pids.max, or kernel.threads-max"
+        }
+        Some(libc::ENOMEM) => MEMORY,
+        None if error.kind() == io::ErrorKind::OutOfMemory => MEMORY,
+        _ => "",
+    }
+}
+
+const MEMORY: &str = "; raise the limit of memory: RLIMIT_AS (`ulimit -v`), the control group's memory.max, or vm.max_map_count";
 
 impl Drop for Kept {
     #[inline]

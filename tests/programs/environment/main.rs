@@ -1,13 +1,18 @@
 //! What surrounds the program, and what it does to its threads: one case per argument, for tests/environment.rs.
 
+mod filter;
 mod hogs;
+mod refusals;
 mod small;
 mod state;
 mod threads;
+mod timers;
 
 use std::{env, process::ExitCode, thread, time::Duration};
 
 use goroutines::{Config, StartError};
+
+use refusals::Busy;
 
 fn main() -> ExitCode {
     watchdog();
@@ -18,6 +23,19 @@ fn main() -> ExitCode {
         "stderr-locked" => hogs::stderr_is_locked_by_a_parked_goroutine(),
         "hook-waits" => hogs::the_hook_waits(),
         "threads-do-not-answer" => hogs::threads_do_not_answer(),
+        "no-membarrier" => refusals::membarrier_from_the_start(),
+        "no-membarrier-later" => refusals::membarrier_later(),
+        "no-signal-stacks" => refusals::signal_stacks(),
+        "no-threads-at-all" => refusals::threads_from_the_start(),
+        "no-threads-checkpoint" => refusals::threads_later(Busy::Checkpoint),
+        "no-threads-lock" => refusals::threads_later(Busy::Lock),
+        "no-threads-channel" => refusals::threads_later(Busy::Channel),
+        "no-threads-select" => refusals::threads_later(Busy::Select),
+        "no-threads-for-a-second" => refusals::threads_for_a_second(),
+        "handler-replaced" => refusals::handlers_replaced(),
+        "signal-stack-disabled" => refusals::signal_stack_disabled(),
+        "timer-of-a-taken-p" => timers::timer_of_a_p_that_is_taken(),
+        "timer-of-a-p-that-leaves" => timers::timer_of_a_p_that_leaves(),
         "start-on-a-small-stack" => small::start_on_a_small_stack(),
         other => {
             eprintln!("environment: no case `{other}`");
