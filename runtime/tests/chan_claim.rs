@@ -231,6 +231,24 @@ fn who_waits_with_a_deadline_leaves_a_select_that_makes_its_message() {
 }
 
 #[test]
+fn who_leaves_a_select_takes_what_another_sender_has() {
+    start();
+    let (tx, rx) = bounded(0);
+    let made = Arc::new(AtomicUsize::new(0));
+    let chooser = slow_select(tx.clone(), &made);
+    let receiver = go({
+        let rx = rx.clone();
+        move || rx.recv_timeout(Duration::from_millis(300))
+    });
+    settle();
+    let sender = go(move || tx.send(1).unwrap());
+    assert_eq!(receiver.join().unwrap(), Ok(1));
+    sender.join().unwrap();
+    assert_eq!((made.load(Ordering::SeqCst), rx.recv()), (0, Ok(7)));
+    assert!(chooser.join().unwrap());
+}
+
+#[test]
 fn a_message_whose_receiver_has_left_comes_back_when_all_have() {
     start();
     let census = Census::new();

@@ -252,6 +252,24 @@ impl<'a, T> Locked<'a, T> {
         was_engaged
     }
 
+    /// As [`Locked::leave`], of one whose time is up: how its wait ends.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(super) unsafe fn leave_late(mut self, side: Side, node: &Node<Waiter>) -> End {
+        // SAFETY: passed on.
+        unsafe { self.leave(side, node) };
+        // It was behind a future that was told, or waited for a select: others may have a message by now.
+        let has_message = |waiter: &Waiter| waiter.takes_part() && !waiter.is_promise();
+        match side {
+            Side::Receiver if self.len() > 0 || self.sendq.first().is_some_and(has_message) => {
+                End::Again
+            }
+            _ => node.data.end(),
+        }
+    }
+
     /// Waits until `moment`, when the clock has a message, but not for longer than `patience` says.
     #[cold]
     #[inline(never)]
@@ -330,14 +348,8 @@ impl<'a, T> Locked<'a, T> {
             })
         };
         if ended_with == TIMED_OUT {
-            let mut core = channel.lock();
             // SAFETY: it was put into this queue. With the lock nobody else looks at it.
-            unsafe { core.leave(side, node) };
-            if let Side::Receiver = side
-                && core.len() > 0
-            {
-                return End::Again; // what a future was told of can be received
-            }
+            return unsafe { channel.lock().leave_late(side, node) };
         }
         node.data.end()
     }

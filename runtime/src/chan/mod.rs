@@ -43,7 +43,7 @@
 // Invariants, whenever the lock is free ("waiter": one whose wait is still open):
 //
 // I1  recvq and sendq are not both non-empty. (A select may wait in both; it is its own counterpart
-//     in neither. Those who watch do not count. Where selects have reserved all of a buffer, further
+//     in neither. Those who watch, and those engaged, do not count. Where selects have reserved all of a buffer, further
 //     senders may wait although receivers do: the messages of those selects come first.)
 // I2  A receiver waits only if nothing is buffered, and only if every message ahead of the buffer has a
 //     future that was told of it.

@@ -298,7 +298,7 @@ impl<T> Channel<T> {
         let ended_by = unsafe { park_until(ticket, deadline, || landing.park()) };
         if ended_by == TIMED_OUT {
             // SAFETY: it was put into this channel's queue for those who receive.
-            unsafe { self.lock().leave(Side::Receiver, node) };
+            return unsafe { self.lock().leave_late(Side::Receiver, node) };
         }
         node.data.end()
     }
