@@ -62,7 +62,7 @@ pub use config::Config;
 pub use future::{Join, block_on};
 pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
-pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, StartError};
+pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, SizeError, StartError};
 pub use grow::grow;
 pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};

@@ -17,6 +17,7 @@
 //! assert!(start.elapsed() >= Duration::from_millis(10));
 //! ```
 
+#[doc(no_inline)]
 pub use std::time::{
     Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH,
 };

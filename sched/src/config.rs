@@ -61,6 +61,7 @@ const THREAD_IDLE: Duration = Duration::from_secs(10);
 /// When a hook hears of a hog, where nobody says otherwise.
 const HOG_AFTER: Duration = Duration::from_millis(100);
 
+// Shown by another crate, from where links to this one's items would lead nowhere.
 /// Why a start failed. Nothing has been started then.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -69,11 +70,11 @@ pub enum StartError {
     AlreadyStarted,
     /// The environment variable `GOMAXPROCS` is not a positive integer (at most 4096).
     Gomaxprocs(String),
-    /// [`Config::procs`] was given 0 or more than 4096.
+    /// `Config::procs` was given 0 or more than 4096.
     Procs(usize),
-    /// [`Config::max_threads`] was given fewer threads than there are Ps: the threads, the Ps.
+    /// `Config::max_threads` was given fewer threads than there are Ps: the threads, the Ps.
     MaxThreads(usize, usize),
-    /// [`Config::stack_size`] was given 0 or more than the largest window.
+    /// `Config::stack_size` was given 0 or more than the largest window.
     StackSize(SizeError),
     /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
     GoroutineStack(String, Option<SizeError>),

@@ -60,7 +60,7 @@ pub struct HogReport {
     pub spawned_as: &'static str,
     /// For how long, at least.
     pub running: Duration,
-    /// Where it was, innermost first, if [`Config::hog_stacks`](crate::Config::hog_stacks) asks for it and its thread
+    /// Where it was, innermost first, if `Config::hog_stacks` asks for it and its thread
     /// answered.
     pub stack: Vec<HogFrame>,
 }

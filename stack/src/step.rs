@@ -61,7 +61,7 @@ impl Step {
     pub const PAGED: Step = Step(MASK as u8);
 
     /// The step at which a stack has `bytes` before it grows: 2 KiB, 16 KiB, 64 KiB and so on by four. The colour of a
-    /// stack (see [`Stack::top`](crate::Stack::top)) takes up to 2 KB of all but the first.
+    /// stack (see `Stack::top`) takes up to 2 KB of all but the first.
     ///
     /// # Errors
     ///

@@ -1,45 +1,20 @@
 //! Channels for futures: `recv_async`, `send_async`, `stream`. How they wait stands in future_wait.rs.
 
 use std::{
-    convert::Infallible,
     fmt,
     mem::{self, ManuallyDrop, MaybeUninit},
     pin::Pin,
     task::{Context, Poll, Waker},
-    time::Instant,
 };
 
 use futures_core::{FusedStream, Stream};
-use goroutines_sched::wake;
 
 use super::{
-    Receiver, RecvError, RecvTimeoutError, SendError, Sender, bounded,
+    Receiver, RecvError, SendError, Sender,
+    alarm::Alarm,
     future_wait::{FutureWait, Polled, RecvWait},
     waiter::End,
 };
-use crate::{context, go};
-
-/// Wakes a future at a moment that no counterpart tells it: when the message of an `after` is there. It is a
-/// goroutine, which ends when this is dropped.
-struct Alarm {
-    _stop: Sender<Infallible>,
-}
-
-impl Alarm {
-    fn new(moment: Instant, waker: Waker) -> Alarm {
-        let (stop, stopped) = bounded::<Infallible>(0);
-        // It is not the caller's business and does not end with it.
-        context::Context::background().run(|| {
-            go(move || {
-                if let Err(RecvTimeoutError::Timeout) = stopped.recv_deadline(moment) {
-                    wake(waker);
-                }
-            })
-        });
-        Alarm { _stop: stop }
-    }
-}
-
 impl<T> Receiver<T> {
     /// The next message, as a future: [`recv`](Receiver::recv) for executors.
     ///
@@ -50,7 +25,7 @@ impl<T> Receiver<T> {
     /// capacity by such messages). A future that was overtaken stays the first in line.
     ///
     /// Waiting costs an allocation. The future of an [`after`](super::after) or a [`tick`](super::tick) needs the
-    /// running runtime.
+    /// running runtime, and beside it an entry in a map of moments.
     ///
     /// # Errors
     ///
@@ -79,7 +54,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// The messages until the channel is empty and disconnected, as a [`Stream`].
+    /// The messages until the channel is empty and disconnected, as a [`Stream`](https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html).
     ///
     /// # Examples
     ///
@@ -162,7 +137,8 @@ impl<T> Future for RecvFut<'_, T> {
             Polled::Pending(moment) => {
                 let moment = moment.filter(|_| self.alarms);
                 self.is_timed = moment.is_some();
-                self.alarm = moment.map(|moment| Alarm::new(moment, cx.waker().clone()));
+                let old = self.alarm.take();
+                self.alarm = moment.map(|moment| Alarm::set(old, moment, cx.waker().clone()));
                 return Poll::Pending;
             }
         };

@@ -116,6 +116,7 @@
 // Futures: future_wait.rs says how they wait, ahead.rs where their messages are.
 
 mod ahead;
+mod alarm;
 mod blocks;
 mod buffer;
 mod case;

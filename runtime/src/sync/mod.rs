@@ -69,6 +69,7 @@ pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use readguard::{MappedRwLockReadGuard, RwLockReadGuard};
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
+#[doc(no_inline)]
 pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 pub use waitgroup::WaitGroup;
 pub use writeguard::{MappedRwLockWriteGuard, RwLockWriteGuard};

@@ -241,6 +241,25 @@ impl RawRw {
         self.word.load(Ordering::Relaxed) == 0
     }
 
+    /// Does somebody wait?
+    #[cfg(loom)]
+    pub(crate) fn somebody_waits(&self) -> bool {
+        // Relaxed: a snapshot.
+        self.word.load(Ordering::Relaxed) & QUEUED != 0
+    }
+
+    /// As if somebody had lost who starves. The caller is inside.
+    #[cfg(loom)]
+    pub(crate) fn starve(&self) {
+        self.queue_lock.lock();
+        // Relaxed: under the lock, QUEUED does not change. PHASED is set where the real one is: beside QUEUED.
+        if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
+            self.word.fetch_or(PHASED, Ordering::Relaxed);
+        }
+        // SAFETY: locked above.
+        unsafe { self.queue_lock.unlock() };
+    }
+
     /// Is one who was woken on its way?
     #[cfg(loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {

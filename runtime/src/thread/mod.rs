@@ -20,6 +20,7 @@ mod local;
 mod park;
 mod scope;
 
+#[doc(no_inline)]
 pub use std::thread::{Result, panicking};
 
 pub use crate::{

@@ -18,6 +18,7 @@ mod park;
 mod procs;
 mod requests;
 mod ring;
+mod rwlock;
 mod select;
 mod semaphore;
 mod shrinking;

@@ -143,6 +143,64 @@ fn permits_that_come_together_wake_all_for_whom_they_are_enough() {
     });
 }
 
+/// It is woken when the first permit comes, and has not taken it when those for the other come.
+#[test]
+fn one_that_was_woken_sees_to_what_it_leaves() {
+    explore(Some(PREEMPTIONS), || {
+        let semaphore = Arc::new(RawSemaphore::new(0));
+        let take = |n| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || assert!(semaphore.acquire(n, None)))
+        };
+        let one = take(1);
+        while !semaphore.somebody_waits() {
+            thread::yield_now();
+        }
+        let two = take(2);
+        assert!(semaphore.release(1));
+        assert!(semaphore.release(2));
+        [one, two].into_iter().for_each(|one| one.join().unwrap());
+        assert!(semaphore.free() == 0 && semaphore.nobody_waits());
+    });
+}
+
+#[test]
+fn permits_that_are_kept_are_given_to_those_who_wait_and_taken_by_nobody() {
+    let programs: [[fn(&Counted); 2]; 4] = [
+        [two, one],
+        [one, one_impatiently],
+        [two_impatiently, |counted| counted.use_some_if_free(1)],
+        [two, |counted| counted.use_some_in_time(2)],
+    ];
+    for [first, second] in programs {
+        explore(Some(PREEMPTIONS), move || {
+            let counted = Arc::new(Counted {
+                semaphore: RawSemaphore::new(2),
+                held: AtomicU64::new(0),
+                limit: 2,
+            });
+            assert!(counted.semaphore.acquire(2, None));
+            let run = |program: fn(&Counted)| {
+                let counted = Arc::clone(&counted);
+                thread::spawn(move || program(&counted))
+            };
+            let first = run(first);
+            while !counted.semaphore.somebody_waits() {
+                thread::yield_now();
+            }
+            let second = run(second);
+            counted.semaphore.starve();
+            assert!(counted.semaphore.release(1));
+            assert!(counted.semaphore.release(1));
+            one(&counted);
+            [first, second]
+                .into_iter()
+                .for_each(|one| one.join().unwrap());
+            assert!(counted.semaphore.free() == 2 && counted.semaphore.nobody_waits());
+        });
+    }
+}
+
 /// The permit is free, and not owned by one who sleeps: in some order who gives it back takes it again.
 #[test]
 fn who_comes_may_overtake_who_was_woken() {

@@ -1,0 +1,230 @@
+//! The reader-writer lock: a writer is alone, nobody is left asleep, and who starves is let in.
+//!
+//! As for the other locks, this is the source that runs: see [`locks`](super::locks).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool as StdAtomicBool, Ordering::Relaxed},
+};
+
+use loom::thread;
+
+use super::{
+    explore,
+    locks::{
+        Guarded, PREEMPTIONS,
+        door::{Instant, lose_patience},
+        rawrw::RawRw,
+        together,
+    },
+};
+
+fn read(shared: &Guarded<RawRw>) {
+    assert!(shared.lock.read(None).unwrap());
+    shared.get();
+    // SAFETY: locked above.
+    unsafe { shared.lock.unlock_read() };
+}
+
+fn write(shared: &Guarded<RawRw>) {
+    assert!(shared.lock.write(None));
+    shared.add();
+    // SAFETY: locked above.
+    unsafe { shared.lock.unlock_write() };
+}
+
+fn write_and_read(shared: &Guarded<RawRw>) {
+    assert!(shared.lock.write(None));
+    shared.add();
+    let written = shared.get();
+    // SAFETY: locked above.
+    unsafe { shared.lock.downgrade() };
+    assert_eq!(shared.get(), written);
+    // SAFETY: a reader since then.
+    unsafe { shared.lock.unlock_read() };
+}
+
+fn write_for_a_while(shared: &Guarded<RawRw>) {
+    if shared.lock.write(Some(Instant::Later)) {
+        shared.add();
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock_write() };
+    }
+}
+
+fn read_for_a_while(shared: &Guarded<RawRw>) {
+    if shared.lock.read(Some(Instant::Later)).unwrap() {
+        shared.get();
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock_read() };
+    }
+}
+
+fn rw_is_as_new(shared: &Guarded<RawRw>) {
+    assert!(shared.lock.is_new());
+    assert!(shared.get() <= 2);
+}
+
+#[test]
+fn a_writer_is_alone_and_nobody_is_forgotten() {
+    together(RawRw::new, &[read, write, read], rw_is_as_new);
+    together(RawRw::new, &[write, read, write], |shared| {
+        assert_eq!(shared.get(), 2);
+        rw_is_as_new(shared);
+    });
+}
+
+fn read_impatiently(shared: &Guarded<RawRw>) {
+    lose_patience();
+    read(shared);
+}
+
+fn write_impatiently(shared: &Guarded<RawRw>) {
+    lose_patience();
+    write(shared);
+}
+
+fn write_twice(shared: &Guarded<RawRw>) {
+    write(shared);
+    write(shared);
+}
+
+fn read_twice(shared: &Guarded<RawRw>) {
+    read(shared);
+    read(shared);
+}
+
+#[test]
+fn a_writer_that_starves_is_let_in_by_readers_and_by_writers() {
+    together(
+        RawRw::new,
+        &[read_twice, write_impatiently, read],
+        rw_is_as_new,
+    );
+    let programs: &[fn(&_)] = &[write_twice, write_impatiently, read_impatiently];
+    together(RawRw::new, programs, |shared| {
+        assert_eq!(shared.get(), 3);
+        assert!(shared.lock.is_new());
+    });
+}
+
+#[test]
+fn readers_that_starve_are_let_in_together() {
+    let programs: &[fn(&_)] = &[write_twice, read_impatiently, read_impatiently];
+    together(RawRw::new, programs, rw_is_as_new);
+}
+
+/// We are inside as `access` says; `programs` run, the first of them until it waits, who then starves. We leave, and run
+/// `mine`; then `check`.
+fn behind_us(
+    reads: bool,
+    programs: &'static [fn(&Guarded<RawRw>)],
+    mine: fn(&Guarded<RawRw>),
+    check: fn(&Guarded<RawRw>),
+) {
+    explore(Some(PREEMPTIONS), move || {
+        let shared = Guarded::new(RawRw::new());
+        assert!(if reads {
+            shared.lock.read(None).unwrap()
+        } else {
+            shared.lock.write(None)
+        });
+        let run = |program: &fn(&Guarded<RawRw>)| {
+            let (shared, program) = (Arc::clone(&shared), *program);
+            thread::spawn(move || program(&shared))
+        };
+        let first = run(&programs[0]);
+        while !shared.lock.somebody_waits() {
+            thread::yield_now();
+        }
+        let others: Vec<_> = programs[1..].iter().map(run).collect();
+        shared.lock.starve();
+        // SAFETY: locked above.
+        unsafe {
+            if reads {
+                shared.lock.unlock_read();
+            } else {
+                shared.lock.unlock_write();
+            }
+        }
+        mine(&shared);
+        first.join().unwrap();
+        others.into_iter().for_each(|one| one.join().unwrap());
+        check(&shared);
+    });
+}
+
+#[test]
+fn in_a_phase_the_lock_is_given_to_those_who_wait_and_taken_by_nobody() {
+    let as_new = |shared: &Guarded<RawRw>| assert!(shared.lock.is_new());
+    behind_us(false, &[write, write], write, as_new);
+    behind_us(false, &[read_impatiently, write], write, as_new);
+    behind_us(true, &[write_impatiently, read], read, as_new);
+    behind_us(true, &[write, write_for_a_while], read, as_new);
+    behind_us(false, &[write_impatiently, read], write_and_read, as_new);
+}
+
+/// A free lock is not owned by one who sleeps: in some order who has left it takes it again.
+#[test]
+fn who_comes_may_overtake_who_was_woken() {
+    static OVERTOOK: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
+    let others: [fn(&Guarded<RawRw>); 2] = [read, write];
+    for (other, overtook) in others.into_iter().zip(&OVERTOOK) {
+        explore(Some(PREEMPTIONS), move || {
+            let shared = Guarded::new(RawRw::new());
+            assert!(shared.lock.write(None));
+            let other = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || other(&shared)
+            });
+            thread::yield_now();
+            // SAFETY: locked above.
+            unsafe { shared.lock.unlock_write() };
+            if shared.lock.try_write() {
+                if shared.lock.somebody_was_woken() {
+                    // Relaxed: only whether it ever happened counts.
+                    overtook.store(true, Relaxed);
+                }
+                shared.add();
+                // SAFETY: locked above.
+                unsafe { shared.lock.unlock_write() };
+            }
+            other.join().unwrap();
+            rw_is_as_new(&shared);
+        });
+        assert!(overtook.load(Relaxed));
+    }
+}
+
+#[test]
+fn a_writer_that_becomes_a_reader_lets_readers_in_and_no_writer() {
+    let programs: &[fn(&_)] = &[write_and_read, write, read];
+    together(RawRw::new, programs, rw_is_as_new);
+    let programs: &[fn(&_)] = &[write_and_read, write_impatiently, read_impatiently];
+    together(RawRw::new, programs, rw_is_as_new);
+}
+
+#[test]
+fn who_gives_up_on_a_reader_writer_lock_holds_nobody_up() {
+    together(RawRw::new, &[read, write_for_a_while, read], rw_is_as_new);
+    together(RawRw::new, &[write, write_for_a_while, read], rw_is_as_new);
+    together(RawRw::new, &[write, read_for_a_while, write], rw_is_as_new);
+}
+
+#[test]
+fn readers_do_not_wait_for_a_writer_that_has_given_up() {
+    explore(Some(PREEMPTIONS), || {
+        let shared = Guarded::new(RawRw::new());
+        assert!(shared.lock.read(None).unwrap());
+        let others = [write_for_a_while, read].map(|program| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || program(&shared))
+        });
+        // The writer cannot get in, and the other reader can, while we are inside.
+        others.into_iter().for_each(|one| one.join().unwrap());
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock_read() };
+        assert_eq!(shared.get(), 0);
+        rw_is_as_new(&shared);
+    });
+}
