@@ -78,25 +78,27 @@ unsafe impl Sync for RawSemaphore {}
 // SAFETY: as above; the queue is empty while nobody borrows the semaphore.
 unsafe impl Send for RawSemaphore {}
 
+macro_rules! fresh {
+    ($permits:ident) => {
+        RawSemaphore {
+            word: AtomicU64::new($permits * ONE),
+            queue_lock: ByteLock::new(),
+            queue: UnsafeCell::new(Queue::new()),
+        }
+    };
+}
+
 impl RawSemaphore {
     /// With at most [`MAX_PERMITS`] free permits.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) const fn new(permits: u64) -> RawSemaphore {
-        RawSemaphore {
-            word: AtomicU64::new(permits * ONE),
-            queue_lock: ByteLock::new(),
-            queue: UnsafeCell::new(Queue::new()),
-        }
+        fresh!(permits)
     }
 
     #[cfg(loom)]
     pub(crate) fn new(permits: u64) -> RawSemaphore {
-        RawSemaphore {
-            word: AtomicU64::new(permits * ONE),
-            queue_lock: ByteLock::new(),
-            queue: UnsafeCell::new(Queue::new()),
-        }
+        fresh!(permits)
     }
 
     /// How many are free.
@@ -118,8 +120,7 @@ impl RawSemaphore {
     /// Does somebody wait?
     #[cfg(loom)]
     pub(crate) fn somebody_waits(&self) -> bool {
-        // Relaxed: a snapshot.
-        self.word.load(Ordering::Relaxed) & QUEUED != 0
+        self.word.load(Ordering::Relaxed) & QUEUED != 0 // Relaxed: a snapshot.
     }
 
     /// As if somebody had lost who starves.
@@ -137,8 +138,7 @@ impl RawSemaphore {
     /// Is one who was woken on its way?
     #[cfg(loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {
-        // Relaxed: a snapshot.
-        self.word.load(Ordering::Relaxed) & WOKEN != 0
+        self.word.load(Ordering::Relaxed) & WOKEN != 0 // Relaxed: a snapshot.
     }
 
     /// A1. None are always there.
@@ -384,21 +384,15 @@ impl RawSemaphore {
     pub(crate) fn forget(&self, n: u64) -> u64 {
         // Who serves relies on it that nobody else takes.
         self.queue_lock.lock();
-        // Relaxed: the CAS decides.
-        let mut word = self.word.load(Ordering::Relaxed);
-        let taken = loop {
-            let taken = n.min(word / ONE);
-            // Relaxed: nothing is done with them.
-            match self.word.compare_exchange_weak(
-                word,
-                word - taken * ONE,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break taken,
-                Err(now) => word = now,
-            }
+        let mut taken = 0;
+        let take = |word| {
+            taken = n.min(word / ONE);
+            Some(word - taken * ONE)
         };
+        // Relaxed (both): nothing is done with them. It never refuses.
+        let _ = self
+            .word
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         // SAFETY: locked above.
         unsafe { self.queue_lock.unlock() };
         taken
