@@ -9,9 +9,11 @@
 //! long (homesick.rs).
 //!
 //! A word that only looks like such an address, or lies in a slot that nobody will read again, costs a detour and
-//! nothing else. What the check does not see: what lies in boxes, values that belong to a thread without pointing
-//! into its storage (an `Rc` that a thread-local shares), and the storage of libraries that are loaded after the M
-//! has started.
+//! nothing else. The same holds for std's handle of the thread, and for a goroutine with more than [`MOST`] alive: reading
+//! that would take longer than the detour. What the check does not see: what lies in boxes, values that belong to a
+//! thread without pointing into its storage (an `Rc` that a thread-local shares), and the storage of libraries that are
+//! loaded after the M has started, or were loaded before and touched on it only later. docs/safety.md has what users
+//! should know of that.
 //!
 //! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
 //!
@@ -46,6 +48,10 @@ use crate::{
 const REFUSALS: usize = 127;
 
 const _: () = assert!(align_of::<M>() > REFUSALS);
+
+/// How much of a goroutine is looked through at most, in bytes: that takes some 100 us. One with more alive on its stack
+/// and segments stays with its thread as if it held an address of it.
+const MOST: usize = 1 << 20;
 
 static CHECKED: AtomicBool = AtomicBool::new(true);
 static FORCED: AtomicBool = AtomicBool::new(false);
@@ -186,16 +192,21 @@ fn not_run(m: &'static M) {
     m.own_p().counters.empty_rounds.add_own(1);
 }
 
-/// Does anything that is alive of `g`, which is off its stack and ours, point into `tls`?
+/// Does anything that is alive of `g`, which is off its stack and ours, point into `tls`? Or is that too much to look at?
 fn points_into(tls: &Tls, g: &G) -> bool {
+    let mut left = MOST;
+    let mut is_held = |stack: &Stack, low: *const u8, top: *const u8| {
+        let size = top.addr() - low.addr();
+        let too_much = size > left;
+        left = left.saturating_sub(size);
+        // SAFETY: both ends are aligned, and what is between them is in use (the uses below) and readable.
+        too_much || !readable(stack, low) || unsafe { tls.is_pointed_at(low, top) }
+    };
     let mut low = g.ctx.get().sp();
     let mut segment = g.segments.running();
     while let Some(link) = segment {
-        if !readable(&link.stack, low) {
-            return true;
-        }
-        // SAFETY: the stack pointer of a suspended stack is aligned, and from there up to the header it is in use.
-        if unsafe { tls.is_pointed_at(low, top_of(link)) } {
+        // The stack pointer of a suspended stack is aligned, and from there up to the header it is in use.
+        if is_held(&link.stack, low, top_of(link)) {
             return true;
         }
         low = link.back.get().sp();
@@ -209,8 +220,8 @@ fn points_into(tls: &Tls, g: &G) -> bool {
             None => return false,
         },
     };
-    // SAFETY: as above; a goroutine that shares a window is in it.
-    !readable(stack, low) || unsafe { tls.is_pointed_at(low, stack.top()) }
+    // As above; a goroutine that shares a window is in it.
+    is_held(stack, low, stack.top())
 }
 
 /// Moves a soft guard out of the way that a frame without stack probes has stepped over. False if the kernel refuses:

@@ -10,12 +10,20 @@
 //!
 //! The dynamic linker tells the blocks (those that are there: one of a library that is loaded later is not), and
 //! `pthread_self` the descriptor, which lies beside the thread pointer. What lies close together is one range, so
-//! that mostly there is one.
+//! that mostly there is one. Another one is std's record of the thread, to which each handle of
+//! `std::thread::current()` points: who keeps such a handle waits for an `unpark` of this thread.
 
-use std::{ffi::c_int, ffi::c_void, slice};
+use std::{
+    ffi::{c_int, c_void},
+    slice,
+    thread::{self, Thread},
+};
 
 /// What lies no further apart is one range: the descriptor is larger than the distances between blocks, and smaller than this.
 const CLOSE: usize = 4096;
+
+/// Two counts of references, and at least a name and a number: the least that std's record of a thread takes.
+const RECORD: usize = 40;
 
 /// Addresses from `start` up to `start + len`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +55,7 @@ impl Tls {
             start: descriptor,
             len: end - descriptor,
         });
+        blocks.extend(handle());
         Tls(merged(blocks).into())
     }
 
@@ -61,6 +70,21 @@ impl Tls {
         let words = unsafe { slice::from_raw_parts(low.cast::<usize>(), count) };
         self.0.iter().any(|range| range.is_in(words))
     }
+}
+
+/// std's record of the calling thread, which lives as long as the thread.
+///
+/// Nothing is read there. If std's handle is not what it is taken for, the range is one to which nobody points.
+fn handle() -> Option<Range> {
+    let handle = thread::current();
+    if size_of::<Thread>() != size_of::<usize>() {
+        return None;
+    }
+    // SAFETY: the handle is as large as a word, and has no padding then, as it can be moved to other threads and holds
+    // a reference.
+    let start = unsafe { std::mem::transmute_copy::<Thread, usize>(&handle) };
+    let len = RECORD;
+    (start != 0).then_some(Range { start, len })
 }
 
 impl Range {
@@ -151,9 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_of_a_plain_program_has_one_range() {
+    fn a_thread_of_a_plain_program_has_one_range_and_the_one_of_its_handle() {
         let tls = thread::spawn(Tls::here).join().unwrap();
-        assert_eq!(tls.0.len(), 1, "{tls:x?}");
+        assert_eq!(tls.0.len(), 2, "{tls:x?}");
+    }
+
+    #[test]
+    fn a_handle_of_the_thread_is_seen_and_one_of_another_is_not() {
+        let word = |handle: &Thread| {
+            // SAFETY: as in `handle`.
+            unsafe { std::mem::transmute_copy::<Thread, usize>(handle) }
+        };
+        let here = Tls::here();
+        let other = thread::spawn(thread::current).join().unwrap();
+        assert!(points_into(&here, word(&thread::current())));
+        assert!(!points_into(&here, word(&other)));
     }
 
     #[test]
