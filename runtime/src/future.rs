@@ -20,8 +20,14 @@ use crate::{JoinHandle, context};
 ///
 /// May be nested: a future may itself call `block_on`, and waits there.
 ///
-/// This is no executor: futures that need one (for their timers and sockets) need to run with it around them, as
-/// in `runtime.block_on`, or with its handle entered.
+/// A future that wakes itself lets the goroutines that are runnable go before it is polled again, as
+/// [`yield_now`](crate::yield_now) does.
+///
+/// This is no executor: futures that need one, for their timers and sockets, run there. Hand the future to it and wait
+/// for what it hands out, as in `block_on(handle.spawn(future))` with tokio, which works on goroutines and on threads.
+/// Do not keep an executor *entered* on a goroutine (tokio's `Handle::enter`): the guard belongs to the thread, where it
+/// meets other goroutines while this one waits, and this one may go on on another thread. That breaks the promise of
+/// [`start`](crate::start).
 ///
 /// A `select!` takes channels and no futures. What waits for either runs the future on a goroutine of its own that
 /// sends the output:

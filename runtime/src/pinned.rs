@@ -40,8 +40,9 @@ impl PinnedBuilder {
     /// Starts a goroutine that runs `f` on the thread of the calling goroutine, and never on another. From here on the
     /// caller stays on this thread as well, to its end: it may hold what the new one shares.
     ///
-    /// A goroutine that blocks its thread ([`blocking`](crate::blocking), a computation) holds up all that are pinned
-    /// there; one that waits for such a goroutine *while* it blocks the thread waits for ever.
+    /// A goroutine that blocks its thread (a system call, also in [`blocking`](crate::blocking), a computation) holds up
+    /// all that are pinned there. Where it waits for something of this crate, in `blocking` or while it unwinds, they run
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -57,6 +58,10 @@ impl PinnedBuilder {
 
 /// Ties the calling goroutine to its thread, and the thread to it, as Go's `runtime.LockOSThread`: for foreign code
 /// that keeps state per thread. Until [`unlock_os_thread`] was called as often, or the goroutine ends.
+///
+/// A goroutine that ends locked takes the thread with it, so that what it did to the thread meets no other goroutine.
+/// The thread ends when nothing is left that can run nowhere else: goroutines that are pinned there, have locked it as
+/// well, or ran on it last and have not run elsewhere since. Those run on it until then, and no others.
 ///
 /// While the goroutine is parked its thread sleeps; only goroutines that can run nowhere else (pinned there, or
 /// holding an address of the thread's storage) still run on it. Nothing on a plain OS thread.

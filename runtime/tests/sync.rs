@@ -13,7 +13,7 @@ use std::{
 
 use common::{Census, On, settle};
 use goroutines::{
-    go, sleep,
+    chan, go, sleep,
     sync::{Mutex, MutexGuard, PoisonError, TryLockError, WaitGroup},
     yield_now,
 };
@@ -78,16 +78,16 @@ fn a_second_lock_waits_for_the_first() {
             let mutex = Arc::new(Mutex::new(1));
             let (same, hold) = (Arc::clone(&mutex), Arc::new(AtomicBool::new(true)));
             let flag = Arc::clone(&hold);
+            let (held, is_held) = chan::bounded(0);
             let holder = holder.spawn(move || {
                 let mut guard = same.lock().unwrap();
+                held.send(()).unwrap();
                 while flag.load(Ordering::SeqCst) {
                     yield_now();
                 }
                 *guard = 2;
             });
-            while mutex.try_lock().is_ok() {
-                yield_now();
-            }
+            is_held.recv().unwrap();
             let same = Arc::clone(&mutex);
             let waiter = waiter.spawn(move || *same.lock().unwrap());
             settle();
@@ -180,18 +180,21 @@ fn a_waiter_learns_that_the_lock_was_poisoned_meanwhile() {
     start();
     let mutex = Arc::new(Mutex::new(()));
     let same = Arc::clone(&mutex);
+    let (held, is_held) = chan::bounded(0);
+    let (go_on, wait) = chan::bounded::<()>(0);
     let failed = go(move || {
         let _guard = same.lock().unwrap();
-        sleep(Duration::from_millis(20));
+        held.send(()).unwrap();
+        let _ = wait.recv();
         panic!("while others wait");
     });
-    while mutex.try_lock().is_ok() {
-        yield_now();
-    }
+    is_held.recv().unwrap();
     let waiting = BOTH.map(|on| {
         let mutex = Arc::clone(&mutex);
         on.spawn(move || mutex.lock().is_err())
     });
+    settle();
+    drop(go_on);
     assert!(failed.join().is_err());
     assert!(waiting.into_iter().all(|one| one.join()));
 }
@@ -211,18 +214,21 @@ fn a_destructor_that_locks_while_unwinding_does_not_poison() {
         let farewell = Farewell(Arc::clone(&mutex));
         let same = Arc::clone(&mutex);
         // It has to wait for the lock, in the middle of the unwinding.
+        let (held, is_held) = chan::bounded(0);
+        let (go_on, wait) = chan::bounded::<()>(0);
         let holder = go(move || {
             let guard = same.lock().unwrap();
-            sleep(Duration::from_millis(20));
+            held.send(()).unwrap();
+            let _ = wait.recv();
             drop(guard);
         });
-        while mutex.try_lock().is_ok() {
-            yield_now();
-        }
+        is_held.recv().unwrap();
         let failed = on.spawn(move || {
             let _farewell = farewell;
             panic!("outside of the lock");
         });
+        settle();
+        drop(go_on);
         assert!(failed.try_join().is_err());
         holder.join().unwrap();
         assert_eq!(*mutex.lock().unwrap(), 1);

@@ -49,6 +49,7 @@ fn the_types_are_as_free_as_those_of_std() {
     shared::<Builder>();
     name_tag::<Thread>();
     number::<ThreadId>();
+    assert_eq!(size_of::<Option<ThreadId>>(), size_of::<ThreadId>());
 }
 
 #[test]

@@ -211,4 +211,10 @@ impl Bound {
         queue.waits = queue.first == NONE;
         queue.waits
     }
+
+    /// The M, which waits, has slept long enough. False if it does not wait any more: it is handed a P.
+    #[must_use]
+    pub(crate) fn wait_no_more(&self) -> bool {
+        std::mem::take(&mut lock(&self.queue).waits)
+    }
 }

@@ -9,9 +9,10 @@ use std::{
 
 use crate::{
     fatal,
-    g::GRef,
+    g::{GRef, Kind},
     park::{arm, current, park_until, ready},
     signal::Signal,
+    task::yield_now,
     ticket::Ticket,
 };
 
@@ -48,6 +49,9 @@ impl Doorbell {
 
     /// Waits until it is rung, or has been since [`hush`](Doorbell::hush); until `deadline` at most.
     ///
+    /// If it has been rung already, lets the goroutines that are runnable go first, as [`yield_now`] does: a future
+    /// that wakes itself asks for that.
+    ///
     /// # Parks
     ///
     /// Only the goroutine. A plain OS thread sleeps.
@@ -56,11 +60,14 @@ impl Doorbell {
     ///
     /// When another than the one who made it calls this.
     pub fn wait(&self, deadline: Option<Instant>) {
-        let ticket = arm();
         assert!(
-            ticket.g == self.g,
+            current() == self.g,
             "Doorbell::wait: only the goroutine or thread that made a doorbell can wait for it"
         );
+        if self.signal.is_given() && self.g.get().kind() == Kind::Goroutine {
+            return yield_now();
+        }
+        let ticket = arm();
         let commit = || {
             let stays = self.signal.park(ticket.number);
             if !stays {

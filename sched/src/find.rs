@@ -17,7 +17,7 @@ use crate::{
     counters::ALL,
     fairness, fork,
     g::GRef,
-    m::M,
+    m::{Fitness, M},
     os::clock::{NEVER, now},
     p::P,
     queue::Rest,
@@ -82,11 +82,18 @@ pub(crate) fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
         return Some(word);
     }
     let Some(p) = m.p() else {
-        // Its P was taken while it was in a blocking call, and its goroutine is queued.
-        sched.idle.rest_m(m.id());
-        return None;
+        return without_p(sched, m);
     };
     pick(sched, m, p)
+}
+
+/// The P of `m` was taken while it was in a blocking call, and its goroutine is queued; or its thread ends.
+#[cold]
+fn without_p(sched: &'static Sched, m: &'static M) -> Option<usize> {
+    if m.fitness.get() != Fitness::Over {
+        sched.idle.rest_m(m.id());
+    }
+    None
 }
 
 /// Work that is at hand: this P's, or the global queue's.

@@ -103,6 +103,8 @@ mod os;
 #[cfg(not(loom))]
 mod p;
 #[cfg(not(loom))]
+mod panic_count;
+#[cfg(not(loom))]
 mod park;
 mod parker;
 #[cfg(not(loom))]
@@ -162,6 +164,9 @@ mod timers;
 mod token;
 #[cfg(not(loom))]
 mod tools;
+
+#[cfg(not(loom))]
+mod unwinding;
 
 #[cfg(all(test, loom))]
 mod models;

@@ -5,7 +5,7 @@
 //! thread (see thread.rs), so that "who am I" has one answer for everybody.
 
 use std::{
-    cell::{Cell, UnsafeCell},
+    cell::{Cell, RefCell, UnsafeCell},
     ffi::c_int,
     ptr,
     sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
@@ -14,12 +14,23 @@ use std::{
 use goroutines_stack::{AddressRange, SignalStack};
 
 use crate::{
-    bound::Bound, g::GRef, gate::Gate, migrate, os::tls::Tls, p::P, parker::Parker,
-    switch::Context, sysmon,
+    bound::Bound, g::GRef, gate::Gate, lending::Call, migrate, os::tls::Tls, p::P, parker::Parker,
+    switch::Context, sysmon, unwinding::Unwinder,
 };
 
 /// No M's mark.
 const NOBODY: usize = 1;
+
+/// What the thread of an M may still be used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fitness {
+    /// Any goroutine.
+    Any,
+    /// A goroutine ended locked to it: only those that can run nowhere else.
+    Tainted,
+    /// Nothing: it ends.
+    Over,
+}
 
 #[repr(align(128))]
 pub(crate) struct M {
@@ -65,6 +76,14 @@ pub(crate) struct M {
     pub(crate) turn_of_ring: Cell<bool>,
     /// How many of those are locked to it.
     pub(crate) lockers: Cell<u32>,
+    /// How many goroutines are bound to it.
+    pub(crate) tied: Cell<u32>,
+    /// Those that wait here while they unwind, beside others that are bound to it (see unwinding.rs).
+    pub(crate) unwinders: RefCell<Vec<Unwinder>>,
+    /// The P that its goroutine has lent, in a blocking call; none where sysmon had taken it before (see syscall.rs).
+    pub(crate) lent: Cell<Option<(&'static P, Call)>>,
+    /// What its thread may still be used for (see pin.rs).
+    pub(crate) fitness: Cell<Fitness>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: as the spinner.
@@ -100,6 +119,10 @@ impl M {
             bound_first: Cell::new(false),
             turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
+            tied: Cell::new(0),
+            unwinders: RefCell::new(Vec::new()),
+            lent: Cell::new(None),
+            fitness: Cell::new(Fitness::Any),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
         }

@@ -112,6 +112,11 @@ fn home(g: &G) -> &'static M {
     unsafe { M::from_id(g.last() & !REFUSALS) }
 }
 
+/// Did `m` run `g` last, or is `g` bound to it? For who owns `g`.
+pub(crate) fn is_at_home(m: &'static M, g: GRef) -> bool {
+    g.get().last() & !REFUSALS == m.id()
+}
+
 /// Has another M run `g` last, or has it a mark that must be looked at?
 pub(crate) fn moves(m: &'static M, g: GRef) -> bool {
     let last = g.get().last();

@@ -21,7 +21,8 @@
 //! which is predicted by its history.
 //!
 //! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
-//! is unwinding: the count of panics is thread-local, so it must not change threads (see block.rs).
+//! is unwinding: the count of panics is thread-local, so it must not change threads (see block.rs, and unwinding.rs for
+//! those that share their thread).
 
 use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
 
@@ -37,6 +38,7 @@ use crate::{
     switch::{self, current_m},
     taking, thread,
     ticket::{TIMED_OUT, Ticket},
+    unwinding,
 };
 
 /// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a [`CommitOf`].
@@ -204,6 +206,10 @@ pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
 unsafe fn park_thread(commit: *const Commit) {
     fork::check();
     let g = current();
+    if let Some(m) = unwinding::shared_thread(g) {
+        // SAFETY: the caller's contract.
+        return unsafe { unwinding::park_here(m, g, commit) };
+    }
     let wait = || {
         g.get().status.set(Status::Blocked);
         // A goroutine that keeps its thread has given its P away: this M is the one without.
@@ -321,12 +327,13 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
 ///
 /// As for [`park_until`].
 unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit: C) {
-    if ticket.g.get().kind() == Kind::Thread {
+    if !may_leave(ticket.g) && unwinding::shared_thread(ticket.g).is_none() {
         fork::check();
-        return wait_with_timeout(ticket, when, commit);
-    }
-    if std::thread::panicking() {
-        return block::keep_thread(ticket.g, || wait_with_timeout(ticket, when, commit));
+        let wait = || wait_with_timeout(ticket, when, commit);
+        return match ticket.g.get().kind() {
+            Kind::Thread => wait(),
+            Kind::Goroutine => block::keep_thread(ticket.g, wait),
+        };
     }
     let timers_of: Cell<Option<&'static P>> = Cell::new(None);
     // SAFETY: the caller's contract. The heap's lock is held while `commit` runs, so the timer does

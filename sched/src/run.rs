@@ -123,10 +123,28 @@ fn execute(m: &'static M, g: GRef) -> bool {
         let stays = g.get().pinned.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
-        if unsafe { Commit::run(commit, m) } {
+        if unsafe { Commit::run(commit, m) } || gives_way(m, g) {
             return stays;
         }
     }
+}
+
+/// The commit of `g`, which is off its stack, said that there is nothing to wait for. `g` goes on at once, but that counts
+/// as a round: where it is the turn of others, or the P was taken, `g` goes behind them. Is that so?
+#[cold]
+fn gives_way(m: &'static M, g: GRef) -> bool {
+    if let Some(p) = m.p() {
+        p.next_tick();
+        let fair = p.is_fair_round();
+        if fair {
+            p.call_fair_round();
+        }
+        if !fair && (!m.bound.calls() || m.bound.is_locked()) {
+            return false;
+        }
+    }
+    find::requeue(m, g);
+    true
 }
 
 /// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the
@@ -172,7 +190,6 @@ unsafe extern "C" fn main(word: usize) -> ! {
     // A pin that was forgotten ends with its goroutine.
     g.get().pinned.set(false);
     g.get().segments.end();
-    pin::unlock_all(g);
     loop {
         match g.get().join.fate() {
             // Back here only if the handle was dropped in the last moment, or became a future.
@@ -249,6 +266,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
         // SAFETY: not the handle's, so the G is still ours.
         unsafe { *g.stack.get() = stack };
     } else {
+        pin::ended(m, bound);
         give_back(m, stack);
     }
     end
@@ -270,7 +288,7 @@ fn leave_nothing(g: GRef) -> ! {
         give_back(m, stack);
         g.get().ctx.set(Context::NULL);
         g.get().set_last(0);
-        g.get().bound.set(0);
+        pin::ended(m, g.get().bound.replace(0));
         if let Some(window) = g.get().window.get() {
             forget_window(g.get(), window);
         }

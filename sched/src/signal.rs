@@ -39,6 +39,12 @@ impl Signal {
         self.word.swap(EMPTY, Ordering::Acquire);
     }
 
+    /// Was it given since `take`? Only for the owner, and a hint: `park` decides.
+    pub(crate) fn is_given(&self) -> bool {
+        // Relaxed: `take` follows.
+        self.word.load(Ordering::Relaxed) == GIVEN
+    }
+
     /// O3, as the last step of the commit: true if the owner is to stay parked, in this episode.
     pub(crate) fn park(&self, episode: u32) -> bool {
         let parked = u64::from(episode) << NUMBER | PARKED;

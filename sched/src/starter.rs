@@ -4,7 +4,7 @@
 //! namespaces, system call filters. A goroutine may have changed any of these on its thread, for itself (a goroutine
 //! that is locked to its thread does so rightly), and others must not get that. And pthread_create blocks all signals
 //! for some microseconds in which it uses its caller's stack: on a goroutine's stack that can be the end without a
-//! word. So nobody but the starter starts a thread, and it runs nothing else. It has what the thread had that called
+//! word. So nobody but the starter starts a thread, and it runs no code of others. It has what the thread had that called
 //! `start`, but for the signals that must arrive (os/mask.rs).
 //!
 //! ```text
@@ -16,9 +16,15 @@
 //!
 //! The requester waits for nothing, holds no thread start under whatever lock it has, and pays for a notification; the
 //! P is the request's until R3 or R4. Between two requests the starter sleeps. It is there before the first M, and a
-//! `start` that cannot have it fails.
+//! `start` that cannot have it fails. It also counts panics for others (unwinding.rs), because it asks nowhere how many
+//! it has.
 
-use crate::{counters::ALL, os::spawn::spawn, p::P, sched::Sched, threads};
+use std::sync::Arc;
+
+use crate::{
+    counters::ALL, os::spawn::spawn, p::P, panic_count::Charge, sched::Sched, threads,
+    unwinding::Order,
+};
 
 /// What the starter is asked for.
 pub(crate) enum Request {
@@ -26,6 +32,10 @@ pub(crate) enum Request {
     M { p: &'static P, as_spinner: bool },
     /// The thread of shrink.rs.
     Shrinker,
+    /// A panic that somebody else discounts (unwinding.rs).
+    Charge(Arc<Order>),
+    /// One that somebody else has counted in return.
+    Spend(Charge),
 }
 
 /// R3 and R4, for ever.
@@ -37,6 +47,8 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
                     sched.do_without_m(p, as_spinner, &error);
                 }
             }
+            Request::Charge(order) => order.deliver(Charge::make(sched.class)),
+            Request::Spend(charge) => charge.spend(),
             Request::Shrinker => {
                 let started = spawn("goroutines-stks", None, || sched.shrinker.run(sched));
                 if started.is_err() {

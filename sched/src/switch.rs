@@ -1,6 +1,6 @@
 //! The only file that names the context switch.
 
-use std::ptr;
+use std::{cell::Cell, ptr};
 
 use goroutines_asm as asm;
 #[cfg(feature = "valgrind")]
@@ -77,6 +77,26 @@ pub(crate) unsafe fn prepare(g: GRef, stack: &Stack, entry: asm::Entry) {
     tools::begin(stack);
     // SAFETY: its top is the 16-aligned end of a stack that is `g`'s alone.
     g.get().ctx.set(unsafe { asm::prepare(stack.top(), entry) });
+}
+
+/// As [`prepare`], for a stack that is no goroutine's.
+///
+/// # Safety
+///
+/// Nothing lives on `stack`, and the caller owns it.
+pub(crate) unsafe fn prepare_on(stack: &Stack, entry: asm::Entry) -> Context {
+    // SAFETY: its top is the 16-aligned end of a stack that the caller alone has.
+    unsafe { asm::prepare(stack.top(), entry) }
+}
+
+/// Leaves the running stack, to be gone on with from `save`, for the one whose context is `load`.
+///
+/// # Safety
+///
+/// `load` was prepared or saved and not entered since, and its stack stays. Whoever enters `save` does so once.
+pub(crate) unsafe fn cross(save: &Cell<Context>, load: Context, arg: usize) {
+    // SAFETY: the caller says that `load` is one to be entered; `save` is written before that.
+    unsafe { asm::switch(save.as_ptr(), load, arg) };
 }
 
 /// Asks for the lines that resuming the G behind `word` will touch: its descriptor.

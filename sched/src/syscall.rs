@@ -12,7 +12,8 @@
 //!
 //! No lock and no system call on the way in, and none on the way out if the call was short. During the
 //! call the G counts as an OS thread: what it waits for in there (a channel, a lock) blocks the thread,
-//! which has nothing to give away any more.
+//! which has nothing to give away any more. Where others are bound to the thread, the call is interrupted for the
+//! wait, so that these can run (unwinding.rs).
 //!
 //! A goroutine that leaves a blocking call by unwinding keeps its thread (see block.rs): at B6 it waits
 //! for a P there.
@@ -21,10 +22,8 @@ use crate::{
     block, find,
     g::{GRef, Kind},
     handlers,
-    lending::Call,
     m::M,
     os::errno,
-    p::P,
     park::{park_with, running_goroutine},
     sched,
     switch::current_m,
@@ -45,8 +44,6 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
 /// Ends the blocking call when it is dropped, also by unwinding.
 struct ExitSyscall {
     g: GRef,
-    /// None where sysmon has taken the P before.
-    lent: Option<(&'static P, Call)>,
 }
 
 /// B1 and B2.
@@ -55,9 +52,26 @@ fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     handlers::check();
     let _inside = taking::enter(m);
     g.get().set_kind(Kind::Thread);
-    let lent = m.give_up_p().map(|p| (p, p.lending.lend()));
+    m.lent.set(m.give_up_p().map(|p| (p, p.lending.lend())));
     sysmon::note_call();
-    ExitSyscall { g, lent }
+    ExitSyscall { g }
+}
+
+/// `g`, which is in a blocking call on `m`, is about to park, so that others that are bound to `m` can run. Takes the P
+/// back if it is still there, because these may lend theirs.
+pub(crate) fn interrupt(m: &'static M, g: GRef) {
+    let _inside = taking::enter(m);
+    if let Some((p, call)) = m.lent.take()
+        && p.lending.take_back(call)
+    {
+        m.set_p(p);
+    }
+    g.get().set_kind(Kind::Goroutine);
+}
+
+/// And goes on with the call.
+pub(crate) fn resume(m: &'static M, g: GRef) {
+    std::mem::forget(enter_syscall(m, g));
 }
 
 impl Drop for ExitSyscall {
@@ -67,7 +81,7 @@ impl Drop for ExitSyscall {
         let Some(m) = current_m() else {
             crate::fatal::throw(format_args!("a blocking call without an M"));
         };
-        if let Some((p, call)) = self.lent {
+        if let Some((p, call)) = m.lent.take() {
             let _inside = taking::enter(m);
             if p.lending.take_back(call) {
                 m.set_p(p);

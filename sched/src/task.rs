@@ -15,13 +15,14 @@ use crate::{
     join::{JOINED, SharedWait},
     m::M,
     p::P,
-    park::{arm, leave_with, park_until, running_goroutine},
+    park::{arm, leave_with, park_until, park_with, running_goroutine},
     payload::{self, Outcome, entry_of},
     run,
     sched::{self, Sched},
     status::Status,
     switch::current_m,
     taking,
+    unwinding::shared_thread,
 };
 
 /// What a builder says of a goroutine.
@@ -330,11 +331,27 @@ impl<T> Drop for Task<T> {
 #[inline]
 pub fn yield_now() {
     let Some((m, g)) = running_goroutine() else {
-        return thread::yield_now();
+        return yield_thread();
     };
     // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
     unsafe {
         leave_with(m, g, move |m| {
+            find::requeue(m, g);
+            true
+        });
+    }
+}
+
+/// As [`yield_now`], of who may not leave its thread now.
+#[cold]
+fn yield_thread() {
+    let runs = current_m().and_then(|m| m.current.get());
+    let Some(g) = runs.filter(|&g| shared_thread(g).is_some()) else {
+        return thread::yield_now();
+    };
+    // SAFETY: as in `yield_now`.
+    unsafe {
+        park_with(move |m| {
             find::requeue(m, g);
             true
         });

@@ -11,8 +11,10 @@
 //! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
 //!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
 //!   stays as well.
-//!   Its record stays an M and serves the next thread, because others may still look at it: sysmon, which has
-//!   just read who owned a P, or a waker on its way out of the futex.
+//! - *Tainted*: an M to which a goroutine was locked when it ended (pin.rs) ends as well.
+//!
+//! The record of a thread that has ended stays an M and serves the next thread, because others may still look at it:
+//! sysmon, which has just read who owned a P, or a waker on its way out of the futex.
 
 use std::{
     io,
@@ -29,7 +31,7 @@ use crate::{
     checkpoint::checkpoint,
     counters::ALL,
     fatal, fork, launch,
-    m::M,
+    m::{Fitness, M},
     os::{
         clock::{NEVER, after, now},
         errno,
@@ -257,6 +259,7 @@ pub(crate) fn live(sched: &'static Sched, p: &'static P, as_spinner: bool) {
     run::schedule(m);
     set_current_m(None);
     ALL.threads_ended.add();
+    m.fitness.set(Fitness::Any);
     lock(&sched.threads.spare).push(m);
 }
 

@@ -252,3 +252,26 @@ fn a_sleeper_wakes_up_in_a_storm_of_yields() {
     others.stop();
     assert!(most < 2000, "{most} ms late");
 }
+
+#[test]
+fn waits_that_find_nothing_to_wait_for_let_the_others_go_as_yields_do() {
+    let _alone = alone();
+    let ran = Arc::new(AtomicBool::new(false));
+    let turns = go({
+        let ran = Arc::clone(&ran);
+        move || {
+            let seen = Arc::clone(&ran);
+            // Relaxed (both): one P.
+            drop(go(move || seen.store(true, Ordering::Relaxed)));
+            let mut turns = 0;
+            while !ran.load(Ordering::Relaxed) {
+                // SAFETY: the commit does nothing, and nobody makes the caller ready.
+                unsafe { goroutines_sched::park(|| false) };
+                turns += 1;
+            }
+            turns
+        }
+    });
+    let turns = turns.join().unwrap();
+    assert!(turns <= 200, "others waited for {turns} turns");
+}

@@ -1,6 +1,11 @@
 //! Who runs here.
 
-use std::{fmt, io, num::NonZeroUsize, panic::RefUnwindSafe, panic::UnwindSafe};
+use std::{
+    fmt, io,
+    num::{NonZero, NonZeroUsize},
+    panic::RefUnwindSafe,
+    panic::UnwindSafe,
+};
 
 use goroutines_sched::Identity;
 
@@ -40,7 +45,10 @@ impl Thread {
 
     /// Its number: that of no other goroutine or thread of this process, past ones included.
     pub fn id(&self) -> ThreadId {
-        ThreadId(self.0.number())
+        match NonZero::new(self.0.number()) {
+            Some(number) => ThreadId(number),
+            None => unreachable!("goroutines: an identity with the number 0"),
+        }
     }
 
     /// The name that [`Builder::name`](crate::Builder::name) gave it, or for an OS thread std's.
@@ -60,11 +68,11 @@ impl fmt::Debug for Thread {
 
 /// Tells goroutines and OS threads of a process apart: shaped as [`std::thread::ThreadId`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ThreadId(u64);
+pub struct ThreadId(NonZero<u64>);
 
 impl fmt::Debug for ThreadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Identity::split(self.0) {
+        match Identity::split(self.0.get()) {
             (true, number) => write!(f, "ThreadId({number})"),
             (false, number) => write!(f, "ThreadId(os {number})"),
         }

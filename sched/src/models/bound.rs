@@ -140,6 +140,18 @@ fn a_keeper_that_is_called_home_leaves_the_time_to_another() {
 }
 
 #[test]
+fn a_tainted_m_that_looks_up_in_between_is_handed_one_p_for_what_came() {
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.give(HOME, P1);
+        world.m_of(HOME).taint();
+        let home = home_runs(&world, 1);
+        send(&world, Goroutine::pinned());
+        assert_eq!(home.join().unwrap(), P1);
+    });
+}
+
+#[test]
 fn a_keeper_that_is_called_home_wakes_nobody_if_there_is_no_time_to_keep() {
     explore(None, || {
         let world = keeper_at_rest();

@@ -68,6 +68,8 @@ pub(super) struct ModelM {
     /// Its own: the address of its P or 0, and whether it spins. No other thread looks.
     p: Plain,
     spinning: Plain,
+    /// 1: tainted; 2: its thread ends.
+    tainted: Plain,
     clock: Clock,
 }
 
@@ -305,6 +307,7 @@ impl ModelM {
             handed: AtomicUsize::new(0),
             p: Plain::new(0),
             spinning: Plain::new(0),
+            tainted: Plain::new(0),
             clock: clock.clone(),
         }
     }
@@ -325,6 +328,12 @@ impl ModelM {
         self.set_spinning(word & 1 == 1);
         // SAFETY: `hand` stored the address of a P of this world, which is aligned, and one bit.
         self.take(unsafe { &*((word & !1) as *const ModelP) });
+    }
+
+    /// It is locked by nobody; one that was has ended.
+    pub(super) fn taint(&self) {
+        self.bound.set_locked(true);
+        self.tainted.store(1, Ordering::Relaxed);
     }
 
     pub(super) fn spins_from_now_on(&self) {

@@ -3,19 +3,39 @@
 use super::{Machine, Processor, Scheduler, hand_off, rest_p, see_to_time, stop_m};
 use crate::timers::NEVER;
 
-/// The next goroutine for `m`, which is locked. It holds a P then.
-pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> S::G {
+/// The next goroutine for `m`, which is locked. It holds a P then. None if it is tainted and needed no more (pin.rs): its
+/// thread ends.
+pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
+    let mut looks = 0;
     loop {
         if let Some(g) = m.bound().pop() {
             have_p(s, m);
-            return g;
+            return Some(g);
+        }
+        if let Some(p) = m.p()
+            && let Some(g) = s.own_first(m, p)
+        {
+            return Some(g);
         }
         if m.is_spinning() {
             stop_m::stop_spinning(s, m);
         }
         put_p_down(s, m);
+        let tainted = m.is_tainted();
+        if tainted && !s.is_home(m) {
+            m.end();
+            s.idle().remove_m();
+            // It may have been the last that could keep the time.
+            see_to_time(s, None);
+            return None;
+        }
         if m.bound().wait() {
-            m.wait(NEVER, false);
+            let until = if tainted { s.look_again(looks) } else { NEVER };
+            looks += 1;
+            // A sender that was first sees to a P, which must be taken.
+            if !m.wait(until, false) && !m.bound().wait_no_more() {
+                m.wait(NEVER, false);
+            }
         }
     }
 }

@@ -75,6 +75,12 @@ pub(crate) trait Machine: Copy {
     fn give_up_p(self) -> Option<Self::P>;
     fn is_spinning(self) -> bool;
     fn set_spinning(self, spinning: bool);
+    /// By itself: did a goroutine end locked to it, and is it locked by none now?
+    fn is_tainted(self) -> bool;
+    /// By itself: its thread ends.
+    fn end(self);
+    /// By itself: does its thread end?
+    fn is_over(self) -> bool;
     /// By who took it off a list, or out of a line: it shall go on with `p`.
     fn hand(self, p: Self::P, as_spinner: bool);
     /// By itself: sleeps until it is handed a P, or until `until`, if that is a moment on our clock and not [`NEVER`];
@@ -110,6 +116,10 @@ pub(crate) trait Scheduler: Copy {
     fn unheld_wake(self, except: Option<Self::P>) -> u64;
     /// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
     fn at_hand(self, m: Self::M) -> Option<usize>;
+    /// The next in `p`, which `m` holds, if `m` may run it although it is locked, and nobody goes before it.
+    fn own_first(self, m: Self::M, p: Self::P) -> Option<Self::G>;
+    /// When a tainted M that has looked so often looks once more whether it is needed.
+    fn look_again(self, looks: u32) -> u64;
     /// Work of others for `m`, which holds `p`; if there is none, it has put itself to rest.
     fn search(self, m: Self::M, p: Self::P) -> Option<usize>;
     /// May a thread be asked for? Not right after one was refused.

@@ -7,10 +7,11 @@ use crate::{
     g::GRef,
     homesick::HomeWaits,
     idle::Idle,
-    m::M,
+    m::{Fitness, M},
     migrate,
     os::clock::{NEVER, now, sharply},
     p::P,
+    pin,
     sched::Sched,
     sysmon_sleep::SysmonSleep,
 };
@@ -73,6 +74,18 @@ impl Machine for &'static M {
     #[inline]
     fn set_spinning(self, spinning: bool) {
         self.spinning.set(spinning);
+    }
+
+    fn is_tainted(self) -> bool {
+        pin::is_tainted(self)
+    }
+
+    fn end(self) {
+        pin::end(self);
+    }
+
+    fn is_over(self) -> bool {
+        self.fitness.get() == Fitness::Over
     }
 
     fn hand(self, p: &'static P, as_spinner: bool) {
@@ -156,6 +169,14 @@ impl Scheduler for &'static Sched {
 
     fn at_hand(self, m: &'static M) -> Option<usize> {
         find::at_hand(self, m)
+    }
+
+    fn own_first(self, m: &'static M, p: &'static P) -> Option<GRef> {
+        pin::own_first(self, m, p)
+    }
+
+    fn look_again(self, looks: u32) -> u64 {
+        pin::look_again(looks)
     }
 
     fn search(self, m: &'static M, p: &'static P) -> Option<usize> {

@@ -15,7 +15,7 @@ pub(crate) fn search_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
             return Some(found(s, m, word));
         }
         // At rest: nothing was found, or its P was handed to an M that waited for one.
-        if !sleep_unless_work(s, m) {
+        if m.is_over() || !sleep_unless_work(s, m) {
             return None;
         }
         if let Some(word) = s.at_hand(m) {

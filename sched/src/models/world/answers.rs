@@ -65,6 +65,16 @@ impl<'a> Machine for &'a ModelM {
         self.spinning
             .store(usize::from(spinning), Ordering::Relaxed);
     }
+    fn is_tainted(self) -> bool {
+        self.tainted.load(Ordering::Relaxed) == 1
+    }
+    fn end(self) {
+        self.bound.set_locked(false);
+        self.tainted.store(2, Ordering::Relaxed);
+    }
+    fn is_over(self) -> bool {
+        self.tainted.load(Ordering::Relaxed) == 2
+    }
     fn hand(self, p: &'a ModelP, as_spinner: bool) {
         let word = std::ptr::from_ref(p) as usize | usize::from(as_spinner);
         let before = self.handed.swap(word, Ordering::Relaxed);
@@ -127,7 +137,7 @@ impl<'a> Scheduler for &'a World {
     /// As find.rs, where a queue of the M goes after that of its P.
     fn at_hand(self, m: &'a ModelM) -> Option<usize> {
         if m.bound.is_locked() {
-            return Some(steps::wait_locked(self, m).word());
+            return Some(steps::wait_locked(self, m)?.word());
         }
         let Some(p) = Machine::p(m) else {
             self.idle.rest_m(m.number);
@@ -180,6 +190,13 @@ impl<'a> Scheduler for &'a World {
     fn rouse(self) {}
     fn end_of_sleep(self) -> u64 {
         NEVER
+    }
+    fn own_first(self, _m: &'a ModelM, _p: &'a ModelP) -> Option<Goroutine> {
+        None
+    }
+    /// Once in time for what comes, then never.
+    fn look_again(self, looks: u32) -> u64 {
+        if looks == 0 { 1 } else { NEVER }
     }
     fn is_home(self, _m: &'a ModelM) -> bool {
         true
