@@ -57,7 +57,7 @@ impl PinnedBuilder {
 }
 
 /// Ties the calling goroutine to its thread, and the thread to it, as Go's `runtime.LockOSThread`: for foreign code
-/// that keeps state per thread. Until [`unlock_os_thread`] was called as often, or the goroutine ends.
+/// that keeps state per thread, and for rounding modes, which are the thread's. Until [`unlock_os_thread`] was called as often, or the goroutine ends.
 ///
 /// A goroutine that ends locked takes the thread with it, so that what it did to the thread meets no other goroutine.
 /// The thread ends when nothing is left that can run nowhere else: goroutines that are pinned there, have locked it as
