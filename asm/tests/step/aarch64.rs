@@ -64,6 +64,20 @@ pub(crate) fn again() {
     }
 }
 
+/// `context` is the kernel's, of the code that was stopped.
+///
+/// What lies below its stack pointer is nobody's. The kernel's own frame begins there if the handler has no stack, but
+/// leaves the first words as they were: so they are overwritten here, up to the link at its top.
+unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
+    walk::begin();
+    // SAFETY: the kernel's structure, in the handler's frame.
+    let sp = unsafe { (*context).uc_mcontext.sp } as usize;
+    if (context as usize..context as usize + (16 << 10)).contains(&sp) {
+        // SAFETY: the end of the structure's reserved space, which no record reaches.
+        unsafe { ((sp - 32) as *mut [usize; 2]).write_volatile([8; 2]) };
+    }
+}
+
 extern "C" fn end() {
     walk::end();
     write(INSTRUCTION.load(Relaxed));
@@ -78,6 +92,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_def_cfa_offset 16",
         ".cfi_offset x30, -8",
         ".cfi_offset x29, -16",
+        "mov x0, x2",
         "bl {begin}",
         "adrp x0, {visit}",
         "add x0, x0, :lo12:{visit}",
@@ -90,7 +105,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_restore x30",
         "ret",
         ".cfi_endproc",
-        begin = sym walk::begin,
+        begin = sym begin,
         visit = sym walk::visit,
         unwind = sym walk::_Unwind_Backtrace,
         end = sym end,
