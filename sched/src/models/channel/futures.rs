@@ -7,12 +7,15 @@ use std::{
     task::{Wake, Waker},
 };
 
-use loom::sync::{Condvar, Mutex};
+use loom::{
+    sync::{Condvar, Mutex},
+    thread,
+};
 
 use super::{
-    Msg, Patience, Port, SOON, all, all_in_order,
+    Msg, PREEMPTIONS, Patience, Port, SOON, all, all_in_order, explore,
     future_wait::{FutureWait, Polled, RecvWait},
-    meet, offer_soon, recv_all, recv_one, recv_soon, send_one, send_two,
+    meet, offer_soon, ports, recv_all, recv_one, recv_soon, send_one, send_two,
     waiter::End,
 };
 
@@ -209,21 +212,22 @@ fn a_future_that_is_dropped_takes_nothing_along_and_leaves_nobody_waiting() {
     }
 }
 
-/// Whoever is behind it in the queue, and gets nothing else, gets what it was told of.
+/// Whoever is behind it in the queue gets what it was told of, although the sender stays and sends nothing more.
 #[test]
 fn what_a_dropped_future_was_told_of_goes_to_who_waits_behind_it() {
-    meet(
-        0,
-        &[send_one::<0>],
-        &[poll_and_drop, |rx| match rx.recv(Patience::Forever) {
-            Ok(number) => vec![number],
-            Err(end) => {
-                assert_eq!(end, End::Disconnected);
-                vec![]
-            }
-        }],
-        all,
-    );
+    explore(Some(PREEMPTIONS), || {
+        let [tx, rx] = ports(0);
+        let other = rx.clone();
+        let polls = thread::spawn(move || poll_and_drop(other));
+        let waits = thread::spawn(move || rx.recv(Patience::Forever));
+        assert_eq!(tx.send(0, Patience::Forever), End::Served);
+        if polls.join().unwrap().is_empty() {
+            assert_eq!(waits.join().unwrap(), Ok(0));
+        } else {
+            drop(tx);
+            assert_eq!(waits.join().unwrap(), Err(End::Disconnected));
+        }
+    });
 }
 
 #[test]
