@@ -26,6 +26,11 @@ fn main() -> ExitCode {
         "fewer-threads-than-ps" => (Config::new().max_threads(1), || ()),
         "no-threads" => (Config::new(), no_threads),
         "threads-end" => (Config::new().thread_idle(SHORT), threads_end),
+        // Without the check, since an address of a thread that is left on a stack would call it back.
+        "homes-end" => (
+            Config::new().thread_idle(SHORT).migration_check(false),
+            homes_end,
+        ),
         "timers-of-idle-ps" => (Config::new().thread_idle(SHORT), timers_of_idle_ps),
         "hogs" => (Config::new(), hogs),
         "hog-hook" => (
@@ -145,6 +150,42 @@ fn threads_end() {
         assert!(metrics().threads >= 1, "{:#?}", metrics());
     }
     println!("{} ended", metrics().threads_ended);
+}
+
+/// Threads stay as long as parked goroutines have run on them last, and no longer.
+fn homes_end() {
+    (0..3).for_each(|_| leave_homes(8));
+    println!("{} ended", metrics().threads_ended);
+}
+
+fn leave_homes(count: usize) {
+    let (tx, rx) = chan::bounded(0);
+    let homes = (0..count).map(|_| {
+        let rx = rx.clone();
+        go(move || {
+            blocking(|| thread::sleep(SHORT));
+            rx.iter().for_each(|()| ());
+        })
+    });
+    let homes: Vec<_> = homes.collect();
+    until(|m| m.threads >= count);
+    // Long enough for each of them to have wanted to end.
+    thread::sleep(10 * SHORT);
+    // All go on on the few threads that are awake, and wait there: the others are home to nobody. Once may leave some
+    // on more threads than that.
+    for _ in 0..3 {
+        let tx = tx.clone();
+        let wake = go(move || (0..count).for_each(|_| tx.send(()).unwrap()));
+        wake.join().unwrap();
+        thread::sleep(20 * SHORT);
+        if metrics().threads <= count / 2 {
+            break;
+        }
+    }
+    let left = metrics();
+    assert!(left.threads <= count / 2, "{left:#?}");
+    drop(tx);
+    join(homes);
 }
 
 fn spin(time: Duration) {

@@ -50,6 +50,13 @@ fn threads_that_are_not_needed_end_and_new_ones_come_when_they_are() {
 }
 
 #[test]
+fn threads_that_were_kept_for_goroutines_end_when_these_have_left_them() {
+    let death = watched("homes-end");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    assert!(death.stdout.ends_with(" ended\n"), "{death:?}");
+}
+
+#[test]
 fn timers_fire_although_the_threads_that_waited_for_them_ended() {
     let death = watched("timers-of-idle-ps");
     assert_eq!(

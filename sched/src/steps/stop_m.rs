@@ -108,7 +108,8 @@ fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
             continue;
         }
         if s.is_home(m) {
-            end = NEVER;
+            // Nobody tells it when the last of them has left, so it looks again.
+            end = s.end_of_sleep();
             continue;
         }
         match s.idle().retire(m.id()) {
