@@ -187,3 +187,22 @@ fn sysmon_falls_asleep_or_sees_what_an_m_left_for_it() {
         m.join().unwrap();
     });
 }
+
+#[test]
+fn sysmon_does_not_fall_asleep_over_what_an_m_leaves_while_it_lies_down() {
+    explore(None, || {
+        let world = World::at_rest(1, &[]);
+        let m = thread::spawn({
+            let world = world.clone();
+            move || {
+                let p = steps::take_idle_p(&*world).expect("the P rests");
+                world.m_of(M1).take(p);
+                steps::send_home(&*world, world.m_of(M2), Goroutine::visitor());
+                world.stop(M1);
+            }
+        });
+        // A sleep that nobody ends is a deadlock.
+        steps::sleep_while_idle(&*world, NEVER);
+        m.join().unwrap();
+    });
+}
