@@ -29,6 +29,7 @@ use crate::{
     parker::Parker,
     payload::Entry,
     segment::Segments,
+    shared::{Link, Number},
     shrinking::Shrinking,
     status::{Status, StatusCell},
     switch::Context,
@@ -59,7 +60,7 @@ pub(crate) struct G {
     pub(crate) stack: UnsafeCell<Option<Stack>>,
     pub(crate) episode: Episode,
     /// The run window, of a goroutine whose stack is copied (see copying.rs).
-    pub(crate) window: Cell<Option<&'static Window>>,
+    pub(crate) window: Link<Window>,
     /// Does it keep the window while it is parked?
     pub(crate) pinned: Cell<bool>,
     kind: AtomicU8,
@@ -74,7 +75,7 @@ pub(crate) struct G {
     pub(crate) join: JoinWord,
     pub(crate) entry: Cell<Option<&'static Entry>>,
     pub(crate) link: Cell<Option<GRef>>,
-    pub(crate) id: Cell<u64>,
+    pub(crate) id: Number,
     /// Its name and what else few have (see identity.rs).
     pub(crate) identity: IdentityCell,
     pub(crate) parker: Parker,
@@ -104,7 +105,7 @@ impl G {
             ctx: Cell::new(Context::NULL),
             stack: UnsafeCell::new(None),
             episode: Episode::new(),
-            window: Cell::new(None),
+            window: Link::none(),
             pinned: Cell::new(false),
             kind: AtomicU8::new(kind as u8),
             status: StatusCell::new(match kind {
@@ -117,7 +118,7 @@ impl G {
             join: JoinWord::new(),
             entry: Cell::new(None),
             link: Cell::new(None),
-            id: Cell::new(0),
+            id: Number::new(0),
             identity: IdentityCell::new(),
             parker: Parker::new(),
             bound: Cell::new(0),
@@ -219,11 +220,11 @@ impl GRef {
         GRef(unsafe { NonNull::new_unchecked(word as *mut G) })
     }
 
-    /// Is the goroutine's stack copied out while it is parked? Then nothing on it can be reached by
+    /// Returns whether the goroutine's stack is copied out while it is parked. Then nothing on it can be reached by
     /// others meanwhile: what a wait queue links must lie elsewhere.
     #[inline(always)]
     pub fn is_copied_out(self) -> bool {
-        self.get().window.get().is_some()
+        self.get().window.is_set()
     }
 
     /// How many bytes are alive on the stack of a parked goroutine, saved registers included;

@@ -56,10 +56,14 @@ pub fn replace_heritage(new: Option<Heritage>) -> Option<Heritage> {
 }
 
 impl GRef {
-    /// Has the caller, whose G this is, a [`heritage`]?
+    /// Returns whether the caller has a [`heritage`].
+    ///
+    /// # Safety
+    ///
+    /// This is the G of the caller: its identity is changed by the caller alone, and stays as long as the caller runs.
     #[inline(always)]
-    pub fn has_heritage(self) -> bool {
-        // SAFETY: the caller's own.
+    pub unsafe fn has_heritage(self) -> bool {
+        // SAFETY: the identity is the caller's own, which nobody else changes.
         self.get()
             .identity
             .get()

@@ -129,6 +129,8 @@ mod seats;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
+mod shared;
+#[cfg(not(loom))]
 mod shrink;
 mod shrinking;
 mod signal;

@@ -213,7 +213,8 @@ impl<T> Channel<T> {
         match core.recv_step() {
             RecvStep::Promise => {
                 drop(core);
-                if !matches!(patience, Patience::None) && current().has_heritage() {
+                // SAFETY: it is the caller's G.
+                if !matches!(patience, Patience::None) && unsafe { current().has_heritage() } {
                     return Some(End::UnderContext);
                 }
                 // SAFETY: `out` stays while we wait.

@@ -274,7 +274,8 @@ impl<'a, T> Locked<'a, T> {
     #[cold]
     #[inline(never)]
     pub(super) fn wait_for_clock(self, patience: Patience, moment: Instant) -> End {
-        if !matches!(patience, Patience::None) && current().has_heritage() {
+        // SAFETY: it is the caller's G.
+        if !matches!(patience, Patience::None) && unsafe { current().has_heritage() } {
             return End::UnderContext;
         }
         let until = match patience {
@@ -376,7 +377,8 @@ impl<'a, T> Locked<'a, T> {
             return Some(unsafe { shelter.wait(self, patience, side) });
         }
         let me = caller();
-        if me.g().has_heritage() {
+        // SAFETY: it is the caller's G.
+        if unsafe { me.g().has_heritage() } {
             return Some(End::UnderContext);
         }
         if me.g().is_copied_out() {

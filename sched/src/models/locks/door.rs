@@ -80,7 +80,7 @@ impl GRef {
     }
 
     /// Does it run under a context? Nobody does.
-    pub(crate) fn has_heritage(self) -> bool {
+    pub(crate) unsafe fn has_heritage(self) -> bool {
         false
     }
 }
