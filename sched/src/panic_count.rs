@@ -28,7 +28,7 @@ use std::{
     thread,
 };
 
-use goroutines_stack::{self as stack, Class, Stack};
+use goroutines_stack::{self as stack, Class, Stack, Step};
 
 use crate::{
     fatal,
@@ -57,7 +57,8 @@ unsafe impl Send for Charge {}
 impl Charge {
     /// Counts one panic more on this thread.
     pub(crate) fn make(class: Class) -> Charge {
-        let stack = match stack::acquire(class) {
+        // Paged: nobody grows a stack that is no goroutine's and no segment's.
+        let stack = match stack::acquire_at(class, Step::PAGED) {
             Ok(stack) => stack,
             Err(error) => fatal::fatal(format_args!(
                 "no memory for the panic count of a goroutine that waits while it unwinds: {error}"
