@@ -176,9 +176,7 @@ impl Idle {
             return Rested::Left;
         }
         if let Some(hungry) = lists.hungry.pop_front() {
-            // Relaxed: a hint for `someone_starves`.
-            self.starving
-                .store(lists.hungry.len() as u32, Ordering::Relaxed);
+            self.note_hungry(lists);
             return Rested::Hungry(hungry);
         }
         lists.ps.push(p);
@@ -255,10 +253,15 @@ impl Idle {
             return Some(p);
         }
         lists.hungry.push_back(m);
+        self.note_hungry(lists);
+        None
+    }
+
+    /// After each change of the line of those that wait for a P.
+    fn note_hungry(&self, lists: &Lists) {
         // Relaxed: a hint for `someone_starves`.
         self.starving
             .store(lists.hungry.len() as u32, Ordering::Relaxed);
-        None
     }
 
     /// Takes an idle P, if there is one.

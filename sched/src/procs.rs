@@ -22,6 +22,8 @@
 //!   `seats` into one that is wanted, which is cleared out later if at all.
 //! - *Others look*: L3 is followed by steps I4 to I6 of idle.rs if it was an M that put its P down, or else an idle
 //!   P is handed to an M which takes these.
+//! - *Ms that wait for a P* get one at C2 and L3, as long as there are idle ones. A P that is put down goes to the first
+//!   in line, but not one that leaves, and after it there may be none that is put down.
 //! - *C2 against L2*: the lock. A P put down before is idle and leaves at C2; one put down after leaves at L2.
 
 use std::sync::{
@@ -34,6 +36,7 @@ use crate::{
     fatal,
     g::GRef,
     idle::Change,
+    m::M,
     p::P,
     park::{current, park, ready},
     sched::{self, Sched},
@@ -157,19 +160,20 @@ impl Sched {
         // Relaxed: partner is the load in `count`; who looks for work in the new ones was given one under the lock
         // of the idle lists, or is woken at C5.
         self.procs.count.store(target, Ordering::Relaxed);
-        let left = self.idle.change(&change);
+        let changed = self.idle.change(&change);
         for (numbers, goes) in [(&plan.come, false), (&plan.stay, false), (&plan.go, true)] {
             numbers
                 .iter()
                 .for_each(|&n| self.procs.made(n).set_leaving(goes));
         }
         let mut moved = false;
-        for p in left {
+        for p in changed.left {
             // SAFETY: the id is one of those above.
             moved |= self.clear_out(&mut waiting, unsafe { P::from_id(p) });
         }
         let ready = waiting.over();
         drop(waiting);
+        self.serve(changed.served);
         self.settle(ready);
         self.look_after(moved);
         before
@@ -179,27 +183,37 @@ impl Sched {
     /// sleeps.
     pub(crate) fn leave(&'static self, p: &'static P) -> bool {
         let mut waiting = lock(&self.procs.seats);
-        let moved = if waiting.seats.wants(p.number) {
+        let (changed, moved) = if waiting.seats.wants(p.number) {
             let back = Change {
                 come: vec![p.id()],
                 come_used: 1,
                 ..Change::default()
             };
-            let none = self.idle.change(&back);
-            none.is_empty()
+            // Its timers are where they were.
+            (self.idle.change(&back), true)
         } else {
             // A change that came in between may have told it to leave once more.
             let stay = Change {
                 stay: vec![p.id()],
                 ..Change::default()
             };
-            let none = self.idle.change(&stay);
-            self.clear_out(&mut waiting, p) && none.is_empty()
+            (self.idle.change(&stay), self.clear_out(&mut waiting, p))
         };
         let ready = waiting.over();
         drop(waiting);
+        self.serve(changed.served);
         self.settle(ready);
         moved
+    }
+
+    /// The second half of C2: Ms that waited for a P are handed one.
+    fn serve(&self, served: Vec<(usize, usize)>) {
+        for (m, p) in served {
+            self.sysmon_sleep.note_busy();
+            // SAFETY: ids in the idle lists are Ms' and Ps'; both were taken off them together, for this.
+            let (m, p) = unsafe { (M::from_id(m), P::from_id(p)) };
+            m.hand(p, false);
+        }
     }
 
     /// Puts everything that is in `p`, which has left, where others find it. True if there were timers.

@@ -34,7 +34,7 @@ fn busy(idle: &Idle, ps: Vec<usize>) {
         come: ps,
         ..Change::default()
     };
-    assert!(idle.change(&come).is_empty());
+    assert!(idle.change(&come).left.is_empty());
     for _ in 0..count {
         assert!(idle.take_p().is_some());
     }

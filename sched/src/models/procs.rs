@@ -81,7 +81,7 @@ impl World {
             come_used: 0,
         };
         self.count.store(target, Ordering::Relaxed);
-        for id in self.idle.change(&change) {
+        for id in self.idle.change(&change).left {
             self.clear_out(&mut seats, id - FIRST);
         }
         drop(seats);
@@ -105,7 +105,7 @@ impl World {
                 ..Change::default()
             }
         };
-        assert!(self.idle.change(&change).is_empty());
+        assert!(self.idle.change(&change).left.is_empty());
         if !wanted {
             self.clear_out(&mut seats, number);
         }
@@ -222,4 +222,36 @@ fn what_is_in_ps_that_leave_is_found() {
 #[test]
 fn what_is_in_a_p_that_is_called_back_is_found() {
     an_m_beside(&[1, 2]);
+}
+
+/// The only busy P leaves while others come, and an M waits for one.
+#[test]
+fn an_m_that_waits_for_a_p_gets_one_of_those_that_come() {
+    explore(None, || {
+        let mut seats = Seats::new();
+        let idle = Arc::new(Idle::new());
+        let ids = |numbers: &[usize]| numbers.iter().map(|n| n + FIRST).collect();
+        busy(&idle, ids(&seats.plan(1).come));
+        assert_eq!(idle.take_p_or_starve(M), None);
+        let plan = seats.plan(2);
+        let change = Change {
+            come: ids(&plan.come),
+            stay: ids(&plan.stay),
+            go: ids(&plan.go),
+            come_used: 0,
+        };
+        assert_eq!(change.go, [FIRST]);
+        let holder = thread::spawn({
+            let idle = idle.clone();
+            move || match idle.rest_p_alone(FIRST) {
+                Rested::Hungry(m) => Some(m),
+                Rested::Idle | Rested::Left => None,
+            }
+        });
+        let changed = idle.change(&change);
+        let by_holder = holder.join().unwrap();
+        let mut served: Vec<usize> = changed.served.iter().map(|&(m, _)| m).collect();
+        served.extend(by_holder);
+        assert_eq!(served, [M]);
+    });
 }

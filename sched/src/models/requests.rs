@@ -17,7 +17,9 @@ fn every_request_is_served_once_although_the_server_sleeps_in_between() {
         let mut served = [requests.next(), requests.next()];
         served.sort_unstable();
         assert_eq!(served, [1, 2]);
-        requesters.map(|requester| requester.join().unwrap());
+        for requester in requesters {
+            requester.join().unwrap();
+        }
     });
 }
 

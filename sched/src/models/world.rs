@@ -155,7 +155,7 @@ impl World {
             come: [P2, P1][2 - ps..].to_vec(),
             ..Change::default()
         };
-        assert!(idle.change(&come).is_empty());
+        assert!(idle.change(&come).left.is_empty());
         let clock = Clock::new(AtomicU64::new(0));
         Arc::new(World {
             idle,
