@@ -223,7 +223,11 @@ impl<T> Channel<T> {
             RecvStep::Wait => match core.buffer.next_moment() {
                 // SAFETY: `out` stays while we wait.
                 None => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
-                Some(moment) => Some(core.wait_for_clock(patience, moment)),
+                Some(_) => {
+                    drop(core);
+                    // SAFETY: passed on.
+                    Some(unsafe { self.recv_from_clock(out, patience) })
+                }
             },
             // SAFETY: the step is of this moment; the rest is passed on.
             step => Some(unsafe { core.recv_by(step, out) }),

@@ -7,7 +7,8 @@
 //!
 //! Nothing runs for them: whether a message is there is a look at the clock, and one who waits has a
 //! deadline. Such a channel has the lock, the queue and the counters of any other, but nobody ever
-//! serves its waiters. They stand in the queue for [`close`](super::Receiver::close) only.
+//! serves its waiters. They stand in the queue for [`close`](super::Receiver::close), and in line for the timer
+//! (keeper.rs).
 //!
 //! The beats of a `tick` are whole periods after its start, so it does not drift however late its messages are
 //! taken. What is not taken is missed, except for one: so it does not pile up.

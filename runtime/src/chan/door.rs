@@ -1,6 +1,6 @@
 //! The one door to what the core of a channel is built of, as `sync/door.rs` is for the raw locks. The loom models of
 //! sched compile the sources of [`channel`](super::channel), [`locked`](super::locked), [`waiter`](super::waiter),
-//! [`steps`](super::steps), [`promise`](super::promise), [`future_wait`](super::future_wait), [`shelter`](super::shelter),
+//! [`steps`](super::steps), [`keeper`](super::keeper), [`promise`](super::promise), [`future_wait`](super::future_wait), [`shelter`](super::shelter),
 //! [`counter`](super::counter) and of the buffers with another door. So these import from each other and from here, and
 //! nothing else that synchronises.
 

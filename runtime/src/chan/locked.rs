@@ -11,10 +11,7 @@ use super::{
     buffer::Room,
     channel::{Channel, free_block},
     counter::Side,
-    door::{
-        ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, current, park_until,
-        waitq::{Node, Place},
-    },
+    door::{ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, park_until, waitq::Node},
     shelter::Shelter,
     steps::{Core, Promises, RecvStep},
     waiter::{End, Taken, Waiter, Who},
@@ -267,30 +264,6 @@ impl<'a, T> Locked<'a, T> {
                 End::Again
             }
             _ => node.data.end(),
-        }
-    }
-
-    /// Waits until `moment`, when the clock has a message, but not for longer than `patience` says.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn wait_for_clock(self, patience: Patience, moment: Instant) -> End {
-        // SAFETY: it is the caller's G.
-        if !matches!(patience, Patience::None) && unsafe { current().has_heritage() } {
-            return End::UnderContext;
-        }
-        let until = match patience {
-            Patience::None => return End::OutOfPatience,
-            Patience::Until(deadline) if Instant::now() >= deadline => return End::OutOfPatience,
-            Patience::Until(deadline) => deadline.min(moment),
-            Patience::Forever => moment,
-        };
-        let ticket = arm();
-        let waiter = Waiter::new(Who::Shared(ticket), ptr::null_mut());
-        let node = Place::of(ticket.g(), waiter);
-        // SAFETY: the place is not used: the channel has no senders. The node stays where it is.
-        match unsafe { self.wait_until(Side::Receiver, &node, ticket, Some(until)) } {
-            End::OutOfPatience => End::Again,
-            end => end,
         }
     }
 

@@ -110,7 +110,7 @@
 // - Those who only watch (`Select::ready`) take part in none of the invariants. They are told, and leave the queue,
 //   whenever somebody looks for a counterpart there, or a select comes to wait on the other side.
 //
-// `after`, `at` and `tick` are channels whose buffer is a clock (clock.rs). `close` sets both sides gone, but the buffer
+// `after`, `at` and `tick` are channels whose buffer is a clock (clock.rs, keeper.rs). `close` sets both sides gone, but the buffer
 // stays, until it was received or the receivers are gone.
 //
 // Futures: future_wait.rs says how they wait, ahead.rs where their messages are.
@@ -130,6 +130,7 @@ mod few;
 mod future;
 mod future_wait;
 mod iter;
+mod keeper;
 mod locked;
 mod macros;
 mod operation;

@@ -27,6 +27,8 @@ pub(super) struct Core<T> {
     pub(super) engaged: Waiters,
     /// Promises whose receiver has left.
     pub(super) unmet: usize,
+    /// Of a clock: one of those who wait has a timer for its next moment (keeper.rs).
+    pub(super) is_kept: bool,
 }
 
 /// What a sender has to do next.
@@ -74,6 +76,7 @@ impl<T> Core<T> {
             ahead: Ahead::new(),
             engaged: Waiters::new(),
             unmet: 0,
+            is_kept: false,
         }
     }
 

@@ -146,6 +146,11 @@ impl Waiter {
         }
     }
 
+    /// As [`Waiter::claim`], for the timekeeping of a clock: only of one that waits for nothing else.
+    pub(super) fn claim_in_line(&self) -> bool {
+        matches!(self.who, Who::Shared(_)) && self.claim()
+    }
+
     /// As [`Waiter::claim`], for one to which a message is promised: whoever may withdraw is not claimed yet.
     pub(super) fn engage(&self) -> bool {
         let is_open = match &self.who {

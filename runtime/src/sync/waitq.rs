@@ -169,17 +169,22 @@ impl<D> Queue<D> {
     }
 
     /// Is there one of whom `matches` is true? Asked in order, up to the first.
-    pub(crate) fn any(&self, mut matches: impl FnMut(&D) -> bool) -> bool {
+    pub(crate) fn any(&self, matches: impl FnMut(&D) -> bool) -> bool {
+        self.find(matches).is_some()
+    }
+
+    /// The first of whom `matches` is true. It stays in.
+    pub(crate) fn find(&self, mut matches: impl FnMut(&D) -> bool) -> Option<NonNull<Node<D>>> {
         let mut next = self.head;
-        while let Some(node) = next {
+        while let Some(at) = next {
             // SAFETY: nodes in the queue are alive: their `push` said so.
-            let node = unsafe { node.as_ref() };
+            let node = unsafe { at.as_ref() };
             if matches(&node.data) {
-                return true;
+                return Some(at);
             }
             next = node.next.get();
         }
-        false
+        None
     }
 
     /// Takes `node` out if it is still in; says whether it was.

@@ -40,6 +40,9 @@ mod door;
 mod future_wait;
 mod futures;
 #[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../runtime/src/chan/keeper.rs"]
+mod keeper;
+#[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../runtime/src/chan/locked.rs"]
 mod locked;
 #[allow(dead_code, reason = "not all of it is modelled")]
