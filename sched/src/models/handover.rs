@@ -1,5 +1,7 @@
 //! The hand-over of a run window: one inside at a time, nobody forgotten, memory passed on.
 
+use std::sync::atomic::AtomicBool as StdAtomicBool;
+
 use loom::{
     cell::UnsafeCell,
     sync::{
@@ -52,18 +54,37 @@ struct Window {
 impl Window {
     /// One M that runs one goroutine of the window to its end; what it makes ready it runs as well.
     fn run(&self, who: MemberRef) {
-        let mut runnable = vec![who];
+        self.run_all(vec![who]);
+    }
+
+    fn run_all(&self, mut runnable: Vec<MemberRef>) {
         while let Some(who) = runnable.pop() {
             if self.handover.enter(who) {
-                // SAFETY: inside; loom checks it.
-                self.memory.with_mut(|memory| unsafe { *memory += 1 });
-                self.entered.fetch_add(1, Ordering::Relaxed);
-                self.handover.leave(|one: MemberRef| {
-                    one.0.ready.fetch_add(1, Ordering::Relaxed);
-                    runnable.push(one);
-                });
+                self.be_inside(&mut runnable);
             }
         }
+    }
+
+    /// One M whose goroutine has not run, and goes elsewhere if somebody is inside. Returns whether it got in.
+    fn try_to_run(&self) -> bool {
+        let mut runnable = Vec::new();
+        let entered = self.handover.try_enter();
+        if entered {
+            self.be_inside(&mut runnable);
+        }
+        self.run_all(runnable);
+        entered
+    }
+
+    /// Entered already: runs, and leaves.
+    fn be_inside(&self, runnable: &mut Vec<MemberRef>) {
+        // SAFETY: inside; loom checks it.
+        self.memory.with_mut(|memory| unsafe { *memory += 1 });
+        self.entered.fetch_add(1, Ordering::Relaxed);
+        self.handover.leave(|one: MemberRef| {
+            one.0.ready.fetch_add(1, Ordering::Relaxed);
+            runnable.push(one);
+        });
     }
 }
 
@@ -108,4 +129,32 @@ fn two_goroutines_of_a_window_run_one_after_the_other() {
 #[test]
 fn of_three_goroutines_none_is_left_in_line() {
     everybody_gets_in(3, Some(3));
+}
+
+/// Two enter, or stand in line; the third tries, while nobody, one or both of them are there.
+#[test]
+fn who_tries_is_alone_inside_and_leaves_nobody_in_line() {
+    static TRIED: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
+    explore(Some(3), || {
+        let window = Arc::new(Window {
+            handover: Handover::new(),
+            memory: UnsafeCell::new(0),
+            entered: AtomicUsize::new(0),
+        });
+        let others = [(); 2].map(|()| {
+            let window = window.clone();
+            thread::spawn(move || window.run(member()))
+        });
+        let got_in = window.try_to_run();
+        // Relaxed: only whether it ever happened counts.
+        TRIED[usize::from(got_in)].store(true, Ordering::Relaxed);
+        others.into_iter().for_each(|one| one.join().unwrap());
+        let count = 2 + usize::from(got_in);
+        assert_eq!(window.entered.load(Ordering::Relaxed), count);
+        // SAFETY: everybody has left.
+        window
+            .memory
+            .with(|memory| assert_eq!(unsafe { *memory }, count));
+    });
+    assert!(TRIED.iter().all(|one| one.load(Ordering::Relaxed)));
 }

@@ -164,6 +164,68 @@ fn in_a_phase_the_lock_is_given_to_those_who_wait_and_taken_by_nobody() {
     behind_us(false, &[write_impatiently, read], write_and_read, as_new);
 }
 
+/// The last reader leaves while one who was woken is on its way, and another starves. Who is on its way may not come in,
+/// so it is the reader who sees to them.
+#[test]
+fn who_leaves_a_phased_lock_does_not_rely_on_who_was_woken() {
+    static REACHED: StdAtomicBool = StdAtomicBool::new(false);
+    explore(Some(PREEMPTIONS), || {
+        let shared = Guarded::new(RawRw::new());
+        assert!(shared.lock.write(None));
+        let writers = [(); 2].map(|()| {
+            let shared = Arc::clone(&shared);
+            let writer = thread::spawn(move || write(&shared));
+            thread::yield_now();
+            writer
+        });
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock_write() };
+        if shared.lock.try_read() {
+            shared.lock.starve();
+            if shared.lock.somebody_waits() && shared.lock.somebody_was_woken() {
+                // Relaxed: only whether it ever happened counts.
+                REACHED.store(true, Relaxed);
+            }
+            shared.get();
+            // SAFETY: locked above.
+            unsafe { shared.lock.unlock_read() };
+        }
+        writers.into_iter().for_each(|one| one.join().unwrap());
+        rw_is_as_new(&shared);
+    });
+    assert!(REACHED.load(Relaxed));
+}
+
+/// The writer is let in by the last reader, and has never seen the word that the other reader left.
+#[test]
+fn a_writer_that_is_let_in_comes_after_all_readers() {
+    explore(Some(PREEMPTIONS), || {
+        let shared = Guarded::new(RawRw::new());
+        assert!([(); 2].map(|()| shared.lock.try_read()) == [true; 2]);
+        let run = |program: fn(&Guarded<RawRw>)| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || program(&shared))
+        };
+        let writer = run(write_impatiently);
+        while !shared.lock.somebody_waits() {
+            thread::yield_now();
+        }
+        shared.lock.starve();
+        let reader = run(|shared| {
+            shared.get();
+            // SAFETY: one of the two that were locked above.
+            unsafe { shared.lock.unlock_read() };
+        });
+        shared.get();
+        // SAFETY: the other one.
+        unsafe { shared.lock.unlock_read() };
+        [writer, reader]
+            .into_iter()
+            .for_each(|one| one.join().unwrap());
+        assert!(shared.lock.is_new());
+    });
+}
+
 /// A free lock is not owned by one who sleeps: in some order who has left it takes it again.
 #[test]
 fn who_comes_may_overtake_who_was_woken() {

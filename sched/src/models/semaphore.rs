@@ -201,6 +201,44 @@ fn permits_that_are_kept_are_given_to_those_who_wait_and_taken_by_nobody() {
     }
 }
 
+/// One that wants both was woken, and both are taken before it comes. In some order the other, which starves, is given
+/// the first permit that comes back while the one that was woken is still on its way.
+#[test]
+fn one_that_starves_does_not_wait_for_one_that_was_woken() {
+    static GIVEN: StdAtomicBool = StdAtomicBool::new(false);
+    explore(Some(PREEMPTIONS), || {
+        let counted = Arc::new(Counted {
+            semaphore: RawSemaphore::new(2),
+            held: AtomicU64::new(0),
+            limit: 2,
+        });
+        assert!(counted.semaphore.acquire(2, None));
+        let programs: [fn(&Counted); 2] = [two, one_impatiently];
+        let others = programs.map(|program| {
+            let counted = Arc::clone(&counted);
+            let other = thread::spawn(move || program(&counted));
+            thread::yield_now();
+            other
+        });
+        assert!(counted.semaphore.release(2));
+        if counted.semaphore.try_acquire(2) {
+            counted.semaphore.starve();
+            let semaphore = &counted.semaphore;
+            let both = || semaphore.somebody_waits() && semaphore.somebody_was_woken();
+            let before = both();
+            assert!(semaphore.release(1));
+            if before && semaphore.free() == 0 && semaphore.somebody_was_woken() {
+                // Relaxed: only whether it ever happened counts.
+                GIVEN.store(true, Ordering::Relaxed);
+            }
+            assert!(semaphore.release(1));
+        }
+        others.into_iter().for_each(|one| one.join().unwrap());
+        assert!(counted.semaphore.free() == 2 && counted.semaphore.nobody_waits());
+    });
+    assert!(GIVEN.load(Ordering::Relaxed));
+}
+
 /// The permit is free, and not owned by one who sleeps: in some order who gives it back takes it again.
 #[test]
 fn who_comes_may_overtake_who_was_woken() {
