@@ -21,9 +21,12 @@ const LONG: Duration = Duration::from_secs(3600);
 fn start() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     common::start(2);
-    ALONE
+    let alone = ALONE
         .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    // The goroutines of the test before may just be ending.
+    until(|| goroutines() == 0);
+    alone
 }
 
 /// Counts how often it is woken.
