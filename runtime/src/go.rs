@@ -161,7 +161,7 @@ impl<T> JoinHandle<T> {
         self.0.is_finished()
     }
 
-    /// The name that [`Builder::name`] gave it.
+    /// The name that [`Builder::name`](crate::Builder::name) gave it.
     pub fn name(&self) -> Option<&str> {
         self.0.name()
     }
