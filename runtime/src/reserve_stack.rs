@@ -7,7 +7,7 @@ use goroutines_sched as sched;
 ///
 /// Where stacks are guarded or copied the guard moves down at once, as if the stack had grown that far. Stacks that nobody
 /// asked a start for have no guard but the one at their end, and neither have plain threads: there this only looks whether
-/// enough is left. No memory is touched. A thread whose end the system does not tell is believed to have enough.
+/// enough is left, and no memory is touched. A thread whose end the system does not tell is believed to have enough.
 ///
 /// # Panics
 ///

@@ -1,6 +1,8 @@
 //! Making sure that stack is there, before a call in which a guard could not be handled.
 
-use std::{fmt, io};
+use std::{fmt, hint::black_box, io, mem::MaybeUninit};
+
+use goroutines_stack::Step;
 
 use crate::{
     faults,
@@ -35,7 +37,8 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// Makes sure that `bytes` of the stack below the caller can be used without a guard being hit. Touches no memory.
+/// Makes sure that `bytes` of the stack below the caller can be used without a guard being hit. Touches
+/// no memory, but for a stack with a guard that moves: there the next 8 KiB.
 ///
 /// # Errors
 ///
@@ -57,8 +60,25 @@ pub fn reserve_stack(bytes: usize) -> Result<(), Shortage> {
     let Some(stack) = (unsafe { stack.as_ref() }) else {
         return Ok(()); // a plain thread's, without guards that move
     };
+    if stack.step() != Step::PAGED && left > 2 * CROSSING {
+        touch();
+    }
     // What the calls in here need themselves must be above a guard as well.
     let low = switch::stack_pointer().wrapping_sub(bytes.max(CROSSING) + CROSSING);
     // SAFETY: this runs on the stack, and needs less than `CROSSING` of it.
     unsafe { stack.reserve(low) }.map_err(Shortage::Refused)
+}
+
+/// Uses as much stack as the rest of [`reserve_stack`] does. A guard that stands there is hit here: the handler moves it,
+/// and a fault between two steps of moving it would leave one behind that nobody knows.
+#[inline(never)]
+fn touch() {
+    let mut room = MaybeUninit::<[u8; CROSSING]>::uninit();
+    // SAFETY: it is one of the bytes of `room`, the one furthest down.
+    unsafe {
+        black_box(&mut room)
+            .as_mut_ptr()
+            .cast::<u8>()
+            .write_volatile(0)
+    };
 }
