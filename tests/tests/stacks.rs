@@ -67,7 +67,8 @@ fn a_handler_that_keeps_a_guarded_stack_from_growing_is_named() {
     }
     let death = stacks(&["late-handler"], &[STRICT]);
     assert_eq!(death.signal, Some(libc::SIGSEGV), "{death:?}");
-    assert!(death.stderr.starts_with("reporter: SIGSEGV\n"), "{death:?}");
+    // The monitor may have said before that the handler was replaced.
+    assert!(death.stderr.contains("reporter: SIGSEGV\n"), "{death:?}");
     assert!(
         death
             .stderr
