@@ -17,7 +17,7 @@ use std::{
 
 use goroutines::Builder;
 use goroutines_sched::{growth_faults, rounds};
-use goroutines_tests::start;
+use goroutines_tests::{deep, start};
 
 /// Whether this process has soft guards: see `GOROUTINE_GUARD`.
 fn soft_guards() -> bool {
@@ -27,20 +27,6 @@ fn soft_guards() -> bool {
         .spawn(|| deep(20 << 10, || ()));
     deep.unwrap().join().unwrap();
     growth_faults() > before
-}
-
-/// Runs `f` below `bytes` of stack.
-fn deep<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
-    #[inline(never)]
-    fn down<R>(goal: usize, f: impl FnOnce() -> R) -> R {
-        let frame = black_box([goal as u8; 100]);
-        let here = frame.as_ptr() as usize;
-        let result = if here > goal { down(goal, f) } else { f() };
-        assert!(black_box(frame).iter().all(|&byte| byte == goal as u8));
-        result
-    }
-    let top = black_box(0_u8);
-    down(&raw const top as usize - bytes, f)
 }
 
 /// Runs `f` in a goroutine that starts with 2 KB, at depths from nothing to 20 KB, and looks that the stack grew in all
