@@ -78,7 +78,7 @@ pub enum StartError {
     StackSize(SizeError),
     /// The environment variable `GOROUTINE_STACK` is no size, or none that a stack can have.
     GoroutineStack(String, Option<SizeError>),
-    /// [`Config::stack_start`] was given 0.
+    /// `Config::stack_start` was given 0.
     StackStart(StepError),
     /// The environment variable `GOROUTINE_STACK_START` is no size, or 0.
     GoroutineStackStart(String, Option<StepError>),
