@@ -89,13 +89,17 @@ fn inline_assembly_stands_in_asm_only() {
 #[test]
 fn thread_locals_stand_in_one_file() {
     // The models need to know whose turn it is: loom's own, in no program.
-    let allowed = ["sched/src/thread.rs", "sched/src/models/"];
+    let allowed = ["sched/src/switch/attach.rs", "sched/src/protocol/models/"];
     only_in(&SOURCES, "thread_local!", &allowed);
 }
 
 #[test]
 fn the_switch_is_named_in_one_file_of_sched() {
-    only_in(&["sched/src"], "goroutines_asm", &["sched/src/switch.rs"]);
+    only_in(
+        &["sched/src"],
+        "goroutines_asm",
+        &["sched/src/switch/mod.rs"],
+    );
 }
 
 #[test]

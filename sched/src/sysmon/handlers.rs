@@ -13,7 +13,11 @@ use std::sync::{
 
 use goroutines_stack as stack;
 
-use crate::{fatal, m::M, p::P, sched::Sched};
+use crate::{
+    global::sched::Sched,
+    gmp::{m::M, p::P},
+    sys::fatal,
+};
 
 /// Nanoseconds between two looks.
 const PERIOD: u64 = 1_000_000_000;

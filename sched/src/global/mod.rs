@@ -1,0 +1,10 @@
+//! WING global
+
+#![cfg(not(loom))]
+
+pub(crate) mod procs;
+pub(crate) mod retake;
+pub(crate) mod sched;
+pub(crate) mod start_m;
+pub(crate) mod starter;
+pub(crate) mod update_procs;

@@ -1,0 +1,322 @@
+//! The Ps, and how their number changes while the program runs.
+//!
+//! Nothing is stopped. Ps that are too many leave when they are put down, and until then work on:
+//!
+//! ```text
+//! changer (any thread), under the lock of `seats`      M with a P that goes, or sysmon
+//! C1 which Ps come, stay, go                           L1 sees the flag: at the next 61st round, or without
+//! C2 under the lock of the idle lists: those that         work; sysmon takes the P from hogs and blocked Ms
+//!    come are idle, idle ones that go have left,       L2 puts it down. Under the lock of the idle lists:
+//!    the others are listed as leaving                     listed as leaving? then it has left and is ours
+//! C3 flags for those that go                           L3 under the lock of `seats`: wanted again? back to the
+//! C4 clears out those that have left                      idle ones as it is. Else clear it out: goroutines into
+//! C5 wakes an M if there is work for Ps that came         the global queue, timers to a P that stays
+//! C6 waits until the last one has left                 L4 was it the last? ready whoever waits at C6
+//! ```
+//!
+//! - *A P has one owner*: it leaves under the lock of the idle lists, where it is on one list or on none. Who was
+//!   told that it left owns it until it is free (C4, L3), and it comes back only from there: C1 sees that its seat
+//!   is still taken and does not make it idle a second time.
+//! - *Nothing is lost*: what is in a P that leaves is put where others look, before it counts as gone. Others put
+//!   nothing into it: they own no P that has left, and an M without a P inserts its timers under the lock of
+//!   `seats` into one that is wanted, which is cleared out later if at all.
+//! - *Others look*: L3 is followed by steps I4 to I6 of idle.rs if it was an M that put its P down, or else an idle
+//!   P is handed to an M which takes these.
+//! - *Ms that wait for a P* get one at C2 and L3, as long as there are idle ones. A P that is put down goes to the first
+//!   in line, but not one that leaves, and after it there may be none that is put down.
+//! - *C2 against L2*: the lock. A P put down before is idle and leaves at C2; one put down after leaves at L2.
+
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicPtr, AtomicUsize, Ordering},
+};
+
+use crate::{
+    global::sched::{self, Sched},
+    gmp::{g::GRef, m::M, p::P},
+    park::{current, park, ready},
+    protocol::{idle::Change, p_numbers::Seats, sync::lock},
+    start::config::MAX_PROCS,
+    sys::fatal,
+};
+
+/// Every P that was ever made, by number. Ps are kept for another time.
+static SLOTS: [AtomicPtr<P>; MAX_PROCS + 1] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_PROCS + 1];
+
+pub(crate) struct Procs {
+    /// How many there shall be.
+    count: AtomicUsize,
+    /// No P has this number or a higher one.
+    end: AtomicUsize,
+    seats: Mutex<Waiting>,
+}
+
+struct Waiting {
+    seats: Seats,
+    /// Who waits at C6.
+    waiters: Vec<GRef>,
+}
+
+/// Some of the Ps: those in force, or all that were ever made.
+#[derive(Clone, Copy)]
+pub(crate) struct Ps(&'static [AtomicPtr<P>]);
+
+impl Ps {
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The one at `index`, if it was made.
+    pub(crate) fn get(self, index: usize) -> Option<&'static P> {
+        // Acquire: partner is the store in `made`.
+        let p = self.0[index].load(Ordering::Acquire);
+        // SAFETY: null, or a P that `made` leaked.
+        unsafe { p.as_ref() }
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'static P> {
+        (0..self.len()).filter_map(move |index| self.get(index))
+    }
+}
+
+impl Procs {
+    pub(crate) fn new() -> Procs {
+        Procs {
+            count: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            seats: Mutex::new(Waiting {
+                seats: Seats::new(),
+                waiters: Vec::new(),
+            }),
+        }
+    }
+
+    /// How many there shall be.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        // Relaxed: who acts on it does so under a lock, or looks again.
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Those in force. Ps that are about to leave are none of them.
+    pub(crate) fn now(&self) -> Ps {
+        Ps(&SLOTS[Seats::numbers(self.count())])
+    }
+
+    /// Every P that was ever made.
+    pub(crate) fn all(&self) -> Ps {
+        // Relaxed: the pointers are acquired one by one.
+        Ps(&SLOTS[..self.end.load(Ordering::Relaxed)])
+    }
+
+    /// The P of this number; under the lock of `seats`.
+    fn made(&self, number: usize) -> &'static P {
+        let slot = &SLOTS[number..=number];
+        if let Some(p) = Ps(slot).get(0) {
+            return p;
+        }
+        let p = P::leaked(number, number != 0);
+        // Release: partner is the load in `Ps::get`.
+        slot[0].store(std::ptr::from_ref(p).cast_mut(), Ordering::Release);
+        // Relaxed: see `all`.
+        self.end.fetch_max(number + 1, Ordering::Relaxed);
+        p
+    }
+}
+
+impl Sched {
+    /// C1 to C5. Returns how many there were to be before.
+    pub(crate) fn resize(&'static self, target: usize) -> usize {
+        self.resize_locked(lock(&self.procs.seats), target)
+    }
+
+    /// The machine gives `target` CPUs from now on. Nothing to do if somebody has said how many Ps there shall be.
+    pub(crate) fn follow_to(&'static self, target: usize) {
+        let waiting = lock(&self.procs.seats);
+        if self.follow.is_on() {
+            self.resize_locked(waiting, target.min(self.threads.max()).min(MAX_PROCS));
+        }
+    }
+
+    fn resize_locked(&'static self, mut waiting: MutexGuard<'_, Waiting>, target: usize) -> usize {
+        let before = waiting.seats.target();
+        if before == target {
+            return before;
+        }
+        let plan = waiting.seats.plan(target);
+        let ids = |numbers: &[usize]| numbers.iter().map(|&n| self.procs.made(n).id()).collect();
+        let change = Change {
+            // The last one put there is taken first: the one with the lowest number.
+            come: ids(&plan.come.iter().rev().copied().collect::<Vec<_>>()),
+            stay: ids(&plan.stay),
+            go: ids(&plan.go),
+            come_used: 0,
+        };
+        // Relaxed: partner is the load in `count`; who looks for work in the new ones was given one under the lock
+        // of the idle lists, or is woken at C5.
+        self.procs.count.store(target, Ordering::Relaxed);
+        let changed = self.idle.change(&change);
+        for (numbers, goes) in [(&plan.come, false), (&plan.stay, false), (&plan.go, true)] {
+            numbers
+                .iter()
+                .for_each(|&n| self.procs.made(n).set_leaving(goes));
+        }
+        let mut moved = false;
+        for p in changed.left {
+            // SAFETY: the id is one of those above.
+            moved |= self.clear_out(&mut waiting, unsafe { P::from_id(p) });
+        }
+        let ready = waiting.over();
+        drop(waiting);
+        self.serve(changed.served);
+        self.settle(ready);
+        self.look_after(moved);
+        before
+    }
+
+    /// L3 and L4, for the one who was told that `p` left. True if timers moved, for which an M must look before it
+    /// sleeps.
+    pub(crate) fn leave(&'static self, p: &'static P) -> bool {
+        let mut waiting = lock(&self.procs.seats);
+        let (changed, moved) = if waiting.seats.wants(p.number) {
+            let back = Change {
+                come: vec![p.id()],
+                come_used: 1,
+                ..Change::default()
+            };
+            // Its timers are where they were.
+            (self.idle.change(&back), true)
+        } else {
+            // A change that came in between may have told it to leave once more.
+            let stay = Change {
+                stay: vec![p.id()],
+                ..Change::default()
+            };
+            (self.idle.change(&stay), self.clear_out(&mut waiting, p))
+        };
+        let ready = waiting.over();
+        drop(waiting);
+        self.serve(changed.served);
+        self.settle(ready);
+        moved
+    }
+
+    /// The second half of C2: Ms that waited for a P are handed one.
+    fn serve(&self, served: Vec<(usize, usize)>) {
+        for (m, p) in served {
+            self.sysmon_sleep.note_busy();
+            // SAFETY: ids in the idle lists are Ms' and Ps'; both were taken off them together, for this.
+            let (m, p) = unsafe { (M::from_id(m), P::from_id(p)) };
+            m.hand(p, false);
+        }
+    }
+
+    /// Puts everything that is in `p`, which has left, where others find it. True if there were timers.
+    fn clear_out(&'static self, waiting: &mut Waiting, p: &'static P) -> bool {
+        while let Some(word) = p.ring.take_next().or_else(|| p.ring.pop()) {
+            self.inject(word);
+        }
+        let heir = self.heir();
+        let moved = p.timers.move_to(&heir.timers);
+        // SAFETY: `p` has left and is the caller's, and nothing here parks.
+        let local = unsafe { p.local() };
+        local.stacks.drain();
+        self.free_all(&mut local.free);
+        waiting.seats.free(p.number);
+        moved
+    }
+
+    /// A P that is wanted; under the lock of `seats`.
+    fn heir(&self) -> &'static P {
+        match self.procs.now().get(0) {
+            Some(p) => p,
+            None => fatal::throw(format_args!("a scheduler without a P")),
+        }
+    }
+
+    /// For an M without a P: runs `insert` with a P that stays while it does.
+    pub(crate) fn with_some_p<R>(&self, insert: impl FnOnce(&'static P) -> R) -> R {
+        let _seats = lock(&self.procs.seats);
+        insert(self.heir())
+    }
+
+    /// C5, and I4 for work and timers that a caller has moved who does not go to sleep now.
+    pub(crate) fn look_after(&'static self, timers: bool) {
+        if timers && let Some(p) = self.take_idle_p() {
+            self.hand_off(p);
+        } else if self.any_work() && self.idle.may_wake() {
+            self.wake();
+        }
+    }
+
+    fn settle(&self, waiters: Vec<GRef>) {
+        for g in waiters {
+            // SAFETY: its commit put it on the list, from which it was taken once.
+            unsafe { ready(g) };
+        }
+    }
+
+    /// C6. The lock is taken in the commit, when the caller has left its P: one that unwinds gives its P away before it
+    /// waits, and that may take the lock (L3).
+    fn wait_until_settled(&'static self) {
+        if lock(&self.procs.seats).seats.settled() {
+            return;
+        }
+        let g = current();
+        // SAFETY: `over` takes each waiter off the list once, under the lock that the commit lets go as its last step;
+        // one that finds nothing to wait for is not on the list.
+        unsafe {
+            park(move || {
+                let mut waiting = lock(&self.procs.seats);
+                let waits = !waiting.seats.settled();
+                if waits {
+                    waiting.waiters.push(g);
+                }
+                waits
+            });
+        }
+    }
+}
+
+impl Waiting {
+    /// L4: who can go on.
+    fn over(&mut self) -> Vec<GRef> {
+        if self.seats.settled() {
+            std::mem::take(&mut self.waiters)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+/// From now on `count` goroutines run at the same time; returns how many it were before. See
+/// `goroutines::set_gomaxprocs`.
+///
+/// # Parks
+///
+/// Until those Ps that are too many have been put down.
+///
+/// # Panics
+///
+/// If `count` is 0 or too large, or the runtime has not been started.
+#[track_caller]
+pub fn set_procs(count: usize) -> usize {
+    assert!(
+        (1..=MAX_PROCS).contains(&count),
+        "set_gomaxprocs: {count} processors; give a number from 1 to {MAX_PROCS}"
+    );
+    let Some(sched) = sched::get() else {
+        panic!("set_gomaxprocs: the runtime has not been started; call goroutines::start first");
+    };
+    let most = sched.threads.max();
+    assert!(
+        count <= most,
+        "set_gomaxprocs: {count} processors, but Config::max_threads allows {most} threads; raise it"
+    );
+    let waiting = lock(&sched.procs.seats);
+    sched.follow.stop();
+    let before = sched.resize_locked(waiting, count);
+    sched.wait_until_settled();
+    before
+}

@@ -1,0 +1,175 @@
+//! Taking a P from an M that does not know: both sides of the gate (see gate.rs for the protocol).
+//!
+//! The rule for everybody else in this crate: a goroutine's side touches its P only between an `enter`
+//! and the end of what it returns. g0 is inside from the switch that ends at it to the switch that leaves it: on the
+//! way between a goroutine's code and g0 nobody touches the P.
+//!
+//! A goroutine whose P was taken goes on on its thread without one. What it makes ready or spawns goes to
+//! the global queue; when it parks, its M goes to sleep, and it comes back on an M that has a P.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    global::sched,
+    gmp::{
+        counters::ALL,
+        g::{GRef, Kind},
+        m::M,
+        p::P,
+    },
+    protocol::sync::lock,
+    switch::fork_check,
+    sys::{errno, membarrier},
+    sysmon::look_at_signal_stack,
+};
+
+/// The takers' lock: sysmon's, and that of Ms which find their gate shut.
+static TAKERS: Mutex<()> = Mutex::new(());
+
+/// Does the kernel refuse membarrier? Then every entry has a fence of its own.
+static FENCED: AtomicBool = AtomicBool::new(false);
+
+/// Before the first M is made.
+pub(crate) fn prepare() {
+    // Relaxed: published by the start of the threads.
+    FENCED.store(!membarrier::is_there(), Ordering::Relaxed);
+}
+
+pub(crate) fn fenced() -> bool {
+    // Relaxed: see `prepare`.
+    FENCED.load(Ordering::Relaxed)
+}
+
+/// Inside the gate until it is dropped, on the M where it was made: nothing in between parks.
+pub(crate) struct Inside {
+    /// None where it was inside already, or there is no M.
+    m: Option<&'static M>,
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(m) = self.m {
+            m.gate.leave();
+        }
+    }
+}
+
+/// Enters on behalf of whoever runs on `m`, which is this thread's.
+#[inline(always)]
+pub(crate) fn enter(m: &'static M) -> Inside {
+    if m.gate.is_inside() {
+        return Inside { m: None };
+    }
+    if m.gate.enter() {
+        enter_slow(m);
+    }
+    Inside { m: Some(m) }
+}
+
+/// As [`enter`] on behalf of this thread, whose M is `m` if it has one.
+#[inline(always)]
+pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
+    match m {
+        Some(m) => enter(m),
+        None => Inside { m: None },
+    }
+}
+
+/// g0 is about to switch to a goroutine. It does this for it because it has `m` at hand.
+#[inline(always)]
+pub(crate) fn leave_g0(m: &'static M) {
+    m.gate.leave();
+}
+
+/// A goroutine has switched to g0.
+#[inline(always)]
+pub(crate) fn back_on_g0(m: &'static M) {
+    if m.gate.enter() {
+        enter_slow(m);
+    }
+}
+
+/// G4.
+#[cold]
+fn enter_slow(m: &'static M) {
+    fork_check::check();
+    let _errno = errno::keep();
+    look_at_signal_stack(m);
+    if m.gate.enter_fenced() && settle(m) {
+        m.lose_p();
+        // With an idle one it goes on at once, and needs no other M to be woken for it.
+        if let Some(p) = sched::own().take_idle_p() {
+            m.set_p(p);
+        }
+    }
+}
+
+fn settle(m: &M) -> bool {
+    let _takers = lock(&TAKERS);
+    m.gate.settle()
+}
+
+/// sysmon's side, T1 to T4, for `p`, which `m` held when the caller looked: true if `p` is the caller's now, to be given
+/// to another M.
+pub(crate) fn take(p: &'static P, m: &'static M) -> bool {
+    let _takers = lock(&TAKERS);
+    // Another M may hold it by now, inside the runtime or not: its gate is not the one that is shut.
+    let holds = || p.owner().is_some_and(|owner| std::ptr::eq(owner, m));
+    let taken = m.gate.take_if(holds);
+    if taken {
+        ALL.takes.add();
+        p.set_owner(None);
+    }
+    taken
+}
+
+/// For sysmon: lets `look` see the goroutine that runs on `m`, which stays where it is meanwhile. None if the M is
+/// in the runtime, or its goroutine in an announced blocking call. `look` is short: Ms wait at their gates meanwhile.
+pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<R> {
+    let _takers = lock(&TAKERS);
+    let taken = m.gate.is_taken();
+    if !taken && !m.gate.shut() {
+        return None;
+    }
+    // The M wrote `current` before it left the gate, and cannot write it before it gets our lock.
+    let g = m
+        .current
+        .get()
+        .filter(|g| g.get().kind() == Kind::Goroutine);
+    let seen = g.map(look);
+    if !taken {
+        m.gate.forgo();
+    }
+    seen
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// An M whose goroutine computes.
+    fn outside() -> &'static M {
+        let m: &'static M = Box::leak(Box::new(M::new(None)));
+        m.gate.leave();
+        m
+    }
+
+    #[test]
+    fn a_p_is_taken_from_the_m_that_holds_it_and_from_no_other() {
+        prepare();
+        let (holder, other) = (outside(), outside());
+        let p = P::leaked(1, true);
+        p.set_owner(Some(holder));
+        assert!(!take(p, other), "taken from one that had it before");
+        assert!(p.owner().is_some_and(|owner| std::ptr::eq(owner, holder)));
+        assert!(!settle(other), "who had none has lost none");
+        assert!(take(p, holder));
+        assert!(p.owner().is_none());
+        assert!(settle(holder), "the M is told");
+        assert!(!settle(holder), "once");
+    }
+}

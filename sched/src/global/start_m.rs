@@ -1,0 +1,272 @@
+//! The threads of the scheduler: how many there may be, what happens when there is none to be had, and how those
+//! that have nothing to do for long are given back.
+//!
+//! - *Too many*: a program whose goroutines block more than [`Config::max_threads`](crate::Config::max_threads)
+//!   threads at once has a mistake, and dies of it, before the machine does.
+//! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest
+//!   with what it has in a place where others find it ([`Sched::shelve`]). No thread is asked for in the next [`RETRY`];
+//!   after that sysmon asks again for as long as there is work and an idle P. Meanwhile it is *crowded*: whoever has a
+//!   P and would not have to wait in a lock, a channel or a select lets the others go first when his slice is over, as
+//!   at a checkpoint. When it has been crowded for [`TOLD`], a line on stderr says so.
+//! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
+//!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
+//!   stays as well.
+//! - *Tainted*: an M to which a goroutine was locked when it ended (locked.rs) ends as well.
+//!
+//! The record of a thread that has ended stays an M and serves the next thread, because others may still look at it:
+//! sysmon, which has just read who owned a P, or a waker on its way out of the futex.
+
+use std::{
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use goroutines_stack::SignalStack;
+
+use crate::{
+    global::{sched::Sched, starter::Request},
+    gmp::{
+        counters::ALL,
+        m::{Fitness, M},
+        p::P,
+    },
+    park::checkpoint::checkpoint,
+    protocol::sync::lock,
+    schedule, start,
+    switch::{fork_check, set_current_m},
+    sys::{
+        clock::{NEVER, after, now},
+        errno, fatal,
+    },
+};
+
+/// How long to ask for no thread after one was refused, in nanoseconds.
+const RETRY: u64 = 10_000_000;
+
+/// After how long of waiting for a thread that is said, in nanoseconds.
+const TOLD: u64 = 1_000_000_000;
+
+/// How long it is not said again.
+const QUIET: u64 = 60_000_000_000;
+
+/// Does something wait to run while no thread is to be had?
+static CROWDED: AtomicBool = AtomicBool::new(false);
+
+/// As [`checkpoint`](crate::checkpoint), where it is crowded; nothing otherwise. For operations that often need not
+/// wait, before they begin.
+///
+/// # Parks
+///
+/// As [`checkpoint`](crate::checkpoint).
+#[inline(always)]
+pub fn give_way() {
+    // Relaxed: partner is the store by sysmon; a late answer is given at the next call.
+    if CROWDED.load(Ordering::Relaxed) {
+        give_way_slow();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_way_slow() {
+    checkpoint();
+}
+
+pub(crate) struct Threads {
+    max: usize,
+    /// How long an M sleeps before it ends; none: it does not.
+    idle_time: Option<Duration>,
+    /// Ms whose threads have ended.
+    spare: Mutex<Vec<&'static M>>,
+    /// When the last thread was refused, on our clock; 0 if one was had since.
+    refused: AtomicU64,
+    /// With which `errno`; 0 where there was none.
+    error: AtomicI32,
+    /// For sysmon: since when it is crowded, 0 if it is not, and when that was said last.
+    crowded: AtomicU64,
+    said: AtomicU64,
+}
+
+impl Threads {
+    pub(crate) fn new(max: usize, idle_time: Option<Duration>) -> Threads {
+        Threads {
+            max,
+            idle_time,
+            spare: Mutex::new(Vec::new()),
+            refused: AtomicU64::new(0),
+            error: AtomicI32::new(0),
+            crowded: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+        }
+    }
+
+    /// Was the last thread that we asked for refused?
+    pub(crate) fn is_refused(&self) -> bool {
+        // Relaxed: a hint for sysmon, which looks again.
+        self.refused.load(Ordering::Relaxed) != 0
+    }
+
+    /// Was a thread refused just now, so that none is asked for yet?
+    pub(crate) fn is_too_early(&self) -> bool {
+        // Relaxed: a hint; a thread asked for too early is refused once more.
+        let refused = self.refused.load(Ordering::Relaxed);
+        refused != 0 && now() < refused + RETRY
+    }
+
+    /// A thread was had.
+    pub(crate) fn note_started(&self) {
+        // Relaxed: see `is_too_early`.
+        self.refused.store(0, Ordering::Relaxed);
+    }
+
+    /// A thread was refused.
+    fn note_refused(&self, error: &io::Error) {
+        // Relaxed (both): see `is_too_early`.
+        let errno = error.raw_os_error().unwrap_or(0);
+        self.error.store(errno, Ordering::Relaxed);
+        self.refused.store(now(), Ordering::Relaxed);
+    }
+
+    /// By sysmon: it is crowded or not, now. Says so if it has been for long.
+    fn note_crowded(&self, crowded: bool, time: u64) {
+        // Relaxed (all): only sysmon touches them.
+        let since = self.crowded.load(Ordering::Relaxed);
+        if !crowded || since == 0 {
+            let since = if crowded { time } else { 0 };
+            return self.crowded.store(since, Ordering::Relaxed);
+        }
+        let said = self.said.load(Ordering::Relaxed);
+        if time - since < TOLD || said != 0 && time - said < QUIET {
+            return;
+        }
+        self.said.store(time, Ordering::Relaxed);
+        let error = match self.error.load(Ordering::Relaxed) {
+            0 => io::ErrorKind::OutOfMemory.into(),
+            errno => io::Error::from_raw_os_error(errno),
+        };
+        fatal::say(format_args!(
+            "goroutines have waited to run for {} ms, because the system refuses threads: {error}{}; or let fewer \
+             goroutines block or compute at the same time: the others run when one of these parks or calls `checkpoint`",
+            (time - since) / 1_000_000,
+            errno::remedy(&error),
+        ));
+    }
+
+    /// How many there may be.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// When an M that goes to sleep now would end.
+    pub(crate) fn end_of_sleep(&self) -> u64 {
+        self.idle_time.map_or(NEVER, after)
+    }
+
+    /// An M for a new thread.
+    fn new_m(&self) -> &'static M {
+        let spare = lock(&self.spare).pop();
+        spare.unwrap_or_else(|| Box::leak(Box::new(M::new(None))))
+    }
+}
+
+impl Sched {
+    /// Has an M started that begins with `p`, by the starter (R1 and R2 there).
+    pub(crate) fn request_m(&'static self, p: &'static P, as_spinner: bool) {
+        fork_check::check();
+        let max = self.threads.max;
+        if self.idle.add_m() > max {
+            too_many(max);
+        }
+        // Somebody's `ready` may have come here.
+        let _errno = errno::keep();
+        self.requests.push(Request::M { p, as_spinner });
+    }
+
+    /// R4: there is no thread for the M that was counted, or not what it needs to run.
+    #[cold]
+    pub(crate) fn do_without_m(&'static self, p: &'static P, as_spinner: bool, error: &io::Error) {
+        ALL.threads_failed.add();
+        self.idle.remove_m();
+        self.threads.note_refused(error);
+        if as_spinner {
+            // The Ms that exist will do the work.
+            self.idle.stop_spinning();
+        }
+        self.shelve(p);
+    }
+
+    /// Puts `p`, for which there is no M, to rest: what is in it can be found by every M that looks for work.
+    pub(crate) fn shelve(&'static self, p: &'static P) {
+        // Thieves take `runnext` last, and an M that goes to sleep does not look at it at all.
+        if let Some(word) = p.ring.take_next() {
+            self.inject(word);
+        }
+        self.rest_p(p);
+    }
+
+    /// For sysmon: asks again for the thread that was refused, if there is something to do for it.
+    pub(crate) fn retry_refused(&'static self, time: u64) {
+        let crowded = self.threads.is_refused() && self.has_due();
+        // Relaxed: partner is the load in `give_way`.
+        if crowded != CROWDED.load(Ordering::Relaxed) {
+            CROWDED.store(crowded, Ordering::Relaxed);
+        }
+        self.threads.note_crowded(crowded, time);
+        if crowded && self.idle.may_wake() {
+            self.wake();
+        }
+    }
+
+    /// For sysmon: is no idle P of use, because there is no thread for one?
+    pub(crate) fn lacks_threads(&self) -> bool {
+        self.threads.is_refused() && self.idle.sleeping() == 0
+    }
+
+    /// Does sysmon have to stay awake for [`Sched::retry_refused`]?
+    pub(crate) fn wants_retry(&self) -> bool {
+        self.threads.is_refused() && (self.any_work() || self.earliest_timer() != NEVER)
+    }
+
+    fn has_due(&self) -> bool {
+        self.any_work() || self.earliest_timer() <= now()
+    }
+}
+
+/// The life of a thread of the scheduler, which begins with `p`.
+pub(crate) fn live(sched: &'static Sched, p: &'static P, as_spinner: bool) {
+    // The first thread may be here before `start` has published the scheduler, or has failed.
+    if !start::succeeds(sched) {
+        return;
+    }
+    let signal_stack = match SignalStack::install() {
+        Ok(signal_stack) => signal_stack,
+        Err(error) => {
+            ALL.threads_ended.add();
+            return sched.do_without_m(p, as_spinner, &error);
+        }
+    };
+    let m = sched.threads.new_m();
+    m.adopt_thread(&signal_stack);
+    // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
+    unsafe { m.settle() };
+    m.set_p(p);
+    m.spinning.set(as_spinner);
+    set_current_m(Some(m));
+    schedule::schedule(m);
+    set_current_m(None);
+    ALL.threads_ended.add();
+    m.fitness.set(Fitness::Any);
+    lock(&sched.threads.spare).push(m);
+}
+
+#[cold]
+fn too_many(max: usize) -> ! {
+    fatal::fatal(format_args!(
+        "the program exceeds {max} threads: more goroutines than that block theirs at the same time; let fewer \
+         of them do so at once, or raise Config::max_threads"
+    ));
+}

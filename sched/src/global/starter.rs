@@ -1,0 +1,75 @@
+//! The starter: the clean thread that starts all the others.
+//!
+//! A new thread inherits from the thread that starts it: the signal mask, the nice value, the affinity, credentials,
+//! namespaces, system call filters. A goroutine may have changed any of these on its thread, for itself (a goroutine
+//! that is locked to its thread does so rightly), and others must not get that. And pthread_create blocks all signals
+//! for some microseconds in which it uses its caller's stack: on a goroutine's stack that can be the end without a
+//! word. So nobody but the starter starts a thread, and it runs no code of others. It has what the thread had that called
+//! `start`, but for the signals that must arrive (sys/mask.rs).
+//!
+//! ```text
+//! whoever needs an M for a P                    starter
+//! R1 the M is counted                           R3 starts a thread that begins with the P
+//! R2 the request into the queue (requests.rs)   R4 refused: uncounts the M, and puts the P to rest with what is
+//!    and on                                        in it in a place where others find it
+//! ```
+//!
+//! The requester waits for nothing, holds no thread start under whatever lock it has, and pays for a notification; the
+//! P is the request's until R3 or R4. Between two requests the starter sleeps. It is there before the first M, and a
+//! `start` that cannot have it fails. It also counts panics for others (unwinding.rs), because it asks nowhere how many
+//! it has.
+
+use std::sync::Arc;
+
+use crate::{
+    global::{sched::Sched, start_m},
+    gmp::{counters::ALL, p::P},
+    park::unwinding::Order,
+    switch::panic_count::Charge,
+    sys::spawn::spawn,
+};
+
+/// What the starter is asked for.
+pub(crate) enum Request {
+    /// An M that begins with this P, maybe as the spinner.
+    M { p: &'static P, as_spinner: bool },
+    /// The thread of shrink.rs.
+    Shrinker,
+    /// A panic that somebody else discounts (unwinding.rs).
+    Charge(Arc<Order>),
+    /// One that somebody else has counted in return.
+    Spend(Charge),
+}
+
+/// R3 and R4, for ever.
+pub(crate) fn serve(sched: &'static Sched) -> ! {
+    loop {
+        match sched.requests.next() {
+            Request::M { p, as_spinner } => {
+                if let Err(error) = sched.start_m(p, as_spinner) {
+                    sched.do_without_m(p, as_spinner, &error);
+                }
+            }
+            Request::Charge(order) => order.deliver(Charge::make(sched.class)),
+            Request::Spend(charge) => charge.spend(),
+            Request::Shrinker => {
+                let started = spawn("goroutines-stks", None, || sched.shrinker.run(sched));
+                if started.is_err() {
+                    sched.shrinker.not_started();
+                }
+            }
+        }
+    }
+}
+
+impl Sched {
+    /// R3, for an M that is counted.
+    pub(crate) fn start_m(&'static self, p: &'static P, as_spinner: bool) -> std::io::Result<()> {
+        spawn("goroutines-m", None, move || {
+            start_m::live(self, p, as_spinner)
+        })?;
+        ALL.threads_started.add();
+        self.threads.note_started();
+        Ok(())
+    }
+}

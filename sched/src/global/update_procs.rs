@@ -1,0 +1,51 @@
+//! As many Ps as the machine gives CPUs, also when that changes while the program runs: an affinity is set from
+//! outside, or the quota of a container.
+//!
+//! Only where nobody has said how many there shall be. sysmon asks once a second, and not while all Ps are idle.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::sys::cpus;
+
+/// Nanoseconds between two looks. A look reads some ten small files of the kernel.
+const PERIOD: u64 = 1_000_000_000;
+
+pub(crate) struct Follow {
+    on: AtomicBool,
+    /// When to look next. For sysmon.
+    due: AtomicU64,
+    /// Whose affinity counts: that of the thread which started the runtime.
+    thread: libc::pid_t,
+}
+
+impl Follow {
+    pub(crate) fn new(on: bool, thread: libc::pid_t) -> Follow {
+        Follow {
+            on: AtomicBool::new(on),
+            due: AtomicU64::new(0),
+            thread,
+        }
+    }
+
+    /// Somebody has said how many; under the lock of procs.rs.
+    pub(crate) fn stop(&self) {
+        // Relaxed: under the lock; sysmon's look without it is repeated with it.
+        self.on.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        // Relaxed: see `stop`.
+        self.on.load(Ordering::Relaxed)
+    }
+
+    /// By sysmon: how many CPUs there are, if it is time to ask.
+    pub(crate) fn look(&self, now: u64) -> Option<usize> {
+        // Relaxed (both): only sysmon touches it.
+        if !self.is_on() || now < self.due.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.due.store(now + PERIOD, Ordering::Relaxed);
+        // A thread that is not there any more has no affinity: then all CPUs that are there count.
+        Some(cpus::available_to(self.thread))
+    }
+}

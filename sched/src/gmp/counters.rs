@@ -1,0 +1,95 @@
+//! Counters behind [`metrics`](crate::metrics): what they cost, and who writes them.
+//!
+//! | counter | written by | with |
+//! |---|---|---|
+//! | of a P | the M that owns it | a plain load, add and store |
+//! | of the process, in cold places | anybody | one locked addition |
+//!
+//! A round of the scheduler is counted already, by the tick of its P, and a round that came to nothing in the
+//! place where it does: so a yield pays nothing for being counted.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that only goes up. All orderings are Relaxed: it orders nothing, and is read as a snapshot.
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// Adds `count` where the caller is the only writer: no locked instruction.
+    #[inline(always)]
+    pub(crate) fn add_own(&self, count: u64) {
+        self.0
+            .store(self.0.load(Relaxed).wrapping_add(count), Relaxed);
+    }
+
+    /// Adds one, whoever writes it.
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What a P counts. Written by its owner only.
+pub(crate) struct OfP {
+    /// Rounds in which nothing was found to run, or what was found went to another M.
+    pub(crate) empty_rounds: Counter,
+    /// Times something was taken from another P.
+    pub(crate) steals: Counter,
+    /// Times half of a full ring went to the global queue.
+    pub(crate) overflows: Counter,
+    /// Goroutines that were made here.
+    pub(crate) spawned: Counter,
+    /// Goroutines that ended here.
+    pub(crate) ended: Counter,
+}
+
+impl OfP {
+    pub(crate) const fn new() -> OfP {
+        OfP {
+            empty_rounds: Counter::new(),
+            steals: Counter::new(),
+            overflows: Counter::new(),
+            spawned: Counter::new(),
+            ended: Counter::new(),
+        }
+    }
+}
+
+/// What belongs to no P.
+pub(crate) struct OfAll {
+    /// Goroutines that were made, and that ended, where there was no P.
+    pub(crate) spawned: Counter,
+    pub(crate) ended: Counter,
+    pub(crate) handoffs: Counter,
+    pub(crate) retakes: Counter,
+    pub(crate) takes: Counter,
+    pub(crate) wakes: Counter,
+    pub(crate) spins: Counter,
+    pub(crate) threads_started: Counter,
+    pub(crate) threads_failed: Counter,
+    pub(crate) threads_ended: Counter,
+    pub(crate) looks: Counter,
+    /// Goroutines whose home did not come (home_wait.rs).
+    pub(crate) let_go: Counter,
+}
+
+pub(crate) static ALL: OfAll = OfAll {
+    spawned: Counter::new(),
+    ended: Counter::new(),
+    handoffs: Counter::new(),
+    retakes: Counter::new(),
+    takes: Counter::new(),
+    wakes: Counter::new(),
+    spins: Counter::new(),
+    threads_started: Counter::new(),
+    threads_failed: Counter::new(),
+    threads_ended: Counter::new(),
+    looks: Counter::new(),
+    let_go: Counter::new(),
+};

@@ -1,0 +1,306 @@
+//! G: the descriptor of a goroutine, or of an OS thread that uses the runtime.
+//!
+//! ```text
+//!   +0    ctx, stack, episode, kind, status      what a switch touches: one cache line
+//!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
+//!   +128  payload                                the closure, later the result, if they fit
+//! ```
+//!
+//! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place
+//! of each window puts all of them into the same cache sets. Memory that was a G stays a G for ever,
+//! so a late claim of an [`Episode`] meets a number that does not match, and never other data.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    ffi::c_int,
+    fmt,
+    mem::MaybeUninit,
+    ptr::NonNull,
+    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+};
+
+use goroutines_stack::{Image, Stack};
+
+use crate::{
+    gmp::{
+        identity::IdentityCell,
+        join::JoinWord,
+        payload::Entry,
+        segment::Segments,
+        shared::{Link, Number},
+        window::Window,
+    },
+    protocol::{
+        parker::Parker,
+        shrink_word::Shrinking,
+        status::{Status, StatusCell},
+        wait_seq::Episode,
+    },
+    switch::Context,
+};
+
+/// Bytes of closure or result that need no allocation of their own.
+pub(crate) const INLINE: usize = 128;
+
+/// Room for the closure, later for the result.
+#[repr(C, align(16))]
+pub(crate) struct Payload([MaybeUninit<u8>; INLINE]);
+
+/// How a G is made ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Through a run queue.
+    Goroutine = 0,
+    /// It sleeps on its own parker: a plain OS thread, or a goroutine that may not leave its M now.
+    Thread = 1,
+}
+
+#[repr(C, align(128))]
+pub(crate) struct G {
+    // What a switch touches.
+    /// Where to go on; null while it never ran.
+    pub(crate) ctx: Cell<Context>,
+    pub(crate) stack: UnsafeCell<Option<Stack>>,
+    pub(crate) episode: Episode,
+    /// The run window, of a goroutine whose stack is copied (see window.rs).
+    pub(crate) window: Link<Window>,
+    /// Does it keep the window while it is parked?
+    pub(crate) pinned: Cell<bool>,
+    kind: AtomicU8,
+    pub(crate) status: StatusCell,
+    /// Does somebody work on its stack while it is parked (see shrink.rs)?
+    pub(crate) shrinking: Shrinking,
+    /// `errno` as it was when it left its thread.
+    pub(crate) errno: Cell<c_int>,
+    /// The M that ran it last, as [`M::mark`](crate::gmp::m::M::mark) says it; 0 before its first run.
+    last: AtomicUsize,
+    // What spawn, join and the end touch.
+    pub(crate) join: JoinWord,
+    pub(crate) entry: Cell<Option<&'static Entry>>,
+    pub(crate) link: Cell<Option<GRef>>,
+    pub(crate) id: Number,
+    /// Its name and what else few have (see identity.rs).
+    pub(crate) identity: IdentityCell,
+    pub(crate) parker: Parker,
+    /// Which M may run it (see locked.rs): 0 any one; bit 0: pinned; the rest counts locks.
+    pub(crate) bound: Cell<u32>,
+    /// Where its live bytes wait while another goroutine has the window.
+    pub(crate) image: UnsafeCell<Option<Image>>,
+    /// Further stacks of a deep recursion (see on_segment.rs).
+    pub(crate) segments: Segments,
+    pub(crate) payload: Line<UnsafeCell<Payload>>,
+}
+
+/// Starts a cache line.
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub(crate) T);
+
+const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
+const _: () = assert!(std::mem::offset_of!(G, join) <= 64);
+
+// SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the
+// queues, locks and the join word through which a G passes from one to the next synchronise.
+unsafe impl Sync for G {}
+
+impl G {
+    pub(crate) fn new(kind: Kind) -> G {
+        G {
+            ctx: Cell::new(Context::NULL),
+            stack: UnsafeCell::new(None),
+            episode: Episode::new(),
+            window: Link::none(),
+            pinned: Cell::new(false),
+            kind: AtomicU8::new(kind as u8),
+            status: StatusCell::new(match kind {
+                Kind::Goroutine => Status::Dead,
+                Kind::Thread => Status::Running,
+            }),
+            shrinking: Shrinking::new(),
+            errno: Cell::new(0),
+            last: AtomicUsize::new(0),
+            join: JoinWord::new(),
+            entry: Cell::new(None),
+            link: Cell::new(None),
+            id: Number::new(0),
+            identity: IdentityCell::new(),
+            parker: Parker::new(),
+            bound: Cell::new(0),
+            image: UnsafeCell::new(None),
+            segments: Segments::new(),
+            payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        // Relaxed: changed only by the G itself before it goes into a wait queue, and back after
+        // it was woken; the queue's lock is what orders it for the waker.
+        if self.kind.load(Ordering::Relaxed) == Kind::Goroutine as u8 {
+            Kind::Goroutine
+        } else {
+            Kind::Thread
+        }
+    }
+
+    /// See the field.
+    #[inline(always)]
+    pub(crate) fn last(&self) -> usize {
+        // Acquire: partner is `set_last`, before which that M's storage was looked at for the last time.
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Only who owns the G.
+    #[inline(always)]
+    pub(crate) fn set_last(&self, mark: usize) {
+        // Release: partner is the load in `last`, by an M that would end (migrate.rs).
+        self.last.store(mark, Ordering::Release);
+    }
+
+    pub(crate) fn set_kind(&self, kind: Kind) {
+        // Relaxed: see `kind`.
+        self.kind.store(kind as u8, Ordering::Relaxed);
+    }
+
+    /// The saved context as a hint for prefetching, while somebody else may be changing it.
+    #[inline(always)]
+    pub(crate) fn ctx_hint(&self) -> *const u8 {
+        // SAFETY: a `Context` is a transparent pointer, so the cell is a valid, aligned AtomicUsize
+        // for as long as the G lives, which is for ever.
+        let word = unsafe { AtomicUsize::from_ptr(self.ctx.as_ptr().cast()) };
+        // Relaxed: any value will do.
+        word.load(Ordering::Relaxed) as *const u8
+    }
+
+    /// Down to where the goroutine's own stack is live while it is parked: its stack pointer, unless it
+    /// waits on a segment (see on_segment.rs).
+    pub(crate) fn own_sp(&self) -> *mut u8 {
+        self.segments
+            .own_context()
+            .unwrap_or_else(|| self.ctx.get())
+            .sp()
+    }
+
+    pub(crate) fn payload(&self) -> *mut u8 {
+        self.payload.0.get().cast()
+    }
+}
+
+/// A reference to a G, which lives for ever; what it describes may have ended long ago.
+///
+/// Wait queues hold these, and give them to [`ready`](crate::ready).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct GRef(NonNull<G>);
+
+// SAFETY: a GRef gives access to a `G` only inside this crate, and `G` is Sync.
+unsafe impl Send for GRef {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for GRef {}
+
+impl fmt::Debug for GRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GRef({:p})", self.0)
+    }
+}
+
+impl GRef {
+    pub(crate) fn new(g: &'static G) -> GRef {
+        GRef(NonNull::from(g))
+    }
+
+    /// The word for a run queue, never 0.
+    #[inline(always)]
+    pub(crate) fn to_word(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// # Safety
+    ///
+    /// `word` came from [`GRef::to_word`].
+    #[inline(always)]
+    pub(crate) unsafe fn from_word(word: usize) -> GRef {
+        // SAFETY: the caller's word is the address of a G, so not null.
+        GRef(unsafe { NonNull::new_unchecked(word as *mut G) })
+    }
+
+    /// Returns whether the goroutine's stack is copied out while it is parked. Then nothing on it can be reached by
+    /// others meanwhile: what a wait queue links must lie elsewhere.
+    #[inline(always)]
+    pub fn is_copied_out(self) -> bool {
+        self.get().window.is_set()
+    }
+
+    /// How many bytes are alive on the stack of a parked goroutine, saved registers included;
+    /// `None` if it has no stack yet.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine is parked, and nobody makes it ready meanwhile.
+    pub unsafe fn live_bytes(self) -> Option<usize> {
+        let top = match self.get().window.get() {
+            Some(window) => window.top(),
+            // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
+            None => unsafe { (*self.get().stack.get()).as_ref() }?.top(),
+        };
+        let sp = self.get().own_sp();
+        (!sp.is_null()).then(|| top.addr() - sp.addr())
+    }
+
+    /// Where the G is in memory: no other G is there, but other goroutines after the end of this one.
+    pub fn address(self) -> usize {
+        self.to_word()
+    }
+
+    /// The number of the goroutine, counted from 1; 0 for OS threads.
+    pub fn id(self) -> u64 {
+        self.get().id.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(self) -> &'static G {
+        // SAFETY: Gs are allocated in a slab or leaked and never freed; shared access is Sync.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// A list of dead Gs, linked through them.
+pub(crate) struct FreeList {
+    head: Option<GRef>,
+    len: usize,
+}
+
+impl FreeList {
+    pub(crate) const fn new() -> FreeList {
+        FreeList { head: None, len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, g: GRef) {
+        g.get().link.set(self.head);
+        self.head = Some(g);
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<GRef> {
+        let g = self.head?;
+        self.head = g.get().link.get();
+        self.len -= 1;
+        Some(g)
+    }
+
+    /// Moves up to `count` Gs over from `other`.
+    pub(crate) fn refill(&mut self, other: &mut FreeList, count: usize) {
+        for _ in 0..count {
+            match other.pop() {
+                Some(g) => self.push(g),
+                None => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What outlives a goroutine, and what few of them have: its *identity*.
+//!
+//! ```text
+//!   G                         Inner, counted references
+//!  ┌──────────┐              ┌─────────────────────────────────────────────┐
+//!  │ identity │─────────────►│ number, name      never change              │◄── Identity (a `Thread`)
+//!  └──────────┘              │ token             park and unpark (park_token.rs)│◄── Identity
+//!   null: nobody asked       │ locals            of the goroutine alone    │
+//!                            └─────────────────────────────────────────────┘
+//! ```
+//!
+//! A G is used again after its goroutine has ended; whoever wants to unpark a goroutine may come later. So this
+//! lies in memory of its own, which the G and every [`Identity`] keep. It is made when a goroutine has a name,
+//! when somebody asks for it, or with the first goroutine-local value; all others pay one null pointer. The pointer
+//! is set once in a goroutine's life, by whoever is first, and stays until the G is freed: by its joiner, or by
+//! its own end. So a reference to it may be given out by whoever keeps the G from being freed.
+//!
+//! A plain OS thread has one as well, through the G that stands for it.
+//!
+//! More that is one per goroutine, seldom used, and not worth a word in every G, belongs here.
+
+use std::{
+    cell::UnsafeCell,
+    fmt, mem,
+    ptr::NonNull,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, AtomicU64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use crate::{
+    gmp::{
+        g::G,
+        locals::Locals,
+        ticket::{TIMED_OUT, Ticket},
+    },
+    park::{arm, current, park_until, ready},
+    protocol::park_token::Token,
+    task::inherited::{self, Heritage},
+};
+
+/// In the number of an identity: it is an OS thread's.
+const THREAD: u64 = 1 << 63;
+
+/// What an `unpark` claims the wait of its owner with.
+const UNPARKED: u32 = 0;
+
+/// OS threads that have one, so far.
+static THREADS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) struct Inner {
+    number: u64,
+    name: Option<Box<str>>,
+    token: Token<Ticket>,
+    /// For the goroutine or thread itself, and after its end for who frees its G.
+    locals: Locals,
+    /// As `locals` (see inherited.rs).
+    heritage: inherited::Place,
+}
+
+/// Who a goroutine or a plain OS thread is. May be kept longer than it runs.
+#[repr(transparent)]
+pub struct Identity(NonNull<Inner>);
+
+// SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync; a
+// heritage is Send, wherever it is dropped.
+unsafe impl Send for Identity {}
+// SAFETY: as above.
+unsafe impl Sync for Identity {}
+
+impl Identity {
+    fn new(number: u64, name: Option<Box<str>>) -> Identity {
+        let inner = Arc::new(Inner {
+            number,
+            name,
+            token: Token::new(),
+            locals: Locals::new(),
+            heritage: inherited::Place(UnsafeCell::new(None)),
+        });
+        // SAFETY: an Arc's pointer is not null.
+        Identity(unsafe { NonNull::new_unchecked(Arc::into_raw(inner).cast_mut()) })
+    }
+
+    /// The identity of the caller.
+    pub fn current() -> Identity {
+        Identity::own().clone()
+    }
+
+    /// The same, for as long as the caller runs.
+    pub(crate) fn own() -> &'static Identity {
+        let g = current().get();
+        g.identity.get_or_make(|| Identity::of(g))
+    }
+
+    /// A first one for `g`: for a plain thread made on that thread, with the name that std knows.
+    pub(crate) fn of(g: &G) -> Identity {
+        match g.id.get() {
+            0 => {
+                // Relaxed: numbers only have to differ.
+                let number = THREADS.fetch_add(1, Ordering::Relaxed) + 1;
+                let name = thread::current().name().map(Box::from);
+                Identity::new(THREAD | number, name)
+            }
+            number => Identity::new(number, None),
+        }
+    }
+
+    /// One for a goroutine that is not ready yet.
+    pub(crate) fn named(number: u64, name: Box<str>) -> Identity {
+        Identity::new(number, Some(name))
+    }
+
+    fn inner(&self) -> &Inner {
+        // SAFETY: this is a counted reference.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// What a [`number`](Identity::number) stands for: a goroutine (or else an OS thread), and its number among these.
+    pub fn split(number: u64) -> (bool, u64) {
+        (number & THREAD == 0, number & !THREAD)
+    }
+
+    /// Different for all goroutines and threads of the process, never 0.
+    pub fn number(&self) -> u64 {
+        self.inner().number
+    }
+
+    /// What its builder called it.
+    #[inline]
+    pub fn name(&self) -> Option<&str> {
+        self.inner().name.as_deref()
+    }
+
+    /// Gives it the token that ends its [`park_until_unparked`], now or the next one. Nothing if it has ended.
+    pub fn unpark(&self) {
+        let woken = self.inner().token.give(|ticket| ticket.claim(UNPARKED));
+        if let Some(ticket) = woken {
+            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the token's lock.
+            unsafe { ready(ticket.g()) };
+        }
+    }
+
+    pub(crate) fn locals(&self) -> &Locals {
+        &self.inner().locals
+    }
+
+    /// # Safety
+    ///
+    /// Only for the goroutine or thread itself, or who has made it and has not shown it to others.
+    #[inline(always)]
+    pub(crate) unsafe fn has_heritage(&self) -> bool {
+        // SAFETY: only the caller touches it; the reference ends here.
+        unsafe { (*self.inner().heritage.0.get()).is_some() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`has_heritage`](Identity::has_heritage).
+    pub(crate) unsafe fn heritage(&self) -> Option<Heritage> {
+        // SAFETY: as there.
+        unsafe { (*self.inner().heritage.0.get()).clone() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`has_heritage`](Identity::has_heritage).
+    pub(crate) unsafe fn replace_heritage(&self, new: Option<Heritage>) -> Option<Heritage> {
+        // SAFETY: as there.
+        unsafe { mem::replace(&mut *self.inner().heritage.0.get(), new) }
+    }
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Identity {
+        // SAFETY: the pointer came from `Arc::into_raw`, and this reference is counted.
+        unsafe { Arc::increment_strong_count(self.0.as_ptr()) };
+        Identity(self.0)
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        // SAFETY: as above; this reference is gone after.
+        unsafe { Arc::decrement_strong_count(self.0.as_ptr()) };
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("number", &self.number())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits until somebody gives the caller its token with [`Identity::unpark`], at most until `deadline`, and uses
+/// the token up. Returns at once if it is there.
+///
+/// # Parks
+///
+/// Only the goroutine. A plain OS thread sleeps.
+pub fn park_until_unparked(deadline: Option<Instant>) {
+    let token = &Identity::own().inner().token;
+    if token.take_or_lock() {
+        return;
+    }
+    let ticket = arm();
+    // SAFETY: the lock is held. The ticket is the caller's last; the timer and one `unpark` try to claim it, and the
+    // one that does makes the caller ready. An `unpark` finds it only after the commit has unlocked, as its last step.
+    let outcome = unsafe {
+        token.wait(ticket);
+        park_until(ticket, deadline, || {
+            token.commit();
+            true
+        })
+    };
+    if outcome == TIMED_OUT {
+        token.time_is_up();
+    }
+}
+
+/// Where a G keeps its identity.
+pub(crate) struct IdentityCell(AtomicPtr<Inner>);
+
+impl IdentityCell {
+    pub(crate) const fn new() -> IdentityCell {
+        IdentityCell(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// The one that is there. For who keeps the G from being freed. Async-signal-safe.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&Identity> {
+        // Acquire: partner is the CAS in `get_or_make`.
+        if self.0.load(Ordering::Acquire).is_null() {
+            return None;
+        }
+        // SAFETY: an `AtomicPtr` has the layout of a pointer, and a pointer that is not null the layout of an
+        // `Identity`. From here on the word does not change until the G is freed, which the caller prevents.
+        Some(unsafe { &*self.0.as_ptr().cast::<Identity>() })
+    }
+
+    /// As [`get`](IdentityCell::get), or else the one of `make`. Several may call it at once.
+    #[inline]
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Identity) -> &Identity {
+        match self.get() {
+            Some(identity) => identity,
+            None => self.make(make()),
+        }
+    }
+
+    #[cold]
+    fn make(&self, identity: Identity) -> &Identity {
+        // null -> new. Release: partner is the Acquire in `get`. Relaxed on failure: `get` follows.
+        let placed = self.0.compare_exchange(
+            std::ptr::null_mut(),
+            identity.0.as_ptr(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if placed.is_ok() {
+            mem::forget(identity); // the cell's reference now
+        }
+        match self.get() {
+            Some(identity) => identity,
+            None => crate::sys::fatal::throw(format_args!("an identity vanished")),
+        }
+    }
+
+    /// There is no identity any more, and no local value.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine or thread has ended, and the caller is the last who knows its G: nobody has a reference from
+    /// `get`.
+    #[inline(always)]
+    pub(crate) unsafe fn clear(&self) {
+        // Relaxed (both): the caller is alone.
+        if !self.0.load(Ordering::Relaxed).is_null() {
+            // SAFETY: passed on.
+            unsafe { self.clear_slow() };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`clear`](IdentityCell::clear).
+    #[cold]
+    unsafe fn clear_slow(&self) {
+        // Relaxed: as above.
+        let inner = self.0.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        if let Some(inner) = NonNull::new(inner) {
+            let identity = Identity(inner); // the cell's reference
+            // SAFETY: says the caller: nobody runs whose values these were.
+            unsafe { identity.locals().free() };
+        }
+    }
+}

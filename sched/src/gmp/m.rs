@@ -1,0 +1,301 @@
+//! M: an OS thread as the scheduler sees it.
+//!
+//! The Ms of the scheduler run goroutines while they have a P; their OS stack is their g0. Any other
+//! OS thread that uses the runtime gets an M as well, without a P and with a G that stands for the
+//! thread (see attach.rs), so that "who am I" has one answer for everybody.
+
+use std::{
+    cell::{Cell, RefCell, UnsafeCell},
+    ffi::c_int,
+    ptr,
+    sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
+};
+
+use goroutines_stack::{AddressRange, SignalStack};
+
+use crate::{
+    gmp::{g::GRef, p::P},
+    park::unwinding::Unwinder,
+    protocol::{gate::Gate, inbox::Bound, lending::Call, parker::Parker},
+    schedule::migrate,
+    switch::Context,
+    sys::tls::Tls,
+    sysmon,
+};
+
+/// No M's mark.
+const NOBODY: usize = 1;
+
+/// What the thread of an M may still be used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fitness {
+    /// Any goroutine.
+    Any,
+    /// A goroutine ended locked to it: only those that can run nowhere else.
+    Tainted,
+    /// Nothing: it ends.
+    Over,
+}
+
+#[repr(align(128))]
+pub(crate) struct M {
+    /// Where g0 goes on when the running goroutine leaves.
+    pub(crate) g0: Cell<Context>,
+    /// Who runs here; none while g0 itself does.
+    pub(crate) current: Cell<Option<GRef>>,
+    p: Cell<*const P>,
+    /// Where its P can be taken away (see gate.rs).
+    pub(crate) gate: Gate,
+    /// The round in which it has lasted a slice, 0 for none (see checkpoint.rs).
+    pub(crate) overdue: AtomicU64,
+    /// Is this M the spinner (see idle.rs)?
+    pub(crate) spinning: Cell<bool>,
+    /// The state of its pseudo-random numbers; 0 before the first (see random.rs).
+    pub(crate) random: Cell<u32>,
+    /// On a plain thread: where its stack ends; 0 while nobody has asked.
+    pub(crate) stack_low: Cell<usize>,
+    /// For AddressSanitizer.
+    #[cfg(feature = "asan")]
+    pub(crate) g0_bounds: crate::sys::tools::Bounds,
+    /// The clock of the CPU time that its thread uses.
+    cpu_clock: AtomicI32,
+    /// The kernel's number of its thread.
+    thread: AtomicI32,
+    /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
+    pub(crate) signal_stack: Cell<AddressRange>,
+    /// The last look at it that its thread has heeded (sysmon/handlers.rs).
+    pub(crate) looked: Cell<u32>,
+    /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
+    errno: Cell<*mut c_int>,
+    /// What it leaves in the address in [`M::mark`].
+    tag: usize,
+    /// See the method.
+    at_home: Cell<usize>,
+    /// Its thread's thread-local storage.
+    tls: UnsafeCell<Tls>,
+    /// Goroutines that only this M may run.
+    pub(crate) bound: Bound,
+    /// Shall one of those go before the queue of the P?
+    pub(crate) bound_first: Cell<bool>,
+    /// In its next fair round the ring goes first (see fairness.rs).
+    pub(crate) turn_of_ring: Cell<bool>,
+    /// How many of those are locked to it.
+    pub(crate) lockers: Cell<u32>,
+    /// How many goroutines are bound to it.
+    pub(crate) tied: Cell<u32>,
+    /// Those that wait here while they unwind, beside others that are bound to it (see unwinding.rs).
+    pub(crate) unwinders: RefCell<Vec<Unwinder>>,
+    /// The P that its goroutine has lent, in a blocking call; none where sysmon had taken it before (see blocking.rs).
+    pub(crate) lent: Cell<Option<(&'static P, Call)>>,
+    /// What its thread may still be used for (see locked.rs).
+    pub(crate) fitness: Cell<Fitness>,
+    /// What it sleeps on without a P.
+    pub(crate) parker: Parker,
+    /// The P it is woken with; bit 0: as the spinner.
+    handed: AtomicUsize,
+}
+
+// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes as `settle` says;
+// the others are Sync.
+unsafe impl Sync for M {}
+
+impl M {
+    pub(crate) fn new(current: Option<GRef>) -> M {
+        M {
+            g0: Cell::new(Context::NULL),
+            current: Cell::new(current),
+            p: Cell::new(ptr::null()),
+            gate: Gate::new(crate::global::retake::fenced()),
+            overdue: AtomicU64::new(0),
+            spinning: Cell::new(false),
+            random: Cell::new(0),
+            stack_low: Cell::new(0),
+            #[cfg(feature = "asan")]
+            g0_bounds: crate::sys::tools::Bounds::new(),
+            cpu_clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
+            thread: AtomicI32::new(0),
+            signal_stack: Cell::new(AddressRange::default()),
+            looked: Cell::new(0),
+            errno: Cell::new(ptr::dangling_mut()),
+            tag: migrate::tag(),
+            at_home: Cell::new(NOBODY),
+            tls: UnsafeCell::new(Tls::none()),
+            bound: Bound::new(),
+            bound_first: Cell::new(false),
+            turn_of_ring: Cell::new(false),
+            lockers: Cell::new(0),
+            tied: Cell::new(0),
+            unwinders: RefCell::new(Vec::new()),
+            lent: Cell::new(None),
+            fitness: Cell::new(Fitness::Any),
+            parker: Parker::new(),
+            handed: AtomicUsize::new(0),
+        }
+    }
+
+    /// The P this M holds.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        // SAFETY: `p` is null or was set from a `&'static P`.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// The P this M holds, where it is known to hold one: on its g0.
+    #[inline(always)]
+    pub(crate) fn own_p(&self) -> &'static P {
+        match self.p() {
+            Some(p) => p,
+            None => crate::sys::fatal::throw(format_args!("an M runs goroutines without a P")),
+        }
+    }
+
+    /// Takes over `p`, which is nobody else's.
+    pub(crate) fn set_p(&'static self, p: &'static P) {
+        p.set_owner(Some(self));
+        self.p.set(p);
+    }
+
+    /// Gives up the P it holds, if it does.
+    pub(crate) fn give_up_p(&self) -> Option<&'static P> {
+        let p = self.p();
+        if let Some(p) = p {
+            p.set_owner(None);
+        }
+        self.p.set(ptr::null());
+        p
+    }
+
+    /// Its P was taken away and may have a new owner already.
+    pub(crate) fn lose_p(&self) {
+        self.p.set(ptr::null());
+    }
+
+    /// This thread, whose signal stack this is, is the M's: its CPU time can be asked for from now on.
+    pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
+        self.signal_stack.set(signal_stack.addresses());
+        // SAFETY: takes nothing and answers with a number.
+        let thread = unsafe { libc::gettid() };
+        // Relaxed (both): hints for others, who may still look at a record whose thread has ended.
+        self.thread.store(thread, Ordering::Relaxed);
+        let mut clock = libc::CLOCK_MONOTONIC;
+        // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
+        // knows no such clock, the time that passes is taken for CPU time.
+        unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        self.cpu_clock.store(clock, Ordering::Relaxed);
+    }
+
+    /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
+    pub(crate) fn cpu_time(&self) -> u64 {
+        // Relaxed: see `adopt_thread`.
+        crate::sys::clock::read(self.cpu_clock.load(Ordering::Relaxed))
+    }
+
+    /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
+    pub(crate) fn is_runnable(&self) -> bool {
+        crate::sys::proc_stat::is_runnable(self.thread())
+    }
+
+    /// The kernel's number of its thread.
+    pub(crate) fn thread(&self) -> libc::pid_t {
+        // Relaxed: see `adopt_thread`.
+        self.thread.load(Ordering::Relaxed)
+    }
+
+    /// This M in the lists of idle.rs.
+    pub(crate) fn id(&'static self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// What a G remembers of the M that runs it: its id, or, where goroutines are forced to migrate, its id
+    /// with a tag in the low bits (see migrate.rs).
+    #[inline(always)]
+    pub(crate) fn mark(&'static self) -> usize {
+        self.id() | self.tag
+    }
+
+    /// The [`G::last`](crate::gmp::g::G::last) of a goroutine that may go on here without further questions: the one that
+    /// this M leaves, or, where goroutines are forced to migrate, none that there is.
+    #[inline(always)]
+    pub(crate) fn at_home(&self) -> usize {
+        self.at_home.get()
+    }
+
+    /// The calling thread, which will run goroutines, is this M's from here on.
+    ///
+    /// # Safety
+    ///
+    /// It is nobody's M, and no goroutine ran on it last.
+    pub(crate) unsafe fn settle(&'static self) {
+        self.at_home
+            .set(if self.tag == 0 { self.id() } else { NOBODY });
+        // SAFETY: answers with an address, which is valid as long as the thread.
+        self.errno.set(unsafe { libc::__errno_location() });
+        // SAFETY: nobody looks at it: others do for goroutines that ran here last.
+        unsafe { *self.tls.get() = migrate::storage() };
+    }
+
+    /// Its thread's thread-local storage; for those who have a goroutine that ran here last.
+    pub(crate) fn tls(&self) -> &Tls {
+        // SAFETY: it changes only in `settle`, when there are no such goroutines.
+        unsafe { &*self.tls.get() }
+    }
+
+    /// Gives the thread the `errno` of the goroutine that it is about to run; only on g0.
+    #[inline(always)]
+    pub(crate) fn set_errno(&self, errno: c_int) {
+        // SAFETY: g0 runs goroutines, so this is one of the scheduler's Ms, and its own thread.
+        unsafe { self.errno.get().write(errno) };
+    }
+
+    /// The `errno` that the goroutine which has just left leaves behind; only on g0.
+    #[inline(always)]
+    pub(crate) fn errno(&self) -> c_int {
+        // SAFETY: as in `set_errno`.
+        unsafe { self.errno.get().read() }
+    }
+
+    /// # Safety
+    ///
+    /// `id` came from [`M::id`].
+    pub(crate) unsafe fn from_id(id: usize) -> &'static M {
+        // SAFETY: Ms are leaked, and the caller's word is the address of one.
+        unsafe { &*(id as *const M) }
+    }
+
+    /// Gives `p` to this sleeping M and wakes it.
+    pub(crate) fn hand(&self, p: &'static P, as_spinner: bool) {
+        let word = p.id() | usize::from(as_spinner);
+        // Relaxed: published by the Release in `notify`.
+        self.handed.store(word, Ordering::Relaxed);
+        self.parker.notify();
+    }
+
+    /// Takes over what it was woken with. Only after the parker gave its token.
+    pub(crate) fn accept(&'static self) {
+        // Relaxed: ordered by the parker's Acquire.
+        let word = self.handed.swap(0, Ordering::Relaxed);
+        if word == 0 {
+            crate::sys::fatal::throw(format_args!("an M was woken without a P"));
+        }
+        self.spinning.set(word & 1 == 1);
+        self.gate.unwatch();
+        sysmon::look_at_signal_stack(self);
+        // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
+        self.set_p(unsafe { P::from_id(word & !1) });
+    }
+}
+
+impl P {
+    /// This P in the lists of idle.rs: its address.
+    pub(crate) fn id(&'static self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// # Safety
+    ///
+    /// `id` came from [`P::id`].
+    pub(crate) unsafe fn from_id(id: usize) -> &'static P {
+        // SAFETY: Ps belong to the scheduler, which is never freed; the caller's word is one's address.
+        unsafe { &*(id as *const P) }
+    }
+}

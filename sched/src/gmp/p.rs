@@ -1,0 +1,224 @@
+//! P: a processor, the right to run goroutines, with everything that is used without a lock while
+//! one has it.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    ptr,
+    sync::atomic::AtomicPtr,
+};
+
+use goroutines_stack::Cache;
+
+use crate::{
+    gmp::{counters::OfP, g::FreeList, m::M, ticket::Ticket},
+    protocol::{
+        lending::Lending,
+        ring::Ring,
+        sync::{AtomicBool, AtomicU64, Ordering},
+        timers::Timers,
+    },
+};
+
+/// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
+/// step with periodic programs.
+pub(crate) const FAIR_ROUND: u32 = 61;
+
+#[repr(align(128))]
+pub(crate) struct P {
+    /// Runnable goroutines; thieves take from it.
+    pub(crate) ring: Ring,
+    /// Sleeping goroutines; whoever has nothing to do fires what is due.
+    pub(crate) timers: Timers<Ticket>,
+    /// Is it lent while its M is in a blocking call?
+    pub(crate) lending: Lending,
+    /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
+    tick: AtomicU64,
+    /// Rounds up to the next one in which the global queue comes first. The owner's.
+    to_fair: Cell<u32>,
+    /// The M that holds it; null while it is idle, lent, or on its way.
+    owner: AtomicPtr<M>,
+    /// Its place among the Ps.
+    pub(crate) number: usize,
+    /// Shall it leave (see procs.rs)?
+    leaving: AtomicBool,
+    /// Shall its owner give the colder of its stacks to others (see shrink.rs)?
+    shed: AtomicBool,
+    pub(crate) counters: OfP,
+    local: UnsafeCell<Local>,
+}
+
+/// The part of a P that only its owner touches.
+pub(crate) struct Local {
+    pub(crate) stacks: Cache,
+    pub(crate) free: FreeList,
+    /// Goroutine numbers still to be given out.
+    pub(crate) ids: std::ops::Range<u64>,
+    /// State of the generator that picks where stealing starts.
+    pub(crate) random: u32,
+}
+
+// SAFETY: everything but `local` and `to_fair` is Sync by itself; these are reached only through methods
+// whose callers own the P, and ownership passes between threads through the idle lists' lock and
+// the parkers' Release/Acquire.
+unsafe impl Sync for P {}
+// SAFETY: as for `Sync`; nothing in a P belongs to the thread that made it.
+unsafe impl Send for P {}
+
+impl P {
+    /// A new P, in its place in memory from the start: its ring is larger than what is left of some stacks.
+    pub(crate) fn leaked(number: usize, shared: bool) -> &'static P {
+        let mut place = Box::<P>::new_uninit();
+        let p = place.as_mut_ptr();
+        // SAFETY: the box is ours; each field is written once.
+        unsafe {
+            Ring::make_at(&raw mut (*p).ring, shared);
+            (&raw mut (*p).timers).write(Timers::new());
+            (&raw mut (*p).lending).write(Lending::new());
+            (&raw mut (*p).tick).write(AtomicU64::new(0));
+            (&raw mut (*p).to_fair).write(Cell::new(FAIR_ROUND));
+            (&raw mut (*p).owner).write(AtomicPtr::new(ptr::null_mut()));
+            (&raw mut (*p).number).write(number);
+            (&raw mut (*p).leaving).write(AtomicBool::new(false));
+            (&raw mut (*p).shed).write(AtomicBool::new(false));
+            (&raw mut (*p).counters).write(OfP::new());
+            // An `UnsafeCell` lies as what is in it.
+            let local = (&raw mut (*p).local).cast::<Local>();
+            Cache::make_at(&raw mut (*local).stacks);
+            (&raw mut (*local).free).write(FreeList::new());
+            (&raw mut (*local).ids).write(0..0);
+            (&raw mut (*local).random).write(0x9e37_79b9 ^ (number as u32 + 1));
+        }
+        // SAFETY: the fields below were written above, and the compiler knows that there are no others.
+        let p = Box::leak(unsafe { place.assume_init() });
+        let P {
+            ring: _,
+            timers: _,
+            lending: _,
+            tick: _,
+            to_fair: _,
+            owner: _,
+            number: _,
+            leaving: _,
+            shed: _,
+            counters: _,
+            local,
+        } = &mut *p;
+        let Local {
+            stacks: _,
+            free: _,
+            ids: _,
+            random: _,
+        } = local.get_mut();
+        p
+    }
+
+    /// The owner's part.
+    ///
+    /// # Safety
+    ///
+    /// The calling M owns this P, and no other reference from this method is in use.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn local(&self) -> &mut Local {
+        // SAFETY: only the owner gets here, one reference at a time, says the caller.
+        unsafe { &mut *self.local.get() }
+    }
+
+    /// Is anything runnable here, `runnext` included? A snapshot for others.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.ring.is_empty() || self.ring.has_next()
+    }
+
+    /// How many goroutines are queued here, `runnext` included. A snapshot.
+    pub(crate) fn queued(&self) -> usize {
+        self.ring.len_from_outside() as usize + usize::from(self.ring.has_next())
+    }
+
+    /// C3 of procs.rs.
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        // Relaxed: partner is the load in `is_leaving`.
+        self.leaving.store(leaving, Ordering::Relaxed);
+    }
+
+    /// Shall it be put down? A hint: the idle lists decide whether it leaves then.
+    pub(crate) fn is_leaving(&self) -> bool {
+        // Relaxed: partner is the store in `set_leaving`; who misses it looks again.
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// The colder of its stacks shall go to the shared lists when its owner has time.
+    pub(crate) fn ask_to_shed(&self) {
+        // Relaxed: partner is the load in `shall_shed`; an answer that comes later will do.
+        self.shed.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn shall_shed(&self) -> bool {
+        // Relaxed: partner is the store in `ask_to_shed`.
+        self.shed.load(Ordering::Relaxed)
+    }
+
+    /// Gives the colder of its stacks to the shared lists, where memory that nobody needs goes back. Owner only.
+    #[cold]
+    pub(crate) fn shed_stacks(&self) {
+        self.shed.store(false, Ordering::Relaxed); // Relaxed: as above.
+        // SAFETY: the caller owns this P, and nothing below parks.
+        unsafe { self.local() }.stacks.shed();
+    }
+
+    pub(crate) fn set_owner(&self, m: Option<&'static M>) {
+        let m = m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut());
+        // Release: partner is the load in `owner`.
+        self.owner.store(m, Ordering::Release);
+    }
+
+    /// The M that holds it. A snapshot: only behind that M's shut gate it stays true.
+    pub(crate) fn owner(&self) -> Option<&'static M> {
+        // Acquire: partner is the store in `set_owner`.
+        let m = self.owner.load(Ordering::Acquire);
+        // SAFETY: the owner is null or was set from a `&'static M`.
+        unsafe { m.as_ref() }
+    }
+
+    /// Counts a scheduling round; owner only.
+    #[inline(always)]
+    pub(crate) fn next_tick(&self) {
+        // Relaxed (both): only the owner writes; thieves compare two readings.
+        let tick = self.tick.load(Ordering::Relaxed).wrapping_add(1);
+        self.tick.store(tick, Ordering::Relaxed);
+    }
+
+    /// Is this round, in which the P looks for work, one of those in which the global queue comes first? Owner only,
+    /// once a round. (A count down costs a quarter of a division of the tick.)
+    #[inline(always)]
+    pub(crate) fn is_fair_round(&self) -> bool {
+        let left = self.to_fair.get() - 1;
+        self.to_fair.set(left);
+        if left != 0 {
+            return false;
+        }
+        self.to_fair.set(FAIR_ROUND);
+        true
+    }
+
+    /// The next round in which it looks for work is a fair one; owner only.
+    pub(crate) fn call_fair_round(&self) {
+        self.to_fair.set(1);
+    }
+
+    /// The count of scheduling rounds, as seen from outside.
+    pub(crate) fn tick(&self) -> u64 {
+        // Relaxed: see `next_tick`.
+        self.tick.load(Ordering::Relaxed)
+    }
+}
+
+impl Local {
+    /// A pseudo-random number (xorshift).
+    pub(crate) fn random(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random
+    }
+}

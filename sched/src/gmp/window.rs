@@ -1,0 +1,298 @@
+//! Copy stacks: goroutines that share run windows, and are copied out when another needs the window.
+//!
+//! ```text
+//!    a window of the scheduler                          its goroutines
+//!   ┌───────────────────────────┐ top        G 4  its live bytes lie in the window (`resident`)
+//!   │ live bytes of G 4         │            G 9  parked, live bytes in its image
+//!   ├───────────────────────────┤ G 4's sp   G 2  parked, live bytes in its image
+//!   │ free                      │            G 7  runnable, in line for the window
+//!   └───────────────────────────┘
+//! ```
+//!
+//! A goroutine belongs to one window for its life, because its bytes must come back to the addresses
+//! where they were. Running it takes these steps, on whatever M it was stolen by:
+//!
+//! 1. *Enter* the window (window_lock.rs). If another M is inside, the goroutine stands in line.
+//! 2. Somebody else's bytes are resident: they are copied out to that one's image. It is parked or
+//!    runnable, so its context does not change: running it takes the window.
+//! 3. The goroutine's own bytes are copied in. Nothing is copied where it was resident still.
+//! 4. It runs, parks, and its commit runs; the commit may use its stack.
+//! 5. *Leave*. Whoever stands in line is made ready.
+//!
+//! While nobody else wants the window, entering and leaving are two atomic operations and nothing is
+//! copied. There are [`WINDOWS_PER_P`] windows for each P, so that goroutines that talk to each other
+//! seldom share one.
+//!
+//! A goroutine that has not run yet has no bytes anywhere, and so need not wait for a window: if somebody is in
+//! the first one it is offered, it gets another, and if all that it tries are busy, a stack of its own.
+//!
+//! A window is a guarded stack that starts with 2 KB: a guard page moves down as it is hit. (A frame without
+//! stack probes may have stepped over it; so before the live bytes are read the guard is moved below them.) An
+//! image is made at the first copy, of the class that the live bytes need, and exchanged for a larger
+//! one when they have outgrown it.
+//!
+//! What nobody may do is touch such a stack while its goroutine is parked. Our own wait queues link
+//! nodes on the stacks of those who wait; for these goroutines the nodes are allocated
+//! ([`GRef::is_copied_out`]). A goroutine can *pin* itself to its window for a time: then it keeps it
+//! while it is parked, and the others of that window wait until it is unpinned. So does one that waits
+//! while it unwinds, because it then blocks its thread, whose stack this is.
+
+use std::{
+    cell::Cell,
+    io,
+    marker::PhantomData,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use goroutines_stack::{self as stack, Class, Image, Stack, Step};
+
+use crate::{
+    global::sched,
+    gmp::{
+        g::{G, GRef},
+        m::M,
+    },
+    park::current,
+    protocol::{
+        status::Status,
+        window_lock::{Handover, Line},
+    },
+    schedule::find_runnable,
+    sys::fatal,
+};
+
+/// How many windows there are for each P.
+const WINDOWS_PER_P: usize = 16;
+
+/// A stack in which many goroutines run, one at a time.
+pub(crate) struct Window {
+    handover: Handover,
+    stack: Stack,
+    /// Whose live bytes lie in the stack. For who is inside.
+    resident: Cell<Option<GRef>>,
+}
+
+// SAFETY: `resident` belongs to who is inside, which `handover` makes one at a time, in order.
+unsafe impl Sync for Window {}
+
+/// The windows of a scheduler, made as they are needed.
+pub(crate) struct Windows {
+    table: Box<[OnceLock<&'static Window>]>,
+    next: AtomicUsize,
+}
+
+impl Windows {
+    pub(crate) fn new(procs: usize) -> Windows {
+        Windows {
+            table: (0..procs * WINDOWS_PER_P)
+                .map(|_| OnceLock::new())
+                .collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// A window for one more goroutine, in turn.
+    ///
+    /// # Errors
+    ///
+    /// When there is no address space or memory for a window that is not there yet.
+    pub(crate) fn assign(&self, class: Class) -> io::Result<&'static Window> {
+        // Relaxed: any spread will do.
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.table.len();
+        let place = &self.table[turn];
+        if let Some(window) = place.get() {
+            return Ok(window);
+        }
+        let window: &'static Window = Box::leak(Box::new(Window {
+            handover: Handover::new(),
+            stack: stack::acquire_at(class, Step::STRICT)?,
+            resident: Cell::new(None),
+        }));
+        // Two may have made it at once: then one of them is kept for nothing.
+        Ok(place.get_or_init(|| window))
+    }
+}
+
+impl Window {
+    /// Steps 1 to 3 for `g`, which the caller took from a run queue; false: it stands in line, and the
+    /// caller must not touch it any more.
+    pub(crate) fn enter(&self, g: GRef) -> bool {
+        if g.get().pinned.get() {
+            return true; // it has never left
+        }
+        g.get().status.set(Status::Runnable);
+        if !self.handover.enter(g) {
+            return false;
+        }
+        self.make_resident(g);
+        true
+    }
+
+    /// The same for `g`, which has not run yet; false: somebody is inside, maybe for long.
+    fn enter_first(&self, g: GRef) -> bool {
+        let entered = self.handover.try_enter();
+        if entered {
+            self.make_resident(g);
+        }
+        entered
+    }
+
+    /// Steps 2 and 3. The caller is inside.
+    fn make_resident(&self, g: GRef) {
+        let resident = self.resident.get();
+        if resident != Some(g) {
+            if let Some(other) = resident {
+                self.copy_out(other.get());
+            }
+            self.copy_in(g);
+        }
+    }
+
+    /// Step 5, on the g0 of `m`.
+    pub(crate) fn leave(&self, m: &'static M) {
+        self.handover
+            .leave(|g: GRef| find_runnable::ready_tail(Some(m), g));
+    }
+
+    pub(crate) fn top(&self) -> *mut u8 {
+        self.stack.top()
+    }
+
+    pub(crate) fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// Step 2. The caller is inside.
+    fn copy_out(&self, g: &G) {
+        let sp = g.own_sp();
+        // SAFETY: who is inside owns the window, and the resident needs nothing below its stack pointer.
+        if let Err(error) = unsafe { self.stack.reserve(sp) } {
+            fatal::fatal(format_args!(
+                "goroutine {}, whose stack is copied, has a guard in it that the kernel refuses to remove: {error}: let a \
+                 seccomp filter allow madvise with advice 103",
+                g.id.get()
+            ));
+        }
+        // SAFETY: who is inside owns the image of the resident, which does not run.
+        let image = unsafe { &mut *g.image.get() };
+        // SAFETY: the resident has run in this window, so its live bytes are [sp, top); nobody writes
+        // to them, because nobody else is inside.
+        if let Err(error) = unsafe { Image::store(image, sp, self.top()) } {
+            fatal::fatal(format_args!(
+                "goroutine {}, whose stack is copied: {error}",
+                g.id.get()
+            ));
+        }
+    }
+
+    /// Step 3. The caller is inside.
+    fn copy_in(&self, g: GRef) {
+        let sp = g.get().own_sp();
+        if !sp.is_null() {
+            // SAFETY: who is inside owns the goroutine's image.
+            let Some(image) = (unsafe { &*g.get().image.get() }) else {
+                fatal::throw(format_args!("a copied-out goroutine without an image"));
+            };
+            // SAFETY: the image was stored from [sp, top) when the goroutine was copied out, and has
+            // not run since; the window is ours, its last resident copied out.
+            unsafe { image.load(sp, self.top()) };
+        }
+        self.resident.set(Some(g));
+    }
+
+    /// `g`, which is inside, has ended: its bytes and its image are not needed any more.
+    pub(crate) fn forget(&self, g: &G) -> Option<Image> {
+        self.resident.set(None);
+        g.pinned.set(false);
+        // SAFETY: `g` is inside and has ended, and nobody knows that yet.
+        unsafe { (*g.image.get()).take() }
+    }
+
+    /// `g`, which is inside, has not ended after all.
+    pub(crate) fn remember(&self, g: &'static G) {
+        self.resident.set(Some(GRef::new(g)));
+    }
+}
+
+impl Line for GRef {
+    fn word(self) -> usize {
+        self.to_word()
+    }
+
+    unsafe fn of(word: usize) -> GRef {
+        // SAFETY: passed on.
+        unsafe { GRef::from_word(word) }
+    }
+
+    fn set_next(self, word: usize) {
+        // SAFETY: a word of the line is 1 or a G's; as a link 1 stands for none.
+        let next = (word != 1).then(|| unsafe { GRef::from_word(word) });
+        self.get().link.set(next);
+    }
+
+    fn next(self) -> usize {
+        self.get().link.get().map_or(1, GRef::to_word)
+    }
+
+    fn is_visitor(self) -> bool {
+        self.get().bound.get() == 0
+    }
+}
+
+/// Keeps a goroutine with a copy stack in its window while this lives, so that others may use what lies
+/// on its stack even while it is parked. Nothing for any other goroutine, and for OS threads.
+///
+/// The other goroutines of the window cannot run meanwhile: one that pins itself must not wait for them.
+#[derive(Debug)]
+#[must_use = "the stack stays in place only while this lives"]
+pub struct StackPin {
+    g: GRef,
+    was_pinned: bool,
+    /// Dropped by the goroutine that made it.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// Pins the caller's stack: see [`StackPin`].
+pub fn pin_stack() -> StackPin {
+    let g = current();
+    let pinned = &g.get().pinned;
+    StackPin {
+        g,
+        was_pinned: pinned.replace(pinned.get() || g.is_copied_out()),
+        _not_send: PhantomData,
+    }
+}
+
+impl Drop for StackPin {
+    fn drop(&mut self) {
+        // It is not Send, so the goroutine that made it drops it, and is inside.
+        self.g.get().pinned.set(self.was_pinned);
+    }
+}
+
+/// Windows that a goroutine tries at its first run.
+const TRIES: usize = 4;
+
+/// Before the first run of `g`: a window that it has entered, its own if it was given one; none if it finds no free one.
+pub(crate) fn enter_first(g: GRef) -> Option<&'static Window> {
+    let sched = sched::own();
+    let given = g.get().window.get();
+    let window = (0..TRIES)
+        .filter_map(|turn| match given {
+            Some(given) if turn == 0 => Some(given),
+            _ => sched.windows.assign(sched.class).ok(),
+        })
+        .find(|window| window.enter_first(g));
+    g.get().window.set(window);
+    window
+}
+
+/// Gives a dead `g` a window to share.
+pub(crate) fn assign(g: GRef) -> io::Result<()> {
+    let sched = sched::own();
+    g.get().window.set(Some(sched.windows.assign(sched.class)?));
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! [`metrics`]: what the scheduler has done so far, and how it stands now.
+
+use crate::{
+    global::sched::{self, Sched},
+    gmp::{counters::ALL, p::P},
+    schedule::migrate::migration_stats,
+};
+
+/// A snapshot of the scheduler. Counts go up from the start of the process; the rest is how things stand.
+///
+/// Nothing is stopped for a snapshot: numbers that change while it is taken may not fit together to the last one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// How many goroutines can run at the same time: the number of Ps. 0 while the runtime has not been started.
+    pub gomaxprocs: usize,
+    /// Ps that nobody uses.
+    pub idle_procs: usize,
+    /// Goroutines that have been started and have not ended.
+    pub goroutines: u64,
+    /// Goroutines that have been started.
+    pub spawned: u64,
+    /// Threads of the scheduler (Ms): those that run goroutines, block in one, or sleep. The monitor is not counted.
+    pub threads: usize,
+    /// Threads among them that sleep for want of work.
+    pub idle_threads: usize,
+    /// Threads among them that look for work before they sleep: 0 or 1.
+    pub spinning_threads: usize,
+    /// Goroutines in the global queue.
+    pub global_queue: usize,
+    /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and
+    /// those of Ps that are not there any more.
+    pub runs: u64,
+    /// Times a P without work took some from another P.
+    pub steals: u64,
+    /// Times half of a full local queue was moved to the global one.
+    pub overflows: u64,
+    /// Times a P was given to another thread, because its goroutine blocks the one it had.
+    pub handoffs: u64,
+    /// Times a P was taken back from an announced blocking call.
+    pub retakes: u64,
+    /// Times a P was taken from a goroutine that computed for long or blocked without saying so.
+    pub takes: u64,
+    /// Times a thread was woken or started because there was work.
+    pub wakes: u64,
+    /// Times a thread without work began to look for some before it sleeps.
+    pub spins: u64,
+    /// Threads that were started.
+    pub threads_started: u64,
+    /// Threads that the system refused to start.
+    pub threads_failed: u64,
+    /// Threads that ended because they had been idle for long.
+    pub threads_ended: u64,
+    /// Times the monitor looked around.
+    pub monitor_looks: u64,
+    /// Faults by which stacks grew, in this process.
+    pub growth_faults: u64,
+    /// Goroutines that were about to run on another thread than before, and were looked through for addresses of
+    /// the old one's thread-local storage.
+    pub migrations_checked: u64,
+    /// Those of them that held one, and went back to their thread.
+    pub sent_back: u64,
+    /// Those of these that went on elsewhere after all, because that thread was blocked or busy for long.
+    pub let_go: u64,
+    /// The Ps that there are now.
+    pub procs: Vec<ProcMetrics>,
+}
+
+/// A snapshot of one P.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcMetrics {
+    /// Times a goroutine was run here.
+    pub runs: u64,
+    /// Times work was taken from another P.
+    pub steals: u64,
+    /// Times half of the full queue was moved to the global one.
+    pub overflows: u64,
+    /// Goroutines in the queue, the one that goes next included.
+    pub queue: usize,
+}
+
+/// A snapshot of the scheduler; all zero while the runtime has not been started.
+pub fn metrics() -> Metrics {
+    sched::get().map_or_else(Metrics::default, |sched| sched.snapshot())
+}
+
+impl Sched {
+    pub(crate) fn snapshot(&self) -> Metrics {
+        // Ends before beginnings: a goroutine that comes and goes meanwhile may be counted, but not below zero.
+        let ended = self.sum(|p| p.counters.ended.get()) + ALL.ended.get();
+        let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();
+        let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();
+        let migrations = migration_stats();
+        let threads_ended = ALL.threads_ended.get();
+        let threads_started = ALL.threads_started.get();
+        Metrics {
+            gomaxprocs: self.procs.count(),
+            idle_procs: self.idle.resting() as usize,
+            goroutines: spawned.saturating_sub(ended),
+            spawned,
+            threads: threads_started.saturating_sub(threads_ended) as usize,
+            idle_threads: self.idle.sleeping(),
+            spinning_threads: usize::from(self.idle.is_spinning()),
+            global_queue: self.injected(),
+            runs: self.sum(P::runs),
+            steals: self.sum(|p| p.counters.steals.get()),
+            overflows: self.sum(|p| p.counters.overflows.get()),
+            handoffs: ALL.handoffs.get(),
+            retakes: ALL.retakes.get(),
+            takes: ALL.takes.get(),
+            wakes: ALL.wakes.get(),
+            spins: ALL.spins.get(),
+            threads_started,
+            threads_failed: ALL.threads_failed.get(),
+            threads_ended,
+            monitor_looks: ALL.looks.get(),
+            growth_faults: goroutines_stack::growth_faults(),
+            migrations_checked: migrations.scanned,
+            sent_back: migrations.sent_back,
+            let_go: ALL.let_go.get(),
+            procs,
+        }
+    }
+
+    fn sum(&self, of: impl Fn(&P) -> u64) -> u64 {
+        self.procs.all().iter().map(of).sum()
+    }
+}
+
+impl P {
+    /// Times a goroutine was run here.
+    fn runs(&self) -> u64 {
+        // Rounds last: each empty one has been begun.
+        let empty = self.counters.empty_rounds.get();
+        self.tick().saturating_sub(empty)
+    }
+
+    fn snapshot(&self) -> ProcMetrics {
+        ProcMetrics {
+            runs: self.runs(),
+            steals: self.counters.steals.get(),
+            overflows: self.counters.overflows.get(),
+            queue: self.queued(),
+        }
+    }
+}

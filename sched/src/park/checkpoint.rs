@@ -1,0 +1,63 @@
+//! `checkpoint`: where a long computation asks whether its time is up.
+//!
+//! sysmon raises the flag of an M whose P has something waiting and whose round has lasted a slice. The flag is
+//! the number of that round, so that one which came too late says nothing to the goroutine after. A goroutine
+//! that heeds it goes to the tail of the *global* queue: at the tail of its own it would be before whatever
+//! waits there.
+
+use std::sync::atomic::Ordering;
+
+use crate::{
+    global::retake,
+    gmp::m::M,
+    park::{park_with, running_goroutine},
+    schedule::find_runnable,
+    switch::current_m,
+};
+
+/// Lets others go first if the caller has run for a time slice and something waits for its P; returns at once
+/// otherwise, and on a plain OS thread.
+///
+/// # Parks
+///
+/// When the slice is over: the goroutine goes to the tail of the global queue.
+#[inline]
+pub fn checkpoint() {
+    if let Some(m) = current_m() {
+        // Relaxed: partner is the store in `M::raise`; a late answer is given at the next call.
+        let round = m.overdue.load(Ordering::Relaxed);
+        if round != 0 {
+            heed(round);
+        }
+    }
+}
+
+#[cold]
+fn heed(round: u64) {
+    let Some((m, g)) = running_goroutine() else {
+        return;
+    };
+    // Relaxed: as in `checkpoint`.
+    m.overdue.store(0, Ordering::Relaxed);
+    let inside = retake::enter(m);
+    // Without a P, which sysmon has taken meanwhile, it is over as well.
+    let over = m.p().is_none_or(|p| p.tick() == round);
+    drop(inside);
+    if over {
+        // SAFETY: the commit queues the goroutine, once, as its last step.
+        unsafe {
+            park_with(|_| {
+                find_runnable::ready_globally(g);
+                true
+            });
+        }
+    }
+}
+
+impl M {
+    /// By sysmon: `round`, which runs here, has lasted a slice. False if it has been told before.
+    pub(crate) fn raise(&self, round: u64) -> bool {
+        // Relaxed: partner is the load in `checkpoint`.
+        self.overdue.swap(round, Ordering::Relaxed) != round
+    }
+}

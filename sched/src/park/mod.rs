@@ -1,0 +1,381 @@
+//! `park` and `ready`: the two verbs on which every blocking operation is written.
+//!
+//! ```text
+//! waiter                                       waker
+//! P1 lock the object, find that it must wait
+//! P2 put its GRef into the object's queue
+//! P3 park(commit): save the context            W1 lock the object
+//! P4   on g0: commit() unlocks the object      W2 take the GRef out of the queue
+//! P5   g0 schedules somebody else              W3 unlock, ready(g): into the run queue
+//! P6 resumed by whoever took it from there
+//! ```
+//!
+//! The waker cannot reach W2 before P4, so a goroutine is never made ready while its context is not
+//! saved. A commit that says `false` found out that there is nothing to wait for: the goroutine goes
+//! on at once. After the step of `commit` that lets the waker go, neither the commit nor g0 touches
+//! the goroutine or its stack again.
+//!
+//! Everything between the user's call and the switch that can be inlined is: the CPU predicts a return
+//! by the call that it saw last, and after a switch that was somebody else's. So each frame that
+//! returns after a park costs a misprediction, about 8 ns. The switch itself ends in an indirect jump,
+//! which is predicted by its history.
+//!
+//! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
+//! is unwinding: the count of panics is thread-local, so it must not change threads (see on_thread.rs, and unwinding.rs for
+//! those that share their thread).
+
+#![cfg(not(loom))]
+
+pub(crate) mod blocking;
+pub(crate) mod caller;
+pub(crate) mod checkpoint;
+pub(crate) mod on_thread;
+pub(crate) mod unwinding;
+pub(crate) mod waker;
+
+use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
+
+use crate::{
+    global::{retake, sched},
+    gmp::{
+        g::{GRef, Kind},
+        m::M,
+        p::P,
+        ticket::{TIMED_OUT, Ticket},
+    },
+    protocol::status::Status,
+    schedule::find_runnable,
+    switch::{self, attach, current_m, fork_check, signal_check},
+    sys::clock,
+};
+
+/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a [`CommitOf`].
+pub(crate) struct Commit {
+    call: unsafe fn(*const Commit, &'static M) -> bool,
+}
+
+#[repr(C)]
+struct CommitOf<C> {
+    head: Commit,
+    closure: ManuallyDrop<C>,
+}
+
+impl Commit {
+    /// # Safety
+    ///
+    /// Once per park, while the commit is where `park` put it. `m` is the M of this thread.
+    #[inline(always)]
+    pub(crate) unsafe fn run(this: *const Commit, m: &'static M) -> bool {
+        // SAFETY: `call` was made for the `CommitOf` whose head `this` is, and which the caller says is there.
+        unsafe { ((*this).call)(this, m) }
+    }
+}
+
+/// Who runs here: the goroutine, or the G that stands for this OS thread.
+///
+/// # Panics
+///
+/// In the middle of a scheduler callback (a commit), where nobody does.
+#[inline]
+pub fn current() -> GRef {
+    let m = match current_m() {
+        Some(m) => m,
+        None => attach::attach(),
+    };
+    match m.current.get() {
+        Some(g) => g,
+        None => nobody_runs(),
+    }
+}
+
+/// May `g`, which runs here, leave its thread? Not while it unwinds, or keeps it for another reason; a thread cannot.
+#[inline(always)]
+pub(crate) fn may_leave(g: GRef) -> bool {
+    g.get().kind() == Kind::Goroutine && !std::thread::panicking()
+}
+
+#[cold]
+pub(crate) fn nobody_runs() -> ! {
+    panic!(
+        "goroutines: a runtime call on g0, where no goroutine is: inside a commit, or inside a signal handler, which \
+         must not call the runtime"
+    );
+}
+
+/// Does a goroutine run here (and not a plain OS thread)?
+#[inline]
+pub fn on_goroutine() -> bool {
+    current_m().is_some_and(|m| m.current.get().is_some_and(|g| g.id() != 0))
+}
+
+/// Parks the caller until somebody makes it [`ready`].
+///
+/// `commit` runs when the caller's context is saved, off its stack; it makes the caller reachable for
+/// its waker (usually by unlocking the object in whose queue the caller is) and says whether to wait:
+/// on `false` the caller goes on at once. Whatever other work the closure does must come before that.
+///
+/// # Parks
+///
+/// Yes: the goroutine may go on on another thread. A plain OS thread, and a goroutine that is
+/// unwinding, block their thread instead.
+///
+/// # Safety
+///
+/// - For each `commit` that returns true exactly one [`ready`] of the caller's [`current`] happens,
+///   not before `commit` let it, and none happens for one that returns false.
+/// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
+///   that lets the waker go.
+#[inline(always)]
+pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
+    // SAFETY: the caller's contract.
+    unsafe { park_with(move |_| commit()) }
+}
+
+/// As [`park`], for commits that need the M on whose g0 they run.
+///
+/// # Safety
+///
+/// As for [`park`].
+#[inline(always)]
+pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
+    // SAFETY: the caller's contract.
+    unsafe { park_if(running_goroutine(), commit) }
+}
+
+/// As [`park_with`], for who is [`running_goroutine`].
+///
+/// # Safety
+///
+/// As for [`park`].
+#[inline(always)]
+pub(crate) unsafe fn park_if<C>(running: Option<(&'static M, GRef)>, commit: C)
+where
+    C: FnOnce(&'static M) -> bool,
+{
+    match running {
+        // SAFETY: the caller's contract.
+        Some((m, g)) => unsafe { leave_with(m, g, commit) },
+        None => {
+            let commit = CommitOf::new(commit);
+            // SAFETY: the caller's contract; the commit lies on this stack until the call returns.
+            unsafe { park_thread((&raw const commit).cast()) }
+        }
+    }
+}
+
+/// As [`park_with`] for who is [`running_goroutine`].
+///
+/// # Safety
+///
+/// As for [`park`]; `g` runs here, on `m`, and is not unwinding.
+#[inline(always)]
+pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, commit: C)
+where
+    C: FnOnce(&'static M) -> bool,
+{
+    signal_check::check();
+    let commit = CommitOf::new(commit);
+    // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
+    unsafe { switch::leave(m, g, (&raw const commit).cast()) };
+}
+
+impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {
+    #[inline(always)]
+    fn new(closure: C) -> CommitOf<C> {
+        CommitOf {
+            head: Commit { call: Self::call },
+            closure: ManuallyDrop::new(closure),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `head` is that of a commit of this type, whose closure was not taken yet.
+    unsafe fn call(head: *const Commit, m: &'static M) -> bool {
+        // SAFETY: says the caller; the head is the first field, and nobody takes the closure after us.
+        let closure = unsafe { (&raw const (*head.cast::<Self>()).closure).read() };
+        ManuallyDrop::into_inner(closure)(m)
+    }
+}
+
+/// The goroutine that runs here and its M, if it may leave its thread.
+#[inline(always)]
+pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
+    let m = current_m()?;
+    let g = m.current.get()?;
+    may_leave(g).then_some((m, g))
+}
+
+/// # Safety
+///
+/// As for [`park`].
+#[cold]
+#[inline(never)]
+unsafe fn park_thread(commit: *const Commit) {
+    fork_check::check();
+    let g = current();
+    if let Some(m) = unwinding::shared_thread(g) {
+        // SAFETY: the caller's contract.
+        return unsafe { unwinding::park_here(m, g, commit) };
+    }
+    let wait = || {
+        g.get().status.set(Status::Blocked);
+        // A goroutine that keeps its thread has given its P away: this M is the one without.
+        if let Some(m) = current_m()
+            // SAFETY: `commit` is the caller's and is run once, here.
+            && unsafe { Commit::run(commit, m) }
+        {
+            g.get().parker.wait(|| None);
+        }
+        g.get().status.set(Status::Running);
+    };
+    match g.get().kind() {
+        Kind::Thread => wait(),
+        Kind::Goroutine => on_thread::keep_thread(g, wait),
+    }
+}
+
+/// Makes `g` runnable: into the `runnext` slot of the P of the caller, so that it goes next there.
+/// From a plain OS thread: into the global queue.
+///
+/// # Safety
+///
+/// `g` has parked (see [`park`]) and the caller is the one who may wake it.
+#[inline]
+pub unsafe fn ready(g: GRef) {
+    signal_check::check();
+    let m = current_m();
+    let _inside = retake::enter_if(m);
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
+    if g.get().kind() == Kind::Goroutine {
+        find_runnable::ready_next(m, g);
+    } else {
+        notify(g);
+    }
+}
+
+/// Wakes the thread that waits as `g`. A call, so that whoever makes something ready has room for its own.
+#[cold]
+#[inline(never)]
+fn notify(g: GRef) {
+    g.get().parker.notify();
+}
+
+/// As [`ready`], on the g0 of `m`.
+///
+/// # Safety
+///
+/// As for [`ready`].
+#[inline(always)]
+pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
+    if g.get().kind() == Kind::Goroutine {
+        find_runnable::ready_next(Some(m), g);
+    } else {
+        notify(g);
+    }
+}
+
+/// As [`ready`], but `g` waits for its turn behind what is in the run queue.
+///
+/// # Safety
+///
+/// As for [`ready`].
+#[inline]
+pub unsafe fn ready_tail(g: GRef) {
+    signal_check::check();
+    let m = current_m();
+    let _inside = retake::enter_if(m);
+    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
+    if g.get().kind() == Kind::Goroutine {
+        find_runnable::ready_tail(m, g);
+    } else {
+        notify(g);
+    }
+}
+
+/// Opens a wait of the caller that several others may end: see [`Ticket`].
+///
+/// Every ticket from an earlier `arm` of the same caller is void from here on.
+#[inline]
+pub fn arm() -> Ticket {
+    let g = current();
+    Ticket {
+        g,
+        number: g.get().episode.open(),
+    }
+}
+
+/// Parks until somebody claims `ticket`, at most until `deadline`; returns what it was claimed with,
+/// [`TIMED_OUT`] if the deadline came first.
+///
+/// # Parks
+///
+/// As [`park`].
+///
+/// # Safety
+///
+/// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`]; when
+/// `commit` returns false, the ticket has been claimed (by the commit itself, if by nobody else).
+pub unsafe fn park_until<C: FnOnce() -> bool>(
+    ticket: Ticket,
+    deadline: Option<Instant>,
+    commit: C,
+) -> u32 {
+    match deadline.map_or(clock::NEVER, clock::at) {
+        // SAFETY: the caller's contract.
+        clock::NEVER => unsafe { park(commit) },
+        // SAFETY: the caller's contract.
+        when => unsafe { park_with_timer(ticket, when, commit) },
+    }
+    ticket.g.get().episode.outcome()
+}
+
+/// # Safety
+///
+/// As for [`park_until`].
+unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit: C) {
+    if !may_leave(ticket.g) && unwinding::shared_thread(ticket.g).is_none() {
+        fork_check::check();
+        let wait = || wait_with_timeout(ticket, when, commit);
+        return match ticket.g.get().kind() {
+            Kind::Thread => wait(),
+            Kind::Goroutine => on_thread::keep_thread(ticket.g, wait),
+        };
+    }
+    let timers_of: Cell<Option<&'static P>> = Cell::new(None);
+    // SAFETY: the caller's contract. The heap's lock is held while `commit` runs, so the timer does
+    // not fire before the goroutine is off its stack and committed.
+    unsafe {
+        park_with(|m| {
+            // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.
+            let insert = |p: &'static P| {
+                timers_of.set(Some(p));
+                p.timers.insert_and(when, ticket, commit)
+            };
+            match m.p() {
+                Some(p) => insert(p),
+                None => sched::own().with_some_p(insert),
+            }
+        });
+    }
+    if ticket.g.get().episode.outcome() != TIMED_OUT
+        && let Some(p) = timers_of.get()
+    {
+        p.timers.note_dead();
+    }
+}
+
+/// The same on an OS thread: it is its own timer.
+fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
+    let g = ticket.g.get();
+    g.status.set(Status::Blocked);
+    if commit() {
+        let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
+        if !in_time && !ticket.claim(TIMED_OUT) {
+            // Somebody claimed it in the last moment and is about to call `ready`.
+            g.parker.wait(|| None);
+        }
+    }
+    g.status.set(Status::Running);
+}

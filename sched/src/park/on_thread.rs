@@ -1,0 +1,57 @@
+//! A goroutine that must wait without leaving its thread: the M blocks, its P goes to another M.
+//!
+//! That is so while the goroutine unwinds. std counts panics in a thread-local: a goroutine that
+//! parked in a destructor would leave its count to the next goroutine of this M, and would come
+//! back to another thread's.
+//!
+//! 1. The G is marked as one that is woken through its parker.
+//! 2. The P is handed to a sleeping M, or to a new one.
+//! 3. The commit runs, and the thread sleeps until `ready` gives the parker's token.
+//! 4. The M takes an idle P; if there is none it queues up for one, and an M that sees it queueing at
+//!    its fair round, or goes to sleep, hands its P over.
+
+use crate::{
+    global::{retake, sched},
+    gmp::{
+        g::{GRef, Kind},
+        m::M,
+        p::P,
+    },
+    switch::current_m,
+    sys::{errno, fatal},
+    sysmon,
+};
+
+/// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
+#[cold]
+pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
+    let _errno = errno::keep();
+    let Some(m) = current_m() else {
+        fatal::throw(format_args!("a goroutine without an M"));
+    };
+    g.get().set_kind(Kind::Thread);
+    let inside = retake::enter(m);
+    if let Some(p) = m.give_up_p() {
+        sched::own().hand_off(p);
+    }
+    drop(inside);
+    wait();
+    get_p_on_thread(m, g);
+}
+
+/// Step 4, for the goroutine `g` on its M: it becomes a goroutine again.
+pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
+    let _inside = retake::enter(m);
+    match sched::own().idle.take_p_or_starve(m.id()) {
+        Some(p) => {
+            sysmon::note_busy();
+            // SAFETY: ids in the idle lists are Ps'.
+            m.set_p(unsafe { P::from_id(p) });
+        }
+        None => {
+            m.parker.wait(|| None);
+            m.accept();
+        }
+    }
+    g.get().set_kind(Kind::Goroutine);
+}

@@ -1,0 +1,157 @@
+//! How a goroutine waits that may not leave its thread now, where others are bound to the same thread.
+//!
+//! A goroutine that unwinds, or is in a blocking call, waits with its thread (on_thread.rs). Whoever is bound to that thread
+//! would wait with it, and for ever if it is one of those that is waited for. So where there are some, the goroutine
+//! parks as any other, after it has locked the thread (locked.rs): its M then runs those that are bound to it, and nobody
+//! else, until the goroutine can go on, here.
+//!
+//! The thread counts the panics of a goroutine that unwinds, and those that run meanwhile must not find them: they
+//! would count as unwinding, in std's poisoning and here. Before another one runs, g0 moves the count away
+//! (panic_count.rs), and back before the goroutine goes on:
+//!
+//! ```text
+//! g0 of the M                                            starter
+//! U1 runs another than the one whose panics the thread
+//!    counts: as long as there are some,
+//!    asks for a charge, and waits                        V1 makes one: it counts one more
+//! U2 spends it: the thread counts one less
+//!    ... runs others ...
+//! U3 runs the first one again: makes as many charges,    V2 spends them: it counts as many less
+//!    the thread counts as before; the starter gets them
+//! ```
+//!
+//! The M keeps a list of those that wait so, each with the number that was moved away. At most one of them has none
+//! moved: its panics are what the thread counts.
+
+use std::sync::{Arc, Mutex};
+
+use crate::{
+    global::{sched::Sched, starter::Request},
+    gmp::{
+        g::{GRef, Kind},
+        m::M,
+    },
+    park::{Commit, blocking},
+    protocol::{parker::Parker, sync::lock},
+    schedule::locked,
+    switch::{
+        self, current_m,
+        panic_count::{Charge, MOVABLE},
+        signal_check,
+    },
+    sys::fatal,
+};
+
+/// A goroutine that waits while it unwinds.
+pub(crate) struct Unwinder {
+    g: GRef,
+    /// How many panics of it were moved away; 0: the thread counts them.
+    moved: u32,
+}
+
+/// The M of `g`, which runs here and may not leave its thread, if others are bound to that and can run meanwhile.
+#[cold]
+pub(crate) fn shared_thread(g: GRef) -> Option<&'static M> {
+    if g.id() == 0 || std::thread::panicking() && !MOVABLE {
+        return None;
+    }
+    let m = current_m()?;
+    locked::others_are_tied(m, g).then_some(m)
+}
+
+/// Parks `g`, for which [`shared_thread`] gave `m`; it goes on on the same thread.
+///
+/// # Safety
+///
+/// As for [`park`](crate::park()); `commit` lies on the caller's stack.
+pub(crate) unsafe fn park_here(m: &'static M, g: GRef, commit: *const Commit) {
+    signal_check::check();
+    let in_call = g.get().kind() == Kind::Thread;
+    if in_call {
+        blocking::interrupt(m, g);
+    }
+    let unwinds = std::thread::panicking();
+    locked::lock(m, g);
+    if unwinds {
+        m.unwinders.borrow_mut().push(Unwinder { g, moved: 0 });
+    }
+    // SAFETY: `g` runs on `m`; the commit is the caller's, and is run once.
+    unsafe { switch::leave(m, g, commit) };
+    if unwinds {
+        m.unwinders.borrow_mut().retain(|one| one.g != g);
+    }
+    locked::unlock(m, g);
+    if in_call {
+        blocking::resume(m, g);
+    }
+}
+
+/// On the g0 of `m`, which is locked: it is about to run `g`, and the thread shall count the panics of that one.
+#[inline]
+pub(crate) fn settle(sched: &'static Sched, m: &'static M, g: GRef) {
+    if !m.unwinders.borrow().is_empty() {
+        settle_slow(sched, m, g);
+    }
+}
+
+#[cold]
+fn settle_slow(sched: &'static Sched, m: &'static M, g: GRef) {
+    let mut all = m.unwinders.borrow_mut();
+    if let Some(counted) = all.iter_mut().find(|one| one.moved == 0) {
+        if counted.g == g {
+            return;
+        }
+        counted.moved = move_away(sched);
+    }
+    if let Some(next) = all.iter_mut().find(|one| one.g == g) {
+        for _ in 0..next.moved {
+            let charge = Charge::make(sched.class);
+            sched.requests.push(Request::Spend(charge));
+        }
+        next.moved = 0;
+    }
+}
+
+/// U1 and U2. Returns how many panics this thread had counted.
+fn move_away(sched: &'static Sched) -> u32 {
+    let mut moved = 0;
+    while std::thread::panicking() {
+        let order = Arc::new(Order::new());
+        sched.requests.push(Request::Charge(Arc::clone(&order)));
+        order.wait().spend();
+        moved += 1;
+    }
+    if moved == 0 {
+        fatal::throw(format_args!("a goroutine unwinds without a panic"));
+    }
+    moved
+}
+
+/// A charge that somebody waits for.
+pub(crate) struct Order {
+    made: Mutex<Option<Charge>>,
+    parker: Parker,
+}
+
+impl Order {
+    fn new() -> Order {
+        Order {
+            made: Mutex::new(None),
+            parker: Parker::new(),
+        }
+    }
+
+    /// V1.
+    pub(crate) fn deliver(&self, charge: Charge) {
+        *lock(&self.made) = Some(charge);
+        self.parker.notify();
+    }
+
+    fn wait(&self) -> Charge {
+        self.parker.wait(|| None);
+        match lock(&self.made).take() {
+            Some(charge) => charge,
+            None => fatal::throw(format_args!("an order was called delivered and is not")),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Who sleeps, who spins, and how work wakes exactly one of them.
+//!
+//! An M without work gives its P up and sleeps. Waking one costs the waker a system call (8-11 us),
+//! so at most one M *spins*: it looks for work for some microseconds before it sleeps, and while it
+//! does nobody is woken. The danger is the lost wake-up: work is published while everybody falls
+//! asleep. Both sides, in steps:
+//!
+//! ```text
+//! submitter (any thread)                     idler (an M with P, found nothing)
+//! S1 publish the work in a queue             I1 if it was the spinner: spinning = false
+//! S2 fence(SeqCst)                           I2 under the lock: P and M on the lists, resting += 1
+//! S3 resting == 0 or spinning: done          I3 fence(SeqCst)
+//! S4 spinning: false -> true, else done      I4 look at every queue once more; work there:
+//! S5 under the lock: take a P and an M       I5   under the lock: take itself off; go on as the
+//!    (none: spinning = false, done)               spinner, unless there is one
+//! S6 hand the P over, notify the M:          I6 sleep until notified
+//!    it wakes as the spinner
+//!
+//! spinner that finds work
+//! F1 spinning = false
+//! F2 fence(SeqCst)
+//! F3 more work anywhere: S3..S6, because submitters relied on it being there
+//! ```
+//!
+//! Races and what closes them:
+//! - *S3 reads an old `resting` or `spinning`*: then S2 precedes I3 (or F2) in the single order of
+//!   SeqCst fences, so I4 (or F3) sees the work of S1.
+//! - *S5 finds no P after S4*: `spinning = false` is stored under the lock, so an idler that comes to
+//!   I2 later has it before its I3, and the line above applies to submitters that were misled.
+//! - *I5 finds more than it takes*: the submitters of the rest saw it spinning at S3 and woke nobody.
+//!   It therefore goes on as the spinner and comes to F3; if another M spins already, that one does.
+//! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
+//!
+//! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps. It is taken last at
+//! S5. Who keeps the time when is written in the essay of `steps`, which are what each side does with these lists. There
+//! are as many Ms as Ps that ever ran (a P is started with an idle M or with a new one, and Ps that ran are taken before
+//! unused ones); an M that ends because it was idle for long leaves at least as many asleep as there are idle Ps that
+//! have run: see [`Idle::retire`]. Where Ms are blocked, or locked, that is not enough, and an M is started for the time.
+
+mod changing;
+mod outcomes;
+
+use std::collections::VecDeque;
+
+pub(crate) use changing::Change;
+pub(crate) use outcomes::{Rested, Retire, Rise, Sleeper, Summons, Wake};
+
+use crate::protocol::sync::{AtomicBool, AtomicU32, Mutex, Ordering, fence, lock};
+
+/// Words that stand for Ms and Ps; the scheduler uses their addresses.
+type Id = usize;
+
+pub(crate) struct Idle {
+    /// Number of Ps on the list, for S3.
+    resting: AtomicU32,
+    /// Number of Ps that are not on it.
+    busy: AtomicU32,
+    /// Is there an M that spins, or was one woken to spin?
+    spinning: AtomicBool,
+    /// Number of Ms in `hungry`, readable without the lock.
+    starving: AtomicU32,
+    lists: Mutex<Lists>,
+}
+
+struct Lists {
+    /// Idle Ps: taken from the back, so that unused ones at the front stay unused.
+    ps: Vec<Id>,
+    /// Sleeping Ms.
+    ms: Vec<Id>,
+    /// The M among `ms` that sleeps until a timer, and until when.
+    keeper: Option<(Id, u64)>,
+    /// Ms that hold a goroutine and wait for a P, longest first.
+    hungry: VecDeque<Id>,
+    /// How many Ms there are, asleep or not.
+    all_ms: usize,
+    /// How many Ps there are, idle or not.
+    all_ps: usize,
+    /// Busy Ps that are to leave when they are put down (procs.rs).
+    leaving: Vec<Id>,
+    /// How many Ps were ever off the list at once, which is how many ever ran.
+    used_ps: usize,
+}
+
+impl Idle {
+    /// Nothing there yet.
+    pub(crate) fn new() -> Idle {
+        Idle {
+            resting: AtomicU32::new(0),
+            busy: AtomicU32::new(0),
+            spinning: AtomicBool::new(false),
+            starving: AtomicU32::new(0),
+            lists: Mutex::new(Lists {
+                ps: Vec::new(),
+                ms: Vec::new(),
+                keeper: None,
+                hungry: VecDeque::new(),
+                all_ms: 0,
+                all_ps: 0,
+                leaving: Vec::new(),
+                used_ps: 0,
+            }),
+        }
+    }
+
+    /// S2 and S3: after publishing work, should somebody be woken?
+    #[inline]
+    pub(crate) fn should_wake(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.may_wake()
+    }
+
+    /// S3 alone, where a fence went before or a missed wake-up is made good at the next tick.
+    #[inline]
+    pub(crate) fn may_wake(&self) -> bool {
+        // Relaxed (both): partners are I2 and I1/F1 through the SeqCst fences at S2, I3 and F2.
+        self.resting.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
+    }
+
+    /// S4 and S5. The caller hands `p` to `m` and notifies it, or, which it does if it `may_start` one, starts a new M
+    /// with `p`; either way that M begins as the spinner.
+    pub(crate) fn claim_wake(&self, may_start: bool) -> Option<Wake> {
+        if !self.start_spinning() {
+            return None;
+        }
+        let mut lists = lock(&self.lists);
+        let able = may_start || !lists.ms.is_empty();
+        let Some(p) = able.then(|| self.pop_p(&mut lists)).flatten() else {
+            // Release, under the lock: see the second race above.
+            self.spinning.store(false, Ordering::Release);
+            return None;
+        };
+        let m = lists.take_sleeper().map(|sleeper| sleeper.m);
+        Some(Wake { p, m })
+    }
+
+    /// Takes the spinner's part if it is free. Bounded by one: a second spinner only burns a CPU.
+    pub(crate) fn start_spinning(&self) -> bool {
+        // AcqRel: partner is the Release store of whoever spun last. Relaxed on failure: not used.
+        self.spinning
+            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// F1 and F2: the spinner found work. The caller does F3.
+    pub(crate) fn stop_spinning(&self) {
+        // Release: partner is the CAS in `start_spinning`; the fence orders it before F3's reads.
+        self.spinning.store(false, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+
+    /// I1 to I3. Whatever became of the P, `m` is on the list of sleeping Ms.
+    pub(crate) fn rest(&self, m: Id, p: Id, was_spinner: bool) -> Rested {
+        if was_spinner {
+            // Release: as in `stop_spinning`.
+            self.spinning.store(false, Ordering::Release);
+        }
+        let mut lists = lock(&self.lists);
+        lists.ms.push(m);
+        let rested = self.rest_p(&mut lists, p);
+        drop(lists);
+        fence(Ordering::SeqCst);
+        rested
+    }
+
+    /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::rest`].
+    pub(crate) fn rest_p_alone(&self, p: Id) -> Rested {
+        let rested = self.rest_p(&mut lock(&self.lists), p);
+        fence(Ordering::SeqCst);
+        rested
+    }
+
+    fn rest_p(&self, lists: &mut Lists, p: Id) -> Rested {
+        if lists.stop_leaving(p) {
+            lists.all_ps -= 1;
+            self.publish(lists);
+            return Rested::Left;
+        }
+        if let Some(hungry) = lists.hungry.pop_front() {
+            self.note_hungry(lists);
+            return Rested::Hungry(hungry);
+        }
+        lists.ps.push(p);
+        self.publish(lists);
+        Rested::Idle
+    }
+
+    /// After each change of the list of Ps.
+    fn publish(&self, lists: &Lists) {
+        let (resting, busy) = (lists.ps.len(), lists.busy());
+        // Relaxed: written under the lock; S3's reads are ordered by fences.
+        self.resting.store(resting as u32, Ordering::Relaxed);
+        // Release: partner is the load in `all_rest`. Who sees a P at rest sees what its M did before.
+        self.busy.store(busy as u32, Ordering::Release);
+    }
+
+    /// I5: `m`, which put itself to rest, saw work or its time came.
+    pub(crate) fn rise(&self, m: Id) -> Rise {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Rise::Woken;
+        };
+        let Some(p) = self.pop_p(&mut lists) else {
+            // It keeps no time any more: every P runs, and looks at its own timers. In the same step, because an M that
+            // goes to sleep right after it must not find a keeper that gives up.
+            lists.dismiss_keeper(m);
+            return Rise::Stay;
+        };
+        lists.ms.swap_remove(place);
+        lists.dismiss_keeper(m);
+        Rise::Take(p)
+    }
+
+    /// B2 to B4 of inbox.rs, or H3 and H4 by `m` itself: the sleeping `m` must have a P.
+    pub(crate) fn summon(&self, m: Id) -> Summons {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Summons::Awake;
+        };
+        lists.ms.swap_remove(place);
+        let was_keeper = lists.keeper.is_some_and(|(keeper, _)| keeper == m);
+        lists.dismiss_keeper(m);
+        match self.take_p_or_line_up(&mut lists, m) {
+            Some(p) => Summons::Take { p, was_keeper },
+            None => Summons::Hungry,
+        }
+    }
+
+    /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
+    /// before that. True if `m` must sleep only until then.
+    pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
+        let mut lists = lock(&self.lists);
+        if !lists.ms.contains(&m) || lists.keeper.is_some_and(|(_, due)| due <= when) {
+            return false;
+        }
+        lists.keeper = Some((m, when));
+        true
+    }
+
+    /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
+    pub(crate) fn keeps_time(&self, when: u64) -> bool {
+        let lists = lock(&self.lists);
+        lists.keeper.is_some_and(|(_, due)| due <= when)
+    }
+
+    /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
+    /// sleep until a P is handed over).
+    pub(crate) fn take_p_or_starve(&self, m: Id) -> Option<Id> {
+        self.take_p_or_line_up(&mut lock(&self.lists), m)
+    }
+
+    fn take_p_or_line_up(&self, lists: &mut Lists, m: Id) -> Option<Id> {
+        if let Some(p) = self.pop_p(lists) {
+            return Some(p);
+        }
+        lists.hungry.push_back(m);
+        self.note_hungry(lists);
+        None
+    }
+
+    /// After each change of the line of those that wait for a P.
+    fn note_hungry(&self, lists: &Lists) {
+        // Relaxed: a hint for `someone_starves`.
+        self.starving
+            .store(lists.hungry.len() as u32, Ordering::Relaxed);
+    }
+
+    /// Takes an idle P, if there is one.
+    pub(crate) fn take_p(&self) -> Option<Id> {
+        self.pop_p(&mut lock(&self.lists))
+    }
+
+    fn pop_p(&self, lists: &mut Lists) -> Option<Id> {
+        let p = lists.ps.pop()?;
+        lists.used_ps = lists.used_ps.max(lists.busy());
+        self.publish(lists);
+        Some(p)
+    }
+
+    /// One more M is about to be there; returns how many there are with it.
+    pub(crate) fn add_m(&self) -> usize {
+        let mut lists = lock(&self.lists);
+        lists.all_ms += 1;
+        lists.all_ms
+    }
+
+    /// It did not come to be.
+    pub(crate) fn remove_m(&self) {
+        lock(&self.lists).all_ms -= 1;
+    }
+
+    /// Do more Ms sleep than there are idle Ps that have run? Only then can one be spared.
+    pub(crate) fn has_spare_m(&self) -> bool {
+        lock(&self.lists).has_spare_m()
+    }
+
+    /// The sleeping `m` has had nothing to do for long, and wants to end.
+    pub(crate) fn retire(&self, m: Id) -> Retire {
+        let mut lists = lock(&self.lists);
+        let Some(place) = lists.ms.iter().position(|&x| x == m) else {
+            return Retire::Woken;
+        };
+        if !lists.has_spare_m() || lists.keeper.is_some_and(|(keeper, _)| keeper == m) {
+            return Retire::Stay;
+        }
+        lists.ms.swap_remove(place);
+        lists.all_ms -= 1;
+        Retire::End
+    }
+
+    /// An M without a P goes to sleep (I2 and I3 for it alone).
+    pub(crate) fn rest_m(&self, m: Id) {
+        lock(&self.lists).ms.push(m);
+        fence(Ordering::SeqCst);
+    }
+
+    /// How many Ps are idle? A snapshot.
+    pub(crate) fn resting(&self) -> u32 {
+        // Relaxed: partner is the fence of who goes to rest; sysmon looks again.
+        self.resting.load(Ordering::Relaxed)
+    }
+
+    /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: K2 of sysmon_sleep.rs).
+    pub(crate) fn all_rest(&self) -> bool {
+        // Acquire: partner is the store in `publish`.
+        self.busy.load(Ordering::Acquire) == 0
+    }
+
+    /// Does an M spin, or was one woken to spin? A snapshot.
+    pub(crate) fn is_spinning(&self) -> bool {
+        // Relaxed: for the eye only.
+        self.spinning.load(Ordering::Relaxed)
+    }
+
+    /// How many Ms sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        lock(&self.lists).ms.len()
+    }
+
+    /// Is `m` asleep, or in the line for a P? Then somebody will hand it one.
+    pub(crate) fn knows(&self, m: Id) -> bool {
+        let lists = lock(&self.lists);
+        lists.ms.contains(&m) || lists.hungry.contains(&m)
+    }
+
+    /// Does an M wait for a P? A hint.
+    #[inline]
+    pub(crate) fn someone_starves(&self) -> bool {
+        // Relaxed: partner is the store under the lock; a late answer is repeated at the next tick.
+        self.starving.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes a sleeping M (to carry a P) without touching Ps or the spinner's part.
+    pub(crate) fn take_m(&self) -> Option<Sleeper> {
+        lock(&self.lists).take_sleeper()
+    }
+}
+
+impl Lists {
+    /// Ms that block, or compute without a P, do not count: what is compared is the sleeping Ms and the idle Ps
+    /// that have run, which may hold timers.
+    fn has_spare_m(&self) -> bool {
+        self.ms.len() + self.busy() > self.used_ps
+    }
+
+    /// How many Ps are not idle.
+    fn busy(&self) -> usize {
+        self.all_ps - self.ps.len()
+    }
+
+    /// A sleeping M, the keeper last.
+    fn take_sleeper(&mut self) -> Option<Sleeper> {
+        let keeper = self.keeper.map(|(m, _)| m);
+        let place = self.ms.iter().rposition(|&m| Some(m) != keeper);
+        let was_keeper = place.is_none();
+        let m = match place {
+            Some(place) => self.ms.swap_remove(place),
+            None => {
+                self.keeper = None;
+                self.ms.pop()?
+            }
+        };
+        Some(Sleeper { m, was_keeper })
+    }
+
+    fn dismiss_keeper(&mut self, m: Id) {
+        if self.keeper.is_some_and(|(keeper, _)| keeper == m) {
+            self.keeper = None;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Goroutines that only one M may run: its queue of *bound* goroutines, and how they wake it.
+//!
+//! A goroutine is bound to an M while it is pinned or locked to it (locked.rs), and for one turn when it holds an
+//! address of that M's thread-local storage (migrate.rs). It waits in the usual queues and is made ready in the
+//! usual way; an M that takes it from there and is not the one it is bound to *sends it home*. Home may be awake,
+//! asleep, without a P, or about to fall asleep:
+//!
+//! ```text
+//! sender (an M with a P)                       home
+//! B1 the goroutine into home's queue           H1 under the lock of idle.rs: on the list of sleeping Ms (I2)
+//! B2 under the lock of idle.rs: is home on     H2 its queue is not empty: under that lock,
+//!    the list of sleeping Ms? If so, off          H3 off the list with an idle P, or off the list
+//!    the list, and                                   into the line of the hungry
+//! B3 an idle P goes to home: wake it; or       H4    or off the list already: woken
+//! B4 home is put in the line of those that     H5 sleep until handed a P
+//!    are hungry for a P (idle.rs)
+//! ```
+//!
+//! - *B2 before H1* in the order of the lock: home sees B1 at H2.
+//! - *H1 before B2*: home is on the list, and B3 or B4 sees to it; or somebody else took it off before, with a P
+//!   for it. Either way it is handed a P and looks into its queue before it sleeps again.
+//! - *H3 against B3 and B4*: the lock decides; who takes home off the list owns what happens next.
+//! - *Home is busy*, in a goroutine or a blocking call: it looks into its queue in the next round, or comes to H1.
+//!
+//! Hungry Ms get the first P that is put down, at the latest at some P's next fair round; sysmon takes one where
+//! all Ps stand still (sysmon/mod.rs).
+//!
+//! An M that is *locked* sleeps on no list, because it may not be woken for the work of others. It says in its own
+//! queue that it waits, under the queue's lock; the sender that finds this at B1 ends the waiting, and gets a P for
+//! home or puts it in line (B3 and B4 without B2).
+//!
+//! The steps are in steps/send_home.rs, steps/stop_m.rs and steps/locked.rs. Those in the queue who are bound for one
+//! turn only are *visitors*: home_wait.rs.
+
+use crate::protocol::{
+    sync::{AtomicU32, Mutex, Ordering, lock},
+    window_lock::Line,
+};
+
+/// As a link: no further one. Words of goroutines are aligned, so none is 1.
+const NONE: usize = 1;
+
+/// In `calls`: the M is locked; its next round shall be a fair one (fairness.rs); and the goroutines in the queue,
+/// which count from the next bit on.
+const LOCKED: u32 = 1;
+const HURRY: u32 = 2;
+const ONE: u32 = 4;
+
+pub(crate) struct Bound {
+    /// Not 0: the M has something to look at before it looks for work.
+    calls: AtomicU32,
+    queue: Mutex<Queue>,
+}
+
+struct Queue {
+    first: usize,
+    last: usize,
+    /// Does the M, which is locked, sleep until something comes?
+    waits: bool,
+    /// How many in the queue could go elsewhere.
+    visitors: usize,
+    /// Is the M in the list of home_wait.rs?
+    listed: bool,
+    /// How many were taken out by the M. It wraps.
+    pops: u32,
+}
+
+/// What B1 found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The M was locked and waited: it does so no more, and the caller gets a P for it.
+    pub(crate) waits: bool,
+    /// It had no visitors before, and has one: the caller puts it into the list of home_wait.rs.
+    pub(crate) is_first_visitor: bool,
+}
+
+impl Bound {
+    pub(crate) fn new() -> Bound {
+        Bound {
+            calls: AtomicU32::new(0),
+            queue: Mutex::new(Queue {
+                first: NONE,
+                last: NONE,
+                waits: false,
+                visitors: 0,
+                listed: false,
+                pops: 0,
+            }),
+        }
+    }
+
+    /// Is there a goroutine, or is the M locked? For the M, at every round.
+    #[inline(always)]
+    pub(crate) fn calls(&self) -> bool {
+        // Relaxed: partner is the addition in `push`; that H2 sees it is due to the lock of idle.rs.
+        self.calls.load(Ordering::Relaxed) != 0
+    }
+
+    /// Is there a goroutine?
+    pub(crate) fn any(&self) -> bool {
+        // Relaxed: as in `calls`.
+        self.calls.load(Ordering::Relaxed) >= ONE
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        // Relaxed: the M's own store.
+        self.calls.load(Ordering::Relaxed) & LOCKED != 0
+    }
+
+    /// The M is locked from here on, or not any more; only by itself.
+    pub(crate) fn set_locked(&self, locked: bool) {
+        // Relaxed (both): only the M asks for the bit.
+        if locked {
+            self.calls.fetch_or(LOCKED, Ordering::Relaxed);
+        } else {
+            self.calls.fetch_and(!LOCKED, Ordering::Relaxed);
+        }
+    }
+
+    /// The M's next round shall be a fair one.
+    pub(crate) fn hurry(&self) {
+        // Relaxed: partner is the load in `calls`; a round that does not see it yet counts as before it.
+        self.calls.fetch_or(HURRY, Ordering::Relaxed);
+    }
+
+    /// Shall it? Only asked once; by the M.
+    pub(crate) fn take_hurry(&self) -> bool {
+        // Relaxed: as in `hurry`.
+        self.calls.fetch_and(!HURRY, Ordering::Relaxed) & HURRY != 0
+    }
+
+    /// B1 and the first half of W1.
+    pub(crate) fn push<L: Line>(&self, one: L) -> Sent {
+        one.set_next(NONE);
+        let visits = one.is_visitor();
+        let mut queue = lock(&self.queue);
+        if queue.last == NONE {
+            queue.first = one.word();
+        } else {
+            // SAFETY: words of the queue were put there below.
+            unsafe { L::of(queue.last) }.set_next(one.word());
+        }
+        queue.last = one.word();
+        // Relaxed: see `calls`.
+        self.calls.fetch_add(ONE, Ordering::Relaxed);
+        queue.visitors += usize::from(visits);
+        Sent {
+            waits: std::mem::take(&mut queue.waits),
+            is_first_visitor: visits && !std::mem::replace(&mut queue.listed, true),
+        }
+    }
+
+    /// The one that has waited longest; for the M.
+    pub(crate) fn pop<L: Line>(&self) -> Option<L> {
+        let mut queue = lock(&self.queue);
+        if queue.first == NONE {
+            return None;
+        }
+        // SAFETY: words of the queue were put there by `push`.
+        let one = unsafe { L::of(queue.first) };
+        queue.first = one.next();
+        if queue.first == NONE {
+            queue.last = NONE;
+        }
+        // Relaxed: see `calls`.
+        self.calls.fetch_sub(ONE, Ordering::Relaxed);
+        queue.visitors -= usize::from(one.is_visitor());
+        queue.pops = queue.pops.wrapping_add(1);
+        Some(one)
+    }
+
+    /// W3: how many the M has taken out so far, if there are visitors. If there are none, it is listed no more.
+    pub(crate) fn has_visitors(&self) -> Option<u32> {
+        let mut queue = lock(&self.queue);
+        queue.listed = queue.visitors != 0;
+        queue.listed.then_some(queue.pops)
+    }
+
+    /// W4: all visitors are the caller's, in `free`; the M is listed no more.
+    pub(crate) fn take_visitors<L: Line>(&self, free: &mut Vec<L>) {
+        let mut queue = lock(&self.queue);
+        let mut word = std::mem::replace(&mut queue.first, NONE);
+        queue.last = NONE;
+        queue.visitors = 0;
+        queue.listed = false;
+        while word != NONE {
+            // SAFETY: words of the queue were put there by `push`.
+            let one = unsafe { L::of(word) };
+            word = one.next();
+            if one.is_visitor() {
+                // Relaxed: see `calls`.
+                self.calls.fetch_sub(ONE, Ordering::Relaxed);
+                free.push(one);
+                continue;
+            }
+            one.set_next(NONE);
+            match queue.last {
+                NONE => queue.first = one.word(),
+                // SAFETY: as above.
+                last => unsafe { L::of(last) }.set_next(one.word()),
+            }
+            queue.last = one.word();
+        }
+    }
+
+    /// The M is locked and would sleep: true if it may, because nothing is there; it is then handed a P.
+    #[must_use]
+    pub(crate) fn wait(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        queue.waits = queue.first == NONE;
+        queue.waits
+    }
+
+    /// The M, which waits, has slept long enough. False if it does not wait any more: it is handed a P.
+    #[must_use]
+    pub(crate) fn wait_no_more(&self) -> bool {
+        std::mem::take(&mut lock(&self.queue).waits)
+    }
+}

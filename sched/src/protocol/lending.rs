@@ -1,0 +1,67 @@
+//! A P while its M is in a blocking call: lent out to whoever has a use for it.
+//!
+//! ```text
+//!             lend: store ──────────►
+//!   HELD                              LENT ── retake: CAS, by sysmon ──► HELD, by another M
+//!             ◄────── take_back: CAS
+//! ```
+//!
+//! The M that enters a blocking call stores LENT, which costs it nothing, and from then on does not touch
+//! the P. It gets the P back with one CAS, unless sysmon was first: then the P has gone to another M, and
+//! this one must get a P elsewhere. Calls are numbered, so that sysmon can tell a long one from many
+//! short ones.
+
+use crate::protocol::sync::{AtomicU32, Ordering};
+
+/// Bit 0: LENT. Above it the number of the call.
+const LENT: u32 = 1;
+
+pub(crate) struct Lending {
+    word: AtomicU32,
+}
+
+/// A blocking call during which a P is lent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Call(u32);
+
+impl Lending {
+    pub(crate) fn new() -> Lending {
+        Lending {
+            word: AtomicU32::new(0),
+        }
+    }
+
+    /// HELD -> LENT. By the M that holds the P, which does not touch it any more.
+    #[inline]
+    pub(crate) fn lend(&self) -> Call {
+        // Relaxed: while it is HELD only its holder changes the word.
+        let lent = self.word.load(Ordering::Relaxed).wrapping_add(2) | LENT;
+        // Release: partner is the CAS in `retake`; all of the P is as we left it.
+        self.word.store(lent, Ordering::Release);
+        Call(lent)
+    }
+
+    /// LENT -> HELD, by the M that lent it in `call`: true if the P is its again.
+    #[inline]
+    pub(crate) fn take_back(&self, call: Call) -> bool {
+        // Relaxed: what is in the P we wrote ourselves; on failure it is not ours.
+        self.word
+            .compare_exchange(call.0, call.0 & !LENT, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The call in which the P is lent, if it is.
+    pub(crate) fn lent(&self) -> Option<Call> {
+        // Relaxed: `retake` decides.
+        let word = self.word.load(Ordering::Relaxed);
+        (word & LENT != 0).then_some(Call(word))
+    }
+
+    /// LENT -> HELD, by sysmon: true if the P is the caller's, to be given to an M.
+    pub(crate) fn retake(&self, call: Call) -> bool {
+        // Acquire: partner is the store in `lend`. Relaxed on failure: it is not ours.
+        self.word
+            .compare_exchange(call.0, call.0 & !LENT, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+}

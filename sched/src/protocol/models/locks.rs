@@ -1,0 +1,234 @@
+//! The raw locks of the public crate: one holder at a time, nobody left asleep, nothing left in the word.
+//!
+//! These are not models of them but the very sources, compiled with another [`door`]. A waiter that
+//! nobody wakes is a deadlock, which loom reports.
+
+use std::sync::Arc;
+
+use loom::{cell::UnsafeCell, thread};
+
+use super::explore;
+use door::{Instant, lose_patience};
+use rawcond::RawCond;
+use rawlock::RawLock;
+
+pub(super) mod door;
+#[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../../runtime/src/sync/rawcond.rs"]
+mod rawcond;
+#[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../../runtime/src/sync/rawlock.rs"]
+mod rawlock;
+#[allow(dead_code, reason = "not all of it is modelled")]
+#[path = "../../../../runtime/src/sync/rawrw.rs"]
+pub(super) mod rawrw;
+#[path = "../../../../runtime/src/sync/rwslow.rs"]
+mod rwslow;
+#[path = "../../../../runtime/src/sync/rwword.rs"]
+mod rwword;
+#[path = "../../../../runtime/src/sync/sleeper.rs"]
+pub(super) mod sleeper;
+#[path = "../../../../runtime/src/sync/turns.rs"]
+mod turns;
+#[path = "../../../../runtime/src/sync/waiter.rs"]
+pub(super) mod waiter;
+#[path = "../../../../runtime/src/sync/waitq.rs"]
+pub(super) mod waitq;
+
+/// A number under a lock: loom reports a race when the lock lets two in, or does not publish.
+pub(super) struct Guarded<L> {
+    pub(super) lock: L,
+    value: UnsafeCell<u32>,
+}
+
+// SAFETY: loom checks it.
+unsafe impl<L> Sync for Guarded<L> {}
+// SAFETY: as above.
+unsafe impl<L> Send for Guarded<L> {}
+
+impl<L> Guarded<L> {
+    pub(super) fn new(lock: L) -> Arc<Guarded<L>> {
+        Arc::new(Guarded {
+            lock,
+            value: UnsafeCell::new(0),
+        })
+    }
+
+    pub(super) fn add(&self) {
+        // SAFETY: loom checks that nobody else is here.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    pub(super) fn get(&self) -> u32 {
+        // SAFETY: loom checks that nobody writes.
+        self.value.with(|value| unsafe { *value })
+    }
+}
+
+/// Runs each of `programs` on a thread of its own over one lock, the first here; then `check`.
+pub(super) fn together<L: 'static>(
+    new: fn() -> L,
+    programs: &'static [fn(&Guarded<L>)],
+    check: fn(&Guarded<L>),
+) {
+    explore(Some(PREEMPTIONS), move || {
+        let shared = Guarded::new(new());
+        let others: Vec<_> = programs[1..]
+            .iter()
+            .map(|program| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || program(&shared))
+            })
+            .collect();
+        programs[0](&shared);
+        others.into_iter().for_each(|one| one.join().unwrap());
+        check(&shared);
+    });
+}
+
+pub(super) const PREEMPTIONS: usize = 2;
+
+fn lock(shared: &Guarded<RawLock>) {
+    shared.lock.lock();
+    shared.add();
+    // SAFETY: locked above.
+    unsafe { shared.lock.unlock() };
+}
+
+fn lock_twice(shared: &Guarded<RawLock>) {
+    lock(shared);
+    lock(shared);
+}
+
+fn lock_impatiently(shared: &Guarded<RawLock>) {
+    lose_patience();
+    lock(shared);
+}
+
+fn lock_fairly(shared: &Guarded<RawLock>) {
+    shared.lock.lock();
+    shared.add();
+    // SAFETY: locked above.
+    unsafe { shared.lock.unlock_fair() };
+}
+
+fn lock_for_a_while(shared: &Guarded<RawLock>) {
+    lose_patience();
+    if shared.lock.lock_until(Some(Instant::Later)) {
+        shared.add();
+        // SAFETY: locked above.
+        unsafe { shared.lock.unlock() };
+    }
+}
+
+fn mutex_is_as_new(shared: &Guarded<RawLock>) {
+    assert!(shared.lock.is_new());
+    assert!(shared.get() <= 4);
+}
+
+#[test]
+fn a_mutex_has_one_holder_and_forgets_nobody() {
+    together(RawLock::new, &[lock, lock, lock], |shared| {
+        assert_eq!(shared.get(), 3);
+        mutex_is_as_new(shared);
+    });
+}
+
+#[test]
+fn a_starving_waiter_is_handed_the_mutex() {
+    let programs: &[fn(&_)] = &[lock_twice, lock_impatiently, lock_impatiently];
+    together(RawLock::new, programs, |shared| {
+        assert_eq!(shared.get(), 4);
+        mutex_is_as_new(shared);
+    });
+}
+
+#[test]
+fn a_fair_unlock_forgets_nobody() {
+    let programs: &[fn(&_)] = &[lock_fairly, lock, lock_fairly];
+    together(RawLock::new, programs, |shared| {
+        assert_eq!(shared.get(), 3);
+        mutex_is_as_new(shared);
+    });
+}
+
+#[test]
+fn who_gives_up_on_a_mutex_takes_no_wake_up_along() {
+    let programs: &[fn(&_)] = &[lock_twice, lock_for_a_while, lock];
+    together(RawLock::new, programs, mutex_is_as_new);
+}
+
+/// A mutex, a condition, and how much there is to take.
+struct Shop {
+    stock: Guarded<RawLock>,
+    changed: RawCond,
+}
+
+impl Shop {
+    fn new() -> Arc<Shop> {
+        Arc::new(Shop {
+            stock: Guarded {
+                lock: RawLock::new(),
+                value: UnsafeCell::new(0),
+            },
+            changed: RawCond::new(),
+        })
+    }
+
+    fn deliver(&self) {
+        lock(&self.stock);
+        self.changed.notify_one();
+    }
+
+    fn wait_for_delivery(&self) {
+        self.stock.lock.lock();
+        while self.stock.get() == 0 {
+            // SAFETY: locked above.
+            assert!(unsafe { self.changed.wait(&self.stock.lock, None) });
+        }
+        // SAFETY: locked.
+        unsafe { self.stock.lock.unlock() };
+    }
+
+    /// One that may be out of patience; if it was notified it passes that on.
+    fn look_in(&self) {
+        self.stock.lock.lock();
+        // SAFETY: locked above, and again by the wait.
+        let notified = unsafe {
+            let notified = self.changed.wait(&self.stock.lock, Some(Instant::Later));
+            self.stock.lock.unlock();
+            notified
+        };
+        if notified {
+            self.changed.notify_one();
+        }
+    }
+}
+
+#[test]
+fn no_notification_is_lost() {
+    explore(Some(PREEMPTIONS), || {
+        let shop = Shop::new();
+        let waiter = thread::spawn({
+            let shop = Arc::clone(&shop);
+            move || shop.wait_for_delivery()
+        });
+        shop.deliver();
+        waiter.join().unwrap();
+        assert!(shop.stock.lock.is_new());
+    });
+}
+
+#[test]
+fn no_notification_is_spent_on_who_has_gone() {
+    explore(Some(PREEMPTIONS), || {
+        let shop = Shop::new();
+        let others = [Shop::wait_for_delivery, Shop::look_in].map(|program| {
+            let shop = Arc::clone(&shop);
+            thread::spawn(move || program(&shop))
+        });
+        shop.deliver();
+        others.into_iter().for_each(|one| one.join().unwrap());
+        assert!(shop.stock.lock.is_new());
+    });
+}

@@ -1,0 +1,201 @@
+//! What the raw locks are built of, under loom: a scheduler in which every goroutine has a thread.
+
+use std::{cell::Cell, time::Duration};
+
+use loom::{
+    cell::UnsafeCell,
+    sync::{Condvar, Mutex},
+};
+pub(crate) use loom::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
+
+use crate::protocol::{parker::Parker, wait_seq::Episode};
+
+pub(crate) const SPINS: u32 = 0;
+pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
+
+/// A lock that blocks: of three threads, two that spin keep loom from letting the third go on. The one
+/// that spins is proved in park/mod.rs.
+pub(crate) struct ByteLock {
+    locked: Mutex<bool>,
+    freed: Condvar,
+    /// Read by every use and written by the drop: loom reports a use of what is being freed.
+    alive: UnsafeCell<()>,
+}
+
+impl Drop for ByteLock {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.alive.with_mut(|_| ());
+        }
+    }
+}
+
+impl ByteLock {
+    pub(crate) fn new() -> ByteLock {
+        ByteLock {
+            locked: Mutex::new(false),
+            freed: Condvar::new(),
+            alive: UnsafeCell::new(()),
+        }
+    }
+
+    pub(crate) fn lock(&self) {
+        self.alive.with(|_| ());
+        let mut locked = self.locked.lock().unwrap();
+        while *locked {
+            locked = self.freed.wait(locked).unwrap();
+        }
+        *locked = true;
+    }
+
+    pub(crate) unsafe fn unlock(&self) {
+        self.alive.with(|_| ());
+        *self.locked.lock().unwrap() = false;
+        self.freed.notify_one();
+    }
+}
+
+pub(crate) struct G {
+    parker: Parker,
+    episode: Episode,
+    /// Has it waited for too long, whenever it asks?
+    impatient: Cell<bool>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct GRef(&'static G);
+
+impl PartialEq for GRef {
+    fn eq(&self, other: &GRef) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl GRef {
+    pub(crate) fn is_copied_out(self) -> bool {
+        false
+    }
+
+    /// Does it run under a context? Nobody does.
+    pub(crate) unsafe fn has_heritage(self) -> bool {
+        false
+    }
+}
+
+loom::thread_local! {
+    /// Leaked: a stale look at a G must find a G. Loom's own bookkeeping of it ends with the iteration.
+    static CURRENT: GRef = GRef(Box::leak(Box::new(G {
+        parker: Parker::new(),
+        episode: Episode::new(),
+        impatient: Cell::new(false),
+    })));
+}
+
+pub(crate) fn current() -> GRef {
+    CURRENT.with(|&current| current)
+}
+
+pub(crate) fn procs() -> usize {
+    1
+}
+
+pub(crate) unsafe fn park(commit: impl FnOnce() -> bool) {
+    if commit() {
+        current().0.parker.wait(|| None);
+    }
+}
+
+pub(crate) unsafe fn ready(g: GRef) {
+    g.0.parker.notify();
+}
+
+pub(crate) unsafe fn ready_tail(g: GRef) {
+    g.0.parker.notify();
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Ticket {
+    g: GRef,
+    number: u32,
+}
+
+impl Ticket {
+    pub(crate) fn g(self) -> GRef {
+        self.g
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        self.g.0.episode.is_open(self.number)
+    }
+
+    pub(crate) fn claim(self, outcome: u32) -> bool {
+        self.g.0.episode.claim(self.number, outcome)
+    }
+}
+
+pub(crate) fn arm() -> Ticket {
+    let g = current();
+    Ticket {
+        g,
+        number: g.0.episode.open(),
+    }
+}
+
+/// The time is up whenever loom likes, if there is a deadline.
+pub(crate) unsafe fn park_until(
+    ticket: Ticket,
+    deadline: Option<Instant>,
+    commit: impl FnOnce() -> bool,
+) -> u32 {
+    let g = ticket.g.0;
+    if commit() && !g.parker.wait(|| deadline.map(|_| 0)) && !ticket.claim(TIMED_OUT) {
+        g.parker.wait(|| None);
+    }
+    g.episode.outcome()
+}
+
+/// When somebody began to wait, or will stop; the latter is always later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Instant {
+    Now { impatient: bool },
+    Later,
+}
+
+impl Instant {
+    pub(crate) fn now() -> Instant {
+        let impatient = current().0.impatient.get();
+        Instant::Now { impatient }
+    }
+
+    /// Later, as all that comes.
+    pub(crate) fn checked_add(self, _time: Duration) -> Option<Instant> {
+        Some(Instant::Later)
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        match self {
+            Instant::Now { impatient: true } => Duration::MAX,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// From here on the caller has waited for too long, whenever it asks.
+pub(crate) fn lose_patience() {
+    current().0.impatient.set(true);
+}
+
+/// Debug builds' alone.
+pub(crate) struct Owner;
+
+impl Owner {
+    pub(crate) fn new() -> Owner {
+        Owner
+    }
+    pub(crate) fn set(&self) {}
+    pub(crate) fn clear(&self) {}
+    pub(crate) fn check(&self, _function: &str) {}
+}

@@ -1,0 +1,240 @@
+//! Park and ready: a G is woken exactly once per wait, and never before its context is saved.
+
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::explore;
+use crate::protocol::{
+    byte_lock::ByteLock,
+    parker::Parker,
+    timers::{Sleeper, Timers},
+    wait_seq::Episode,
+};
+
+const BY_CHANNEL: u32 = 1;
+const BY_TIMER: u32 = 2;
+
+/// An object with a wait queue of one, and the G that waits in it.
+struct World {
+    lock: ByteLock,
+    /// Under `lock`: does the G wait here, and in which episode?
+    queued: UnsafeCell<Option<u32>>,
+    /// The saved context: plain memory, written by the side that parks, read by the side that
+    /// resumes. Loom reports a race when one does not come before the other.
+    ctx: UnsafeCell<u32>,
+    episode: Episode,
+    parker: Parker,
+    timers: Timers<Entry>,
+    readied: AtomicUsize,
+}
+
+/// What the timer heap holds.
+#[derive(Clone, Copy)]
+struct Entry(u32);
+
+impl Sleeper for Entry {
+    fn is_waiting(&self) -> bool {
+        true
+    }
+}
+
+impl World {
+    fn new() -> Arc<World> {
+        Arc::new(World {
+            lock: ByteLock::new(),
+            queued: UnsafeCell::new(None),
+            ctx: UnsafeCell::new(0),
+            episode: Episode::new(),
+            parker: Parker::new(),
+            timers: Timers::new(),
+            readied: AtomicUsize::new(0),
+        })
+    }
+
+    /// P2: into the queue, under the lock, which stays locked.
+    fn enqueue(&self, number: u32) {
+        self.lock.lock();
+        // SAFETY: the lock is held; loom checks it.
+        self.queued
+            .with_mut(|queued| unsafe { *queued = Some(number) });
+    }
+
+    /// P3: the context is saved.
+    fn save(&self) {
+        // SAFETY: nobody resumes us before the commit; loom checks it.
+        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+    }
+
+    /// P4.
+    fn commit(&self) -> bool {
+        // SAFETY: locked by `enqueue`.
+        unsafe { self.lock.unlock() };
+        true
+    }
+
+    /// W1 to W3: wakes the G if it waits and nobody else has claimed the wait.
+    fn wake(&self) {
+        self.lock.lock();
+        // SAFETY: the lock is held; loom checks it.
+        let number = self.queued.with_mut(|queued| unsafe { (*queued).take() });
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        if number.is_some_and(|number| self.episode.claim(number, BY_CHANNEL)) {
+            self.ready();
+        }
+    }
+
+    fn fire(&self) {
+        self.timers.fire(100, |Entry(number)| {
+            let won = self.episode.claim(number, BY_TIMER);
+            if won {
+                self.ready();
+            }
+            won
+        });
+    }
+
+    /// W3: the G goes on on the thread of whoever takes it from the queue; here that thread resumes
+    /// it at once, so the context must be there.
+    fn ready(&self) {
+        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
+        self.ctx.with_mut(|ctx| {
+            assert_eq!(unsafe { std::mem::take(&mut *ctx) }, 7);
+        });
+        self.readied.fetch_add(1, Ordering::Relaxed);
+        self.parker.notify();
+    }
+}
+
+#[test]
+fn a_waker_finds_the_context_saved() {
+    explore(None, || {
+        let world = World::new();
+        let number = world.episode.open();
+        let waker = thread::spawn({
+            let world = world.clone();
+            move || world.wake()
+        });
+        world.enqueue(number);
+        world.save();
+        assert!(world.commit());
+        waker.join().unwrap();
+        // It may have looked before there was anybody.
+        world.wake();
+        assert!(world.parker.wait(|| None));
+        assert_eq!(world.readied.load(Ordering::Relaxed), 1);
+        assert_eq!(world.episode.outcome(), BY_CHANNEL);
+    });
+}
+
+#[test]
+fn timer_and_channel_wake_exactly_once() {
+    explore(Some(3), || {
+        let world = World::new();
+        let number = world.episode.open();
+        let channel = thread::spawn({
+            let world = world.clone();
+            move || world.wake()
+        });
+        let timer = thread::spawn({
+            let world = world.clone();
+            move || world.fire()
+        });
+        world.enqueue(number);
+        world.save();
+        assert!(world.timers.insert_and(1, Entry(number), || world.commit()));
+        // Both may have looked too early; then the timer fires once more.
+        channel.join().unwrap();
+        timer.join().unwrap();
+        world.fire();
+        assert!(world.parker.wait(|| None));
+        assert_eq!(world.readied.load(Ordering::Relaxed), 1);
+        let outcome = world.episode.outcome();
+        assert!(outcome == BY_CHANNEL || outcome == BY_TIMER);
+    });
+}
+
+#[test]
+fn a_late_claim_does_not_touch_the_next_wait() {
+    explore(None, || {
+        let episode = Arc::new(Episode::new());
+        let first = episode.open();
+        let late = thread::spawn({
+            let episode = episode.clone();
+            move || episode.claim(first, BY_TIMER)
+        });
+        let ours = episode.claim(first, BY_CHANNEL);
+        let second = episode.open();
+        let stale = late.join().unwrap();
+        assert!(ours != stale, "one of the two claims won the first wait");
+        assert!(episode.is_open(second));
+        assert!(!episode.claim(first, BY_TIMER));
+        assert!(episode.claim(second, BY_CHANNEL));
+    });
+}
+
+#[test]
+fn a_token_given_before_during_or_after_falling_asleep_wakes() {
+    explore(None, || {
+        let parker = Arc::new(Parker::new());
+        let data = Arc::new(UnsafeCell::new(0_u32));
+        let notifier = thread::spawn({
+            let (parker, data) = (parker.clone(), data.clone());
+            move || {
+                // SAFETY: the other side reads only after the token; loom checks it.
+                data.with_mut(|data| unsafe { *data = 9 });
+                parker.notify();
+            }
+        });
+        assert!(parker.wait(|| None));
+        // SAFETY: after the token; loom checks it.
+        data.with(|data| assert_eq!(unsafe { *data }, 9));
+        notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_that_times_out_leaves_the_token_or_uses_it() {
+    explore(None, || {
+        let parker = Arc::new(Parker::new());
+        let notifier = thread::spawn({
+            let parker = parker.clone();
+            move || parker.notify()
+        });
+        let in_time = parker.wait(|| Some(0));
+        notifier.join().unwrap();
+        // The token was used exactly if the wait said so.
+        assert!(in_time || parker.wait(|| None));
+    });
+}
+
+#[test]
+fn the_byte_lock_excludes_and_publishes() {
+    explore(None, || {
+        let lock = Arc::new(ByteLock::new());
+        let count = Arc::new(UnsafeCell::new(0_u32));
+        let add = |lock: &ByteLock, count: &UnsafeCell<u32>| {
+            lock.lock();
+            // SAFETY: the lock is held; loom checks it.
+            count.with_mut(|count| unsafe { *count += 1 });
+            // SAFETY: locked above.
+            unsafe { lock.unlock() };
+        };
+        let other = thread::spawn({
+            let (lock, count) = (lock.clone(), count.clone());
+            move || add(&lock, &count)
+        });
+        add(&lock, &count);
+        other.join().unwrap();
+        count.with(|count| {
+            // SAFETY: both have finished.
+            assert_eq!(unsafe { *count }, 2);
+        });
+    });
+}

@@ -1,0 +1,159 @@
+//! The token of `park` and `unpark`: never lost, never used twice, and the owner is woken once per wait.
+
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::explore;
+use crate::protocol::{park_token::Token, parker::Parker, wait_seq::Episode};
+
+const BY_GIVER: u32 = 1;
+const BY_TIMER: u32 = 2;
+
+/// The owner, its token, and what it sleeps on.
+struct World {
+    /// Waits are known by their episode's number.
+    token: Token<u32>,
+    episode: Episode,
+    parker: Parker,
+    /// The saved context: written by the owner, read by who makes it ready. Loom reports a race.
+    ctx: UnsafeCell<u32>,
+    readied: AtomicUsize,
+    /// Written before a token is given, read after it was used.
+    data: AtomicUsize,
+}
+
+impl World {
+    fn new() -> Arc<World> {
+        Arc::new(World {
+            token: Token::new(),
+            episode: Episode::new(),
+            parker: Parker::new(),
+            ctx: UnsafeCell::new(0),
+            readied: AtomicUsize::new(0),
+            data: AtomicUsize::new(0),
+        })
+    }
+
+    /// T1 to T5. What the wait was ended with; `None` if the token was there.
+    fn take(&self, timer: impl FnOnce(u32)) -> Option<u32> {
+        if self.token.take_or_lock() {
+            return None;
+        }
+        let number = self.episode.open();
+        // SAFETY: nobody resumes us before the commit; loom checks it.
+        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+        // SAFETY: the lock is held from `take_or_lock` on.
+        unsafe {
+            self.token.wait(number);
+            self.token.commit();
+        }
+        timer(number);
+        assert!(self.parker.wait(|| None));
+        let outcome = self.episode.outcome();
+        if outcome == BY_TIMER {
+            self.token.time_is_up();
+        }
+        Some(outcome)
+    }
+
+    fn ready(&self) {
+        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
+        self.ctx.with_mut(|ctx| {
+            assert_eq!(unsafe { std::mem::take(&mut *ctx) }, 7);
+        });
+        self.readied.fetch_add(1, Ordering::Relaxed);
+        self.parker.notify();
+    }
+
+    /// U1 to U3.
+    fn give(&self) {
+        self.data.fetch_add(1, Ordering::Relaxed);
+        let claim = |number| self.episode.claim(number, BY_GIVER);
+        if self.token.give(claim).is_some() {
+            self.ready();
+        }
+    }
+
+    fn fire(&self, number: u32) {
+        if self.episode.claim(number, BY_TIMER) {
+            self.ready();
+        }
+    }
+}
+
+#[test]
+fn a_token_is_used_once_whenever_it_comes() {
+    explore(None, || {
+        let world = World::new();
+        let giver = thread::spawn({
+            let world = world.clone();
+            move || world.give()
+        });
+        let outcome = world.take(|_| ());
+        assert!(outcome.is_none_or(|by| by == BY_GIVER));
+        assert_eq!(world.data.load(Ordering::Relaxed), 1);
+        giver.join().unwrap();
+        let waited = usize::from(outcome.is_some());
+        assert_eq!(world.readied.load(Ordering::Relaxed), waited);
+        assert!(world.token.give(|_| false).is_none(), "somebody waits");
+        assert!(world.token.take_or_lock());
+    });
+}
+
+#[test]
+fn two_tokens_wake_once_and_leave_at_most_one() {
+    explore(Some(3), || {
+        let world = World::new();
+        let giver = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.give();
+                world.give();
+            }
+        });
+        let outcome = world.take(|_| ());
+        giver.join().unwrap();
+        let waited = usize::from(outcome.is_some());
+        assert_eq!(world.readied.load(Ordering::Relaxed), waited);
+        // The second one came after the first was used, or was one with it.
+        assert_eq!(world.data.load(Ordering::Relaxed), 2);
+        if world.token.take_or_lock() {
+            assert!(!world.token.take_or_lock(), "both were kept");
+        }
+    });
+}
+
+#[test]
+fn a_timer_and_a_giver_wake_once_and_what_is_not_used_is_kept() {
+    explore(Some(3), || {
+        let world = World::new();
+        let giver = thread::spawn({
+            let world = world.clone();
+            move || world.give()
+        });
+        let mut timer = None;
+        let outcome = world.take(|number| {
+            let world = world.clone();
+            timer = Some(thread::spawn(move || world.fire(number)));
+        });
+        // Did the owner see what came before the token? Then the token was its own, in time or nearly so.
+        let seen = world.data.load(Ordering::Relaxed) == 1;
+        giver.join().unwrap();
+        if let Some(timer) = timer {
+            timer.join().unwrap();
+        }
+        let waited = usize::from(outcome.is_some());
+        assert_eq!(world.readied.load(Ordering::Relaxed), waited);
+        let kept = world.token.take_or_lock();
+        match outcome {
+            Some(BY_TIMER) => assert!(kept || seen, "a token was lost"),
+            _ => assert!(seen && !kept),
+        }
+    });
+}

@@ -1,0 +1,342 @@
+//! A scheduler for the models of who stops, sleeps and wakes: the real steps (steps/mod.rs) on the real words, with
+//! three Ms, two Ps, and queues of goroutines that are words. Time passes when somebody sleeps for it.
+
+mod answers;
+
+use std::sync::atomic::AtomicUsize as Plain;
+
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use crate::protocol::{
+    home_wait::{Home, HomeWaits},
+    idle::{Change, Idle},
+    inbox::Bound,
+    parker::Parker,
+    ring::Ring,
+    steps::{self, Machine, Scheduler},
+    sysmon_sleep::SysmonSleep,
+    timers::{NEVER, Sleeper, Timers},
+    window_lock::Line,
+};
+
+/// The words of Ms and Ps; an M's number is one less, a P's is what is above [`P1`].
+pub(super) const M1: usize = 1;
+pub(super) const M2: usize = 2;
+pub(super) const M3: usize = 3;
+pub(super) const P1: usize = 11;
+pub(super) const P2: usize = 12;
+
+/// More than any wait of home_wait.rs.
+const LONG: u64 = 10_000_000_000;
+
+/// Loom's own `Arc` would add nothing but steps.
+type Clock = std::sync::Arc<AtomicU64>;
+
+pub(super) struct World {
+    idle: Idle,
+    sysmon: SysmonSleep,
+    homes: HomeWaits,
+    ps: [ModelP; 2],
+    ms: [ModelM; 3],
+    /// The global queue.
+    global: Mutex<Vec<usize>>,
+    clock: Clock,
+    /// Ms whose threads wait to be started.
+    spare: Mutex<Vec<usize>>,
+}
+
+pub(super) struct ModelP {
+    number: usize,
+    pub(super) ring: Ring,
+    pub(super) timers: Timers<Timer>,
+    /// The word of the M that holds it, or 0.
+    owner: AtomicUsize,
+}
+
+pub(super) struct ModelM {
+    number: usize,
+    pub(super) bound: Bound,
+    parker: Parker,
+    /// The address of the P that it is woken with; bit 0: as the spinner.
+    handed: AtomicUsize,
+    /// Its own: the address of its P or 0, and whether it spins. No other thread looks.
+    p: Plain,
+    spinning: Plain,
+    /// 1: tainted; 2: its thread ends.
+    tainted: Plain,
+    clock: Clock,
+}
+
+/// What fires: a word.
+#[derive(Clone, Copy)]
+pub(super) struct Timer(pub(super) usize);
+
+impl Sleeper for Timer {
+    fn is_waiting(&self) -> bool {
+        true
+    }
+}
+
+/// A goroutine: where its link is.
+#[derive(Clone, Copy)]
+pub(super) struct Goroutine(&'static Record);
+
+struct Record {
+    link: UnsafeCell<usize>,
+    visits: bool,
+}
+
+// SAFETY: the link belongs to who has the goroutine; loom checks it.
+unsafe impl Send for Goroutine {}
+
+impl Goroutine {
+    /// One that only its home may run.
+    pub(super) fn pinned() -> Goroutine {
+        Goroutine::new(false)
+    }
+
+    /// One that the check sends home.
+    pub(super) fn visitor() -> Goroutine {
+        Goroutine::new(true)
+    }
+
+    fn new(visits: bool) -> Goroutine {
+        let link = UnsafeCell::new(0);
+        Goroutine(Box::leak(Box::new(Record { link, visits })))
+    }
+}
+
+impl Line for Goroutine {
+    fn word(self) -> usize {
+        std::ptr::from_ref(self.0) as usize
+    }
+    unsafe fn of(word: usize) -> Self {
+        // SAFETY: the records are leaked, and the word is the address of one.
+        Goroutine(unsafe { &*(word as *const Record) })
+    }
+    fn set_next(self, word: usize) {
+        // SAFETY: see `Send`.
+        self.0.link.with_mut(|link| unsafe { *link = word });
+    }
+    fn next(self) -> usize {
+        // SAFETY: see `Send`.
+        self.0.link.with(|link| unsafe { *link })
+    }
+    fn is_visitor(self) -> bool {
+        self.0.visits
+    }
+}
+
+impl World {
+    /// Both Ps are on nobody's list and held by nobody, and no M sleeps.
+    pub(super) fn new(ps: usize) -> Arc<World> {
+        World::started(ps, &[])
+    }
+
+    /// The same; the threads of `spare`, the last one first, wait to be started ([`World::live`]).
+    pub(super) fn started(ps: usize, spare: &[usize]) -> Arc<World> {
+        let world = World::at_rest(ps, spare);
+        for _ in 0..ps {
+            assert!(world.idle.take_p().is_some());
+        }
+        world
+    }
+
+    /// All Ps are on the list and were never used; `P1` is taken first.
+    pub(super) fn at_rest(ps: usize, spare: &[usize]) -> Arc<World> {
+        let idle = Idle::new();
+        let come = Change {
+            come: [P2, P1][2 - ps..].to_vec(),
+            ..Change::default()
+        };
+        assert!(idle.change(&come).left.is_empty());
+        let clock = Clock::new(AtomicU64::new(0));
+        Arc::new(World {
+            idle,
+            sysmon: SysmonSleep::new(),
+            homes: HomeWaits::new(),
+            ps: [P1, P2].map(ModelP::new),
+            ms: [M1, M2, M3].map(|m| ModelM::new(m, &clock)),
+            global: Mutex::new(Vec::new()),
+            clock,
+            spare: Mutex::new(spare.to_vec()),
+        })
+    }
+
+    pub(super) fn m_of(&self, m: usize) -> &ModelM {
+        &self.ms[m - 1]
+    }
+
+    pub(super) fn p_of(&self, p: usize) -> &ModelP {
+        &self.ps[p - P1]
+    }
+
+    /// `m` holds `p` from the start on.
+    pub(super) fn give(&self, m: usize, p: usize) {
+        self.m_of(m).take(self.p_of(p));
+    }
+
+    /// `m`, whose thread this is, holds a P: what it runs next, after having slept if need be.
+    pub(super) fn next(&self, m: usize) -> usize {
+        let m = self.m_of(m);
+        match self.at_hand(m) {
+            Some(word) => steps::found(self, m, word),
+            None => steps::search_or_sleep(self, m).expect("an M that does not end"),
+        }
+    }
+
+    /// `m`, whose thread this is, is asleep on the list, or was not started: the same when it was woken.
+    pub(super) fn live(&self, m: usize) -> usize {
+        assert!(self.m_of(m).wait(NEVER, false));
+        self.next(m)
+    }
+
+    /// `m` puts its P down and is asleep on the list; its thread need not be there.
+    pub(super) fn stop(&self, m: usize) {
+        let m = self.m_of(m);
+        let p = Machine::p(m).expect("a P");
+        steps::rest(self, m, p);
+    }
+
+    /// S1 to S6, in the ring of `p`.
+    pub(super) fn submit(&self, p: usize, word: usize) {
+        self.p_of(p).ring.push(word).unwrap();
+        self.publish();
+    }
+
+    /// In the global queue, and nobody is told.
+    pub(super) fn submit_silently(&self, word: usize) {
+        self.global.lock().unwrap().push(word);
+    }
+
+    /// The thread of `m` ends; with `word` the others are told to end as well.
+    pub(super) fn end(&self, m: usize, word: usize) {
+        self.submit_silently(word);
+        match self.m_of(m).give_up_p() {
+            Some(p) => steps::rest_p(self, p),
+            None => self.publish(),
+        }
+    }
+
+    /// S1 to S6, in the global queue.
+    pub(super) fn submit_globally(&self, word: usize) {
+        self.submit_silently(word);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        if self.idle.should_wake() {
+            steps::wake(self);
+        }
+    }
+
+    pub(super) fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    /// Inserts a timer, as an M does that has no P.
+    pub(super) fn insert(&self, p: usize, when: u64, word: usize) {
+        self.p_of(p).timers.insert_and(when, Timer(word), || true);
+    }
+
+    /// The clock shows `moment` at least.
+    pub(super) fn pass(&self, moment: u64) {
+        self.clock.fetch_max(moment, Ordering::Relaxed);
+    }
+
+    /// sysmon, for homes: sleeps while it may, and lets visitors go whose home never comes, until `done`.
+    pub(super) fn watch_homes(&self, done: impl Fn() -> bool) {
+        while !done() {
+            if steps::sleep_while_idle(self, NEVER) {
+                continue;
+            }
+            let home = |_| Home {
+                used: 0,
+                comes: false,
+            };
+            steps::look_for_homes(self, home, |_| ());
+            self.clock.fetch_add(LONG, Ordering::Relaxed);
+            loom::thread::yield_now();
+        }
+    }
+
+    fn fire_due(&self, from: &ModelP, to: &ModelP) -> bool {
+        let now = Scheduler::now(self);
+        from.timers.fire(now, |timer| {
+            to.ring.push(timer.0).unwrap();
+            true
+        })
+    }
+
+    fn steal(&self, p: &ModelP, timers: bool) -> Option<usize> {
+        let others = self.ps.iter().filter(|other| other.number != p.number);
+        let mut found = None;
+        for other in others {
+            found = found.or_else(|| other.ring.steal_into(&p.ring, false));
+            if timers && found.is_none() && self.fire_due(other, p) {
+                found = p.ring.pop();
+            }
+        }
+        found.or_else(|| self.global.lock().unwrap().pop())
+    }
+}
+
+impl ModelP {
+    fn new(number: usize) -> ModelP {
+        ModelP {
+            number,
+            ring: Ring::new(true),
+            timers: Timers::new(),
+            owner: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl ModelM {
+    fn new(number: usize, clock: &Clock) -> ModelM {
+        ModelM {
+            number,
+            bound: Bound::new(),
+            parker: Parker::new(),
+            handed: AtomicUsize::new(0),
+            p: Plain::new(0),
+            spinning: Plain::new(0),
+            tainted: Plain::new(0),
+            clock: clock.clone(),
+        }
+    }
+
+    /// The word of the P that it holds, or 0.
+    pub(super) fn holds(&self) -> usize {
+        Machine::p(self).map_or(0, |p| p.number)
+    }
+
+    /// Was it handed a P that it has not accepted yet?
+    pub(super) fn is_woken(&self) -> bool {
+        self.handed.load(Ordering::Relaxed) != 0
+    }
+
+    fn accept(&self) {
+        let word = self.handed.swap(0, Ordering::Relaxed);
+        assert_ne!(word, 0, "woken without a P");
+        self.set_spinning(word & 1 == 1);
+        // SAFETY: `hand` stored the address of a P of this world, which is aligned, and one bit.
+        self.take(unsafe { &*((word & !1) as *const ModelP) });
+    }
+
+    /// It is locked by nobody; one that was has ended.
+    pub(super) fn taint(&self) {
+        self.bound.set_locked(true);
+        self.tainted.store(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn spins_from_now_on(&self) {
+        self.set_spinning(true);
+    }
+}

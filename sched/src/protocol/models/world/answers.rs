@@ -1,0 +1,204 @@
+//! What the steps ask of the scheduler, its Ms and its Ps: the model's answers.
+
+use loom::sync::atomic::Ordering;
+
+use super::{Goroutine, ModelM, ModelP, World};
+use crate::protocol::{
+    home_wait::HomeWaits,
+    idle::Idle,
+    inbox::Bound,
+    steps::{self, Machine, Processor, Scheduler},
+    sysmon_sleep::SysmonSleep,
+    timers::NEVER,
+    window_lock::Line,
+};
+
+impl Processor for &ModelP {
+    fn id(self) -> usize {
+        self.number
+    }
+    fn has_work(self) -> bool {
+        !self.ring.is_empty()
+    }
+    fn next_timer(self) -> u64 {
+        self.timers.next()
+    }
+    fn is_leaving(self) -> bool {
+        false
+    }
+    fn next_tick(self) {}
+}
+
+impl<'a> Machine for &'a ModelM {
+    type P = &'a ModelP;
+    fn id(self) -> usize {
+        self.number
+    }
+    fn bound(&self) -> &Bound {
+        &self.bound
+    }
+    fn p(self) -> Option<&'a ModelP> {
+        let p = self.p.load(Ordering::Relaxed) as *const ModelP;
+        // SAFETY: null, or stored from a reference in `take`; Ms and Ps live in one world.
+        unsafe { p.as_ref() }
+    }
+    fn take(self, p: &'a ModelP) {
+        assert_eq!(
+            p.owner.swap(self.number, Ordering::Release),
+            0,
+            "two own {}",
+            p.number
+        );
+        self.p
+            .store(std::ptr::from_ref(p) as usize, Ordering::Relaxed);
+    }
+    fn give_up_p(self) -> Option<&'a ModelP> {
+        let p = Machine::p(self)?;
+        p.owner.store(0, Ordering::Release);
+        self.p.store(0, Ordering::Relaxed);
+        Some(p)
+    }
+    fn is_spinning(self) -> bool {
+        self.spinning.load(Ordering::Relaxed) != 0
+    }
+    fn set_spinning(self, spinning: bool) {
+        self.spinning
+            .store(usize::from(spinning), Ordering::Relaxed);
+    }
+    fn is_tainted(self) -> bool {
+        self.tainted.load(Ordering::Relaxed) == 1
+    }
+    fn end(self) {
+        self.bound.set_locked(false);
+        self.tainted.store(2, Ordering::Relaxed);
+    }
+    fn is_over(self) -> bool {
+        self.tainted.load(Ordering::Relaxed) == 2
+    }
+    fn hand(self, p: &'a ModelP, as_spinner: bool) {
+        let word = std::ptr::from_ref(p) as usize | usize::from(as_spinner);
+        let before = self.handed.swap(word, Ordering::Relaxed);
+        assert_eq!(before, 0, "two Ps for one M");
+        self.parker.notify();
+    }
+    fn wait(self, until: u64, _sharply: bool) -> bool {
+        let handed = self.parker.wait(|| (until != NEVER).then_some(0));
+        if !handed {
+            self.clock.fetch_max(until, Ordering::Relaxed);
+        }
+        if handed {
+            self.accept();
+        }
+        handed
+    }
+}
+
+impl<'a> Scheduler for &'a World {
+    type P = &'a ModelP;
+    type M = &'a ModelM;
+    type G = Goroutine;
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+    fn sysmon(&self) -> &SysmonSleep {
+        &self.sysmon
+    }
+    fn homes(&self) -> &HomeWaits {
+        &self.homes
+    }
+    unsafe fn m(self, id: usize) -> &'a ModelM {
+        self.m_of(id)
+    }
+    unsafe fn p(self, id: usize) -> &'a ModelP {
+        self.p_of(id)
+    }
+    fn now(self) -> u64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+    fn any_work(self) -> bool {
+        self.any_injected() || self.ps.iter().any(|p| !p.ring.is_empty())
+    }
+    fn any_injected(self) -> bool {
+        !self.global.lock().unwrap().is_empty()
+    }
+    fn inject(self, g: Goroutine) {
+        self.global.lock().unwrap().push(g.word());
+    }
+    fn next_wake(self) -> u64 {
+        let wakes = self.ps.iter().map(|p| p.timers.wake_at());
+        wakes.min().unwrap_or(NEVER)
+    }
+    fn unheld_wake(self, except: Option<&'a ModelP>) -> u64 {
+        let except = except.map(Processor::id);
+        let held = |p: &&ModelP| p.owner.load(Ordering::Acquire) != 0 || Some(p.number) == except;
+        let unheld = self.ps.iter().filter(|p| !held(p));
+        unheld.map(|p| p.timers.wake_at()).min().unwrap_or(NEVER)
+    }
+    /// As find_runnable.rs, where a queue of the M goes after that of its P.
+    fn at_hand(self, m: &'a ModelM) -> Option<usize> {
+        if m.bound.is_locked() {
+            return Some(steps::wait_locked(self, m)?.word());
+        }
+        let Some(p) = Machine::p(m) else {
+            self.idle.rest_m(m.number);
+            return None;
+        };
+        self.fire_due(p, p);
+        let own = p.ring.pop();
+        own.or_else(|| self.global.lock().unwrap().pop())
+            .or_else(|| m.bound.pop().map(Goroutine::word))
+    }
+    /// As find_runnable.rs, without the time it spends spinning.
+    fn search(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {
+        let found = self.steal(p, true).or_else(|| {
+            if !m.is_spinning() {
+                m.set_spinning(self.idle.start_spinning());
+            }
+            match m.is_spinning() {
+                true => self.steal(p, false),
+                false => None,
+            }
+        });
+        if found.is_none() {
+            steps::rest(self, m, p);
+        }
+        found
+    }
+    fn may_start_m(self) -> bool {
+        !self.spare.lock().unwrap().is_empty()
+    }
+    fn start_m(self, p: &'a ModelP, as_spinner: bool) {
+        let spare = self.spare.lock().unwrap().pop();
+        let m = spare.expect("only one thread starts Ms at a time");
+        self.m_of(m).hand(p, as_spinner);
+    }
+    fn shelve(self, p: &'a ModelP) {
+        steps::rest_p(self, p);
+    }
+    fn is_refused(self) -> bool {
+        false
+    }
+    fn wants_retry(self) -> bool {
+        false
+    }
+    fn leave(self, _p: &'a ModelP) -> bool {
+        unreachable!("no P leaves");
+    }
+    fn look_after(self, _timers: bool) {
+        unreachable!("no P leaves");
+    }
+    fn rouse(self) {}
+    fn end_of_sleep(self) -> u64 {
+        NEVER
+    }
+    fn own_first(self, _m: &'a ModelM, _p: &'a ModelP) -> Option<Goroutine> {
+        None
+    }
+    /// Once in time for what comes, then never.
+    fn look_again(self, looks: u32) -> u64 {
+        if looks == 0 { 1 } else { NEVER }
+    }
+    fn is_home(self, _m: &'a ModelM) -> bool {
+        true
+    }
+}

@@ -1,0 +1,81 @@
+//! How an OS thread sleeps until it is told to go on.
+//!
+//! ```text
+//!            wait: EMPTY -> ASLEEP, futex ──────────┐
+//!   EMPTY ──────────────────────────────► ASLEEP    │ notify: -> NOTIFIED, futex wake
+//!     ▲  ◄───── time is up ─────────────────┘       │
+//!     │                                             ▼
+//!     └───────────── wait returns ◄──────────── NOTIFIED ◄── notify (nobody slept: no system call)
+//! ```
+//!
+//! One token, one waiter, any number of notifiers; a token given before the wait is not lost.
+
+use crate::protocol::sync::{Futex, Ordering};
+
+const EMPTY: u32 = 0;
+const NOTIFIED: u32 = 1;
+const ASLEEP: u32 = 2;
+
+pub(crate) struct Parker {
+    futex: Futex,
+}
+
+impl Parker {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Parker {
+        Parker {
+            futex: Futex::new(EMPTY),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Parker {
+        Parker {
+            futex: Futex::new(EMPTY),
+        }
+    }
+
+    /// Sleeps until [`Parker::notify`] and uses the token up: true. With a timeout, false when the
+    /// time passed first. `remaining` is asked for the nanoseconds left, again after each wake-up.
+    pub(crate) fn wait(&self, mut remaining: impl FnMut() -> Option<u64>) -> bool {
+        let word = self.futex.word();
+        // EMPTY -> ASLEEP. Relaxed: nothing of ours is published here. Acquire on failure: partner
+        // is the Release swap in `notify`.
+        if word
+            .compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Acquire)
+            .is_err()
+        {
+            // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+            word.store(EMPTY, Ordering::Relaxed);
+            return true;
+        }
+        loop {
+            let timeout = remaining();
+            if timeout == Some(0) {
+                // ASLEEP -> EMPTY, unless the token came in the last moment. Acquire on failure:
+                // partner is the Release swap in `notify`.
+                let gave_up =
+                    word.compare_exchange(ASLEEP, EMPTY, Ordering::Relaxed, Ordering::Acquire);
+                if gave_up.is_ok() {
+                    return false;
+                }
+            } else {
+                self.futex.wait(ASLEEP, timeout);
+            }
+            // Acquire: partner is the Release swap in `notify`.
+            if word.load(Ordering::Acquire) == NOTIFIED {
+                // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+                word.store(EMPTY, Ordering::Relaxed);
+                return true;
+            }
+        }
+    }
+
+    /// Gives the token, and wakes the waiter if it sleeps.
+    pub(crate) fn notify(&self) {
+        // * -> NOTIFIED. Release: partner is the Acquire in `wait`.
+        if self.futex.word().swap(NOTIFIED, Ordering::Release) == ASLEEP {
+            self.futex.wake_one();
+        }
+    }
+}

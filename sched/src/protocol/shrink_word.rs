@@ -1,0 +1,172 @@
+//! The word through which a parked goroutine's stack is shrunk, or is not, and the steps of both sides: see shrink.rs.
+
+use crate::protocol::{
+    status::{Status, StatusCell},
+    sync::{AtomicU8, Ordering, heavy_fence, light_fence, nap},
+};
+
+/// A goroutine, as far as its stack may be shrunk.
+pub(crate) trait Shrinks {
+    fn status(&self) -> &StatusCell;
+
+    fn word(&self) -> &Shrinking;
+
+    /// S6.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine is parked, and stays so until the caller has set the word free.
+    unsafe fn trim(&self);
+
+    /// S7: the status says that it was done.
+    fn note_shrunk(&self);
+}
+
+/// What a look at a goroutine finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// It was parked, and bears the mark now.
+    Marks,
+    /// It has been parked since the last look.
+    Shrinks,
+    /// There is nothing to do.
+    Passes,
+}
+
+/// S1.
+pub(crate) fn look(g: &impl Shrinks) -> Look {
+    match g.status().get() {
+        Status::Waiting if g.status().change(Status::Waiting, Status::Marked) => Look::Marks,
+        Status::Marked => Look::Shrinks,
+        _ => Look::Passes,
+    }
+}
+
+/// S2 to S7, for goroutines that share a barrier.
+pub(crate) fn shrink<T: Shrinks>(batch: &[&T]) {
+    if batch.is_empty() {
+        return;
+    }
+    batch.iter().for_each(|g| g.word().want());
+    // Where the kernel refuses it now, nobody can say that a goroutine is still parked: none is shrunk.
+    let fenced = heavy_fence(true);
+    for g in batch {
+        if fenced && g.status().get() == Status::Marked && g.word().begin() {
+            // SAFETY: it was parked after the barrier, and BUSY keeps it there until `end`.
+            unsafe { g.trim() };
+            g.note_shrunk();
+        }
+        g.word().end();
+    }
+}
+
+/// Nobody works on the stack.
+const FREE: u8 = 0;
+/// The shrinker would like to, if the goroutine stays parked.
+const WANTED: u8 = 1;
+/// It does.
+const BUSY: u8 = 2;
+
+/// The word of a G.
+pub(crate) struct Shrinking(AtomicU8);
+
+impl Shrinking {
+    pub(crate) fn new() -> Shrinking {
+        Shrinking(AtomicU8::new(FREE))
+    }
+
+    /// R1 and R2: before the goroutine whose `status` it is runs, or gives up its stack.
+    #[inline(always)]
+    pub(crate) fn take_up(&self, status: &StatusCell, new: Status) {
+        status.set(new);
+        self.settle();
+    }
+
+    /// R2.
+    #[inline(always)]
+    fn settle(&self) {
+        // The order of R1 and R2 for this thread; S3 makes it one for the shrinker.
+        light_fence(true);
+        // Acquire: partners are S2, by way of S3, and S7, after which the stack may be used.
+        if self.0.load(Ordering::Acquire) != FREE {
+            self.settle_slow();
+        }
+    }
+
+    #[cold]
+    fn settle_slow(&self) {
+        loop {
+            // Relaxed (both): against S5, on one word. On success nothing was done to the stack.
+            let withdrawn = self.0.compare_exchange(
+                WANTED,
+                FREE,
+                Ordering::Relaxed,
+                // Acquire: partner is S7, after which the stack may be used.
+                Ordering::Acquire,
+            );
+            match withdrawn {
+                Ok(_) | Err(FREE) => return,
+                Err(_) => nap(1), // some microseconds of madvise
+            }
+        }
+    }
+
+    /// S2. Relaxed: S3 follows.
+    fn want(&self) {
+        self.0.store(WANTED, Ordering::Relaxed);
+    }
+
+    /// S5. Relaxed: nothing was written that the other side of the race would have to see.
+    fn begin(&self) -> bool {
+        self.0
+            .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// S7, and the end of an attempt that S4 gave up.
+    fn end(&self) {
+        // Release: partner is the Acquire in `settle_slow`.
+        self.0.store(FREE, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::{sync::atomic::AtomicBool, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_goroutine_that_goes_on_first_keeps_its_stack() {
+        let word = Shrinking::new();
+        assert!(!word.begin(), "nobody wanted it");
+        word.want();
+        word.settle();
+        assert!(!word.begin());
+        word.want();
+        assert!(word.begin());
+        word.end();
+        word.settle();
+    }
+
+    #[test]
+    fn a_goroutine_waits_while_its_stack_is_worked_on() {
+        for _ in 0..200 {
+            let word = Shrinking::new();
+            let done = AtomicBool::new(false);
+            word.want();
+            assert!(word.begin());
+            thread::scope(|scope| {
+                let waiter = scope.spawn(|| {
+                    word.settle();
+                    // Relaxed: settle's Acquire, partner of `end`, orders it.
+                    assert!(done.load(Ordering::Relaxed), "it did not wait");
+                });
+                thread::yield_now();
+                done.store(true, Ordering::Relaxed); // Relaxed: as above.
+                word.end();
+                waiter.join().unwrap();
+            });
+        }
+    }
+}

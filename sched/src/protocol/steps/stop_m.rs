@@ -1,0 +1,143 @@
+//! How an M without work gives its P up and sleeps: the idler's side of idle.rs, which numbers the steps.
+
+use super::{Machine, Processor, Scheduler, is_time_untended, see_to_time, wake};
+use crate::protocol::{
+    idle::{Rested, Retire, Rise, Summons},
+    timers::NEVER,
+};
+
+/// Nothing is at hand for `m`: searches and sleeps until there is something. None if its thread shall end.
+pub(crate) fn search_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
+    loop {
+        if let Some(p) = m.p()
+            && let Some(word) = s.search(m, p)
+        {
+            return Some(found(s, m, word));
+        }
+        // At rest: nothing was found, or its P was handed to an M that waited for one.
+        if m.is_over() || !sleep_unless_work(s, m) {
+            return None;
+        }
+        if let Some(word) = s.at_hand(m) {
+            return Some(found(s, m, word));
+        }
+    }
+}
+
+/// `m`, which may be the spinner, has found `word`: F1 to F3.
+pub(crate) fn found<S: Scheduler>(s: S, m: S::M, word: usize) -> usize {
+    if m.is_spinning() {
+        stop_spinning(s, m);
+    }
+    word
+}
+
+/// F1 to F3, and T4: `m` is the spinner no more.
+pub(super) fn stop_spinning<S: Scheduler>(s: S, m: S::M) {
+    m.set_spinning(false);
+    s.idle().stop_spinning();
+    if s.idle().may_wake() && (s.any_work() || is_time_untended(s, None)) {
+        wake(s);
+    }
+}
+
+/// Gives up `p` (I1 to I3), or hands it to an M that waits for one.
+pub(crate) fn rest<S: Scheduler>(s: S, m: S::M, p: S::P) {
+    m.give_up_p();
+    let was_spinner = m.is_spinning();
+    m.set_spinning(false);
+    match s.idle().rest(m.id(), p.id(), was_spinner) {
+        Rested::Idle => {}
+        // SAFETY: ids in the idle lists are Ms'.
+        Rested::Hungry(hungry) => unsafe { s.m(hungry) }.hand(p, false),
+        // This M looks at all queues and timers before it sleeps.
+        Rested::Left => {
+            s.leave(p);
+        }
+    }
+}
+
+/// After `rest`: I4 to I6. False if the thread shall end.
+#[cold]
+fn sleep_unless_work<S: Scheduler>(s: S, m: S::M) -> bool {
+    if m.bound().any() {
+        rise_for_bound(s, m);
+        return true;
+    }
+    // I4: with the fence behind us, once more.
+    if s.any_work() || s.next_wake() <= s.now() {
+        match s.idle().rise(m.id()) {
+            Rise::Take(p) => {
+                take(s, m, p);
+                // I5: submitters relied on us while we were the spinner.
+                m.set_spinning(s.idle().start_spinning());
+                return true;
+            }
+            Rise::Woken | Rise::Stay => {}
+        }
+    }
+    s.rouse();
+    let stays = sleep_until_woken(s, m);
+    s.rouse();
+    stays
+}
+
+/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
+/// not needed for so long that its thread shall end.
+fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
+    let due = s.next_wake();
+    let mut keeper = due != NEVER && s.idle().keep_time(m.id(), due);
+    let mut end = if s.idle().has_spare_m() {
+        s.end_of_sleep()
+    } else {
+        NEVER
+    };
+    loop {
+        if m.wait(if keeper { due } else { end }, keeper) {
+            return true;
+        }
+        if keeper {
+            keeper = false;
+            match s.idle().rise(m.id()) {
+                Rise::Take(p) => {
+                    take(s, m, p);
+                    return true;
+                }
+                Rise::Woken | Rise::Stay => {}
+            }
+            continue;
+        }
+        if s.is_home(m) {
+            // Nobody tells it when the last of them has left, so it looks again.
+            end = s.end_of_sleep();
+            continue;
+        }
+        match s.idle().retire(m.id()) {
+            Retire::End => return false,
+            Retire::Woken | Retire::Stay => end = NEVER,
+        }
+    }
+}
+
+/// H2 to H5 of inbox.rs, for `m`, which has put itself to rest and has goroutines that it must run.
+#[cold]
+fn rise_for_bound<S: Scheduler>(s: S, m: S::M) {
+    match s.idle().summon(m.id()) {
+        Summons::Take { p, was_keeper } => {
+            take(s, m, p);
+            if was_keeper {
+                see_to_time(s, None);
+            }
+        }
+        Summons::Awake | Summons::Hungry => {
+            m.wait(NEVER, false);
+        }
+    }
+}
+
+/// `m` becomes the owner of the P with the word `p`, which it was given from the idle lists.
+pub(super) fn take<S: Scheduler>(s: S, m: S::M, p: usize) {
+    s.sysmon().note_busy();
+    // SAFETY: ids in the idle lists are Ps'.
+    m.take(unsafe { s.p(p) });
+}

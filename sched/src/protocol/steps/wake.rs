@@ -1,0 +1,119 @@
+//! Waking an M, and handing a P on: S4 to S6 of idle.rs, T3 to T6 of this folder's essay.
+
+use super::{Machine, Processor, Scheduler, is_time_untended};
+use crate::protocol::{
+    idle::Rested,
+    sync::{Ordering, fence},
+    timers::NEVER,
+};
+
+/// Wakes an M for work that was just published, if one should be: S4 to S6. True if there was an idle P for it.
+#[cold]
+pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
+    let wake = s.idle().claim_wake(s.may_start_m());
+    // Also where it was too early to ask for a thread: sysmon asks for one later.
+    s.sysmon().note_busy();
+    let Some(wake) = wake else {
+        return false;
+    };
+    // SAFETY: ids in the idle lists are Ps' and Ms'.
+    let p = unsafe { s.p(wake.p) };
+    match wake.m {
+        // SAFETY: as above.
+        Some(m) => unsafe { s.m(m) }.hand(p, true),
+        None => s.start_m(p, true),
+    }
+    true
+}
+
+/// Lets another M go on with `p`, which its M gives up in the middle of a goroutine.
+pub(crate) fn hand_off<S: Scheduler>(s: S, p: S::P) {
+    if s.idle().someone_starves() || p.is_leaving() {
+        rest_p(s, p);
+    } else if let Some(sleeper) = s.idle().take_m() {
+        // SAFETY: ids in the idle lists are Ms'.
+        unsafe { s.m(sleeper.m) }.hand(p, false);
+        if sleeper.was_keeper {
+            see_to_time(s, Some(p)); // T4
+        }
+    } else if s.may_start_m() {
+        s.start_m(p, false);
+    } else {
+        s.shelve(p);
+    }
+}
+
+/// Takes an idle P for an M that has none.
+pub(crate) fn take_idle_p<S: Scheduler>(s: S) -> Option<S::P> {
+    let p = s.idle().take_p()?;
+    s.sysmon().note_busy();
+    // SAFETY: ids in the idle lists are Ps'.
+    Some(unsafe { s.p(p) })
+}
+
+/// Puts `p` to rest without an M, and sees to it that work and timers left in it are found.
+pub(crate) fn rest_p<S: Scheduler>(s: S, p: S::P) {
+    match s.idle().rest_p_alone(p.id()) {
+        // SAFETY: ids in the idle lists are Ms'.
+        Rested::Hungry(hungry) => unsafe { s.m(hungry) }.hand(p, false),
+        Rested::Left => {
+            let timers = s.leave(p);
+            s.look_after(timers);
+        }
+        // I4 of idle.rs: it was published while this P did not count as idle; and T3. Without a thread to be had
+        // sysmon tries again.
+        Rested::Idle => {
+            if s.idle().may_wake() && !s.is_refused() && (s.any_work() || is_time_untended(s, None))
+            {
+                wake(s);
+            }
+        }
+    }
+}
+
+/// T3 and T4: wakes an M if there are timers in Ps that nobody holds, and no sleeping M is up for them. `handed` is on its
+/// way to an M.
+pub(crate) fn see_to_time<S: Scheduler>(s: S, handed: Option<S::P>) {
+    if s.idle().should_wake() && is_time_untended(s, handed) {
+        wake(s);
+    }
+}
+
+/// What sysmon remembers of the time: was it untended at the last look?
+#[derive(Default)]
+pub(crate) struct TimeWatch(bool);
+
+impl TimeWatch {
+    /// T5 and T6. True if an M was woken.
+    ///
+    /// At two looks: an M may be about to keep the time, or to fire what is due.
+    pub(crate) fn look<S: Scheduler>(&mut self, s: S) -> bool {
+        let due = s.unheld_wake(None);
+        let matters = due != NEVER && (due <= s.now() || s.idle().all_rest());
+        let untended = matters && !s.idle().keeps_time(due);
+        let before = std::mem::replace(&mut self.0, untended);
+        before && untended && s.idle().may_wake() && wake(s)
+    }
+
+    /// Was it untended at the last look?
+    pub(crate) fn is_alarmed(&self) -> bool {
+        self.0
+    }
+}
+
+/// Z1 to Z3 of sysmon_sleep.rs, by sysmon: sleeps while all Ps rest and nothing else keeps it awake, at most until
+/// `due`. True if it has slept.
+pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
+    s.sysmon().sleep_while(
+        || {
+            if !s.idle().all_rest() {
+                return false;
+            }
+            // What was published before the last P was put down, by somebody who found a spinner that then got no
+            // thread, is seen from here on: partner is the fence in `stop_spinning`.
+            fence(Ordering::SeqCst);
+            s.homes().is_empty() && !s.wants_retry() && !is_time_untended(s, None)
+        },
+        || (due != NEVER).then(|| due.saturating_sub(s.now())),
+    )
+}

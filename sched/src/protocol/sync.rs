@@ -1,0 +1,116 @@
+//! The one door to atomics and locks.
+//!
+//! Pure modules (the ring, the idle protocol, episodes, parkers, timers, the byte lock) import
+//! synchronisation from here and nowhere else, so that the same source runs under loom: there,
+//! every type below is loom's and the scheduler's limits shrink (see each module's `CAPACITY`).
+
+#[cfg(not(loom))]
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+};
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    hint::spin_loop,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+};
+
+#[cfg(not(loom))]
+pub(crate) use crate::sys::futex::{Futex, nap};
+
+/// A fence that costs its thread nothing, because the other side makes up for it with [`heavy_fence`].
+/// Not `paired`: there is no such other side, the fence is only the compiler's.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn light_fence(_paired: bool) {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// A fence in every thread: true. False: the kernel refuses, and there was none.
+#[cfg(not(loom))]
+#[must_use]
+pub(crate) fn heavy_fence(_paired: bool) -> bool {
+    crate::sys::membarrier::heavy_fence()
+}
+
+/// Loom has no membarrier: the pair is two fences, which is what it amounts to.
+#[cfg(loom)]
+pub(crate) fn light_fence(paired: bool) {
+    if paired {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// See [`light_fence`]. Not `paired`: the kernel refuses.
+#[cfg(loom)]
+#[must_use]
+pub(crate) fn heavy_fence(paired: bool) -> bool {
+    if paired {
+        fence(Ordering::SeqCst);
+    }
+    paired
+}
+
+/// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and
+/// the data that these locks guard is consistent at every step.
+#[inline]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    match mutex.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    }
+}
+
+/// Stand-ins for the kernel under loom. The real futex also looks at the word under a lock of its own.
+#[cfg(loom)]
+mod model_futex {
+    use super::{AtomicU32, Mutex, Ordering, lock};
+    use loom::sync::Condvar;
+
+    pub(crate) struct Futex {
+        word: AtomicU32,
+        bucket: Mutex<()>,
+        sleepers: Condvar,
+    }
+
+    impl Futex {
+        pub(crate) fn new(value: u32) -> Futex {
+            Futex {
+                word: AtomicU32::new(value),
+                bucket: Mutex::new(()),
+                sleepers: Condvar::new(),
+            }
+        }
+
+        pub(crate) fn word(&self) -> &AtomicU32 {
+            &self.word
+        }
+
+        pub(crate) fn wait(&self, expected: u32, timeout_ns: Option<u64>) {
+            let bucket = lock(&self.bucket);
+            // Relaxed: the kernel promises nothing; the caller reads the word again.
+            if timeout_ns.is_none() && self.word.load(Ordering::Relaxed) == expected {
+                drop(self.sleepers.wait(bucket));
+            }
+        }
+
+        pub(crate) fn wake_one(&self) {
+            let _bucket = lock(&self.bucket);
+            self.sleepers.notify_one();
+        }
+    }
+
+    pub(crate) fn nap(_microseconds: u32) {
+        loom::thread::yield_now();
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use model_futex::{Futex, nap};

@@ -1,0 +1,107 @@
+//! The hand-over of a run window: goroutines with copy stacks share it, one at a time runs in it.
+//!
+//! ```text
+//!   FREE ──enter: CAS──► BUSY ──enter of another: CAS──► word of the last in line ──► ... ──► BUSY
+//!    ▲                    │                                       │
+//!    └──── leave: swap ───┴───────────────────────────────────────┘ all in line are made ready
+//! ```
+//!
+//! An M that wants to run a goroutine of the window *enters* it on its behalf. If another M is in there,
+//! the goroutine is put in line and the M looks for other work; who leaves makes the whole line ready, in
+//! the order in which it came. Nothing is handed to one of them directly: the others would have to wait
+//! for a goroutine that may sit in a run queue for long.
+//!
+//! Who is inside owns the window's memory, the note of whose live bytes lie there, and the right to copy
+//! them out. The swap of who leaves publishes all that to the CAS of who enters next.
+
+use crate::protocol::sync::{AtomicUsize, Ordering};
+
+const FREE: usize = 0;
+/// Somebody is inside, nobody in line. Words of goroutines are aligned, so none is 1.
+const BUSY: usize = 1;
+
+/// How those in line are linked.
+pub(crate) trait Line: Copy {
+    /// As a word: not 0, not 1.
+    fn word(self) -> usize;
+    /// # Safety
+    ///
+    /// `word` came from [`Line::word`].
+    unsafe fn of(word: usize) -> Self;
+    fn set_next(self, word: usize);
+    fn next(self) -> usize;
+    /// In the queue of an M (inbox.rs): could it go on elsewhere? The same for as long as it is there.
+    fn is_visitor(self) -> bool;
+}
+
+pub(crate) struct Handover {
+    state: AtomicUsize,
+}
+
+impl Handover {
+    pub(crate) fn new() -> Handover {
+        Handover {
+            state: AtomicUsize::new(FREE),
+        }
+    }
+
+    /// Enters for `who`: true. Or puts `who` in line, whom the caller then must not touch any more.
+    pub(crate) fn enter<L: Line>(&self, who: L) -> bool {
+        // Relaxed: the CAS decides.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let new = if state == FREE {
+                BUSY
+            } else {
+                who.set_next(state);
+                who.word()
+            };
+            // AcqRel: Acquire's partner is the swap in `leave` of who was inside before; Release
+            // publishes the link, and all that makes up `who`, to the swap of who leaves.
+            match self
+                .state
+                .compare_exchange_weak(state, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return state == FREE,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Enters if nobody is inside: no line, so that whoever is refused can go elsewhere.
+    pub(crate) fn try_enter(&self) -> bool {
+        // Acquire: partner is the swap in `leave` of who was inside before. Relaxed on failure: nothing is done.
+        self.state
+            .compare_exchange(FREE, BUSY, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Leaves, and gives everybody who stood in line to `ready`, the first one first.
+    pub(crate) fn leave<L: Line>(&self, ready: impl FnMut(L)) {
+        // AcqRel: Release's partner is the CAS of who enters next; Acquire's are those of the line.
+        let line = self.state.swap(FREE, Ordering::AcqRel);
+        if line != BUSY {
+            release_line(line, ready);
+        }
+    }
+}
+
+/// The line is linked from the last to the first: turns it round.
+#[cold]
+fn release_line<L: Line>(mut word: usize, mut ready: impl FnMut(L)) {
+    let mut first = BUSY;
+    while word != BUSY {
+        // SAFETY: words other than FREE and BUSY are put into the line by `enter`.
+        let one = unsafe { L::of(word) };
+        let next = one.next();
+        one.set_next(first);
+        first = word;
+        word = next;
+    }
+    while first != BUSY {
+        // SAFETY: as above.
+        let one = unsafe { L::of(first) };
+        first = one.next();
+        ready(one);
+    }
+}

@@ -1,0 +1,353 @@
+//! Where an M looks for work, in which order, and where runnable Gs are put.
+//!
+//! ```text
+//! every round:      timers that are due
+//! every round:      now and then a goroutine that only this M may run (inbox.rs)
+//! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
+//! otherwise:        runnext - local ring - global queue - (network poller) - steal - spin - sleep
+//! ```
+//!
+//! Fair rounds (fairness.rs) are what keeps the global queue, and the ring behind a pair of goroutines that pass
+//! `runnext` to and fro, from starving. A `runnext` whose P is in a long round is put into the global queue by
+//! sysmon (sysmon/mod.rs) when another P has time.
+
+use std::time::Duration;
+
+use crate::{
+    global::sched::{self, Sched},
+    gmp::{
+        counters::ALL,
+        g::GRef,
+        m::{Fitness, M},
+        p::P,
+        ticket::TIMED_OUT,
+    },
+    protocol::{ring::Rest, status::Status, steps, sync::spin_loop},
+    schedule::fairness,
+    switch::{fork_check, prefetch_g, prefetch_stack},
+    sys::clock::{NEVER, now},
+};
+
+/// How long the spinner looks for work before it sleeps.
+const SPIN: Duration = Duration::from_micros(15);
+
+/// Pauses between two looks of the spinner.
+const PAUSES: u32 = 16;
+
+/// The next goroutine for `m`, which is not the spinner; sleeps until there is one. `m` has a P after, maybe not the
+/// one it had before. None if its thread shall end.
+///
+/// Inlined into the loop of the M: as a call it costs each round some 10 instructions.
+#[inline(always)]
+pub(crate) fn next(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    debug_assert!(!m.spinning.get());
+    match at_hand(sched, m) {
+        // SAFETY: queues hold words of Gs.
+        Some(word) => Some(unsafe { GRef::from_word(word) }),
+        None => search_or_sleep(sched, m),
+    }
+}
+
+/// As [`next`], for a thread that begins, maybe as the spinner.
+pub(crate) fn first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    match at_hand(sched, m) {
+        Some(word) => Some(found(sched, m, word)),
+        None => search_or_sleep(sched, m),
+    }
+}
+
+/// `m`, which may be the spinner, has found `word`.
+fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
+    let word = steps::found(sched, m, word);
+    // SAFETY: queues hold words of Gs.
+    unsafe { GRef::from_word(word) }
+}
+
+/// Nothing is at hand.
+#[cold]
+#[inline(never)]
+fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    let word = steps::search_or_sleep(sched, m)?;
+    // SAFETY: queues hold words of Gs.
+    Some(unsafe { GRef::from_word(word) })
+}
+
+/// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
+#[inline(always)]
+pub(crate) fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
+    if m.bound.calls()
+        && let Some(word) = fairness::attend(sched, m)
+    {
+        return Some(word);
+    }
+    let Some(p) = m.p() else {
+        return without_p(sched, m);
+    };
+    pick(sched, m, p)
+}
+
+/// The P of `m` was taken while it was in a blocking call, and its goroutine is queued; or its thread ends.
+#[cold]
+fn without_p(sched: &'static Sched, m: &'static M) -> Option<usize> {
+    if m.fitness.get() != Fitness::Over {
+        sched.idle.rest_m(m.id());
+    }
+    None
+}
+
+/// Work that is at hand: this P's, or the global queue's.
+#[inline(always)]
+fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    p.next_tick();
+    if p.timers.next() != NEVER {
+        fire_due(p, p);
+    }
+    if p.is_fair_round() {
+        if sched.idle.someone_starves() || p.is_leaving() {
+            p.counters.empty_rounds.add_own(1);
+            rest(sched, m, p);
+            return None;
+        }
+        if p.shall_shed() {
+            p.shed_stacks();
+        }
+        if let Some(word) = fairness::first(sched, m, p) {
+            return Some(word);
+        }
+    }
+    if let Some(word) = p.ring.take_next() {
+        look_ahead(sched, p, p.ring.rest());
+        return Some(word);
+    }
+    if let Some(taken) = p.ring.pop_counting() {
+        look_ahead(sched, p, taken.rest);
+        return Some(taken.word);
+    }
+    pick_elsewhere(sched, m, p)
+}
+
+/// The queues of `p` are empty.
+#[cold]
+fn pick_elsewhere(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    sched
+        .take_batch(p)
+        .or_else(|| m.bound.pop().map(GRef::to_word))
+}
+
+/// What is behind the goroutine that runs next, if anything: fetches what the next rounds will touch while this one
+/// runs (with many goroutines each of them is cold when its turn comes), and wakes an M that could take part.
+#[inline(always)]
+fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
+    if rest.len == 0 {
+        return;
+    }
+    // Not with the feature `no-lookahead`, which is for measuring what this gains.
+    if !cfg!(feature = "no-lookahead") {
+        // SAFETY: rings hold words of Gs.
+        unsafe {
+            if rest.len > 1 {
+                prefetch_g(p.ring.peek(rest, 1));
+            }
+            prefetch_stack(p.ring.peek(rest, 0));
+        }
+    }
+    // What lies there may have come without waking anybody.
+    if sched.idle.may_wake() {
+        sched.wake();
+    }
+}
+
+/// Work of others; spins until there is some. `None`: the M has put itself to rest.
+#[cold]
+pub(crate) fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    if let Some(word) = steal(sched, p, true) {
+        return Some(word);
+    }
+    if !m.spinning.get() {
+        m.spinning.set(sched.idle.start_spinning());
+    }
+    if m.spinning.get() {
+        ALL.spins.add();
+        if let Some(word) = spin(sched, m, p) {
+            return Some(word);
+        }
+    }
+    p.counters.empty_rounds.add_own(1);
+    rest(sched, m, p);
+    None
+}
+
+/// Gives up `p`, which `m` holds.
+fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
+    p.shed_stacks();
+    steps::rest(sched, m, p);
+}
+
+/// One look at all other Ps, from a random one on: half of a ring, and with `timers` those that are due.
+fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
+    if !p.ring.is_shared() {
+        return None; // it is the only one
+    }
+    let ps = sched.procs.now();
+    let count = ps.len();
+    // SAFETY: `p` is held by the calling M, and nothing below parks.
+    let start = unsafe { p.local() }.random() as usize;
+    for i in 0..count {
+        let victim = ps.get((start.wrapping_add(i)) % count);
+        let Some(victim) = victim.filter(|&victim| !std::ptr::eq(victim, p)) else {
+            continue;
+        };
+        if let Some(word) = victim.ring.steal_into(&p.ring, false) {
+            p.counters.steals.add_own(1);
+            return Some(word);
+        }
+        if timers && victim.timers.next() != NEVER && fire_due(victim, p) {
+            return p.ring.take_next().or_else(|| p.ring.pop());
+        }
+    }
+    None
+}
+
+/// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
+/// whose tick has stood still all the while.
+fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+    let ticks: Vec<(&P, u64)> = sched.procs.now().iter().map(|p| (p, p.tick())).collect();
+    let end = now() + SPIN.as_nanos() as u64;
+    while now() < end {
+        for _ in 0..PAUSES {
+            spin_loop();
+        }
+        // Timers are left to the keeper, which wakes up for many at once.
+        if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
+            return Some(word);
+        }
+        if m.bound.any() {
+            return m.bound.pop().map(GRef::to_word);
+        }
+    }
+    let stuck = |&&(other, tick): &&(&P, u64)| other.tick() == tick && !std::ptr::eq(other, p);
+    let mut stuck = ticks.iter().filter(stuck);
+    stuck
+        .find_map(|(other, _)| other.ring.steal_into(&p.ring, true))
+        .inspect(|_| p.counters.steals.add_own(1))
+}
+
+/// Wakes the sleepers of `from` whose time has come, onto the ring of `to`, which the caller owns.
+#[cold]
+fn fire_due(from: &P, to: &'static P) -> bool {
+    let now = now();
+    if from.timers.next() > now {
+        return false;
+    }
+    let mut first = true;
+    from.timers.fire(now, |ticket| {
+        let won = ticket.claim(TIMED_OUT);
+        if won {
+            // The G is parked: `Timers::insert_and` held the lock until it was. The one that has
+            // waited longest goes next; what it displaces goes to the tail, like the others.
+            let g = ticket.g();
+            if std::mem::take(&mut first) {
+                g.get().status.set(Status::Runnable);
+                if let Some(old) = to.ring.put_next(g.to_word()) {
+                    // SAFETY: slots hold words of Gs.
+                    push(to, unsafe { GRef::from_word(old) });
+                }
+            } else {
+                push(to, g);
+            }
+        }
+        won
+    })
+}
+
+/// Appends `g` to the ring of `p`, which the caller owns, or to the global queue when that is full.
+#[inline]
+pub(crate) fn push(p: &P, g: GRef) {
+    g.get().status.set(Status::Runnable);
+    if let Err(word) = p.ring.push(g.to_word()) {
+        spill(p, word);
+    }
+}
+
+/// Appends `g`, which yields on `m`, to the queue there, or to the global one if its P was taken.
+#[inline]
+pub(crate) fn requeue(m: &M, g: GRef) {
+    match m.p() {
+        Some(p) => push(p, g),
+        None => ready_globally(g),
+    }
+}
+
+/// The ring is full: half of it and `word` go to the global queue.
+#[cold]
+fn spill(p: &P, word: usize) {
+    let sched = sched::own();
+    p.counters.overflows.add_own(1);
+    for old in p.ring.spill() {
+        sched.inject(old);
+    }
+    sched.inject(word);
+}
+
+/// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.
+#[inline]
+fn published(p: &P) {
+    // The only P is the caller's, so nobody rests.
+    if p.ring.is_shared() {
+        let sched = sched::own();
+        if sched.idle.should_wake() {
+            sched.wake();
+        }
+    }
+}
+
+/// See [`ready`](crate::ready). `m` is this thread's, and inside the gate.
+#[inline]
+pub(crate) fn ready_next(m: Option<&M>, g: GRef) {
+    let Some(p) = m.and_then(M::p) else {
+        return ready_globally(g);
+    };
+    g.get().status.set(Status::Runnable);
+    // A lone `runnext` wakes nobody: it is the next thing that runs here.
+    if let Some(old) = p.ring.put_next(g.to_word()) {
+        displaced(p, old);
+    }
+}
+
+/// What was `runnext` of `p` goes to the tail.
+#[inline(never)]
+fn displaced(p: &P, old: usize) {
+    if let Err(word) = p.ring.push(old) {
+        spill(p, word);
+    }
+    published(p);
+}
+
+/// See [`ready_tail`](crate::ready_tail). `m` as there.
+#[inline]
+pub(crate) fn ready_tail(m: Option<&M>, g: GRef) {
+    match m.and_then(M::p) {
+        Some(p) => push_and_wake(p, g),
+        None => ready_globally(g),
+    }
+}
+
+/// Appends `g` to the ring of `p`, which the caller owns, and wakes an M if one should take part.
+#[inline]
+pub(crate) fn push_and_wake(p: &P, g: GRef) {
+    push(p, g);
+    published(p);
+}
+
+/// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
+#[cold]
+pub(crate) fn ready_globally(g: GRef) {
+    // A thread that the runtime does not know comes here first.
+    fork_check::check();
+    let sched = sched::own();
+    g.get().status.set(Status::Runnable);
+    sched.inject(g.to_word());
+    if sched.idle.should_wake() {
+        sched.wake();
+    }
+}

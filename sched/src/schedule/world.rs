@@ -1,0 +1,222 @@
+//! What the steps ask of the scheduler, its Ms and its Ps: the real ones' answers.
+
+use crate::protocol::steps::{Machine, Processor, Scheduler};
+use crate::{
+    global::sched::Sched,
+    gmp::{
+        g::GRef,
+        m::{Fitness, M},
+        p::P,
+    },
+    protocol::{home_wait::HomeWaits, idle::Idle, inbox::Bound, sysmon_sleep::SysmonSleep},
+    schedule::{find_runnable, locked, migrate},
+    sys::clock::{NEVER, now, sharply},
+};
+
+impl Processor for &'static P {
+    #[inline]
+    fn id(self) -> usize {
+        P::id(self)
+    }
+
+    fn has_work(self) -> bool {
+        P::has_work(self)
+    }
+
+    fn next_timer(self) -> u64 {
+        self.timers.next()
+    }
+
+    fn is_leaving(self) -> bool {
+        P::is_leaving(self)
+    }
+
+    fn next_tick(self) {
+        P::next_tick(self);
+    }
+}
+
+impl Machine for &'static M {
+    type P = &'static P;
+
+    #[inline]
+    fn id(self) -> usize {
+        M::id(self)
+    }
+
+    #[inline]
+    fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    #[inline]
+    fn p(self) -> Option<&'static P> {
+        M::p(self)
+    }
+
+    fn take(self, p: &'static P) {
+        self.gate.unwatch();
+        self.set_p(p);
+    }
+
+    fn give_up_p(self) -> Option<&'static P> {
+        M::give_up_p(self)
+    }
+
+    #[inline]
+    fn is_spinning(self) -> bool {
+        self.spinning.get()
+    }
+
+    #[inline]
+    fn set_spinning(self, spinning: bool) {
+        self.spinning.set(spinning);
+    }
+
+    fn is_tainted(self) -> bool {
+        locked::is_tainted(self)
+    }
+
+    fn end(self) {
+        locked::end(self);
+    }
+
+    fn is_over(self) -> bool {
+        self.fitness.get() == Fitness::Over
+    }
+
+    fn hand(self, p: &'static P, as_spinner: bool) {
+        M::hand(self, p, as_spinner);
+    }
+
+    fn wait(self, until: u64, sharp: bool) -> bool {
+        let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
+        let handed = match sharp {
+            true => sharply(|| self.parker.wait(remaining)),
+            false => self.parker.wait(remaining),
+        };
+        if handed {
+            self.accept();
+        }
+        handed
+    }
+}
+
+impl Scheduler for &'static Sched {
+    type P = &'static P;
+    type M = &'static M;
+    type G = GRef;
+
+    #[inline]
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    #[inline]
+    fn sysmon(&self) -> &SysmonSleep {
+        &self.sysmon_sleep
+    }
+
+    fn homes(&self) -> &HomeWaits {
+        &self.homesick
+    }
+
+    #[inline]
+    unsafe fn m(self, id: usize) -> &'static M {
+        // SAFETY: passed on.
+        unsafe { M::from_id(id) }
+    }
+
+    #[inline]
+    unsafe fn p(self, id: usize) -> &'static P {
+        // SAFETY: passed on.
+        unsafe { P::from_id(id) }
+    }
+
+    fn now(self) -> u64 {
+        now()
+    }
+
+    fn any_work(self) -> bool {
+        Sched::any_work(self)
+    }
+
+    fn any_injected(self) -> bool {
+        Sched::any_injected(self)
+    }
+
+    fn inject(self, g: GRef) {
+        Sched::inject(self, g.to_word());
+    }
+
+    fn next_wake(self) -> u64 {
+        let wakes = self.procs.all().iter().map(|p| p.timers.wake_at());
+        wakes.min().unwrap_or(NEVER)
+    }
+
+    fn unheld_wake(self, except: Option<&'static P>) -> u64 {
+        let ps = self.procs.all().iter();
+        let unheld = ps.filter(|p| {
+            p.owner().is_none()
+                && p.lending.lent().is_none()
+                && except.is_none_or(|except| !std::ptr::eq(*p, except))
+        });
+        unheld.map(|p| p.timers.wake_at()).min().unwrap_or(NEVER)
+    }
+
+    fn at_hand(self, m: &'static M) -> Option<usize> {
+        find_runnable::at_hand(self, m)
+    }
+
+    fn own_first(self, m: &'static M, p: &'static P) -> Option<GRef> {
+        locked::own_first(self, m, p)
+    }
+
+    fn look_again(self, looks: u32) -> u64 {
+        locked::look_again(looks)
+    }
+
+    fn search(self, m: &'static M, p: &'static P) -> Option<usize> {
+        find_runnable::search(self, m, p)
+    }
+
+    fn may_start_m(self) -> bool {
+        !self.threads.is_too_early()
+    }
+
+    fn start_m(self, p: &'static P, as_spinner: bool) {
+        self.request_m(p, as_spinner);
+    }
+
+    fn shelve(self, p: &'static P) {
+        Sched::shelve(self, p);
+    }
+
+    fn is_refused(self) -> bool {
+        self.threads.is_refused()
+    }
+
+    fn wants_retry(self) -> bool {
+        Sched::wants_retry(self)
+    }
+
+    fn leave(self, p: &'static P) -> bool {
+        Sched::leave(self, p)
+    }
+
+    fn look_after(self, timers: bool) {
+        Sched::look_after(self, timers);
+    }
+
+    fn rouse(self) {
+        self.shrinker.rouse(self);
+    }
+
+    fn end_of_sleep(self) -> u64 {
+        self.threads.end_of_sleep()
+    }
+
+    fn is_home(self, m: &'static M) -> bool {
+        migrate::is_home(m)
+    }
+}

@@ -1,0 +1,108 @@
+//! What the fault handler asks the scheduler: which stack runs here, and whose it is.
+//!
+//! Both answers are given inside a signal handler: they read the thread word and memory that the
+//! interrupted goroutine owns, allocate nothing and take no lock.
+
+use std::{fmt, io, ptr, sync::Mutex};
+
+use goroutines_stack::{self as stack, Hooks, Stack};
+
+use crate::{
+    gmp::{g::GRef, identity::Identity},
+    protocol::sync::lock,
+    switch::{self, current_m},
+    sys::tools,
+};
+
+/// Has the handler been installed by an earlier start, which then failed?
+static INSTALLED: Mutex<bool> = Mutex::new(false);
+
+/// Installs the handler of growth faults, once.
+pub(crate) fn install() -> io::Result<()> {
+    let mut installed = lock(&INSTALLED);
+    if !*installed {
+        tools::prepare();
+        // SAFETY: `current_stack` returns null or the stack in the running goroutine's descriptor,
+        // which stays there until that goroutine has ended; no hook allocates or locks.
+        unsafe {
+            stack::install(Hooks {
+                current: current_stack,
+                stack_pointer: switch::interrupted_sp,
+                describe,
+                origin,
+                remedy,
+            })?;
+        }
+        *installed = true;
+    }
+    Ok(())
+}
+
+fn current_g() -> Option<GRef> {
+    current_m()?.current.get()
+}
+
+fn current_stack() -> *mut Stack {
+    current_g().map_or(ptr::null_mut(), |g| match g.get().segments.stack() {
+        Some(stack) => stack,
+        None => own_stack(g),
+    })
+}
+
+/// The stack of `g` itself, whether it runs there or on a segment; null for a plain thread's.
+///
+/// `g` runs on this thread, or was interrupted on it.
+pub(crate) fn own_stack(g: GRef) -> *mut Stack {
+    if let Some(window) = g.get().window.get() {
+        return ptr::from_ref(window.stack()).cast_mut();
+    }
+    // SAFETY: the goroutine that runs here owns the cell, and it is this thread's.
+    let stack = unsafe { &mut *g.get().stack.get() };
+    stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
+}
+
+/// The type of the closure that the goroutine runs.
+fn origin() -> Option<&'static str> {
+    let entry = current_g()?.get().entry.get()?;
+    Some((entry.name)())
+}
+
+fn describe(out: &mut dyn fmt::Write) {
+    let Some(g) = current_g() else {
+        return;
+    };
+    match g.id() {
+        0 => describe_thread(out),
+        id => {
+            let _ = write!(out, "goroutine {id}");
+        }
+    }
+    if let Some(name) = g.get().identity.get().and_then(Identity::name) {
+        let _ = write!(out, " [{name}]");
+    }
+    match g.get().segments.number() {
+        0 => {}
+        number => {
+            let _ = write!(out, ", on segment {number} of `grow`");
+        }
+    }
+}
+
+/// The kernel's name for the thread: std's would need thread-local storage and a lock.
+fn describe_thread(out: &mut dyn fmt::Write) {
+    let mut name = [0_u8; 16];
+    // SAFETY: PR_GET_NAME writes at most 16 bytes, terminator included.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    let len = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    let name = str::from_utf8(&name[..len]).unwrap_or("?");
+    let _ = write!(out, "thread '{name}'");
+}
+
+/// On a segment another class does not help.
+fn remedy() -> Option<&'static str> {
+    let segments = &current_g()?.get().segments;
+    (segments.number() != 0).then_some(
+        "a segment is left only where `grow` is called: call it at each level of the recursion, with a red \
+         zone that covers all that is called in between; if that is done, recurse less deeply",
+    )
+}

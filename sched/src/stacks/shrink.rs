@@ -1,0 +1,225 @@
+//! Shrinking: what a stack does not need while its goroutine stays parked goes back to the kernel.
+//!
+//! A thread of its own looks at all goroutines once in an *idle time*. One that it finds parked is
+//! marked; one that still bears the mark at the next look has been parked all the while (running and
+//! parking again wipes it off), and loses the memory below its stack pointer. So a stack shrinks after
+//! one to two idle times. The switch must not pay for that, so nothing there is a locked instruction:
+//!
+//! ```text
+//! shrinker                                            M that runs the goroutine (schedule/mod.rs)
+//!                                                     R1 status = Running          plain store
+//! S1 status: Waiting -> Marked                        R2 word != FREE ? settle     plain load
+//!    ... an idle time later, for some at a time ...   ... runs, parks ...
+//! S2 status is Marked: word = WANTED                  R3 off the stack: status = Waiting
+//! S3 membarrier
+//! S4 status is still Marked, and                      settle: word: WANTED -> FREE,
+//! S5 word: WANTED -> BUSY, else leave it alone                or wait while it is BUSY
+//! S6 madvise
+//! S7 status: Marked -> Shrunk; word = FREE
+//! ```
+//!
+//! The race is R1, R2 against S2, S4, as in any lock of two flags; the barrier that the M does without
+//! is S3, which puts one into every thread of the process that runs. (At its end, when a goroutine gives
+//! up its stack, R1 says Dead.) If R1 came before it, S4 sees that
+//! the goroutine is not parked. If not, R2 comes after it and sees the word. An M that meets BUSY waits
+//! for a system call of some microseconds.
+//!
+//! The context is read in S6. It was written before R3, which S1 read from, and is not written again
+//! before the goroutine runs. A goroutine that waits without leaving its stack (on_thread.rs) has another
+//! status, and one whose stack is copied has none of its own.
+//!
+//! Stacks of goroutines that have ended keep their memory for the next ones: the few warmest in the cache of a P, the
+//! others on shared lists, whose windows give their memory back when nobody has taken them for an idle time. A P gives the
+//! colder of its stacks to these lists when it rests, and, if it never does, when the thread asks for it once in an idle
+//! time.
+//!
+//! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
+//! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
+//! On kernels without `membarrier` no parked stack shrinks, nor from the moment on at which it is refused.
+//!
+//! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering, fence},
+    },
+    thread,
+    time::Duration,
+};
+
+use goroutines_stack as stack;
+
+use crate::{
+    global::{sched::Sched, starter::Request},
+    gmp::{g::G, p::P},
+    protocol::{
+        shrink_word::{self, Look, Shrinking, Shrinks},
+        status::{Status, StatusCell},
+        sync::lock,
+    },
+    sys::{futex::Futex, membarrier},
+};
+
+/// How many goroutines share a barrier; the last of them may have to wait for the others.
+const BATCH: usize = 32;
+
+/// All goroutines there are, and the thread that shrinks them.
+pub(crate) struct Shrinker {
+    idle_time: Option<Duration>,
+    /// Is there a barrier for S3?
+    fenced: bool,
+    all: Mutex<Vec<&'static [G]>>,
+    state: AtomicU32,
+    /// Where it sleeps when there is nothing to do.
+    bell: Futex,
+}
+
+/// The thread was not started.
+const ABSENT: u32 = 0;
+/// It looks once in an idle time.
+const AWAKE: u32 = 1;
+/// It waits for the bell.
+const ASLEEP: u32 = 2;
+
+impl Shrinker {
+    pub(crate) fn new(idle_time: Option<Duration>) -> Shrinker {
+        let able = idle_time.is_some();
+        Shrinker {
+            idle_time,
+            fenced: able && membarrier::is_there(),
+            all: Mutex::new(Vec::new()),
+            state: AtomicU32::new(if able { ABSENT } else { AWAKE }),
+            bell: Futex::new(0),
+        }
+    }
+
+    /// New goroutines, dead as yet. Returns how many times there were some.
+    pub(crate) fn add(&self, new: &'static [G]) -> usize {
+        let mut all = lock(&self.all);
+        all.push(new);
+        all.len()
+    }
+
+    /// Is there a goroutine, dead ones included, for which `is_it` says yes?
+    pub(crate) fn any(&self, is_it: impl Fn(&G) -> bool) -> bool {
+        lock(&self.all).iter().copied().flatten().any(is_it)
+    }
+
+    /// An M has nothing to do, or gets up again: the thread shall be there.
+    #[inline]
+    pub(crate) fn rouse(&self, sched: &Sched) {
+        // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
+        fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        if self.state.load(Ordering::Relaxed) != AWAKE {
+            self.rouse_slow(sched);
+        }
+    }
+
+    #[cold]
+    fn rouse_slow(&self, sched: &Sched) {
+        // The process only keeps memory that it could do without.
+        if sched.threads.is_too_early() {
+            return;
+        }
+        // Relaxed: what the thread then looks at has its own orderings.
+        match self.state.swap(AWAKE, Ordering::Relaxed) {
+            ABSENT => sched.requests.push(Request::Shrinker),
+            ASLEEP => {
+                // Relaxed: the kernel orders it with the sleep.
+                self.bell.word().fetch_add(1, Ordering::Relaxed);
+                self.bell.wake_one();
+            }
+            _ => {}
+        }
+    }
+
+    /// There was no thread: the next who wants it asks again.
+    pub(crate) fn not_started(&self) {
+        // Relaxed: see `rouse_slow`.
+        self.state.store(ABSENT, Ordering::Relaxed);
+    }
+
+    /// The thread's life.
+    pub(crate) fn run(&self, sched: &Sched) {
+        let Some(idle_time) = self.idle_time else {
+            return;
+        };
+        loop {
+            thread::sleep(idle_time);
+            let marked = self.fenced && self.look();
+            // A P that rests has done it.
+            sched.procs.now().iter().for_each(P::ask_to_shed);
+            let others = stack::give_back_idle();
+            if !marked && !others {
+                self.rest(sched);
+            }
+        }
+    }
+
+    /// Sleeps until the bell rings, if all Ps rest.
+    fn rest(&self, sched: &Sched) {
+        // Relaxed (all): see the fences; a bell that rings early or late costs one look.
+        let ring = self.bell.word().load(Ordering::Relaxed);
+        self.state.store(ASLEEP, Ordering::Relaxed);
+        // Partner is the fence in `rouse`: either that M sees ASLEEP, or we see that its P does not rest.
+        fence(Ordering::SeqCst);
+        if sched.idle.all_rest() {
+            self.bell.wait(ring, None);
+        }
+        self.state.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// One look at all goroutines: marks those that are parked, shrinks those that still were marked.
+    /// Returns whether there are any that the next look could shrink.
+    fn look(&self) -> bool {
+        let mut any = false;
+        let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
+        let mut index = 0;
+        loop {
+            let next = lock(&self.all).get(index).copied();
+            let Some(gs) = next else {
+                break;
+            };
+            index += 1;
+            for g in gs {
+                match shrink_word::look(g) {
+                    Look::Marks => any = true,
+                    Look::Shrinks => batch.push(g),
+                    Look::Passes => {}
+                }
+                if batch.len() == BATCH {
+                    shrink_word::shrink(&batch);
+                    batch.clear();
+                }
+            }
+        }
+        shrink_word::shrink(&batch);
+        any
+    }
+}
+
+impl Shrinks for G {
+    fn status(&self) -> &StatusCell {
+        &self.status
+    }
+
+    fn word(&self) -> &Shrinking {
+        &self.shrinking
+    }
+
+    unsafe fn trim(&self) {
+        // SAFETY: the goroutine is parked and stays there, says the caller, so nobody changes the cell.
+        if let Some(stack) = unsafe { &*self.stack.get() } {
+            // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
+            unsafe { stack.trim(self.own_sp()) };
+        }
+        // SAFETY: parked, as above.
+        unsafe { self.segments.trim(self.ctx.get().sp()) };
+    }
+
+    fn note_shrunk(&self) {
+        self.status.change(Status::Marked, Status::Shrunk);
+    }
+}

@@ -1,0 +1,105 @@
+//! Settings that are on or off: of the configuration, and of the environment, which wins.
+
+use std::env;
+
+use crate::start::config::{Config, StartError};
+
+/// What a [`Config`] says; none where it says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Switches {
+    migration_check: Option<bool>,
+    force_migration: Option<bool>,
+    hog_stacks: bool,
+}
+
+impl Switches {
+    /// Does migrate.rs look through goroutines that change threads?
+    pub(crate) fn migration_check(self) -> Result<bool, StartError> {
+        resolve("GOROUTINE_MIGRATION_CHECK", self.migration_check, true)
+    }
+
+    /// Shall goroutines change threads as often as they can?
+    pub(crate) fn force_migration(self) -> Result<bool, StartError> {
+        resolve("GOROUTINE_FORCE_MIGRATION", self.force_migration, false)
+    }
+
+    /// Do reports of hogs show their stacks, where the environment says nothing?
+    pub(crate) fn hog_stacks(self) -> bool {
+        self.hog_stacks
+    }
+}
+
+impl Config {
+    /// Is a goroutine looked through for addresses of its old thread's storage before it goes on on another thread? On
+    /// if nobody says otherwise. The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, wins over it.
+    #[must_use]
+    pub fn migration_check(mut self, on: bool) -> Config {
+        self.switches.migration_check = Some(on);
+        self
+    }
+
+    /// Does a goroutine change threads each time it runs, where another thread takes it? For tests: off if nobody says
+    /// otherwise. The environment variable `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
+    #[must_use]
+    pub fn force_migration(mut self, on: bool) -> Config {
+        self.switches.force_migration = Some(on);
+        self
+    }
+
+    /// Do reports of hogs show their stacks? `GODEBUG=hogstacks=1` wins over it.
+    #[must_use]
+    pub fn hog_stacks(mut self, on: bool) -> Config {
+        self.switches.hog_stacks = on;
+        self
+    }
+}
+
+fn resolve(variable: &'static str, said: Option<bool>, default: bool) -> Result<bool, StartError> {
+    match env::var_os(variable) {
+        Some(value) => parse(variable, &value.to_string_lossy()),
+        None => Ok(said.unwrap_or(default)),
+    }
+}
+
+/// Yes or no; empty counts as neither.
+fn parse(variable: &'static str, value: &str) -> Result<bool, StartError> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "on" | "1" => Ok(true),
+        "off" | "0" => Ok(false),
+        _ => Err(StartError::Switch(variable, value.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_on_or_off() {
+        for (value, on) in [("on", true), ("1", true), (" Off ", false), ("0", false)] {
+            assert_eq!(parse("GOROUTINE_X", value).unwrap(), on);
+        }
+        for bad in ["", "yes", "2"] {
+            let error = parse("GOROUTINE_X", bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("GOROUTINE_X is `{bad}`")),
+                "{error}"
+            );
+            assert!(error.contains("`off`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_the_environment_the_configuration_decides_and_without_it_the_default() {
+        for default in [false, true] {
+            assert_eq!(
+                resolve("GOROUTINE_NOBODY_SETS_THIS", None, default).unwrap(),
+                default
+            );
+            for said in [false, true] {
+                let resolved = resolve("GOROUTINE_NOBODY_SETS_THIS", Some(said), default);
+                assert_eq!(resolved.unwrap(), said);
+            }
+        }
+    }
+}

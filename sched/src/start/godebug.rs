@@ -1,0 +1,111 @@
+//! What the environment variable `GODEBUG` asks for: `schedtrace=1000,hogs=100,hogstacks=1`.
+//!
+//! Go programs have it as well, so keys that are not ours are nobody's mistake. A value that cannot be is one.
+
+use std::{env, time::Duration};
+
+use crate::start::config::StartError;
+
+/// What the process shall tell of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Debug {
+    /// How often a line on the scheduler goes to stderr.
+    pub(crate) schedtrace: Option<Duration>,
+    /// After how long a goroutine that makes no call is reported.
+    pub(crate) hogs: Option<Duration>,
+    /// Is its stack reported as well? None if nobody says so.
+    pub(crate) hogstacks: Option<bool>,
+}
+
+impl Debug {
+    /// # Errors
+    ///
+    /// A known key has a value that is no number of milliseconds.
+    pub(crate) fn from_env() -> Result<Debug, StartError> {
+        env::var_os("GODEBUG").map_or(Ok(Debug::default()), |value| {
+            parse(&value.to_string_lossy())
+        })
+    }
+}
+
+fn parse(value: &str) -> Result<Debug, StartError> {
+    let mut debug = Debug::default();
+    for item in value.split(',').map(str::trim) {
+        let (key, number) = item.split_once('=').unwrap_or((item, ""));
+        let place = match key.trim() {
+            "schedtrace" => &mut debug.schedtrace,
+            "hogs" => &mut debug.hogs,
+            "hogstacks" => {
+                debug.hogstacks = match number.trim() {
+                    "0" => Some(false),
+                    "1" => Some(true),
+                    _ => return Err(StartError::Godebug(item.to_owned())),
+                };
+                continue;
+            }
+            _ => continue,
+        };
+        // A day is more than anybody waits for, and far from any overflow.
+        let milliseconds = number.trim().parse().ok().filter(|&ms| ms <= 86_400_000);
+        *place = match milliseconds {
+            Some(0) => None,
+            Some(ms) => Some(Duration::from_millis(ms)),
+            None => return Err(StartError::Godebug(item.to_owned())),
+        };
+    }
+    Ok(debug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_keys_are_milliseconds_and_unknown_ones_are_nobodys_mistake() {
+        let ms = |n| Some(Duration::from_millis(n));
+        for (value, schedtrace, hogs) in [
+            ("", None, None),
+            ("schedtrace=1000", ms(1000), None),
+            (
+                "gctrace=1, hogs = 20 ,x,schedtrace=5,=3,http2debug=no",
+                ms(5),
+                ms(20),
+            ),
+            ("schedtrace=0,hogs=0", None, None),
+            ("hogs=1,hogs=2", None, ms(2)),
+        ] {
+            let debug = parse(value).unwrap();
+            let hogstacks = None;
+            assert_eq!(
+                debug,
+                Debug {
+                    schedtrace,
+                    hogs,
+                    hogstacks
+                },
+                "{value}"
+            );
+        }
+        for (value, hogstacks) in [("hogstacks=1", true), ("hogs=3,hogstacks= 0", false)] {
+            assert_eq!(parse(value).unwrap().hogstacks, Some(hogstacks), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_time_is_named() {
+        for bad in [
+            "schedtrace=",
+            "schedtrace",
+            "schedtrace=often",
+            "hogs=-1",
+            "hogs=1.5",
+            "hogs=86400001",
+            "hogstacks",
+            "hogstacks=2",
+        ] {
+            let error = parse(&format!("gctrace=1,{bad}")).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+            assert!(error.contains("GODEBUG"), "{error}");
+        }
+    }
+}

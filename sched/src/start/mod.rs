@@ -1,0 +1,151 @@
+//! Starting the runtime.
+//!
+//! ```text
+//! caller of `start`                             starter
+//! L1 starts the starter, and waits              L2 its mask; the settings; handlers; a trial of what threads need
+//!                                               L3 the scheduler; sysmon, the first M and, where hogs are told
+//!                                                  of, the reporter, all of which wait for L5
+//! L4 passes on the answer                       L5 it has succeeded: publishes the scheduler, answers, and serves
+//!                                                  requests (starter.rs). It has failed: tells those of L3 to
+//!                                                  end, answers, and ends
+//! ```
+//!
+//! All that takes more than a few hundred bytes of stack happens on the starter's stack: the caller's may be small.
+
+#![cfg(not(loom))]
+
+pub(crate) mod config;
+pub(crate) mod default_stacks;
+pub(crate) mod flags;
+pub(crate) mod godebug;
+pub(crate) mod size;
+
+use std::sync::{Mutex, OnceLock, mpsc};
+
+use goroutines_stack::{self as stack, SignalStack};
+
+use crate::{
+    global::{retake, sched::Sched, starter},
+    gmp::p::P,
+    protocol::sync::lock,
+    schedule::migrate,
+    stacks::fault_hooks,
+    start::config::{Config, StartError},
+    switch::fork_check,
+    sys::{
+        fatal, mask,
+        spawn::{SMALL, spawn},
+    },
+    sysmon,
+};
+
+static SCHED: OnceLock<&'static Sched> = OnceLock::new();
+
+/// One start at a time; true once a start has succeeded.
+static STARTED: Mutex<bool> = Mutex::new(false);
+
+/// Starts the runtime of this process: see `goroutines::start` for the promise that it needs.
+///
+/// # Errors
+///
+/// See [`StartError`]; nothing has been started then.
+pub fn start(config: &Config) -> Result<(), StartError> {
+    let mut started = lock(&STARTED);
+    if *started {
+        return Err(StartError::AlreadyStarted);
+    }
+    // SAFETY: takes nothing and always succeeds.
+    let caller = unsafe { libc::gettid() };
+    let config = Box::new(config.clone());
+    let (answer, answered) = mpsc::sync_channel(1);
+    let starter = spawn("goroutines-boot", Some(2 * SMALL), move || {
+        match launch(&config, caller) {
+            Ok(sched) => {
+                let _ = answer.send(Ok(()));
+                starter::serve(sched);
+            }
+            Err(error) => {
+                let _ = answer.send(Err(error));
+            }
+        }
+    })
+    .map_err(|e| StartError::Os("starting the thread that starts the others", e))?;
+    let Ok(answer) = answered.recv() else {
+        fatal::throw(format_args!("the starter ended without an answer"));
+    };
+    match answer {
+        Ok(()) => *started = true,
+        // It has ended, or is about to.
+        Err(_) => drop(starter.join()),
+    }
+    answer
+}
+
+/// L2 to L5.
+fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartError> {
+    let settings = config.resolve()?;
+    let stacks = settings.hogs.is_some_and(|rule| rule.stacks);
+    mask::unblock_needed(stacks.then_some(stack::SAMPLING_SIGNAL))
+        .map_err(|e| StartError::Os("unblocking the signals of faults", e))?;
+    fault_hooks::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
+    fork_check::prepare().map_err(|e| StartError::Os("installing the hook for forks", e))?;
+    // What is refused here is refused to every M.
+    SignalStack::install()
+        .map_err(|e| StartError::Os("giving a thread a signal stack (sigaltstack)", e))?;
+    retake::prepare();
+    migrate::prepare(&settings);
+    stack::start_stacks_at(settings.stacks.start);
+    if stacks {
+        stack::install_sampling()
+            .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;
+    }
+    let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings, caller)));
+    let started = start_threads(sched, settings.procs);
+    // Nobody has set either before: there is one start that succeeds, and one launch of this scheduler. In this order:
+    // who goes on after the second relies on the first.
+    if started.is_ok() {
+        let _ = SCHED.set(sched);
+    }
+    let _ = sched.launched.set(started.is_ok());
+    started.map(|()| sched)
+}
+
+/// L3.
+fn start_threads(sched: &'static Sched, procs: usize) -> Result<(), StartError> {
+    spawn("goroutines-sysmon", Some(SMALL), move || {
+        if succeeds(sched) {
+            sysmon::watch(sched);
+        }
+    })
+    .map_err(|e| StartError::Os("starting the monitor thread", e))?;
+    if let Some(rule) = sched.hogs {
+        // The hook is the user's: the thread has the usual stack.
+        spawn("goroutines-hogs", None, move || {
+            if succeeds(sched) {
+                sched.sightings.serve(rule);
+            }
+        })
+        .map_err(|e| StartError::Os("starting the thread that tells of hogs", e))?;
+    }
+    sched.resize(procs);
+    let Some(first) = sched.idle.claim_wake(true) else {
+        fatal::throw(format_args!("a new scheduler has no idle P"));
+    };
+    // SAFETY: the id is one that `resize` put into the list.
+    let p = unsafe { P::from_id(first.p) };
+    sched.idle.add_m();
+    sched
+        .start_m(p, true)
+        .map_err(|e| StartError::Os("starting the first scheduler thread", e))
+}
+
+/// Waits for L5: true if the start of `sched` has succeeded. False: who waits ends.
+pub(crate) fn succeeds(sched: &'static Sched) -> bool {
+    *sched.launched.wait()
+}
+
+/// The running scheduler.
+#[inline(always)]
+pub(crate) fn get() -> Option<&'static Sched> {
+    SCHED.get().copied()
+}

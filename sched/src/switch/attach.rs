@@ -1,0 +1,139 @@
+//! Plain OS threads: the G that stands for one, so that it can wait in any queue.
+//!
+//! The only place with a `thread_local!`: its destructor gives the record back when the thread ends.
+//! The record itself is found through the thread word, as on every M.
+
+use std::{
+    cell::{Cell, RefCell},
+    io, mem,
+    mem::MaybeUninit,
+    ptr,
+    sync::Mutex,
+};
+
+use goroutines_stack::SignalStack;
+
+use crate::{
+    gmp::{
+        g::{G, GRef, Kind},
+        locals,
+        m::M,
+    },
+    protocol::sync::lock,
+    stacks::fault_hooks,
+    switch::{self, current_m, set_current_m},
+};
+
+/// Records of threads that have ended, for those that come. A record is never freed: a wait queue
+/// elsewhere may look at its G for an instant longer than the thread lives.
+static SPARE: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
+
+/// Gives the thread's record back when the thread ends.
+struct Attached {
+    yes: Cell<bool>,
+    /// For faults on segments, from the first of them on.
+    signals: RefCell<Option<SignalStack>>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if let Some(m) = current_m() {
+            if let Some(g) = m.current.get() {
+                locals::end(g);
+                g.get().segments.end();
+                // SAFETY: the thread's code has ended, and what stands for it is known to nobody else.
+                unsafe { g.get().identity.clear() };
+            }
+            set_current_m(None);
+            lock(&SPARE).push(m);
+        }
+    }
+}
+
+thread_local! {
+    static ATTACHED: Attached = const {
+        Attached { yes: Cell::new(false), signals: RefCell::new(None) }
+    };
+}
+
+/// Makes this OS thread known to the runtime.
+#[cold]
+pub(crate) fn attach() -> &'static M {
+    let spare = lock(&SPARE).pop();
+    let m = spare.unwrap_or_else(|| {
+        let g = GRef::new(Box::leak(Box::new(G::new(Kind::Thread))));
+        Box::leak(Box::new(M::new(Some(g))))
+    });
+    m.stack_low.set(0);
+    set_current_m(Some(m));
+    // In a thread that is already running its destructors there is no destructor for us any more:
+    // the record (some hundred bytes) is then not reused.
+    let _ = ATTACHED.try_with(|attached| attached.yes.set(true));
+    m
+}
+
+/// Where the stack of a plain thread ends: the lowest address that may be used.
+#[derive(Clone, Copy)]
+pub(crate) enum StackEnd {
+    Known(usize),
+    /// The system does not say (no /proc, a filter): what lies below the place where it was asked is not counted on.
+    Assumed(usize),
+}
+
+/// Addresses of stacks are even.
+const ASSUMED: usize = 1;
+
+/// Where the stack of this plain thread ends. The system is asked once.
+pub(crate) fn stack_end() -> StackEnd {
+    let m = current_m().unwrap_or_else(attach);
+    if m.stack_low.get() == 0 {
+        let assumed = || switch::stack_pointer().addr() & !ASSUMED | ASSUMED;
+        m.stack_low.set(ask_for_stack_low().unwrap_or_else(assumed));
+    }
+    let low = m.stack_low.get();
+    match low & ASSUMED {
+        0 => StackEnd::Known(low),
+        _ => StackEnd::Assumed(low),
+    }
+}
+
+#[cold]
+fn ask_for_stack_low() -> Option<usize> {
+    let mut attr = MaybeUninit::uninit();
+    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+    // SAFETY: `attr` is initialised by the first call, where it succeeds, and destroyed by the last;
+    // the others read it and write to the variables above.
+    let known = unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let known = libc::pthread_attr_getstack(attr.as_ptr(), &mut start, &mut size) == 0
+            && libc::pthread_attr_getguardsize(attr.as_ptr(), &mut guard) == 0;
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+        known
+    };
+    // Some C libraries count the guard in, some do not.
+    known.then(|| start.addr() + guard)
+}
+
+/// Before the first segment of a plain thread: a fault on it needs the handler, and a stack for it that
+/// is larger than what std gives its threads.
+///
+/// # Errors
+///
+/// When the handler cannot be installed, or there is no memory for the stack.
+pub(crate) fn prepare_for_segments() -> io::Result<()> {
+    fault_hooks::install()?;
+    ATTACHED
+        .try_with(|attached| {
+            let mut signals = attached.signals.borrow_mut();
+            if signals.is_none() {
+                *signals = Some(SignalStack::install()?);
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|_| {
+            // The thread runs its destructors: the signal stack stays to its end, and beyond.
+            SignalStack::install().map(mem::forget)
+        })
+}

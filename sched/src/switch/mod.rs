@@ -1,0 +1,167 @@
+//! The only file that names the context switch.
+
+#![cfg(not(loom))]
+
+pub(crate) mod attach;
+pub(crate) mod fork_check;
+pub(crate) mod panic_count;
+pub(crate) mod random;
+pub(crate) mod signal_check;
+
+use std::{cell::Cell, ptr};
+
+use goroutines_asm as asm;
+#[cfg(feature = "valgrind")]
+pub(crate) use goroutines_asm::valgrind;
+pub(crate) use goroutines_asm::{Context, interrupted_sp};
+use goroutines_stack::Stack;
+
+use crate::{
+    gmp::{
+        g::GRef,
+        m::M,
+        segment::{Segment, top_of},
+    },
+    park::Commit,
+    sys::tools,
+};
+
+// A number for each direction, so that the CPU predicts the jumps apart (`asm::switch_at`).
+const TO_GOROUTINE: usize = 1;
+const TO_G0: usize = 2;
+const TO_SEGMENT: usize = 3;
+const FROM_SEGMENT: usize = 4;
+
+/// The M of this thread, if it has one.
+///
+/// Read anew at every call, through the thread pointer: a goroutine may be on another thread after
+/// every park. Never cached in a `thread_local!`, whose *address* the compiler may keep.
+#[inline(always)]
+pub(crate) fn current_m() -> Option<&'static M> {
+    // SAFETY: the word is null or was set by `set_current_m` from a `&'static M`.
+    unsafe { asm::thread_word().cast::<M>().as_ref() }
+}
+
+pub(crate) fn set_current_m(m: Option<&'static M>) {
+    asm::set_thread_word(m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut().cast()));
+}
+
+/// On g0: runs `g` until it leaves, and returns the commit it left behind.
+///
+/// # Safety
+///
+/// The caller is the g0 of `m`; `g` is off every stack and taken from a queue by the caller, and its
+/// context is not null.
+#[inline(always)]
+pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
+    let ctx = g.get().ctx.get();
+    let departure = tools::leave_to_goroutine(g);
+    // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
+    // nobody else resumes it); `m.g0` is written before the goroutine runs.
+    let commit =
+        unsafe { asm::switch_at::<TO_GOROUTINE>(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
+    tools::arrive(departure);
+    commit
+}
+
+/// On a goroutine: leaves to g0, which runs `commit`.
+///
+/// # Safety
+///
+/// The caller is the goroutine `g` on `m`; `commit` stays valid until it was run.
+#[inline(always)]
+pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
+    let departure = tools::leave_to_g0(m, g);
+    // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.
+    unsafe { asm::switch_at::<TO_G0>(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
+    tools::arrive(departure);
+}
+
+/// Makes the stack of `g` ready for its first run.
+///
+/// # Safety
+///
+/// `g` owns a stack on which nothing lives, and the caller owns `g`.
+#[inline]
+pub(crate) unsafe fn prepare(g: GRef, stack: &Stack, entry: asm::Entry) {
+    tools::begin(stack);
+    // SAFETY: its top is the 16-aligned end of a stack that is `g`'s alone.
+    g.get().ctx.set(unsafe { asm::prepare(stack.top(), entry) });
+}
+
+/// As [`prepare`], for a stack that is no goroutine's.
+///
+/// # Safety
+///
+/// Nothing lives on `stack`, and the caller owns it.
+pub(crate) unsafe fn prepare_on(stack: &Stack, entry: asm::Entry) -> Context {
+    // SAFETY: its top is the 16-aligned end of a stack that the caller alone has.
+    unsafe { asm::prepare(stack.top(), entry) }
+}
+
+/// Leaves the running stack, to be gone on with from `save`, for the one whose context is `load`.
+///
+/// # Safety
+///
+/// `load` was prepared or saved and not entered since, and its stack stays. Whoever enters `save` does so once.
+pub(crate) unsafe fn cross(save: &Cell<Context>, load: Context, arg: usize) {
+    // SAFETY: the caller says that `load` is one to be entered; `save` is written before that.
+    unsafe { asm::switch(save.as_ptr(), load, arg) };
+}
+
+/// Asks for the lines that resuming the G behind `word` will touch: its descriptor.
+///
+/// # Safety
+///
+/// `word` came from [`GRef::to_word`].
+#[inline(always)]
+pub(crate) unsafe fn prefetch_g(word: usize) {
+    asm::prefetch(word as *const u8);
+}
+
+/// As [`prefetch_g`], when the descriptor was asked for some time ago: the top of its live stack.
+///
+/// # Safety
+///
+/// `word` came from [`GRef::to_word`].
+#[inline(always)]
+pub(crate) unsafe fn prefetch_stack(word: usize) {
+    // SAFETY: passed on.
+    asm::prefetch_frame(unsafe { GRef::from_word(word) }.get().ctx_hint());
+}
+
+/// The stack pointer, as it is where this is inlined.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> *const u8 {
+    asm::stack_pointer()
+}
+
+/// Leaves the running stack for `segment`, whose first function is `entry`; back when that function
+/// calls [`from_segment`].
+///
+/// # Safety
+///
+/// Nothing lives on the segment, and nothing else enters it until this returns. `entry` ends in [`from_segment`].
+#[inline(always)]
+pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, arg: usize) {
+    let departure = tools::leave_to_segment(segment);
+    // SAFETY: the top is below a header that is aligned to 16, in a stack on which nothing lives, and
+    // the header begins with `back`, which is written before the segment runs.
+    unsafe {
+        let fresh = asm::prepare_linked(top_of(segment), entry);
+        asm::switch_at::<TO_SEGMENT>(segment.back.as_ptr(), fresh, arg);
+    }
+    tools::arrive(departure);
+}
+
+/// Ends the first function of `segment`: the older stack goes on.
+///
+/// # Safety
+///
+/// The caller is that function, and needs nothing of its frame any more.
+pub(crate) unsafe fn from_segment(segment: &'static Segment) -> ! {
+    tools::leave_segment(segment);
+    // SAFETY: `back` was saved in `to_segment`, and each entry comes back once.
+    unsafe { asm::switch_at::<FROM_SEGMENT>(segment.left.as_ptr(), segment.back.get(), 0) };
+    crate::sys::fatal::throw(format_args!("a segment ran on after its end"));
+}

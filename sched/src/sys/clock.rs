@@ -1,0 +1,89 @@
+//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+pub(crate) use crate::protocol::timers::NEVER;
+
+/// Nanoseconds on the monotonic clock, never 0.
+#[inline]
+pub(crate) fn now() -> u64 {
+    read(libc::CLOCK_MONOTONIC) + 1
+}
+
+/// The nanoseconds that `clock` shows; 0 if there is no such clock (any more).
+#[inline]
+pub(crate) fn read(clock: libc::clockid_t) -> u64 {
+    let mut ts = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `ts` is a live timespec, which the call fills or leaves as it is.
+    unsafe { libc::clock_gettime(clock, &raw mut ts) };
+    (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64)
+}
+
+/// The moment `duration` from now; [`NEVER`] where it does not fit (over 580 years).
+pub(crate) fn after(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).map_or(NEVER, |ns| now().saturating_add(ns))
+}
+
+/// `deadline` as a moment on our clock, no earlier than it is on std's; one before the first call is long past.
+///
+/// Both clocks count the same, so that what std's showed once is enough: a wait with a deadline need not read them.
+pub(crate) fn at(deadline: Instant) -> u64 {
+    static ONCE: OnceLock<(Instant, u64)> = OnceLock::new();
+    // From left to right: our moment is not before std's.
+    let (first, moment) = *ONCE.get_or_init(|| (Instant::now(), now()));
+    let since = deadline.saturating_duration_since(first).as_nanos();
+    u64::try_from(since).map_or(NEVER, |ns| moment.saturating_add(ns))
+}
+
+/// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.
+pub(crate) fn nap_sharply(duration: Duration) {
+    sharply(|| std::thread::sleep(duration));
+}
+
+/// Runs `wait` with the timers of this thread at their sharpest.
+pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
+    let slack = slack(libc::PR_GET_TIMERSLACK, 0);
+    let _ = self::slack(libc::PR_SET_TIMERSLACK, 1);
+    let result = wait();
+    // What this thread starts, and what it runs for others, has what it had before.
+    if slack > 0 {
+        let _ = self::slack(libc::PR_SET_TIMERSLACK, slack as libc::c_ulong);
+    }
+    result
+}
+
+/// Asks for or sets how late the kernel may wake this thread from a sleep.
+fn slack(option: libc::c_int, value: libc::c_ulong) -> libc::c_int {
+    let none: libc::c_ulong = 0;
+    // SAFETY: these options take a number and touch no memory of ours. The kernel looks at five words.
+    unsafe { libc::prctl(option, value, none, none, none) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_not_before_it_is_on_stds_clock_and_not_long_after() {
+        for rest in [0, 1, 1_000_000, 3_600_000_000_000] {
+            for _ in 0..1000 {
+                let (before, start) = (now(), Instant::now());
+                let moment = at(start + Duration::from_nanos(rest));
+                // Our clock read first shows no more than std's read after it.
+                assert!(moment >= before + rest - 1, "{rest}");
+                assert!(moment - rest <= now() + 1_000_000_000, "{rest}");
+            }
+        }
+        let now_there = Instant::now();
+        let past = now_there.checked_sub(Duration::from_secs(1));
+        assert!(past.is_none_or(|past| at(past) <= now()));
+        let far = now_there.checked_add(Duration::from_secs(1 << 40));
+        assert!(far.is_none_or(|far| at(far) > now() + (1 << 60)));
+    }
+}

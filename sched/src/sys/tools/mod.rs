@@ -1,0 +1,74 @@
+//! What tools that watch stacks are told of each switch.
+//!
+//! A tool sees the stack pointer jump and has to guess. Two can be told, each behind a feature:
+//!
+//! | feature | tool | what it is told |
+//! |---|---|---|
+//! | `valgrind` | memcheck and its like | which ranges are stacks, when a stack is first used |
+//! | `asan` | AddressSanitizer | each switch, before and after, with the bounds of the stack switched to |
+//!
+//! Without the features the functions below are empty, so nothing is left of them.
+
+#[cfg(feature = "asan")]
+mod asan;
+#[cfg(feature = "valgrind")]
+mod valgrind;
+
+#[cfg(feature = "asan")]
+pub(crate) use asan::*;
+#[cfg(not(feature = "asan"))]
+pub(crate) use nothing::*;
+
+use goroutines_stack::Stack;
+
+/// Before the first stack is made.
+#[inline(always)]
+pub(crate) fn prepare() {
+    #[cfg(feature = "valgrind")]
+    valgrind::prepare();
+}
+
+/// Nothing lives on `stack`, and something is about to.
+#[inline(always)]
+#[allow(unused_variables)]
+pub(crate) fn begin(stack: &Stack) {
+    #[cfg(feature = "valgrind")]
+    valgrind::begin(stack);
+    #[cfg(feature = "asan")]
+    asan::begin(stack);
+}
+
+#[cfg(not(feature = "asan"))]
+mod nothing {
+    use crate::gmp::{g::GRef, m::M, segment::Segment};
+
+    /// What [`arrive`] needs of the departure.
+    pub(crate) struct Departure;
+
+    #[inline(always)]
+    pub(crate) fn leave_to_goroutine(_: GRef) -> Departure {
+        Departure
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_to_g0(_: &M, _: GRef) -> Departure {
+        Departure
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_to_segment(_: &Segment) -> Departure {
+        Departure
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_segment(_: &Segment) {}
+
+    #[inline(always)]
+    pub(crate) fn arrive(_: Departure) {}
+
+    #[inline(always)]
+    pub(crate) fn arrive_on_goroutine(_: GRef) {}
+
+    #[inline(always)]
+    pub(crate) fn arrive_on_segment(_: &Segment) {}
+}

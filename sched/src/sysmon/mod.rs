@@ -1,0 +1,259 @@
+//! sysmon: a thread without a P that looks after those who cannot help themselves.
+//!
+//! | what it sees | what it does |
+//! |---|---|
+//! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
+//! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
+//! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
+//! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
+//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
+//! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
+//! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
+//! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
+//!
+//! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
+//! sleep; after 50 looks for nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or somebody
+//! waits for a turn. Where the next look decides and somebody waits for that, it is really 20 us later: a blocked
+//! thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130 us, if it
+//! was in its short period.
+//! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
+//!
+//! It also wakes an M for timers of Ps that nobody holds, where no M is up for them (steps/mod.rs), and lets goroutines go
+//! whose home does not come (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
+
+#![cfg(not(loom))]
+
+pub(crate) mod periodic;
+pub(crate) mod stuck;
+
+mod handlers;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use handlers::Handlers;
+pub(crate) use handlers::look_at_signal_stack;
+
+use crate::{
+    global::sched::{self, Sched},
+    gmp::{counters::ALL, g::GRef, m::M, p::P},
+    protocol::{
+        home_wait::Home,
+        lending::Call,
+        steps::{self, Scheduler, TimeWatch},
+    },
+    schedule::fairness::Turns,
+    sys::clock::{self, NEVER, now},
+    sysmon::{
+        periodic::Alarms,
+        stuck::{STUCK, Used, unstick},
+    },
+};
+
+/// A P was taken up: K2 and K3 of sysmon_sleep.rs.
+#[inline]
+pub(crate) fn note_busy() {
+    sched::own().sysmon_sleep.note_busy();
+}
+
+/// The shortest pause between two looks.
+const SHORTEST: Duration = Duration::from_micros(20);
+
+/// The longest.
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// Looks for nothing after which the pause begins to double.
+const PATIENCE: u32 = 50;
+
+/// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
+pub(crate) const SLICE: u64 = STUCK / 2;
+
+/// How long a blocked M may keep a P that nobody waits for.
+pub(crate) const UNUSED: u64 = 20_000_000;
+
+/// The longest pause while a P stands still and something waits for it.
+const STUCK_LOOK: Duration = Duration::from_millis(1);
+
+/// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
+const WATCHFUL: Duration = Duration::from_millis(2);
+
+/// What a look came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Look {
+    Nothing,
+    /// Something may come up.
+    Watchful,
+    /// Something may have to be done soon.
+    Soon,
+    /// The next look decides, and somebody waits for that.
+    Close,
+    Acted,
+}
+
+/// Blocking calls so far: sysmon looks more often while there are some. A statistic, not exact.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// A blocking call begins.
+#[inline(always)]
+pub(crate) fn note_call() {
+    // Relaxed (both): a hint; an addition that is lost does no harm, a locked one would cost.
+    CALLS.store(CALLS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// What sysmon saw of a P when it looked last.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) call: Option<Call>,
+    pub(crate) tick: u64,
+    pub(crate) since: u64,
+    /// The M that held it, and the CPU time which that had used.
+    pub(crate) cpu: Option<Used>,
+    /// Was there a `runnext`?
+    pub(crate) next: bool,
+    /// When it was taken from a blocked M last, or its `runnext` given to others.
+    pub(crate) acted: u64,
+    turns: Turns,
+}
+
+impl Seen {
+    fn first(p: &P, now: u64) -> Seen {
+        Seen {
+            call: p.lending.lent(),
+            tick: p.tick(),
+            since: now,
+            cpu: None,
+            next: false,
+            acted: 0,
+            turns: Turns::new(p, now),
+        }
+    }
+}
+
+/// The life of sysmon.
+pub(crate) fn watch(sched: &'static Sched) -> ! {
+    let mut seen: Vec<Option<Seen>> = Vec::new();
+    let mut handlers = Handlers::new();
+    let mut alarms = Alarms::new(&sched.debug, sched.hogs);
+    let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
+    let mut close = false;
+    let mut time_watch = TimeWatch::default();
+    loop {
+        if close {
+            clock::nap_sharply(SHORTEST);
+        } else {
+            thread::sleep(pause);
+        }
+        alarms.ring(sched);
+        if steps::sleep_while_idle(sched, alarms.due()) {
+            (pause, idle_looks, close) = (SHORTEST, 0, true);
+            continue;
+        }
+        ALL.looks.add();
+        let mut look = Look::Nothing;
+        let time = now();
+        close = false;
+        let ps = sched.procs.all();
+        seen.resize(ps.len(), None);
+        for (number, seen) in seen.iter_mut().enumerate() {
+            let Some(p) = ps.get(number) else {
+                continue;
+            };
+            let seen = seen.get_or_insert_with(|| Seen::first(p, time));
+            if retake(sched, p, seen, time) {
+                look = Look::Acted;
+            }
+            let standing = unstick(sched, p, seen, time);
+            close |= standing == Look::Close;
+            look = look.max(standing);
+            if seen.turns.look(sched, p, time, SLICE) {
+                look = look.max(Look::Watchful);
+            }
+        }
+        sched.retry_refused(time);
+        handlers.look(sched, time);
+        if look_at_time_and_homes(sched, &mut time_watch) {
+            look = Look::Acted;
+        } else if time_watch.is_alarmed() || !sched.homesick.is_empty() {
+            look = look.max(Look::Watchful);
+        }
+        if let Some(procs) = sched.follow.look(time) {
+            sched.follow_to(procs);
+        }
+        // Relaxed: a hint.
+        let calls_now = CALLS.load(Ordering::Relaxed);
+        if look == Look::Acted || calls_now != calls {
+            (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
+        } else if look >= Look::Soon {
+            pause = pause.min(STUCK_LOOK);
+        } else {
+            idle_looks += 1;
+            if idle_looks > PATIENCE {
+                let watchful = look == Look::Watchful;
+                pause = (pause * 2).min(if watchful { WATCHFUL } else { LONGEST });
+            }
+        }
+        pause = pause.min(until_timer(sched, time));
+    }
+}
+
+/// What concerns no single P: true if something was done.
+fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> bool {
+    let home = |m: &'static M| Home {
+        used: m.cpu_time(),
+        comes: sched.idle.knows(m.id()) || m.is_runnable(),
+    };
+    let freed = |g: GRef| {
+        ALL.let_go.add();
+        g.get().set_last(0);
+    };
+    let let_go = steps::look_for_homes(sched, home, freed);
+    time_watch.look(sched) || let_go
+}
+
+/// The time until a timer is due, and a little more: its P should have fired it by then.
+fn until_timer(sched: &'static Sched, time: u64) -> Duration {
+    let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
+    due.saturating_add(SHORTEST)
+}
+
+/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it; after
+/// [`UNUSED`] in any case, so that a program that only waits in such calls is idle.
+fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> bool {
+    let call = p.lending.lent();
+    if call != seen.call {
+        (seen.call, seen.since) = (call, time);
+        return false;
+    }
+    let wanted = is_wanted(sched, p);
+    let Some(call) = call.filter(|_| wanted || time - seen.since >= UNUSED) else {
+        return false;
+    };
+    let retaken = p.lending.retake(call);
+    if retaken {
+        seen.call = None;
+        ALL.retakes.add();
+        give(sched, p, wanted);
+    }
+    retaken
+}
+
+/// Gives `p`, which was taken from its M, to another one, or puts it to rest.
+pub(crate) fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
+    if wanted {
+        sched.hand_off(p);
+    } else {
+        sched.rest_p(p);
+    }
+}
+
+/// Is there work for `p` that nobody else does already?
+fn is_wanted(sched: &Sched, p: &P) -> bool {
+    p.has_work()
+        || p.timers.next() != NEVER
+        || p.is_leaving()
+        || sched.idle.someone_starves()
+        || sched.idle.resting() == 0 && sched.any_work()
+}

@@ -1,0 +1,154 @@
+//! What sysmon does for those who wait for a P whose rounds stand still: its M is blocked, or lasts.
+//!
+//! That a thread has used no CPU time for a while makes it suspect; the kernel is asked only then, because asking costs
+//! as much as a look. A thread that waits for a CPU keeps its P: another one would wait for that CPU as well.
+
+use crate::{
+    global::{retake, sched::Sched},
+    gmp::{m::M, p::P},
+    protocol::timers::NEVER,
+    sysmon::{Look, SLICE, Seen, UNUSED, give},
+};
+
+/// How long a P's rounds may stand still while something waits for it.
+pub(crate) const STUCK: u64 = 5_000_000;
+
+/// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
+/// interrupts, and sysmon itself.
+const STANDSTILL: u64 = 45_000;
+
+/// For how long after something was done for a P it is looked at closely, because the same will happen again.
+const SUSPICION: u64 = 2_000_000;
+
+/// The CPU time that the thread of an M had used at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    m: usize,
+    used: u64,
+    at: u64,
+}
+
+impl Used {
+    fn new(m: &'static M, used: u64, at: u64) -> Used {
+        let m = m.id();
+        Used { m, used, at }
+    }
+}
+
+/// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
+/// where no P is idle, the P is taken from its M.
+pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
+    if seen.call.is_some() {
+        return Look::Nothing; // `since` is the call's
+    }
+    let Some(m) = p.owner() else {
+        (seen.tick, seen.since, seen.cpu, seen.next) = (p.tick(), time, None, false);
+        return Look::Nothing;
+    };
+    let had_next = std::mem::replace(&mut seen.next, p.ring.has_next());
+    if p.tick() != seen.tick {
+        (seen.tick, seen.since, seen.cpu) = (p.tick(), time, None);
+        if time - seen.acted >= SUSPICION {
+            return Look::Nothing;
+        }
+        seen.cpu = Some(Used::new(m, m.cpu_time(), time));
+        return Look::Close;
+    }
+    if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
+        return free_next(sched, p, seen, had_next, time);
+    }
+    let (old, cpu) = (seen.cpu, m.cpu_time());
+    let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
+    seen.cpu = still.or(Some(Used::new(m, cpu, time)));
+    // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
+    let stopped = still.is_some_and(|since| time - since.at >= STANDSTILL);
+    let wanted = p.timers.next() <= time
+        || p.has_work()
+        || sched.any_injected()
+        || p.is_leaving()
+        || sched.idle.someone_starves();
+    if !wanted && !is_due_soon(sched, p, time) {
+        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && retake::take(p, m) {
+            // With timers it goes to an M, which keeps their time when it goes to sleep.
+            give(sched, p, p.timers.next() != NEVER);
+        }
+        return Look::Watchful;
+    }
+    let blocked = stopped && !m.is_runnable();
+    if stopped && !blocked {
+        // Another thread has its CPU. A P does not help against that; it is asked again after a while.
+        seen.cpu = Some(Used::new(m, cpu, time));
+    }
+    match (old, wanted) {
+        (None, _) => Look::Close,
+        _ if still.is_some() && !stopped => Look::Close,
+        (Some(_), false) if !blocked => Look::Watchful,
+        _ => relieve(sched, p, m, seen, time, wanted, blocked),
+    }
+}
+
+/// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
+fn relieve(
+    sched: &'static Sched,
+    p: &'static P,
+    m: &'static M,
+    seen: &mut Seen,
+    time: u64,
+    wanted: bool,
+    blocked: bool,
+) -> Look {
+    let lasts = time - seen.since;
+    // Idle Ps help only where there are threads for them.
+    let needed = p.is_leaving() || sched.idle.resting() == 0 || sched.lacks_threads();
+    if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
+        return Look::Soon; // it has until the next look to heed that
+    }
+    if lasts < STUCK && !blocked {
+        return Look::Soon;
+    }
+    seen.since = time;
+    if wanted && !needed {
+        if sched.idle.may_wake() {
+            sched.wake();
+        }
+        return Look::Acted;
+    }
+    if retake::take(p, m) {
+        if blocked {
+            seen.acted = time;
+        }
+        sched.hand_off(p);
+        return Look::Acted;
+    }
+    Look::Soon
+}
+
+/// Is a timer due soon that only `p` could see to? Then its M, which is blocked, must lose it before: there would be
+/// nobody who gets up for the timer.
+fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
+    let soon = time + UNUSED;
+    p.timers.next() < soon || sched.idle.resting() == 0 && sched.earliest_timer() < soon
+}
+
+/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall
+/// run it.
+fn free_next(
+    sched: &'static Sched,
+    p: &'static P,
+    seen: &mut Seen,
+    had_next: bool,
+    time: u64,
+) -> Look {
+    if !had_next {
+        return Look::Close;
+    }
+    seen.acted = time;
+    // Its owner may have taken it in the last moment.
+    if let Some(word) = p.ring.take_next() {
+        sched.inject(word);
+        if sched.idle.should_wake() {
+            sched.wake();
+        }
+    }
+    Look::Acted
+}

@@ -1,0 +1,240 @@
+//! How a goroutine's result reaches a future.
+//!
+//! Whoever joins leaves its G in the join word, and g0 makes it ready once the goroutine is off its stack. A future
+//! leaves a waker, and that is code of others, which g0 must not run. So the future leaves a *cell* for the result:
+//!
+//! ```text
+//!  future                                            the goroutine, at its end, on its own stack
+//!  F1 a cell with its waker                          E1 looks at the join word; a handle: as ever, but if the word
+//!  F2 join word: CAS RUNNING -> cell                    is a cell by the time g0 looks, back to E1
+//!     DONE instead: it takes the result as a join    E2 a cell: CAS cell -> DETACHED; the descriptor is the
+//!  F3 polled again: the result is in the cell, or       goroutine's, as if it had been detached
+//!     the new waker is                               E3 moves the result into the cell, takes the waker
+//!  F4 dropped: CAS cell -> DETACHED, and the end     E4 calls the waker, and ends
+//!     drops the result; too late: the cell does
+//! ```
+//!
+//! The handle's right to the descriptor ends with F2, so the future never touches a G that has gone on to its next
+//! life; its CAS of F4 fails there, because the cell is still alive and no other has its address. With a CAS
+//! cell -> RUNNING the future can become a handle again.
+
+use std::{
+    cell::UnsafeCell,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    ptr::NonNull,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use crate::{
+    gmp::{
+        g::GRef,
+        payload::{self, Outcome},
+    },
+    park::waker::wake,
+    protocol::byte_lock::ByteLock,
+    sys::fatal,
+    task::Task,
+};
+
+/// A cell whose type is forgotten: the head of a [`CellOf`].
+#[repr(align(16))]
+pub(crate) struct Cell {
+    deliver: unsafe fn(NonNull<Cell>, GRef),
+}
+
+#[repr(C)]
+struct CellOf<T> {
+    head: Cell,
+    lock: ByteLock,
+    /// Under `lock`.
+    state: UnsafeCell<State<T>>,
+}
+
+enum State<T> {
+    Waits(Waker),
+    Here(Outcome<T>),
+    Taken,
+}
+
+// SAFETY: the state is touched under the lock only; it gives the T to one who takes it, perhaps on another thread.
+unsafe impl<T: Send> Sync for CellOf<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for CellOf<T> {}
+
+impl Cell {
+    /// E3 and E4.
+    ///
+    /// # Safety
+    ///
+    /// `cell` was taken out of the join word of `g`, which runs here, has ended, and has its outcome in its payload. It
+    /// has not after.
+    pub(crate) unsafe fn deliver(cell: NonNull<Cell>, g: GRef) {
+        // SAFETY: the cell is alive, because the word had a counted reference, which is ours now; the rest is the
+        // caller's contract.
+        unsafe { (cell.as_ref().deliver)(cell, g) };
+    }
+}
+
+impl<T> CellOf<T> {
+    fn new(waker: Waker) -> Arc<CellOf<T>> {
+        Arc::new(CellOf {
+            head: Cell {
+                deliver: deliver::<T>,
+            },
+            lock: ByteLock::new(),
+            state: UnsafeCell::new(State::Waits(waker)),
+        })
+    }
+
+    /// The word's reference.
+    fn into_word(self: &Arc<Self>) -> NonNull<Cell> {
+        let raw = Arc::into_raw(Arc::clone(self)).cast_mut();
+        // SAFETY: an Arc's pointer is not null; the head is the first field.
+        unsafe { NonNull::new_unchecked(raw.cast()) }
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: the lock is held, and `f` is one of the short closures below.
+        let result = f(unsafe { &mut *self.state.get() });
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        result
+    }
+
+    /// F3.
+    fn poll(&self, waker: &Waker) -> Poll<Outcome<T>> {
+        // Code of others, so not under the lock; nor are the drops of what is not needed.
+        let mut new = Some(waker.clone());
+        let before = self.with(|state| {
+            let next = match state {
+                State::Waits(_) => new.take().map_or(State::Taken, State::Waits),
+                State::Here(_) | State::Taken => State::Taken,
+            };
+            mem::replace(state, next)
+        });
+        match before {
+            State::Here(outcome) => Poll::Ready(outcome),
+            State::Waits(_) | State::Taken => Poll::Pending,
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`Cell::deliver`], of a `CellOf<T>`.
+unsafe fn deliver<T>(cell: NonNull<Cell>, g: GRef) {
+    let all = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: `into_word` made it of an Arc of this type, and the reference is ours.
+        let cell = unsafe { Arc::from_raw(cell.as_ptr().cast::<CellOf<T>>().cast_const()) };
+        // SAFETY: says the caller.
+        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        if let State::Waits(waker) = cell.with(|state| mem::replace(state, State::Here(outcome))) {
+            wake(waker);
+        }
+        // If the future is gone, the result is dropped here.
+        drop(cell);
+    }));
+    if all.is_err() {
+        fatal::fatal(format_args!(
+            "the result of goroutine {}, whose future was dropped, panicked when it was dropped",
+            g.id()
+        ));
+    }
+}
+
+/// A [`Task`] as a future. Dropping it detaches the goroutine.
+#[derive(Debug)]
+pub struct Awaiting<T>(Stage<T>);
+
+#[derive(Debug)]
+enum Stage<T> {
+    /// Not polled yet.
+    Task(Task<T>),
+    Cell(GRef, Shared<T>),
+    Over,
+}
+
+struct Shared<T>(Arc<CellOf<T>>);
+
+impl<T> std::fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cell")
+    }
+}
+
+impl<T> Unpin for Awaiting<T> {}
+
+impl<T> Awaiting<T> {
+    /// Of a goroutine that runs or has ended.
+    pub fn new(task: Task<T>) -> Awaiting<T> {
+        Awaiting(Stage::Task(task))
+    }
+
+    /// The task again. `None` if the result has come, or comes in this moment: then the next polls give it.
+    pub fn into_task(&mut self) -> Option<Task<T>> {
+        match mem::replace(&mut self.0, Stage::Over) {
+            Stage::Task(task) => Some(task),
+            Stage::Cell(g, cell) => {
+                let word = NonNull::from(&cell.0.head);
+                if g.get().join.renounce(word, false) {
+                    // SAFETY: the word's reference, which nobody can take any more.
+                    drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell.0)) });
+                    return Some(Task::of(g));
+                }
+                self.0 = Stage::Cell(g, cell);
+                None
+            }
+            Stage::Over => None,
+        }
+    }
+
+    fn begin(&mut self, task: Task<T>, waker: &Waker) -> Poll<thread::Result<T>> {
+        if !task.is_finished() {
+            let cell = CellOf::<T>::new(waker.clone());
+            let word = cell.into_word();
+            if task.g().get().join.expect(word) {
+                self.0 = Stage::Cell(task.give_up(), Shared(cell));
+                return Poll::Pending;
+            }
+            // SAFETY: the reference that the word did not take.
+            drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell)) });
+        }
+        Poll::Ready(task.join()) // it has ended, so this does not wait
+    }
+}
+
+impl<T> Future for Awaiting<T> {
+    type Output = thread::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
+        match mem::replace(&mut self.0, Stage::Over) {
+            Stage::Task(task) => self.begin(task, cx.waker()),
+            Stage::Cell(g, cell) => {
+                let polled = cell.0.poll(cx.waker());
+                if polled.is_pending() {
+                    self.0 = Stage::Cell(g, cell);
+                }
+                polled
+            }
+            Stage::Over => {
+                panic!("JoinHandle: its future was polled after it had given the result")
+            }
+        }
+    }
+}
+
+impl<T> Drop for Awaiting<T> {
+    fn drop(&mut self) {
+        if let Stage::Cell(g, cell) = &self.0
+            && g.get().join.renounce(NonNull::from(&cell.0.head), true)
+        {
+            // SAFETY: the word's reference, which nobody can take any more.
+            drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell.0)) });
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Spawning, and the handle on what was spawned.
+
+#![cfg(not(loom))]
+
+pub(crate) mod inherited;
+pub(crate) mod join_future;
+
+use std::{cell::Cell, io, marker::PhantomData, thread, time::Instant};
+
+use goroutines_stack::{self as stack, Class, Step};
+
+use crate::{
+    global::{
+        retake,
+        sched::{self, Sched},
+    },
+    gmp::{
+        counters::ALL,
+        g::GRef,
+        identity::Identity,
+        join::{JOINED, SharedWait},
+        m::M,
+        p::P,
+        payload::{self, Outcome, entry_of},
+        window,
+    },
+    park::{
+        arm, caller::caller, leave_with, park_until, park_with, running_goroutine,
+        unwinding::shared_thread,
+    },
+    protocol::status::Status,
+    schedule::{self, find_runnable},
+    switch::{current_m, signal_check},
+};
+
+/// What a builder says of a goroutine.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Its name, for messages.
+    pub name: Option<Box<str>>,
+    /// How far its stack may grow; `None`: what the process was started with.
+    pub class: Option<Class>,
+    /// Where its stack starts; `None`: what the process was started with.
+    pub start: Option<Step>,
+    /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
+    /// public crate for what that asks of its code. `None`: what the process was started with, unless the
+    /// builder says something else of its stack.
+    pub copied: Option<bool>,
+}
+
+/// Makes a goroutine that runs `f`, behind those that are runnable already.
+///
+/// # Errors
+///
+/// When there is no memory or address space for its descriptor or its stack. Nothing was made then,
+/// and `f` was dropped.
+///
+/// # Panics
+///
+/// When the runtime has not been started.
+#[inline]
+#[track_caller]
+pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Task<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: what `f` and its result borrow lives as long as the program.
+    unsafe { spawn_unchecked(options, f) }
+}
+
+/// As [`spawn`], for closures that borrow.
+///
+/// # Errors
+///
+/// As for [`spawn`].
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// # Safety
+///
+/// Until the goroutine has ended and its result was taken or dropped, all that `f` and the result borrow stays: the
+/// caller waits for both, also when it unwinds.
+#[inline]
+#[track_caller]
+pub unsafe fn spawn_unchecked<F, T>(options: Options, f: F) -> io::Result<Task<T>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let Some(sched) = sched::get() else {
+        not_started();
+    };
+    signal_check::check_not_g0();
+    let m = current_m();
+    let inside = retake::enter_if(m);
+    let p = m.and_then(M::p);
+    match make(sched, p, options, entry_of::<F, T>(), f) {
+        Ok(g) => {
+            match p {
+                Some(p) => find_runnable::push_and_wake(p, g),
+                None => find_runnable::ready_globally(g),
+            }
+            Ok(Task::of(g))
+        }
+        Err((error, f)) => {
+            // Its destructor is the user's code, and may park.
+            drop(inside);
+            drop(f);
+            Err(error)
+        }
+    }
+}
+
+/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate; `p` is its M's. On an error `f`
+/// comes back.
+#[inline(always)]
+pub(crate) fn make<F>(
+    sched: &'static Sched,
+    p: Option<&P>,
+    options: Options,
+    entry: &'static payload::Entry,
+    f: F,
+) -> Result<GRef, (io::Error, F)> {
+    let g = match sched.new_g(p) {
+        Ok(g) => g,
+        Err(error) => return Err((error, f)),
+    };
+    let desc = g.get();
+    let Options {
+        name,
+        class,
+        start,
+        copied,
+    } = &options;
+    if (class.is_some() || start.is_some() || copied.is_some() || name.is_some())
+        && let Err(error) = apply(g, p, options)
+    {
+        return Err((error, f));
+    }
+    inherited::pass_on(desc);
+    desc.entry.set(Some(entry));
+    // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
+    unsafe { payload::put(g, f) };
+    desc.join.reset();
+    desc.status.set(Status::Fresh);
+    match p {
+        Some(p) => p.counters.spawned.add_own(1),
+        None => ALL.spawned.add(),
+    }
+    Ok(g)
+}
+
+/// Does a builder ask for a stack of its own where the others' are copied?
+fn own_in_spite_of_default(options: &Options) -> bool {
+    sched::own().copies && (options.copied == Some(false) || options.class.is_some())
+}
+
+/// What is not the default. A stack of another class is taken at once, because only the default
+/// class has been admitted with the descriptor; so is one that starts at a given step, because
+/// the G has no place to remember that.
+#[cold]
+fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
+    let default = sched::own().class;
+    let class = options.class.unwrap_or(default);
+    if options.copied == Some(true) {
+        if let Err(error) = window::assign(g) {
+            schedule::free(g);
+            return Err(error);
+        }
+    } else if class != default || options.start.is_some() || own_in_spite_of_default(&options) {
+        let start = options.start.unwrap_or_else(stack::default_start);
+        let acquired = match p {
+            // SAFETY: the caller runs on the M that owns `p`, and nothing here parks.
+            Some(p) => unsafe { p.local() }.stacks.acquire_at(class, start),
+            None => stack::acquire_at(class, start),
+        };
+        match acquired {
+            // SAFETY: the G is dead and ours.
+            Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
+            Err(error) => {
+                schedule::free(g);
+                return Err(error);
+            }
+        }
+    }
+    if let Some(name) = options.name {
+        let g = g.get();
+        g.identity.get_or_make(|| Identity::named(g.id.get(), name));
+    }
+    Ok(())
+}
+
+#[cold]
+#[track_caller]
+fn not_started() -> ! {
+    panic!(
+        "goroutines::go: the runtime is not running; call `unsafe {{ goroutines::start() }}` once, \
+         at the top of main"
+    );
+}
+
+/// The right to a goroutine's result. Dropping it detaches the goroutine.
+#[derive(Debug)]
+pub struct Task<T> {
+    g: GRef,
+    _result: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the handle gives out a T once, to whoever holds it; T is Send (see `spawn`).
+unsafe impl<T: Send> Send for Task<T> {}
+// SAFETY: a shared handle only tells whether the goroutine has finished, and its name.
+unsafe impl<T> Sync for Task<T> {}
+
+impl<T> Task<T> {
+    /// The handle of `g`, which has just been made and returns a `T`.
+    #[inline]
+    pub(crate) fn of(g: GRef) -> Task<T> {
+        Task {
+            g,
+            _result: PhantomData,
+        }
+    }
+
+    pub(crate) fn g(&self) -> GRef {
+        self.g
+    }
+
+    /// For who has put something into the join word: the goroutine is not detached.
+    pub(crate) fn give_up(self) -> GRef {
+        let g = self.g;
+        std::mem::forget(self);
+        g
+    }
+
+    /// Waits for the end of the goroutine and returns its result, or what it panicked with.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended.
+    #[inline]
+    pub fn join(self) -> thread::Result<T> {
+        let join = &self.g.get().join;
+        if !join.is_done() {
+            let waiter = caller();
+            let g = waiter.g();
+            // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
+            // is the last thing that the commit does. Nothing parks before.
+            unsafe { waiter.park(move || join.wait(g)) };
+        }
+        debug_assert!(join.is_done());
+        let g = self.g;
+        std::mem::forget(self);
+        // SAFETY: the goroutine is done, so its G is the handle's; the payload is its outcome.
+        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        schedule::free(g);
+        outcome
+    }
+
+    /// As [`join`](Task::join), but until `deadline` at most: then the handle comes back.
+    ///
+    /// # Parks
+    ///
+    /// Until the goroutine has ended, or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the goroutine has not ended by then.
+    pub fn join_until(self, deadline: Option<Instant>) -> Result<thread::Result<T>, Task<T>> {
+        let join = &self.g.get().join;
+        if !join.is_done() {
+            let ticket = arm();
+            let wait = SharedWait::new(ticket);
+            let registered = Cell::new(true);
+            let commit = || {
+                let waits = join.wait_shared(&wait);
+                if !waits {
+                    // It has just ended, and nobody else knows the ticket.
+                    registered.set(false);
+                    ticket.claim(JOINED);
+                }
+                waits
+            };
+            // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, the timer
+            // claims it, and who does makes the caller ready. Where `wait_shared` says true it is the last step.
+            unsafe { park_until(ticket, deadline, commit) };
+            if !wait.withdraw(join, registered.get()) {
+                return Err(self);
+            }
+        }
+        Ok(self.join())
+    }
+
+    /// Has the goroutine ended?
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.g.get().join.is_done()
+    }
+
+    /// The goroutine's number, counted from 1.
+    pub fn id(&self) -> u64 {
+        self.g.id()
+    }
+
+    /// The goroutine's name.
+    pub fn name(&self) -> Option<&str> {
+        self.g.get().identity.get().and_then(Identity::name)
+    }
+
+    /// Who the goroutine is.
+    pub fn identity(&self) -> &Identity {
+        let g = self.g.get(); // which is not freed while there is this handle
+        g.identity.get_or_make(|| Identity::of(g))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.g.get().join.detach() {
+            return;
+        }
+        // It has finished: its result is ours.
+        let g = self.g;
+        // SAFETY: as in `join`.
+        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        schedule::free(g);
+        drop(outcome);
+    }
+}
+
+/// Lets the goroutines that are runnable go first. On a plain OS thread: the other threads.
+///
+/// # Parks
+///
+/// The goroutine goes to the tail of the run queue, and may go on on another thread.
+#[inline]
+pub fn yield_now() {
+    let Some((m, g)) = running_goroutine() else {
+        return yield_thread();
+    };
+    // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
+    unsafe {
+        leave_with(m, g, move |m| {
+            find_runnable::requeue(m, g);
+            true
+        });
+    }
+}
+
+/// As [`yield_now`], of who may not leave its thread now.
+#[cold]
+fn yield_thread() {
+    let runs = current_m().and_then(|m| m.current.get());
+    let Some(g) = runs.filter(|&g| shared_thread(g).is_some()) else {
+        return thread::yield_now();
+    };
+    // SAFETY: as in `yield_now`.
+    unsafe {
+        park_with(move |m| {
+            find_runnable::requeue(m, g);
+            true
+        });
+    }
+}
+
+/// Waits until `deadline`.
+///
+/// # Parks
+///
+/// Only the goroutine; other goroutines run meanwhile. A plain OS thread sleeps.
+pub fn sleep_until(deadline: Instant) {
+    if !crate::on_goroutine() {
+        return thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    }
+    let ticket = crate::arm();
+    // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
+    unsafe { crate::park_until(ticket, Some(deadline), || true) };
+}
+
+/// Waits for ever.
+///
+/// # Parks
+///
+/// And never goes on.
+pub fn sleep_forever() -> ! {
+    loop {
+        let ticket = crate::arm();
+        // SAFETY: nobody knows the ticket, so nobody claims it.
+        unsafe { crate::park_until(ticket, None, || true) };
+    }
+}
