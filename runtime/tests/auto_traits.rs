@@ -1,4 +1,4 @@
-//! Which types may be sent to, or shared with, another thread, and which not. (`tests/tests/surface.rs` compares those
+//! Which types may be sent to, or shared with, another thread, and which not. (`tests/tests/invariants/surface.rs` compares those
 //! that have an original with it.) That this compiles is the test.
 
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Functions that keep an address of thread-local storage over a park, and functions that do not, for tests/tlscheck.rs.
+//! Functions that keep an address of thread-local storage over a park, and functions that do not, for tests/failure/tlscheck.rs.
 
 use std::{cell::Cell, hint::black_box, ptr};
 

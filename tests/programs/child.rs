@@ -1,4 +1,4 @@
-//! One case per argument; most of them die, and tests/crash.rs looks at how.
+//! One case per argument; most of them die, and tests/failure/crash.rs looks at how.
 
 use std::{
     env, hint, io,

@@ -1,4 +1,4 @@
-//! Goroutines that make no calls, and a watchdog that says where they are: one case per argument. tests/hogstacks.rs
+//! Goroutines that make no calls, and a watchdog that says where they are: one case per argument. tests/observe/hogstacks.rs
 //! reads the reports.
 
 use std::{

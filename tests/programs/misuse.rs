@@ -1,4 +1,4 @@
-//! What a program must not do, and what lies close to it: one case per argument. tests/misuse.rs looks at how it ends.
+//! What a program must not do, and what lies close to it: one case per argument. tests/failure/misuse.rs looks at how it ends.
 
 use std::{
     env, mem,

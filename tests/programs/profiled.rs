@@ -1,4 +1,4 @@
-//! Goroutines of all kinds under a profiler that unwinds in a signal's handler, for tests/profiler.rs.
+//! Goroutines of all kinds under a profiler that unwinds in a signal's handler, for tests/observe/profiler.rs.
 
 use std::{
     ffi::c_void,

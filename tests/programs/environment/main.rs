@@ -1,4 +1,4 @@
-//! What surrounds the program, and what it does to its threads: one case per argument, for tests/environment.rs.
+//! What surrounds the program, and what it does to its threads: one case per argument, for tests/failure/environment.rs.
 
 mod filter;
 mod hogs;

@@ -1,4 +1,4 @@
-//! What must not kill a goroutine for want of stack: one case per argument, looked at by tests/stacks.rs.
+//! What must not kill a goroutine for want of stack: one case per argument, looked at by tests/stacks/stacks.rs.
 
 mod seccomp;
 

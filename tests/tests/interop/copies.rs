@@ -79,7 +79,7 @@ fn two_versions_of_the_runtime_live_in_one_program() {
         copy_runtime(&base.join(name), version);
     }
     // What the thread's word points at is another thing in the second one.
-    let m = base.join("two/sched/src/m.rs");
+    let m = base.join("two/sched/src/gmp/m.rs");
     edit(
         &m,
         "pub(crate) struct M {",

@@ -238,6 +238,46 @@ fn every_member_uses_the_one_lint_table() {
     }
 }
 
+/// The `[[test]]` entries of the tests' manifest: name and path.
+fn test_entries() -> Vec<(String, String)> {
+    let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).expect("a manifest");
+    let value = |line: &str, key: &str| {
+        let rest = line.strip_prefix(key)?.strip_prefix(" = \"")?;
+        Some(rest.strip_suffix('"')?.to_owned())
+    };
+    let mut found = Vec::new();
+    for entry in manifest.split("[[test]]").skip(1) {
+        let lines = entry.lines().take_while(|line| !line.starts_with('['));
+        let (mut name, mut path) = (None, None);
+        for line in lines {
+            name = name.or_else(|| value(line, "name"));
+            path = path.or_else(|| value(line, "path"));
+        }
+        found.push((name.expect("a name"), path.expect("a path")));
+    }
+    found
+}
+
+#[test]
+fn every_test_file_has_an_entry_of_its_name() {
+    let entries = test_entries();
+    for (file, _) in files("tests/tests", ".rs") {
+        let path = file.strip_prefix("tests/").expect("below tests");
+        let parts: Vec<&str> = path.split('/').collect();
+        let (folder, name) = match parts[..] {
+            [_, folder, name] => (folder, name.strip_suffix(".rs").expect("a source")),
+            // A part of the test that its folder is named after.
+            [_, folder, test, _] => (folder, test),
+            _ => panic!("{file} is not in a folder of tests/tests, as HACKING.md lists them"),
+        };
+        let path = format!("tests/{folder}/{name}.rs");
+        assert!(
+            entries.contains(&(name.to_owned(), path.clone())),
+            "{file} does not run: tests/Cargo.toml lacks\n[[test]]\nname = \"{name}\"\npath = \"{path}\""
+        );
+    }
+}
+
 /// The ports that `asm/src/arch/mod.rs` knows.
 fn ports() -> Vec<String> {
     let text = fs::read_to_string(root().join("asm/src/arch/mod.rs")).expect("the list of ports");
