@@ -73,6 +73,7 @@ pub use protocol::{byte_lock::ByteLock, park_state::Landing};
 pub use {
     global::{
         procs::set_procs,
+        ready::{ready, ready_tail},
         sched::{procs, rounds},
         start_m::give_way,
     },
@@ -93,7 +94,7 @@ pub use {
         blocking::blocking,
         caller::{Caller, caller},
         checkpoint::checkpoint,
-        current, on_goroutine, park, park_until, ready, ready_tail,
+        park, park_until,
         waker::{Doorbell, wake},
     },
     schedule::{
@@ -108,7 +109,10 @@ pub use {
         config::{Config, StartError},
         start,
     },
-    switch::random::random,
+    switch::{
+        current::{current, on_goroutine},
+        random::random,
+    },
     task::{
         Options, Task,
         inherited::{Heritage, heritage, replace_heritage},

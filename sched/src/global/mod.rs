@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 pub(crate) mod procs;
+pub(crate) mod ready;
 pub(crate) mod retake;
 pub(crate) mod sched;
 pub(crate) mod start_m;

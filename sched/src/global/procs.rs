@@ -32,11 +32,15 @@ use std::sync::{
 };
 
 use crate::{
-    global::sched::{self, Sched},
+    global::{
+        ready::ready,
+        sched::{self, Sched},
+    },
     gmp::{g::GRef, m::M, p::P},
-    park::{current, park, ready},
+    park::park,
     protocol::{idle::Change, p_numbers::Seats, sync::lock},
     start::config::MAX_PROCS,
+    switch::current::current,
     sys::fatal,
 };
 

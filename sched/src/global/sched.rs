@@ -24,12 +24,12 @@ use crate::{
     observe::{hogs::HogRule, reporter::Sightings},
     protocol::{
         home_wait::HomeWaits, idle::Idle, requests::Requests, steps, sync::lock,
-        sysmon_sleep::SysmonSleep,
+        sysmon_sleep::SysmonSleep, timers::NEVER,
     },
     stacks::shrink::Shrinker,
     start::{config::Settings, godebug::Debug},
-    switch::current_m,
-    sys::{clock::NEVER, cpus, fatal},
+    switch::thread_word::current_m,
+    sys::{cpus, fatal},
 };
 
 pub(crate) use crate::start::get;

@@ -35,11 +35,11 @@ use crate::{
         p::P,
     },
     park::checkpoint::checkpoint,
-    protocol::sync::lock,
+    protocol::{sync::lock, timers::NEVER},
     schedule, start,
-    switch::{fork_check, set_current_m},
+    switch::{fork_check, thread_word::set_current_m},
     sys::{
-        clock::{NEVER, after, now},
+        clock::{after, now},
         errno, fatal,
     },
 };

@@ -36,7 +36,7 @@ use crate::{
         status::{Status, StatusCell},
         wait_seq::Episode,
     },
-    switch::Context,
+    sys::asm::Context,
 };
 
 /// Bytes of closure or result that need no allocation of their own.

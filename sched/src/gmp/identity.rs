@@ -32,13 +32,15 @@ use std::{
 };
 
 use crate::{
+    global::ready::ready,
     gmp::{
         g::G,
         locals::Locals,
         ticket::{TIMED_OUT, Ticket},
     },
-    park::{arm, current, park_until, ready},
+    park::{arm, park_until},
     protocol::park_token::Token,
+    switch::current::current,
     task::inherited::{self, Heritage},
 };
 

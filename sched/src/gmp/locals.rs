@@ -34,8 +34,8 @@ use std::{
 
 use crate::{
     gmp::{g::GRef, identity::Identity},
-    park::current,
     protocol::sync::lock,
+    switch::current::current,
     sys::fatal,
 };
 

@@ -18,8 +18,7 @@ use crate::{
     park::unwinding::Unwinder,
     protocol::{gate::Gate, inbox::Bound, lending::Call, parker::Parker},
     schedule::migrate,
-    switch::Context,
-    sys::tls::Tls,
+    sys::{asm::Context, tls::Tls},
     sysmon,
 };
 

@@ -6,7 +6,7 @@ use std::{cell::Cell, mem::ManuallyDrop, ptr};
 
 use goroutines_stack::{self as stack, Stack};
 
-use crate::{switch::Context, sys::tools};
+use crate::sys::{asm::Context, tools};
 
 /// One segment in use or spare. Lies at the top of its own stack.
 #[repr(C, align(16))]

@@ -50,17 +50,16 @@ use std::{
 use goroutines_stack::{self as stack, Class, Image, Stack, Step};
 
 use crate::{
-    global::sched,
+    global::{ready, sched},
     gmp::{
         g::{G, GRef},
         m::M,
     },
-    park::current,
     protocol::{
         status::Status,
         window_lock::{Handover, Line},
     },
-    schedule::find_runnable,
+    switch::current::current,
     sys::fatal,
 };
 
@@ -153,8 +152,7 @@ impl Window {
 
     /// Step 5, on the g0 of `m`.
     pub(crate) fn leave(&self, m: &'static M) {
-        self.handover
-            .leave(|g: GRef| find_runnable::ready_tail(Some(m), g));
+        self.handover.leave(|g: GRef| ready::tail(Some(m), g));
     }
 
     pub(crate) fn top(&self) -> *mut u8 {

@@ -24,7 +24,7 @@ use crate::{
     global::{retake, sched::Sched},
     gmp::{g::GRef, identity::Identity, m::M, p::P},
     observe::reporter::{Looked, Sighting},
-    sys::clock::NEVER,
+    protocol::timers::NEVER,
 };
 
 /// A place in the code of a goroutine.

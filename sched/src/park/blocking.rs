@@ -19,14 +19,13 @@
 //! for a P there.
 
 use crate::{
-    global::{retake, sched},
+    global::{ready, retake, sched},
     gmp::{
         g::{GRef, Kind},
         m::M,
     },
-    park::{on_thread, park_with, running_goroutine},
-    schedule::find_runnable,
-    switch::{current_m, signal_check},
+    park::{on_thread, park_with},
+    switch::{current::running_goroutine, signal_check, thread_word::current_m},
     sys::errno,
     sysmon,
 };
@@ -113,7 +112,7 @@ fn exit_slow(m: &'static M, g: GRef) {
     // needs none.
     unsafe {
         park_with(move |m| {
-            find_runnable::ready_tail(Some(m), g);
+            ready::tail(Some(m), g);
             true
         });
     }

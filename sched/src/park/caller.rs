@@ -7,8 +7,12 @@ use std::{fmt, marker::PhantomData};
 
 use crate::{
     gmp::{g::GRef, m::M},
-    park::{may_leave, nobody_runs, park_if},
-    switch::{attach, current_m},
+    park::park_if,
+    switch::{
+        attach,
+        current::{may_leave, nobody_runs},
+        thread_word::current_m,
+    },
 };
 
 /// Who is about to wait here: as [`current`](crate::current), and what a park has to know of it, asked once.

@@ -8,11 +8,10 @@
 use std::sync::atomic::Ordering;
 
 use crate::{
-    global::retake,
+    global::{ready, retake},
     gmp::m::M,
-    park::{park_with, running_goroutine},
-    schedule::find_runnable,
-    switch::current_m,
+    park::park_with,
+    switch::{current::running_goroutine, thread_word::current_m},
 };
 
 /// Lets others go first if the caller has run for a time slice and something waits for its P; returns at once
@@ -47,7 +46,7 @@ fn heed(round: u64) {
         // SAFETY: the commit queues the goroutine, once, as its last step.
         unsafe {
             park_with(|_| {
-                find_runnable::ready_globally(g);
+                ready::globally(g);
                 true
             });
         }

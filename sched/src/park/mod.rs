@@ -33,82 +33,27 @@ pub(crate) mod on_thread;
 pub(crate) mod unwinding;
 pub(crate) mod waker;
 
-use std::{cell::Cell, mem::ManuallyDrop, time::Instant};
+use std::{cell::Cell, time::Instant};
 
 use crate::{
-    global::{retake, sched},
+    global::sched,
     gmp::{
         g::{GRef, Kind},
         m::M,
         p::P,
         ticket::{TIMED_OUT, Ticket},
     },
-    protocol::status::Status,
-    schedule::find_runnable,
-    switch::{self, attach, current_m, fork_check, signal_check},
+    protocol::{status::Status, timers::NEVER},
+    switch::{
+        commit::{Commit, CommitOf, leave_with},
+        current::{current, may_leave, running_goroutine},
+        fork_check,
+        thread_word::current_m,
+    },
     sys::clock,
 };
 
-/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a [`CommitOf`].
-pub(crate) struct Commit {
-    call: unsafe fn(*const Commit, &'static M) -> bool,
-}
-
-#[repr(C)]
-struct CommitOf<C> {
-    head: Commit,
-    closure: ManuallyDrop<C>,
-}
-
-impl Commit {
-    /// # Safety
-    ///
-    /// Once per park, while the commit is where `park` put it. `m` is the M of this thread.
-    #[inline(always)]
-    pub(crate) unsafe fn run(this: *const Commit, m: &'static M) -> bool {
-        // SAFETY: `call` was made for the `CommitOf` whose head `this` is, and which the caller says is there.
-        unsafe { ((*this).call)(this, m) }
-    }
-}
-
-/// Who runs here: the goroutine, or the G that stands for this OS thread.
-///
-/// # Panics
-///
-/// In the middle of a scheduler callback (a commit), where nobody does.
-#[inline]
-pub fn current() -> GRef {
-    let m = match current_m() {
-        Some(m) => m,
-        None => attach::attach(),
-    };
-    match m.current.get() {
-        Some(g) => g,
-        None => nobody_runs(),
-    }
-}
-
-/// May `g`, which runs here, leave its thread? Not while it unwinds, or keeps it for another reason; a thread cannot.
-#[inline(always)]
-pub(crate) fn may_leave(g: GRef) -> bool {
-    g.get().kind() == Kind::Goroutine && !std::thread::panicking()
-}
-
-#[cold]
-pub(crate) fn nobody_runs() -> ! {
-    panic!(
-        "goroutines: a runtime call on g0, where no goroutine is: inside a commit, or inside a signal handler, which \
-         must not call the runtime"
-    );
-}
-
-/// Does a goroutine run here (and not a plain OS thread)?
-#[inline]
-pub fn on_goroutine() -> bool {
-    current_m().is_some_and(|m| m.current.get().is_some_and(|g| g.id() != 0))
-}
-
-/// Parks the caller until somebody makes it [`ready`].
+/// Parks the caller until somebody makes it [`ready`](crate::ready).
 ///
 /// `commit` runs when the caller's context is saved, off its stack; it makes the caller reachable for
 /// its waker (usually by unlocking the object in whose queue the caller is) and says whether to wait:
@@ -121,7 +66,7 @@ pub fn on_goroutine() -> bool {
 ///
 /// # Safety
 ///
-/// - For each `commit` that returns true exactly one [`ready`] of the caller's [`current`] happens,
+/// - For each `commit` that returns true exactly one [`ready`](crate::ready) of the caller's [`current`] happens,
 ///   not before `commit` let it, and none happens for one that returns false.
 /// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
 ///   that lets the waker go.
@@ -163,49 +108,6 @@ where
     }
 }
 
-/// As [`park_with`] for who is [`running_goroutine`].
-///
-/// # Safety
-///
-/// As for [`park`]; `g` runs here, on `m`, and is not unwinding.
-#[inline(always)]
-pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, commit: C)
-where
-    C: FnOnce(&'static M) -> bool,
-{
-    signal_check::check();
-    let commit = CommitOf::new(commit);
-    // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
-    unsafe { switch::leave(m, g, (&raw const commit).cast()) };
-}
-
-impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {
-    #[inline(always)]
-    fn new(closure: C) -> CommitOf<C> {
-        CommitOf {
-            head: Commit { call: Self::call },
-            closure: ManuallyDrop::new(closure),
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `head` is that of a commit of this type, whose closure was not taken yet.
-    unsafe fn call(head: *const Commit, m: &'static M) -> bool {
-        // SAFETY: says the caller; the head is the first field, and nobody takes the closure after us.
-        let closure = unsafe { (&raw const (*head.cast::<Self>()).closure).read() };
-        ManuallyDrop::into_inner(closure)(m)
-    }
-}
-
-/// The goroutine that runs here and its M, if it may leave its thread.
-#[inline(always)]
-pub(crate) fn running_goroutine() -> Option<(&'static M, GRef)> {
-    let m = current_m()?;
-    let g = m.current.get()?;
-    may_leave(g).then_some((m, g))
-}
-
 /// # Safety
 ///
 /// As for [`park`].
@@ -235,65 +137,6 @@ unsafe fn park_thread(commit: *const Commit) {
     }
 }
 
-/// Makes `g` runnable: into the `runnext` slot of the P of the caller, so that it goes next there.
-/// From a plain OS thread: into the global queue.
-///
-/// # Safety
-///
-/// `g` has parked (see [`park`]) and the caller is the one who may wake it.
-#[inline]
-pub unsafe fn ready(g: GRef) {
-    signal_check::check();
-    let m = current_m();
-    let _inside = retake::enter_if(m);
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
-    if g.get().kind() == Kind::Goroutine {
-        find_runnable::ready_next(m, g);
-    } else {
-        notify(g);
-    }
-}
-
-/// Wakes the thread that waits as `g`. A call, so that whoever makes something ready has room for its own.
-#[cold]
-#[inline(never)]
-fn notify(g: GRef) {
-    g.get().parker.notify();
-}
-
-/// As [`ready`], on the g0 of `m`.
-///
-/// # Safety
-///
-/// As for [`ready`].
-#[inline(always)]
-pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
-    if g.get().kind() == Kind::Goroutine {
-        find_runnable::ready_next(Some(m), g);
-    } else {
-        notify(g);
-    }
-}
-
-/// As [`ready`], but `g` waits for its turn behind what is in the run queue.
-///
-/// # Safety
-///
-/// As for [`ready`].
-#[inline]
-pub unsafe fn ready_tail(g: GRef) {
-    signal_check::check();
-    let m = current_m();
-    let _inside = retake::enter_if(m);
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
-    if g.get().kind() == Kind::Goroutine {
-        find_runnable::ready_tail(m, g);
-    } else {
-        notify(g);
-    }
-}
-
 /// Opens a wait of the caller that several others may end: see [`Ticket`].
 ///
 /// Every ticket from an earlier `arm` of the same caller is void from here on.
@@ -315,16 +158,16 @@ pub fn arm() -> Ticket {
 ///
 /// # Safety
 ///
-/// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`]; when
+/// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`](crate::ready); when
 /// `commit` returns false, the ticket has been claimed (by the commit itself, if by nobody else).
 pub unsafe fn park_until<C: FnOnce() -> bool>(
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: C,
 ) -> u32 {
-    match deadline.map_or(clock::NEVER, clock::at) {
+    match deadline.map_or(NEVER, clock::at) {
         // SAFETY: the caller's contract.
-        clock::NEVER => unsafe { park(commit) },
+        NEVER => unsafe { park(commit) },
         // SAFETY: the caller's contract.
         when => unsafe { park_with_timer(ticket, when, commit) },
     }

@@ -17,7 +17,7 @@ use crate::{
         m::M,
         p::P,
     },
-    switch::current_m,
+    switch::thread_word::current_m,
     sys::{errno, fatal},
     sysmon,
 };

@@ -31,13 +31,15 @@ use crate::{
         g::{GRef, Kind},
         m::M,
     },
-    park::{Commit, blocking},
+    park::blocking,
     protocol::{parker::Parker, sync::lock},
     schedule::locked,
     switch::{
-        self, current_m,
+        self,
+        commit::Commit,
         panic_count::{Charge, MOVABLE},
         signal_check,
+        thread_word::current_m,
     },
     sys::fatal,
 };

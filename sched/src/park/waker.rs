@@ -8,12 +8,14 @@ use std::{
 };
 
 use crate::{
+    global::ready::ready,
     gmp::{
         g::{GRef, Kind},
         ticket::Ticket,
     },
-    park::{arm, current, park_until, ready},
+    park::{arm, park_until},
     protocol::wake_flag::Signal,
+    switch::current::current,
     sys::fatal,
     task::yield_now,
 };

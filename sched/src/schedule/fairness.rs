@@ -19,13 +19,13 @@
 //! again after another slice.
 
 use crate::{
-    global::sched::Sched,
+    global::{ready, sched::Sched},
     gmp::{
         g::GRef,
         m::M,
         p::{FAIR_ROUND, P},
     },
-    schedule::{find_runnable, locked},
+    schedule::locked,
 };
 
 /// Something calls `m` before it looks for work: a goroutine that only it may run, or a fair round (N3).
@@ -76,7 +76,7 @@ fn take_turns(sched: &'static Sched, p: &P) -> Option<usize> {
     let next = first.and_then(|_| p.ring.take_next());
     for word in second.into_iter().chain(next) {
         // SAFETY: queues and `runnext` hold words of Gs.
-        find_runnable::push(p, unsafe { GRef::from_word(word) });
+        ready::push(p, unsafe { GRef::from_word(word) });
     }
     first
 }

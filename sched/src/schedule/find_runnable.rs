@@ -1,4 +1,4 @@
-//! Where an M looks for work, in which order, and where runnable Gs are put.
+//! Where an M looks for work, and in which order. Where runnable Gs are put: ready.rs.
 //!
 //! ```text
 //! every round:      timers that are due
@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use crate::{
-    global::sched::{self, Sched},
+    global::{ready, sched::Sched},
     gmp::{
         counters::ALL,
         g::GRef,
@@ -22,10 +22,10 @@ use crate::{
         p::P,
         ticket::TIMED_OUT,
     },
-    protocol::{ring::Rest, status::Status, steps, sync::spin_loop},
+    protocol::{ring::Rest, status::Status, steps, sync::spin_loop, timers::NEVER},
     schedule::fairness,
-    switch::{fork_check, prefetch_g, prefetch_stack},
-    sys::clock::{NEVER, now},
+    switch::{prefetch_g, prefetch_stack},
+    sys::clock::now,
 };
 
 /// How long the spinner looks for work before it sleeps.
@@ -250,104 +250,12 @@ fn fire_due(from: &P, to: &'static P) -> bool {
                 g.get().status.set(Status::Runnable);
                 if let Some(old) = to.ring.put_next(g.to_word()) {
                     // SAFETY: slots hold words of Gs.
-                    push(to, unsafe { GRef::from_word(old) });
+                    ready::push(to, unsafe { GRef::from_word(old) });
                 }
             } else {
-                push(to, g);
+                ready::push(to, g);
             }
         }
         won
     })
-}
-
-/// Appends `g` to the ring of `p`, which the caller owns, or to the global queue when that is full.
-#[inline]
-pub(crate) fn push(p: &P, g: GRef) {
-    g.get().status.set(Status::Runnable);
-    if let Err(word) = p.ring.push(g.to_word()) {
-        spill(p, word);
-    }
-}
-
-/// Appends `g`, which yields on `m`, to the queue there, or to the global one if its P was taken.
-#[inline]
-pub(crate) fn requeue(m: &M, g: GRef) {
-    match m.p() {
-        Some(p) => push(p, g),
-        None => ready_globally(g),
-    }
-}
-
-/// The ring is full: half of it and `word` go to the global queue.
-#[cold]
-fn spill(p: &P, word: usize) {
-    let sched = sched::own();
-    p.counters.overflows.add_own(1);
-    for old in p.ring.spill() {
-        sched.inject(old);
-    }
-    sched.inject(word);
-}
-
-/// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.
-#[inline]
-fn published(p: &P) {
-    // The only P is the caller's, so nobody rests.
-    if p.ring.is_shared() {
-        let sched = sched::own();
-        if sched.idle.should_wake() {
-            sched.wake();
-        }
-    }
-}
-
-/// See [`ready`](crate::ready). `m` is this thread's, and inside the gate.
-#[inline]
-pub(crate) fn ready_next(m: Option<&M>, g: GRef) {
-    let Some(p) = m.and_then(M::p) else {
-        return ready_globally(g);
-    };
-    g.get().status.set(Status::Runnable);
-    // A lone `runnext` wakes nobody: it is the next thing that runs here.
-    if let Some(old) = p.ring.put_next(g.to_word()) {
-        displaced(p, old);
-    }
-}
-
-/// What was `runnext` of `p` goes to the tail.
-#[inline(never)]
-fn displaced(p: &P, old: usize) {
-    if let Err(word) = p.ring.push(old) {
-        spill(p, word);
-    }
-    published(p);
-}
-
-/// See [`ready_tail`](crate::ready_tail). `m` as there.
-#[inline]
-pub(crate) fn ready_tail(m: Option<&M>, g: GRef) {
-    match m.and_then(M::p) {
-        Some(p) => push_and_wake(p, g),
-        None => ready_globally(g),
-    }
-}
-
-/// Appends `g` to the ring of `p`, which the caller owns, and wakes an M if one should take part.
-#[inline]
-pub(crate) fn push_and_wake(p: &P, g: GRef) {
-    push(p, g);
-    published(p);
-}
-
-/// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
-#[cold]
-pub(crate) fn ready_globally(g: GRef) {
-    // A thread that the runtime does not know comes here first.
-    fork_check::check();
-    let sched = sched::own();
-    g.get().status.set(Status::Runnable);
-    sched.inject(g.to_word());
-    if sched.idle.should_wake() {
-        sched.wake();
-    }
 }

@@ -31,7 +31,7 @@ use crate::{
     park::unwinding,
     protocol::{steps, timers::NEVER},
     schedule::migrate,
-    switch::{current_m, signal_check},
+    switch::{signal_check, thread_word::current_m},
     sys::clock::{after, now},
     task::{Options, Task, make},
 };

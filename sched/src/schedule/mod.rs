@@ -14,6 +14,8 @@ use goroutines_stack::Stack;
 
 use crate::{
     global::{
+        ready,
+        ready::ready_from_g0,
         retake,
         sched::{self, Sched},
     },
@@ -26,10 +28,13 @@ use crate::{
         p::P,
         window::{self, Window},
     },
-    park::{Commit, leave_with, ready_from_g0},
     protocol::status::Status,
-    switch::{self, Context},
-    sys::fatal,
+    switch::{
+        self,
+        commit::{Commit, leave_with},
+        thread_word,
+    },
+    sys::{asm::Context, fatal},
     task::join_future::Cell,
 };
 
@@ -153,7 +158,7 @@ fn gives_way(m: &'static M, g: GRef) -> bool {
             return false;
         }
     }
-    find_runnable::requeue(m, g);
+    ready::requeue(m, g);
     true
 }
 
@@ -243,7 +248,7 @@ fn leave_result(g: GRef) {
 /// As for [`park`](crate::park::park).
 #[inline(always)]
 unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
-    let Some(m) = switch::current_m() else {
+    let Some(m) = thread_word::current_m() else {
         fatal::throw(format_args!("a goroutine without an M"));
     };
     // SAFETY: passed on; it runs here.
@@ -349,7 +354,7 @@ fn drop_outcome(g: GRef) {
 /// Frees the descriptor of a finished goroutine, identity and all.
 #[inline]
 pub(crate) fn free(g: GRef) {
-    let m = switch::current_m();
+    let m = thread_word::current_m();
     let _inside = retake::enter_if(m);
     free_to(m.and_then(M::p), g);
 }

@@ -8,9 +8,11 @@ use crate::{
         m::{Fitness, M},
         p::P,
     },
-    protocol::{home_wait::HomeWaits, idle::Idle, inbox::Bound, sysmon_sleep::SysmonSleep},
+    protocol::{
+        home_wait::HomeWaits, idle::Idle, inbox::Bound, sysmon_sleep::SysmonSleep, timers::NEVER,
+    },
     schedule::{find_runnable, locked, migrate},
-    sys::clock::{NEVER, now, sharply},
+    sys::clock::{now, sharply},
 };
 
 impl Processor for &'static P {

@@ -10,8 +10,8 @@ use goroutines_stack::{self as stack, Hooks, Stack};
 use crate::{
     gmp::{g::GRef, identity::Identity},
     protocol::sync::lock,
-    switch::{self, current_m},
-    sys::tools,
+    switch::thread_word::current_m,
+    sys::{asm, tools},
 };
 
 /// Has the handler been installed by an earlier start, which then failed?
@@ -27,7 +27,7 @@ pub(crate) fn install() -> io::Result<()> {
         unsafe {
             stack::install(Hooks {
                 current: current_stack,
-                stack_pointer: switch::interrupted_sp,
+                stack_pointer: asm::interrupted_sp,
                 describe,
                 origin,
                 remedy,

@@ -52,14 +52,14 @@ use crate::{
         g::GRef,
         segment::{Link, Segment, low, place, release},
     },
-    park::current,
     stacks::fault_hooks,
     switch::{
         self,
         attach::{self, StackEnd},
-        current_m,
+        current::current,
+        thread_word::current_m,
     },
-    sys::tools,
+    sys::{asm, tools},
 };
 
 /// The windows of a chain have at least this many bytes before it is not continued any more.
@@ -91,7 +91,7 @@ pub fn has_stack(red_zone: usize) -> bool {
 
 #[inline]
 pub(crate) fn stack_left() -> usize {
-    let sp = switch::stack_pointer().addr();
+    let sp = asm::stack_pointer().addr();
     let Some(m) = current_m() else {
         return stack_left_of_thread(sp);
     };

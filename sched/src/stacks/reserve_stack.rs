@@ -5,12 +5,12 @@ use std::{fmt, hint::black_box, io, mem::MaybeUninit};
 use goroutines_stack::Step;
 
 use crate::{
-    park::current,
     stacks::{
         fault_hooks,
         on_segment::{CROSSING, has_known_end, stack_left},
     },
-    switch,
+    switch::current::current,
+    sys::asm,
 };
 
 /// Why [`reserve_stack`] could not do what it was asked for.
@@ -66,7 +66,7 @@ pub fn reserve_stack(bytes: usize) -> Result<(), Shortage> {
         touch();
     }
     // What the calls in here need themselves must be above a guard as well.
-    let low = switch::stack_pointer().wrapping_sub(bytes.max(CROSSING) + CROSSING);
+    let low = asm::stack_pointer().wrapping_sub(bytes.max(CROSSING) + CROSSING);
     // SAFETY: this runs on the stack, and needs less than `CROSSING` of it.
     unsafe { stack.reserve(low) }.map_err(Shortage::Refused)
 }

@@ -21,7 +21,8 @@ use crate::{
     },
     protocol::sync::lock,
     stacks::fault_hooks,
-    switch::{self, current_m, set_current_m},
+    switch::thread_word::{current_m, set_current_m},
+    sys::asm,
 };
 
 /// Records of threads that have ended, for those that come. A record is never freed: a wait queue
@@ -87,7 +88,7 @@ const ASSUMED: usize = 1;
 pub(crate) fn stack_end() -> StackEnd {
     let m = current_m().unwrap_or_else(attach);
     if m.stack_low.get() == 0 {
-        let assumed = || switch::stack_pointer().addr() & !ASSUMED | ASSUMED;
+        let assumed = || asm::stack_pointer().addr() & !ASSUMED | ASSUMED;
         m.stack_low.set(ask_for_stack_low().unwrap_or_else(assumed));
     }
     let low = m.stack_low.get();

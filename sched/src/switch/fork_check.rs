@@ -14,7 +14,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::{gmp::g::Kind, switch::current_m, sys::fatal};
+use crate::{gmp::g::Kind, switch::thread_word::current_m, sys::fatal};
 
 static FORKED: AtomicBool = AtomicBool::new(false);
 

@@ -1,19 +1,18 @@
-//! The only file that names the context switch.
+//! Which M and G run here, and the switch between a goroutine and g0.
 
 #![cfg(not(loom))]
 
 pub(crate) mod attach;
+pub(crate) mod commit;
+pub(crate) mod current;
 pub(crate) mod fork_check;
 pub(crate) mod panic_count;
 pub(crate) mod random;
 pub(crate) mod signal_check;
+pub(crate) mod thread_word;
 
-use std::{cell::Cell, ptr};
+use std::cell::Cell;
 
-use goroutines_asm as asm;
-#[cfg(feature = "valgrind")]
-pub(crate) use goroutines_asm::valgrind;
-pub(crate) use goroutines_asm::{Context, interrupted_sp};
 use goroutines_stack::Stack;
 
 use crate::{
@@ -22,8 +21,11 @@ use crate::{
         m::M,
         segment::{Segment, top_of},
     },
-    park::Commit,
-    sys::tools,
+    switch::commit::Commit,
+    sys::{
+        asm::{self, Context},
+        tools,
+    },
 };
 
 // A number for each direction, so that the CPU predicts the jumps apart (`asm::switch_at`).
@@ -31,20 +33,6 @@ const TO_GOROUTINE: usize = 1;
 const TO_G0: usize = 2;
 const TO_SEGMENT: usize = 3;
 const FROM_SEGMENT: usize = 4;
-
-/// The M of this thread, if it has one.
-///
-/// Read anew at every call, through the thread pointer: a goroutine may be on another thread after
-/// every park. Never cached in a `thread_local!`, whose *address* the compiler may keep.
-#[inline(always)]
-pub(crate) fn current_m() -> Option<&'static M> {
-    // SAFETY: the word is null or was set by `set_current_m` from a `&'static M`.
-    unsafe { asm::thread_word().cast::<M>().as_ref() }
-}
-
-pub(crate) fn set_current_m(m: Option<&'static M>) {
-    asm::set_thread_word(m.map_or(ptr::null_mut(), |m| ptr::from_ref(m).cast_mut().cast()));
-}
 
 /// On g0: runs `g` until it leaves, and returns the commit it left behind.
 ///
@@ -128,12 +116,6 @@ pub(crate) unsafe fn prefetch_g(word: usize) {
 pub(crate) unsafe fn prefetch_stack(word: usize) {
     // SAFETY: passed on.
     asm::prefetch_frame(unsafe { GRef::from_word(word) }.get().ctx_hint());
-}
-
-/// The stack pointer, as it is where this is inlined.
-#[inline(always)]
-pub(crate) fn stack_pointer() -> *const u8 {
-    asm::stack_pointer()
 }
 
 /// Leaves the running stack for `segment`, whose first function is `entry`; back when that function

@@ -31,8 +31,8 @@ use std::{
 use goroutines_stack::{self as stack, Class, Stack, Step};
 
 use crate::{
-    switch::{self, Context},
-    sys::{fatal, tools},
+    switch,
+    sys::{asm::Context, fatal, tools},
 };
 
 /// Can the count of a thread be moved? Not where panics end the process, nor under AddressSanitizer, which would have to

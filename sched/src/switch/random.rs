@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use crate::switch::{attach, current_m};
+use crate::switch::{attach, thread_word::current_m};
 
 /// A pseudo-random number (xorshift). Good for fair choices, not for secrets.
 ///

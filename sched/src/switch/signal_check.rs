@@ -17,8 +17,8 @@
 
 use crate::{
     gmp::{g::Kind, m::M},
-    switch::{current_m, stack_pointer},
-    sys::fatal,
+    switch::thread_word::current_m,
+    sys::{asm::stack_pointer, fatal},
 };
 
 /// At an entry of a goroutine's side, before it enters the gate. What is made ready on g0 comes here as well.

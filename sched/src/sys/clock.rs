@@ -1,11 +1,10 @@
-//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`.
+//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`. `u64::MAX` stands for never, and for
+//! each moment that does not fit (`protocol::timers::NEVER`).
 
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
 };
-
-pub(crate) use crate::protocol::timers::NEVER;
 
 /// Nanoseconds on the monotonic clock, never 0.
 #[inline]
@@ -25,9 +24,9 @@ pub(crate) fn read(clock: libc::clockid_t) -> u64 {
     (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64)
 }
 
-/// The moment `duration` from now; [`NEVER`] where it does not fit (over 580 years).
+/// The moment `duration` from now; never where it does not fit (over 580 years).
 pub(crate) fn after(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).map_or(NEVER, |ns| now().saturating_add(ns))
+    u64::try_from(duration.as_nanos()).map_or(u64::MAX, |ns| now().saturating_add(ns))
 }
 
 /// `deadline` as a moment on our clock, no earlier than it is on std's; one before the first call is long past.
@@ -38,7 +37,7 @@ pub(crate) fn at(deadline: Instant) -> u64 {
     // From left to right: our moment is not before std's.
     let (first, moment) = *ONCE.get_or_init(|| (Instant::now(), now()));
     let since = deadline.saturating_duration_since(first).as_nanos();
-    u64::try_from(since).map_or(NEVER, |ns| moment.saturating_add(ns))
+    u64::try_from(since).map_or(u64::MAX, |ns| moment.saturating_add(ns))
 }
 
 /// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.

@@ -2,6 +2,7 @@
 
 #![cfg(not(loom))]
 
+pub(crate) mod asm;
 pub(crate) mod clock;
 pub(crate) mod cpus;
 pub(crate) mod errno;

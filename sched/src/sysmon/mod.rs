@@ -44,9 +44,10 @@ use crate::{
         home_wait::Home,
         lending::Call,
         steps::{self, Scheduler, TimeWatch},
+        timers::NEVER,
     },
     schedule::fairness::Turns,
-    sys::clock::{self, NEVER, now},
+    sys::clock::{self, now},
     sysmon::{
         periodic::Alarms,
         stuck::{STUCK, Used, unstick},

@@ -8,11 +8,9 @@ use crate::{
         hogs::{HogRule, Hogs},
         metrics::Metrics,
     },
+    protocol::timers::NEVER,
     start::godebug::Debug,
-    sys::{
-        clock::{NEVER, now},
-        fatal,
-    },
+    sys::{clock::now, fatal},
 };
 
 pub(crate) struct Alarms {

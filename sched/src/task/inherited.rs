@@ -18,7 +18,7 @@ use crate::{
         g::{G, GRef},
         identity::Identity,
     },
-    park::current,
+    switch::current::current,
 };
 
 /// What is passed on.

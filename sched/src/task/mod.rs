@@ -11,7 +11,7 @@ use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
     global::{
-        retake,
+        ready, retake,
         sched::{self, Sched},
     },
     gmp::{
@@ -24,13 +24,12 @@ use crate::{
         payload::{self, Outcome, entry_of},
         window,
     },
-    park::{
-        arm, caller::caller, leave_with, park_until, park_with, running_goroutine,
-        unwinding::shared_thread,
-    },
+    park::{arm, caller::caller, park_until, park_with, unwinding::shared_thread},
     protocol::status::Status,
-    schedule::{self, find_runnable},
-    switch::{current_m, signal_check},
+    schedule::{self},
+    switch::{
+        commit::leave_with, current::running_goroutine, signal_check, thread_word::current_m,
+    },
 };
 
 /// What a builder says of a goroutine.
@@ -100,8 +99,8 @@ where
     match make(sched, p, options, entry_of::<F, T>(), f) {
         Ok(g) => {
             match p {
-                Some(p) => find_runnable::push_and_wake(p, g),
-                None => find_runnable::ready_globally(g),
+                Some(p) => ready::push_and_wake(p, g),
+                None => ready::globally(g),
             }
             Ok(Task::of(g))
         }
@@ -344,7 +343,7 @@ pub fn yield_now() {
     // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
     unsafe {
         leave_with(m, g, move |m| {
-            find_runnable::requeue(m, g);
+            ready::requeue(m, g);
             true
         });
     }
@@ -360,7 +359,7 @@ fn yield_thread() {
     // SAFETY: as in `yield_now`.
     unsafe {
         park_with(move |m| {
-            find_runnable::requeue(m, g);
+            ready::requeue(m, g);
             true
         });
     }

@@ -95,11 +95,7 @@ fn thread_locals_stand_in_one_file() {
 
 #[test]
 fn the_switch_is_named_in_one_file_of_sched() {
-    only_in(
-        &["sched/src"],
-        "goroutines_asm",
-        &["sched/src/switch/mod.rs"],
-    );
+    only_in(&["sched/src"], "goroutines_asm", &["sched/src/sys/asm.rs"]);
 }
 
 #[test]

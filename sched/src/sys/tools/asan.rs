@@ -26,7 +26,7 @@ use crate::{
     },
     protocol::sync::lock,
     stacks::fault_hooks,
-    switch::current_m,
+    switch::thread_word::current_m,
     sys::fatal,
 };
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Mutex};
 
 use goroutines_stack::{self as stack, Stack};
 
-use crate::{gmp::segment::low, protocol::sync::lock, switch};
+use crate::{gmp::segment::low, protocol::sync::lock, sys::asm};
 
 /// The lower ends of the stacks that valgrind knows.
 static KNOWN: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
@@ -13,7 +13,7 @@ static KNOWN: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
 const FROM_OUTSIDE: usize = 512;
 
 pub(super) fn prepare() {
-    if switch::valgrind::is_running() {
+    if asm::valgrind::is_running() {
         stack::assume_watched();
     }
 }
@@ -22,7 +22,7 @@ pub(super) fn prepare() {
 pub(super) fn begin(stack: &Stack) {
     let (low, top) = (low(stack), stack.top());
     if lock(&KNOWN).get_or_insert_default().insert(low) {
-        switch::valgrind::register_stack(low as *const u8, top);
+        asm::valgrind::register_stack(low as *const u8, top);
     }
-    switch::valgrind::make_undefined(top.wrapping_sub(FROM_OUTSIDE), FROM_OUTSIDE);
+    asm::valgrind::make_undefined(top.wrapping_sub(FROM_OUTSIDE), FROM_OUTSIDE);
 }

@@ -1,0 +1,9 @@
+//! The one file that names goroutines_asm: contexts and the switch between them, the thread word, and what else has an
+//! instruction of its own.
+
+#[cfg(feature = "valgrind")]
+pub(crate) use goroutines_asm::valgrind;
+pub(crate) use goroutines_asm::{
+    Context, Entry, interrupted_sp, prefetch, prefetch_frame, prepare, prepare_linked,
+    set_thread_word, stack_pointer, switch, switch_at, thread_word,
+};
