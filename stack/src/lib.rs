@@ -35,57 +35,37 @@
 //!
 //! [`Stack::reserve`] makes sure that there is no guard in the way of such a call.
 //!
-//! | part | where |
-//! |---|---|
-//! | the sizes a window can have | `class.rs` |
-//! | the address space they are carved from, admission, the shared free list | `arena.rs`, of `chunk.rs` and `range.rs` |
-//! | memory of windows that nobody needs for a while | `idle.rs` |
-//! | one window in use: guards, colour | `window.rs` |
-//! | where a soft guard stands, and goes next | `step.rs` |
-//! | pages that fault, in two flavours | `guard.rs` |
-//! | growing, in the signal handler | `grow.rs` |
-//! | the handler itself, and the signals that are not ours | `signal.rs` |
-//! | the stack that the handler runs on | `sigstack.rs` |
-//! | the message when a window is exceeded | `overflow.rs`, of `backtrace.rs` |
-//! | the frames of a thread that runs, asked for by a signal | `sample.rs`, of `backtrace.rs` |
-//! | a P's own free list | `cache.rs`, of `lifo.rs` |
-//! | dense descriptors that never move | `slab.rs` |
+//! Three folders, of which each imports only those above it; each opens with the table of its files:
 //!
-//! This crate does not know what a goroutine is. It asks through [`Hooks`].
+//! | folder | |
+//! |---|---|
+//! | `memory/` | pages, and which of them fault: reservations, the sizes of windows, steps, guards |
+//! | `windows/` | stacks: the arenas that they are carved from, admission, the shared lists, the caches of the Ps, images, the slab |
+//! | `faults/` | the signal handlers: growth, the message of an overflow, backtraces, samples |
+//!
+//! This crate does not know what a goroutine is. Its handlers ask through [`Hooks`].
 #![cfg(target_os = "linux")]
 
-mod arena;
-mod backtrace;
-mod cache;
-mod chunk;
-mod class;
-mod grow;
-mod guard;
-mod idle;
-mod image;
-mod lifo;
-mod map;
-mod overflow;
-mod range;
-mod sample;
-mod signal;
-mod sigstack;
-mod slab;
-mod step;
-mod window;
+mod faults;
+mod memory;
+mod windows;
 
-pub use arena::{acquire, acquire_at, release, reserve, unreserve};
-pub use backtrace::place_of;
-pub use cache::Cache;
-pub use class::{Class, SizeError};
-pub use grow::growth_faults;
-pub use guard::has_steps;
-pub use idle::give_back_idle;
-pub use image::{Image, image_growths};
-pub use map::{assume_watched, has_room_for_thread};
-pub use sample::{SAMPLING_SIGNAL, frames_of, install_sampling};
-pub use signal::{Hooks, handles_faults, install};
-pub use sigstack::{AddressRange, SignalStack, restore_if_disabled};
-pub use slab::Slab;
-pub use step::{StartError, Step, default_start, start_stacks_at};
-pub use window::Stack;
+pub use memory::class::{Class, SizeError};
+pub use memory::guard::{has_room_for_thread, has_steps};
+pub use memory::map::assume_watched;
+pub use memory::step::{StartError, Step, default_start, start_stacks_at};
+
+pub use windows::admission::{reserve, unreserve};
+pub use windows::cache::Cache;
+pub use windows::image::{Image, image_growths};
+pub use windows::reclaim::give_back_idle;
+pub use windows::shared::{acquire, acquire_at, release};
+pub use windows::slab::Slab;
+pub use windows::window::Stack;
+
+pub use faults::backtrace::place_of;
+pub use faults::growth::growth_faults;
+pub use faults::hooks::Hooks;
+pub use faults::sample::{SAMPLING_SIGNAL, frames_of, install_sampling};
+pub use faults::signal::{handles_faults, install};
+pub use faults::sigstack::{AddressRange, SignalStack, restore_if_disabled};

@@ -382,3 +382,68 @@ fn functions_that_can_park_say_so() {
         }
     }
 }
+
+/// The files of stack, each left of those that may import it.
+const STACK: [&str; 21] = [
+    "memory/map",
+    "memory/class",
+    "memory/step",
+    "memory/guard",
+    "windows/window",
+    "windows/chunk",
+    "windows/lifo",
+    "windows/arena",
+    "windows/admission",
+    "windows/shared",
+    "windows/cache",
+    "windows/reclaim",
+    "windows/image",
+    "windows/slab",
+    "faults/hooks",
+    "faults/sigstack",
+    "faults/growth",
+    "faults/backtrace",
+    "faults/overflow",
+    "faults/signal",
+    "faults/sample",
+];
+
+#[test]
+fn files_of_stack_import_in_order() {
+    let mut wrong = Vec::new();
+    for (file, text) in files("stack/src", ".rs") {
+        let name = file
+            .trim_start_matches("stack/src/")
+            .trim_end_matches(".rs");
+        if name == "lib" || name.ends_with("/mod") {
+            continue;
+        }
+        let Some(place) = STACK.iter().position(|&known| known == name) else {
+            panic!("{file}: give it a place in the order of stack's files");
+        };
+        // Unit tests at the end of a file may use what they like. A link in a comment is no import.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (line, path) in code(text).flat_map(|(n, line)| paths(line).map(move |p| (n, p))) {
+            if !STACK[..place].contains(&path.as_str()) {
+                wrong.push(format!("{file}:{line}: `crate::{path}`"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "imports that are not to the left:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// The paths after `crate::` and `super::` in a line of code, as `folder/file`.
+fn paths(line: &str) -> impl Iterator<Item = String> {
+    let line = line.replace("super::", "crate::super::");
+    let rests: Vec<String> = line.split("crate::").skip(1).map(str::to_owned).collect();
+    rests.into_iter().map(|rest| {
+        let end = |sign: char| !sign.is_alphanumeric() && sign != '_' && sign != ':';
+        let path = rest.split(end).next().unwrap_or_default();
+        let names: Vec<&str> = path.split("::").take(2).collect();
+        names.join("/")
+    })
+}

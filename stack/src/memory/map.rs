@@ -80,25 +80,6 @@ pub(crate) fn anonymous(len: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(len).no_reserve_swap().map_anon()
 }
 
-/// Memory areas that a new thread may need: its stack, its signal stacks with their guards, what the allocator makes for it.
-const AREAS_OF_A_THREAD: usize = 24;
-
-/// Whether the process may have as many more memory areas as a new thread needs.
-///
-/// A thread that is started too near to the limit cannot be refused any more: std ends the process.
-pub fn has_room_for_thread() -> bool {
-    let page = page_size();
-    let Ok(mut probe) = anonymous(AREAS_OF_A_THREAD * page) else {
-        return false;
-    };
-    let start = probe.as_mut_ptr();
-    (0..AREAS_OF_A_THREAD).step_by(2).all(|i| {
-        let place = start.wrapping_add(i * page);
-        // SAFETY: the page is one of `probe`, which nobody uses.
-        unsafe { libc::mprotect(place.cast(), page, libc::PROT_NONE) == 0 }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,25 +1,27 @@
 //! The stack cache of a P: a small LIFO list for each class, in front of the shared ones.
 //!
-//! The stack released last is the warmest, so it is the next one used: goroutines that never park all run on one hot
+//! The stack released last is the warmest, so it is the next one used: goroutines that never park all run on one warm
 //! stack. A list holds up to [`BOUND`] windows, fewer of the large ones (see [`bound`]); beyond that the coldest quarter of
 //! them moves to the shared list, and an empty list fetches as many. A fresh window gets its guards when it is used and not
 //! when it is fetched.
 //!
-//! Paged stacks keep the memory that was used on them, so that the next goroutine does not fault on its way there. What is
-//! not needed goes back from the shared list, after a while ([`give_back_idle`](crate::give_back_idle)); so a cache is made
-//! to [`shed`](Cache::shed) its colder stacks now and then.
+//! Paged stacks keep the memory that was used on them, so that the next goroutine does not take the same page faults. What
+//! is not needed goes back from the shared list after a while ([`give_back_idle`](crate::give_back_idle)). The scheduler
+//! therefore calls [`shed`](Cache::shed) now and then, which moves the colder stacks there.
 //!
 //! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
-//! [`reserve`] before it keeps any; where that is refused it keeps none and passes everything on.
+//! [`reserve`] before it keeps any. Where that is refused it keeps none, and windows come from and go to the shared list.
 
 use std::io;
 
-use crate::arena;
-use crate::class::{CLASSES, Class};
-use crate::lifo::{BOUND, Lifo};
-use crate::range::Range;
-use crate::step::{Step, default_start};
-use crate::window::Stack;
+use crate::memory::class::{CLASSES, Class};
+use crate::memory::step::{Step, default_start};
+use crate::windows::admission::{reserve, unreserve};
+use crate::windows::arena;
+use crate::windows::chunk::Range;
+use crate::windows::lifo::{BOUND, Lifo};
+use crate::windows::shared;
+use crate::windows::window::Stack;
 
 /// Address space that a list may hold. It bounds the number of large windows, because all of it may be memory.
 const BOUND_BYTES: usize = 256 << 20;
@@ -27,7 +29,7 @@ const BOUND_BYTES: usize = 256 << 20;
 /// Address space that a list may hold when it has shed the rest.
 const WARM_BYTES: usize = 4 << 20;
 
-/// How many windows of `class` a list may hold.
+/// Returns how many windows of `class` a list may hold.
 const fn bound(class: Class) -> usize {
     let windows = BOUND_BYTES / class.window();
     match windows {
@@ -37,7 +39,7 @@ const fn bound(class: Class) -> usize {
     }
 }
 
-/// How many stacks of `class` stay in a list that sheds the others.
+/// Returns how many stacks of `class` stay in a list that sheds the others.
 const fn warm(class: Class) -> usize {
     let windows = WARM_BYTES / class.window();
     match windows {
@@ -46,7 +48,7 @@ const fn warm(class: Class) -> usize {
     }
 }
 
-/// Windows of `class` that move at once between a cache and the shared list.
+/// Returns how many windows of `class` move at once between a cache and the shared list.
 const fn batch(class: Class) -> usize {
     bound(class) / 4
 }
@@ -90,19 +92,19 @@ impl List {
     fn acquire_slow(&mut self, class: Class) -> io::Result<Stack> {
         if self.fresh.len() == 0 {
             if !self.admit(class) {
-                return arena::acquire(class);
+                return shared::acquire(class);
             }
-            self.fresh = arena::refill(class, batch(class), |stack| self.free.push(stack))?;
+            self.fresh = shared::refill(class, batch(class), |stack| self.free.push(stack))?;
         }
         let stack = match self.free.pop() {
             Some(stack) => Ok(stack),
-            None => self.fresh.carve(class),
+            None => arena::of(class).carve(&mut self.fresh, class),
         };
         self.share_room();
         stack
     }
 
-    /// After a change of `fresh`.
+    /// Computes `limit` after a change of `fresh`.
     fn share_room(&mut self) {
         self.limit = self.room.saturating_sub(self.fresh.len());
     }
@@ -111,7 +113,7 @@ impl List {
     fn shed(&mut self, class: Class) {
         let cold = self.free.len().saturating_sub(warm(class));
         if cold > 0 {
-            arena::give_back(class, &mut self.free, cold, Range::EMPTY);
+            shared::give_back(class, &mut self.free, cold, Range::EMPTY);
         }
     }
 
@@ -120,21 +122,21 @@ impl List {
         stack.restart(default_start());
         let class = stack.class();
         if !self.admit(class) {
-            return arena::release(stack);
+            return shared::release(stack);
         }
         if self.free.len() >= self.limit {
-            arena::give_back(class, &mut self.free, batch(class), Range::EMPTY);
+            shared::give_back(class, &mut self.free, batch(class), Range::EMPTY);
         }
         // Fresh windows may take all the room there is.
         match self.limit {
-            0 => arena::release(stack),
+            0 => shared::release(stack),
             _ => self.free.push(stack),
         }
     }
 
-    /// Whether windows may be kept here.
+    /// Returns whether windows may be kept here.
     fn admit(&mut self, class: Class) -> bool {
-        if self.room == 0 && arena::reserve(class, bound(class)).is_ok() {
+        if self.room == 0 && reserve(class, bound(class)).is_ok() {
             self.room = bound(class);
             self.limit = bound(class);
         }
@@ -146,9 +148,9 @@ impl List {
             return;
         }
         let fresh = std::mem::replace(&mut self.fresh, Range::EMPTY);
-        arena::give_back(class, &mut self.free, BOUND, fresh);
+        shared::give_back(class, &mut self.free, BOUND, fresh);
         self.limit = 0;
-        arena::unreserve(class, std::mem::take(&mut self.room));
+        unreserve(class, std::mem::take(&mut self.room));
     }
 }
 
@@ -160,14 +162,14 @@ impl Cache {
         }
     }
 
-    /// Makes an empty cache at `place`, list by list: all of it at once is more than some stacks have left.
+    /// Makes an empty cache at `place`, list by list: a whole `Cache` on the stack is more than some stacks have left.
     ///
     /// # Safety
     ///
-    /// `place` may be written, and nobody else uses it.
+    /// `place` is valid for writes, and no other thread uses it meanwhile.
     pub unsafe fn make_at(place: *mut Cache) {
         for class in 0..CLASSES {
-            // SAFETY: the lists are those of `place`, which the caller lets us write; the index is below their number.
+            // SAFETY: `place` is valid for writes and has `CLASSES` lists, and `class` is below that number.
             unsafe {
                 (&raw mut (*place).lists)
                     .cast::<List>()
@@ -213,8 +215,8 @@ impl Cache {
         list.free.push(stack);
     }
 
-    /// Moves all but the few warmest stacks to the shared lists, where others find them, and from where their memory goes
-    /// back when nobody does.
+    /// Moves all but the few warmest stacks to the shared lists. Other caches take them from there; the memory of those that
+    /// none takes goes back to the kernel.
     #[cold]
     pub fn shed(&mut self) {
         for class in Class::ALL {

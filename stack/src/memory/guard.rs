@@ -14,8 +14,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use crate::arena;
-use crate::map;
+use crate::memory::map;
 
 /// The variable that forces a flavour, for tests and for kernels where the choice should not be left to trying.
 const VARIABLE: &str = "GOROUTINE_GUARD";
@@ -34,7 +33,7 @@ pub(crate) enum Flavour {
     Mprotect = 2,
 }
 
-/// Does the kernel remove guards of its own kind again? Filters have been seen that know the one advice and not the other.
+/// Whether the kernel also removes guards of its own kind. Some seccomp filters allow one advice and not the other.
 static REMOVABLE: AtomicBool = AtomicBool::new(false);
 
 /// 0 until decided, then a `Flavour`.
@@ -54,10 +53,11 @@ pub(crate) fn flavour() -> Option<Flavour> {
     }
 }
 
-/// Whether there can be guarded stacks, which takes guards that are no memory areas and can be removed.
+/// Returns whether there can be guarded stacks: these need guards that are no memory areas and can be removed.
 #[inline]
 pub fn has_steps() -> bool {
-    // Relaxed: pairs with the store in `decide`, as in `flavour`.
+    // Relaxed: pairs with the store in `decide`, which comes before the flavour's; each thread that holds a window got it
+    // through the arena's lock, after both.
     flavour() == Some(Flavour::Madvise) && REMOVABLE.load(Ordering::Relaxed)
 }
 
@@ -95,8 +95,8 @@ pub(crate) fn decide() -> io::Result<Flavour> {
     Ok(flavour().expect("just decided"))
 }
 
-/// Whether `MADV_GUARD_INSTALL` makes a used page inaccessible, by its effect: `Ok` if so, with whether
-/// `MADV_GUARD_REMOVE` makes it accessible again; else the errno, 0 where the advice is taken and nothing happens.
+/// Tries on a used page whether `MADV_GUARD_INSTALL` makes it inaccessible. `Ok` if so, with whether `MADV_GUARD_REMOVE`
+/// makes it accessible again; else the errno, which is 0 where the call succeeds and has no effect.
 ///
 /// # Errors
 ///
@@ -106,21 +106,21 @@ fn try_madvise() -> io::Result<Result<bool, i32>> {
     let mut page = map::anonymous(len)?;
     page[0] = 1;
     let start = page.as_mut_ptr();
-    // SAFETY: the page belongs to `page`, which nothing reads any more before it is unmapped.
+    // SAFETY: the page belongs to `page`, of which nothing is read before it is unmapped.
     if unsafe { libc::madvise(start.cast(), len, MADV_GUARD_INSTALL) } != 0 {
         return Ok(Err(nix::errno::Errno::last_raw()));
     }
     if is_accessible(start) {
         return Ok(Err(0));
     }
-    // SAFETY: the guard is the one from above.
+    // SAFETY: `MADV_GUARD_INSTALL` has just made this page a guard.
     let removed = unsafe { remove(start, len) };
     Ok(Ok(removed && is_accessible(start)))
 }
 
-/// Whether the page at `start` can be written to, as a system call finds it.
+/// Returns whether the page at `start` can be written, as a system call finds it.
 fn is_accessible(start: *mut u8) -> bool {
-    // SAFETY: a page holds a `utsname` (390 bytes); the kernel writes it or answers EFAULT, and both are fine for us.
+    // SAFETY: a page holds a `utsname` (390 bytes). The kernel writes it, or fails with EFAULT and writes nothing.
     unsafe { libc::uname(start.cast()) == 0 }
 }
 
@@ -139,46 +139,36 @@ fn no_madvise(errno: i32) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
-/// Makes `len` bytes at `start` fault; what was in them goes back to the kernel (`madvise`) or is kept (`mprotect`).
+/// Makes `len` bytes at `start` fault. Their contents go back to the kernel (`madvise`) or are kept (`mprotect`).
+/// Async-signal-safe.
 ///
 /// # Errors
 ///
-/// Names the limit that was hit.
-///
-/// # Safety
-///
-/// As for [`place`].
-pub(crate) unsafe fn install(start: *mut u8, len: usize) -> io::Result<()> {
-    // SAFETY: the caller keeps the same contract.
-    if unsafe { place(start, len) } {
-        return Ok(());
-    }
-    let cause = io::Error::last_os_error();
-    Err(explain(flavour(), cause, arena::carved()))
-}
-
-/// [`install`] for the signal handler: async-signal-safe, says whether it worked and leaves the reason in errno.
+/// The kernel's errno, which [`explain`] turns into a text.
 ///
 /// # Safety
 ///
 /// The range is whole pages of an arena, and nothing reads or writes it before the guard is removed.
-pub(crate) unsafe fn place(start: *mut u8, len: usize) -> bool {
+pub(crate) unsafe fn install(start: *mut u8, len: usize) -> Result<(), i32> {
     let failed = match flavour() {
-        // SAFETY: the caller gives us pages of an arena that nobody uses.
+        // SAFETY: the advice changes whole pages of an arena, in which nothing is read or written while the guard stands.
         Some(Flavour::Madvise) => unsafe { libc::madvise(start.cast(), len, MADV_GUARD_INSTALL) },
-        // SAFETY: as above.
+        // SAFETY: mprotect takes the access from pages of an arena that nothing accesses while the guard stands.
         _ => unsafe { libc::mprotect(start.cast(), len, libc::PROT_NONE) },
     };
-    failed == 0
+    match failed {
+        0 => Ok(()),
+        _ => Err(nix::errno::Errno::last_raw()),
+    }
 }
 
 /// Makes a guard accessible again; its bytes are zero. Returns whether the kernel did it. Async-signal-safe.
 ///
 /// # Safety
 ///
-/// The range is a guard that [`place`] made in the `madvise` flavour.
+/// The range is a guard that [`install`] made in the `madvise` flavour.
 pub(crate) unsafe fn remove(start: *mut u8, len: usize) -> bool {
-    // SAFETY: removing a guard touches no data: the range holds none.
+    // SAFETY: the range is a guard, which holds no data: the pages are zero afterwards, and nothing refers to them.
     unsafe { libc::madvise(start.cast(), len, MADV_GUARD_REMOVE) == 0 }
 }
 
@@ -186,10 +176,10 @@ pub(crate) unsafe fn remove(start: *mut u8, len: usize) -> bool {
 ///
 /// # Safety
 ///
-/// The range is such a guard.
+/// The range is a guard that [`install`] made in the `mprotect` flavour.
 pub(crate) unsafe fn open(start: *mut u8, len: usize) {
     // A refusal leaves the page as it is, and mprotect of the next carve makes no difference to it.
-    // SAFETY: the pages are an arena's and hold nothing.
+    // SAFETY: the pages are a guard in an arena, mapped private and writable before; nothing refers to them.
     unsafe { libc::mprotect(start.cast(), len, libc::PROT_READ | libc::PROT_WRITE) };
 }
 
@@ -197,24 +187,48 @@ pub(crate) unsafe fn open(start: *mut u8, len: usize) {
 ///
 /// # Safety
 ///
-/// The range is whole pages of an arena, and nobody needs what is in them.
+/// The range is whole pages of an arena, and their contents are not needed any more.
 pub(crate) unsafe fn discard(start: *mut u8, len: usize) {
     // Refused only for locked memory (mlockall), which then stays where it is: more memory, same behaviour.
-    // SAFETY: the caller says that the contents are no longer needed.
+    // SAFETY: the range is private anonymous memory; it reads as zeroes afterwards, and its contents are not needed.
     unsafe { libc::madvise(start.cast(), len, libc::MADV_DONTNEED) };
 }
 
-/// Whether any page of a range of at most [`MOST_PAGES`] is memory. Pages that were swapped out do not count.
+/// Returns whether any page of a range of at most [`MOST_PAGES`] is memory. Pages that were swapped out do not count.
 pub(crate) fn any_in_use(start: *mut u8, len: usize) -> bool {
     let mut resident = [0_u8; MOST_PAGES];
     assert!(len <= MOST_PAGES * map::page_size());
-    // SAFETY: mincore reads page tables and writes a byte a page, for which there is room, says the line above.
+    // SAFETY: mincore reads page tables and writes one byte for each page; `resident` has `MOST_PAGES`, asserted above.
     let failed = unsafe { libc::mincore(start.cast(), len, resident.as_mut_ptr()) };
     failed == 0 && resident.iter().any(|&page| page & 1 != 0)
 }
 
-/// The kernel's reason, with what can be done about it.
-fn explain(flavour: Option<Flavour>, cause: io::Error, stacks: usize) -> io::Error {
+/// Memory areas that a new thread may need: its stack, its signal stacks with their guards, what the allocator makes for it.
+const AREAS_OF_A_THREAD: usize = 24;
+
+/// Returns whether the process may have as many more memory areas as a new thread needs.
+///
+/// Where std starts a thread too near to the limit, it ends the process.
+pub fn has_room_for_thread() -> bool {
+    let page = map::page_size();
+    let Ok(mut probe) = map::anonymous(AREAS_OF_A_THREAD * page) else {
+        return false;
+    };
+    let start = probe.as_mut_ptr();
+    (0..AREAS_OF_A_THREAD).step_by(2).all(|i| {
+        let place = start.wrapping_add(i * page);
+        // SAFETY: the page is one of `probe`, of which nothing is read or written.
+        unsafe { libc::mprotect(place.cast(), page, libc::PROT_NONE) == 0 }
+    })
+}
+
+/// The error for an errno of [`install`], after `stacks` windows got their guards: with the limit that was hit and the
+/// remedy.
+pub(crate) fn explain(errno: i32, stacks: usize) -> io::Error {
+    explain_of(flavour(), io::Error::from_raw_os_error(errno), stacks)
+}
+
+fn explain_of(flavour: Option<Flavour>, cause: io::Error, stacks: usize) -> io::Error {
     let remedy = match (flavour, cause.raw_os_error()) {
         (Some(Flavour::Mprotect), Some(libc::ENOMEM)) => {
             "the process has as many memory areas as the sysctl vm.max_map_count allows, and each stack needs two: \
@@ -263,7 +277,7 @@ mod tests {
     #[test]
     fn a_refused_guard_is_explained_with_the_remedy() {
         let text = |flavour, errno| {
-            let error = explain(Some(flavour), io::Error::from_raw_os_error(errno), 17);
+            let error = explain_of(Some(flavour), io::Error::from_raw_os_error(errno), 17);
             error.to_string()
         };
         assert!(text(Flavour::Mprotect, libc::ENOMEM).contains("vm.max_map_count"));

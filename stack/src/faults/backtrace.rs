@@ -12,7 +12,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::fmt::{self, Write};
 use std::mem::MaybeUninit;
 
-use crate::window::Stack;
+use crate::windows::window::Stack;
 
 /// Lines that are printed.
 const LINES: usize = 24;

@@ -17,8 +17,8 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::class::Class;
-use crate::map;
+use crate::memory::class::Class;
+use crate::memory::map;
 
 /// Where step 0 ends on kernels with small pages. Each further step ends four times as far down.
 const FIRST: usize = 4 << 10;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::MmapMut;
 
-use crate::map;
+use crate::memory::map;
 
 /// Room for the handler, for a handler that was there before, and for the largest register state a CPU saves.
 const SIZE: usize = 64 << 10;

@@ -20,15 +20,13 @@
 //! goroutines would use 1/64 of the cache.
 
 use std::fmt;
-use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::arena;
-use crate::class::{CLASSES, Class};
-use crate::guard;
-use crate::map;
-use crate::step::{self, Step};
+use crate::memory::class::{CLASSES, Class};
+use crate::memory::guard;
+use crate::memory::map;
+use crate::memory::step::{self, Step};
 
 /// At least what any ABI lets a function use below its stack pointer.
 pub(crate) const RED_ZONE: usize = 512;
@@ -87,7 +85,7 @@ impl Stack {
         }
     }
 
-    /// Whether `addr` lies in the window, its guards and its colour included.
+    /// Returns whether `addr` lies in the window, its guards and its colour included.
     pub fn contains(&self, addr: usize) -> bool {
         addr.wrapping_sub(self.base() as usize) < self.class().window()
     }
@@ -96,12 +94,12 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// When the guards cannot be placed. The window then is as fresh as it was.
+    /// The errno of the kernel, when the guards cannot be placed. The window then is as fresh as it was.
     ///
     /// # Safety
     ///
-    /// `base` is the start of a window of an arena of this class that is in nobody's use.
-    pub(crate) unsafe fn carve(base: NonNull<u8>, class: Class) -> io::Result<Stack> {
+    /// `base` is the start of a window of an arena of this class that is not in use.
+    pub(super) unsafe fn carve(base: NonNull<u8>, class: Class) -> Result<Stack, i32> {
         let window = class.window();
         let colour = (base.addr().get() / window % COLOURS) * COLOUR;
         // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
@@ -110,32 +108,32 @@ impl Stack {
         let stack = Stack {
             word: AtomicPtr::new(top.map_addr(|top| top | tag)),
         };
-        // The window is not ours before its guards stand: without them, dropping the `Stack` would list it as usable.
+        // Before the guards stand, dropping the `Stack` would put an unguarded window on the shared list.
         let stack = std::mem::ManuallyDrop::new(stack);
-        // SAFETY: the pages are the bottom of a window that nobody uses.
+        // SAFETY: the pages are the bottom of a window that is not in use.
         unsafe { guard::install(base.as_ptr(), class.hard_guard())? };
         stack.install_soft_guard(step::default_start())?;
         Ok(std::mem::ManuallyDrop::into_inner(stack))
     }
 
     /// The opposite of [`carve`](Stack::carve), where guards are made with `mprotect`: takes the guard away.
-    pub(crate) fn uncarve(mut self) -> NonNull<u8> {
+    pub(super) fn uncarve(mut self) -> NonNull<u8> {
         self.clear();
         let stack = std::mem::ManuallyDrop::new(self);
-        // SAFETY: the guard stands, and nothing uses the window.
+        // SAFETY: `carve` has placed this guard, and the window, owned by `self`, is not in use.
         unsafe { guard::open(stack.base(), stack.class().hard_guard()) };
         NonNull::new(stack.base()).expect("a window is never at address 0")
     }
 
-    /// Both at once, from a register: the owner's way to look, which no handler can interfere with.
+    /// Class and step in one read. No handler can write between: `&mut` says that nothing runs on the stack.
     #[inline]
     pub(crate) fn class_and_step(&mut self) -> (Class, Step) {
         let word = *self.word.get_mut();
         (class_of(word), Step::from_bits(word.addr()))
     }
 
-    /// Brings a stack that nothing runs on to `step`, where it can have it. When it goes back, the memory below goes to the
-    /// kernel; a paged stack keeps what it has.
+    /// Brings a stack on which nothing runs to `step`, or to paged where its class has no such step. A step back gives the
+    /// memory below to the kernel; a paged stack keeps its memory.
     #[cold]
     pub(crate) fn restart(&mut self, step: Step) {
         let now = self.step();
@@ -147,7 +145,7 @@ impl Stack {
             return;
         }
         if let Some(current) = self.soft_guard() {
-            // A guard that stays would be a fault that the handler knows nothing about; then the step stays what it is.
+            // The handler must know each guard that stands: if the kernel does not remove it, the step stays what it is.
             // SAFETY: `soft_guard` says that a guard stands on this page.
             if !unsafe { guard::remove(current, map::page_size()) } {
                 return;
@@ -158,13 +156,13 @@ impl Stack {
         {
             self.discard_up_to(place.wrapping_add(map::page_size()));
         }
-        // Without its soft guard the stack still works: it only grows unseen, and is restarted at its next release.
+        // Without its soft guard the stack still works: it grows without a fault, and is restarted at its next release.
         self.set_step(Step::PAGED);
         let _ = self.install_soft_guard(step);
     }
 
-    /// Gives what lies below the first [`SHORT`] bytes back to the kernel, if there is anything. Nothing runs on it.
-    pub(crate) fn shorten(&mut self) {
+    /// Gives the memory below the first [`SHORT`] bytes back to the kernel, if there is any. Nothing runs on the stack.
+    pub(super) fn shorten(&mut self) {
         if self.limit() > SHORT && self.has_used_beyond(SHORT) {
             let page = map::page_size();
             let end = (self.top().addr() - self.base().addr() - SHORT) / page * page;
@@ -172,7 +170,7 @@ impl Stack {
         }
     }
 
-    /// Gives all its memory back to the kernel. Nothing runs on it.
+    /// Gives all memory of the stack back to the kernel. Nothing runs on it.
     pub(crate) fn clear(&mut self) {
         self.discard_up_to(self.base().wrapping_add(self.class().window()));
     }
@@ -182,7 +180,7 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// What waits on the stack needs nothing below `sp` but a red zone, and does not go on before this returns.
+    /// The code that waits on the stack needs nothing below `sp` but a red zone, and does not resume before this returns.
     pub unsafe fn trim(&self, sp: *const u8) {
         if !self.contains(sp.addr()) {
             return;
@@ -191,13 +189,13 @@ impl Stack {
         let end = (sp.addr() - self.base().addr()).saturating_sub(RED_ZONE) / page * page;
         let hard_guard = self.class().hard_guard();
         if let Some(len) = end.checked_sub(hard_guard) {
-            // SAFETY: whole pages of this window below everything that the caller says is needed.
+            // SAFETY: whole pages of this window that end a red zone below `sp`; the code that waits needs none of them.
             unsafe { guard::discard(self.base().wrapping_add(hard_guard), len) };
         }
     }
 
-    /// Whether there is memory right below the first `bytes` of the stack: it was used that far since its memory was given
-    /// back last. What was swapped out does not count, and neither does what a frame without stack probes stepped over.
+    /// Returns whether there is memory right below the first `bytes` of the stack: it was used that far since its memory was
+    /// given back last. Pages that were swapped out do not count, nor pages that a frame without stack probes stepped over.
     pub fn has_used_beyond(&self, bytes: usize) -> bool {
         let page = map::page_size();
         let low = (self.top().addr() - self.base().addr()).saturating_sub(bytes) / page * page;
@@ -205,20 +203,20 @@ impl Stack {
         look > 0 && guard::any_in_use(self.base().wrapping_add(low - look), look)
     }
 
-    /// Gives what lies between the hard guard and `end` back to the kernel.
+    /// Gives the memory between the hard guard and `end` back to the kernel.
     fn discard_up_to(&mut self, end: *mut u8) {
         let low = self.base().wrapping_add(self.class().hard_guard());
-        // SAFETY: whole pages of this window, and its owner runs nothing on it that could need what is in them.
+        // SAFETY: whole pages of this window; `&mut` says that nothing runs on it, so their contents are not needed.
         unsafe { guard::discard(low, end as usize - low as usize) };
     }
 
-    /// The soft guard of `step`, where there is one. On success the stack is at that step.
-    fn install_soft_guard(&self, step: Step) -> io::Result<()> {
+    /// Places the soft guard of `step`, where there is one. On success the stack is at that step. The errno otherwise.
+    fn install_soft_guard(&self, step: Step) -> Result<(), i32> {
         if !guard::has_steps() {
             return Ok(());
         }
         if let Some(place) = self.soft_guard_place(step) {
-            // SAFETY: the page lies below everything in use: the stack is empty.
+            // SAFETY: the callers are `carve` and `restart`, whose stack is empty: the page is not in use.
             unsafe { guard::install(place, map::page_size())? };
         }
         self.set_step(step.within(self.class()));
@@ -246,7 +244,7 @@ impl Stack {
             .wrapping_sub((below & (self.class().window() - 1)) + 1)
     }
 
-    /// The step it is at.
+    /// The step at which the stack is.
     #[inline]
     pub fn step(&self) -> Step {
         Step::from_bits(self.word().addr())
@@ -265,14 +263,6 @@ impl Stack {
         // Relaxed: pairs with `set_step`, which runs on this thread (the owner, or a handler that interrupts it) or before
         // the stack was handed over through a lock or the scheduler's queues.
         self.word.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: this is the owner's last act; the value is forgotten after it, so the window has one owner: the list.
-        let stack = unsafe { std::ptr::read(self) };
-        arena::put_back(stack);
     }
 }
 

@@ -17,10 +17,10 @@ use std::fmt::{self, Write};
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::backtrace;
-use crate::class::Class;
-use crate::signal::Hooks;
-use crate::window::Stack;
+use crate::faults::backtrace;
+use crate::faults::hooks::Hooks;
+use crate::memory::class::Class;
+use crate::windows::window::Stack;
 
 /// The thread that reports an overflow; 0 if none does.
 static REPORTING: AtomicI32 = AtomicI32::new(0);

@@ -1,8 +1,8 @@
-//! The list inside a cache: a few stacks, the warmest on top. Fixed in size, so that taking and adding are a few instructions.
+//! The list inside a cache: a few stacks, the warmest on top. Its size is fixed, so taking and adding are a few instructions.
 
 use std::mem::MaybeUninit;
 
-use crate::window::Stack;
+use crate::windows::window::Stack;
 
 /// Stacks a list holds.
 pub(crate) const BOUND: usize = 64;

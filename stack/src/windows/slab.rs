@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
-use crate::map;
+use crate::memory::map;
 
 /// Slots a reservation holds where address space is plentiful.
 const CHUNK: usize = 1 << 20;

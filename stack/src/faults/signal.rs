@@ -12,7 +12,6 @@
 //!
 //! std's handler, which reports overflows of OS threads, is such a handler.
 
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -20,28 +19,13 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 
-use crate::arena;
-use crate::grow::{self, Fault};
-use crate::guard;
-use crate::map;
-use crate::overflow;
-use crate::sigstack;
-use crate::window::Stack;
-
-/// What the fault handler asks the scheduler. All are called in signal context: no locks, no allocation, no panics.
-#[derive(Clone, Copy)]
-pub struct Hooks {
-    /// The stack of the goroutine that runs on this thread; null if none does.
-    pub current: fn() -> *mut Stack,
-    /// The stack pointer of the code that was interrupted, out of the context that a handler is given.
-    pub stack_pointer: unsafe fn(*const libc::c_void) -> usize,
-    /// Writes who that is, such as `goroutine 17 [name]`.
-    pub describe: fn(&mut dyn fmt::Write),
-    /// What it was started as, such as the type of a closure, if that is known.
-    pub origin: fn() -> Option<&'static str>,
-    /// What helps against the overflow of this stack, if it is not a larger class.
-    pub remedy: fn() -> Option<&'static str>,
-}
+use crate::faults::growth::{self, Fault};
+use crate::faults::hooks::Hooks;
+use crate::faults::overflow;
+use crate::faults::sigstack;
+use crate::memory::guard;
+use crate::memory::map;
+use crate::windows::arena;
 
 /// What the handler needs, complete before it is installed.
 struct Installed {
@@ -120,8 +104,8 @@ fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_v
     // SAFETY: the kernel gave us the context.
     let sp = unsafe { (hooks.stack_pointer)(context) };
     let fault = match info.si_code {
-        SI_KERNEL => grow::unwritten_frame(stack, sp),
-        1.. => grow::fault(stack, addr(), sp),
+        SI_KERNEL => growth::unwritten_frame(stack, sp),
+        1.. => growth::fault(stack, addr(), sp),
         _ => {
             if sigstack::is_on_signal_stack(sp) {
                 overflow::say_replaced(hooks);
@@ -133,7 +117,7 @@ fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_v
         Fault::Grown => return true,
         Fault::Refused(errno) => overflow::no_growth(errno, hooks),
         Fault::Overflow => {
-            grow::make_readable(stack, sp);
+            growth::make_readable(stack, sp);
             let here = 0_u8;
             let on_itself = stack.contains((&raw const here).addr());
             overflow::die(stack, hooks, on_itself)

@@ -24,7 +24,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::map;
+use crate::memory::map;
 
 /// Slots are multiples of this, which leaves the low bits of an address for the class.
 const ALIGN: usize = 64;

@@ -13,11 +13,11 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::guard;
-use crate::map;
-use crate::sigstack;
-use crate::step::Step;
-use crate::window::{RED_ZONE, Stack};
+use crate::faults::sigstack;
+use crate::memory::guard;
+use crate::memory::map;
+use crate::memory::step::Step;
+use crate::windows::window::{RED_ZONE, Stack};
 
 /// What a fault was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +135,7 @@ fn place_next_guard(stack: &Stack, floor: usize) -> Step {
             continue;
         }
         // SAFETY: the page is in this stack, and nothing is alive below `floor`.
-        if unsafe { guard::place(place, map::page_size()) } {
+        if unsafe { guard::install(place, map::page_size()) }.is_ok() {
             return step;
         }
         // A stack without a soft guard is whole, it only grows unseen.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 
-use crate::map;
+use crate::memory::map;
 
 /// The window sizes in bytes, smallest first.
 const WINDOWS: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20, 1 << 30];

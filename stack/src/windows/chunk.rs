@@ -1,11 +1,12 @@
-//! Chunks: the reservations that an arena consists of, and what to say when there is none.
+//! Chunks, the reservations that an arena consists of, and ranges, the windows in them that are no stacks yet.
 
 use std::io;
 use std::ptr::NonNull;
 
-use crate::class::Class;
-use crate::guard::Flavour;
-use crate::map;
+use crate::memory::class::Class;
+use crate::memory::guard::Flavour;
+use crate::memory::map;
+use crate::windows::window::Stack;
 
 /// The largest page of which guards in all classes can be made, with room left between them.
 const LARGEST_PAGE: usize = 16 << 10;
@@ -13,7 +14,7 @@ const LARGEST_PAGE: usize = 16 << 10;
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
 const CHUNK: usize = 64 << 30;
 
-/// How many windows are asked for at least: see `arena.rs`, under scarcity.
+/// Returns how many windows are asked for at least: see `arena.rs`, under scarcity.
 pub(crate) fn least_chunk(class: Class, flavour: Flavour) -> usize {
     let little = map::new_memory_is_locked() || map::is_watched() || flavour == Flavour::Mprotect;
     match little {
@@ -57,6 +58,7 @@ pub(crate) fn reserve_chunk(
     }
 }
 
+/// The error where there is no address space for `need` windows, with the remedy.
 pub(crate) fn no_space(class: Class, need: usize, cause: impl std::fmt::Display) -> io::Error {
     let window = class.window();
     io::Error::new(
@@ -68,6 +70,7 @@ pub(crate) fn no_space(class: Class, need: usize, cause: impl std::fmt::Display)
     )
 }
 
+/// Refuses pages that are too large for the guards of small windows.
 pub(crate) fn check_page_size() -> io::Result<()> {
     let page = map::page_size();
     if page <= LARGEST_PAGE {
@@ -79,4 +82,56 @@ pub(crate) fn check_page_size() -> io::Result<()> {
             "goroutine stacks need pages of at most {LARGEST_PAGE} bytes, this kernel has {page}: use a kernel with smaller ones"
         ),
     ))
+}
+
+/// Windows that lie side by side and have no guards yet.
+pub(crate) struct Range {
+    base: NonNull<u8>,
+    windows: usize,
+}
+
+// SAFETY: a `Range` owns its windows, which are memory bound to no thread.
+unsafe impl Send for Range {}
+
+impl Range {
+    pub(crate) const EMPTY: Range = Range {
+        base: NonNull::dangling(),
+        windows: 0,
+    };
+
+    /// One window that has lost its guards.
+    pub(crate) fn one(base: NonNull<u8>) -> Range {
+        Range { base, windows: 1 }
+    }
+
+    /// A fresh reservation.
+    pub(crate) fn new((base, windows): (NonNull<u8>, usize)) -> Range {
+        Range { base, windows }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.windows
+    }
+
+    /// Splits up to `n` windows off the start.
+    pub(crate) fn split(&mut self, n: usize, class: Class) -> Range {
+        let n = n.min(self.windows);
+        let front = Range {
+            base: self.base,
+            windows: n,
+        };
+        // SAFETY: `n` windows lie in this range, so the result is at most the end of the reservation they are part of.
+        self.base = unsafe { self.base.add(n * class.window()) };
+        self.windows -= n;
+        front
+    }
+
+    /// Makes a stack of the first window. On failure, which is an errno, the window stays in the range.
+    pub(super) fn carve(&mut self, class: Class) -> Result<Stack, i32> {
+        assert!(self.windows > 0, "carve: the range is empty");
+        // SAFETY: the window belongs to this range alone, and is taken out of it below if it becomes a stack.
+        let stack = unsafe { Stack::carve(self.base, class)? };
+        self.split(1, class);
+        Ok(stack)
+    }
 }

@@ -29,9 +29,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use crate::backtrace;
-use crate::grow;
-use crate::signal::{self, Hooks};
+use crate::faults::backtrace;
+use crate::faults::growth;
+use crate::faults::hooks::Hooks;
+use crate::faults::signal;
 
 /// Frames that are kept, innermost first.
 const FRAMES: usize = 32;
@@ -230,7 +231,7 @@ fn answer(hooks: &Hooks, context: *const libc::c_void) {
     if let Some(stack) = unsafe { (hooks.current)().as_ref() } {
         // SAFETY: the kernel gave us the context.
         let sp = unsafe { (hooks.stack_pointer)(context) };
-        grow::make_readable(stack, sp);
+        growth::make_readable(stack, sp);
         backtrace::walk(stack, &mut |ip| {
             // Relaxed: published by A3.
             ANSWER[count].store(ip, Ordering::Relaxed);

@@ -1,0 +1,22 @@
+//! Faults: what happens when a guard is touched, and the signal handlers.
+//!
+//! Imports `memory/` and `windows/`; nothing but `lib.rs` imports it. All of it runs, or may run, in a signal handler: no
+//! locks, no allocation.
+//!
+//! | file | essay |
+//! |---|---|
+//! | `hooks.rs` | what the handlers ask the scheduler |
+//! | `sigstack.rs` | the stack that a handler runs on |
+//! | `growth.rs` | what a fault in a guard does |
+//! | `backtrace.rs` | the frames of a goroutine that was interrupted |
+//! | `overflow.rs` | the message when a window is exceeded, and the end |
+//! | `signal.rs` | the handler of SIGSEGV and SIGBUS, and the signals that are not ours |
+//! | `sample.rs` | the frames of a thread that runs, asked for by a signal |
+
+pub(crate) mod backtrace;
+pub(crate) mod growth;
+pub(crate) mod hooks;
+pub(crate) mod overflow;
+pub(crate) mod sample;
+pub(crate) mod signal;
+pub(crate) mod sigstack;
