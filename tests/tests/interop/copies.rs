@@ -47,6 +47,12 @@ fn copy_runtime(to: &Path, version: &str) {
         .map(|line| match line.split_once(" = ") {
             Some(("members", _)) => format!("members = {MEMBERS:?}\n"),
             Some(("version", _)) => format!("version = \"{version}\"\n"),
+            // The crates ask for exactly each other's version.
+            Some((name, rest)) if name.starts_with("goroutines") => {
+                let (place, _) = rest.split_once(", version").unwrap_or((rest, ""));
+                let place = place.trim_end_matches([' ', '}']);
+                format!("{name} = {place}, version = \"={version}\" }}\n")
+            }
             Some(("default-members", _)) => String::new(),
             _ => format!("{line}\n"),
         })
