@@ -12,9 +12,8 @@ use std::{
     time::Instant,
 };
 
-use goroutines::{
-    Builder, Config, JoinHandle, Metrics, blocking, chan, go, metrics, sleep, yield_now,
-};
+use goroutines::{Builder, Config, JoinHandle, blocking, chan, go, metrics, sleep, yield_now};
+use goroutines_tests::{compute, until_metrics};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -51,18 +50,6 @@ fn main() -> ExitCode {
         Err(error) => println!("Err: {error}"),
     }
     ExitCode::SUCCESS
-}
-
-/// Waits until the scheduler stands as `condition` says.
-fn until(condition: impl Fn(&Metrics) -> bool) -> Metrics {
-    for _ in 0..10_000 {
-        let metrics = metrics();
-        if condition(&metrics) {
-            return metrics;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    panic!("it never came to that: {:#?}", metrics());
 }
 
 /// Goroutines that block their threads, announced and not.
@@ -123,7 +110,7 @@ fn no_threads() {
     limit_threads(None);
     // Asked again without being told; a P that waits for a thread gets one.
     let blocked = blockers(6, SHORT);
-    until(|m| m.threads_started > before.threads_started);
+    until_metrics(|m| m.threads_started > before.threads_started);
     join(blocked);
     println!("went on");
 }
@@ -140,10 +127,10 @@ fn tasks() -> usize {
 fn threads_end() {
     for _ in 0..5 {
         join(blockers(12, SHORT));
-        let most = until(|m| m.threads > 4);
-        until(|m| m.threads <= 2 && m.threads_ended > most.threads_ended);
+        let most = until_metrics(|m| m.threads > 4);
+        until_metrics(|m| m.threads <= 2 && m.threads_ended > most.threads_ended);
         // The threads are gone, not only their names.
-        until(|m| tasks() == m.threads);
+        until_metrics(|m| tasks() == m.threads);
         // Those that are left keep the time.
         go(|| sleep(SHORT)).join().unwrap();
         thread::sleep(2 * SHORT);
@@ -168,7 +155,7 @@ fn leave_homes(count: usize) {
         })
     });
     let homes: Vec<_> = homes.collect();
-    until(|m| m.threads >= count);
+    until_metrics(|m| m.threads >= count);
     // Long enough for each of them to have wanted to end.
     thread::sleep(10 * SHORT);
     // All go on on the few threads that are awake, and wait there: the others are home to nobody. Once may leave some
@@ -188,28 +175,21 @@ fn leave_homes(count: usize) {
     join(homes);
 }
 
-fn spin(time: Duration) {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        hint::spin_loop();
-    }
-}
-
 /// Three times a hog in one goroutine, and others that look like one.
 fn hogs() {
     let hog = Builder::new().name("crunch".to_owned()).spawn(|| {
         for _ in 0..2 {
-            spin(5 * SHORT);
+            compute(5 * SHORT);
             yield_now();
         }
         // Without a CPU it is one as well.
         thread::sleep(5 * SHORT);
     });
-    let announced = go(|| blocking(|| spin(5 * SHORT)));
+    let announced = go(|| blocking(|| compute(5 * SHORT)));
     let talks = go(|| {
         let end = Instant::now() + 5 * SHORT;
         while Instant::now() < end {
-            spin(SHORT / 30);
+            compute(SHORT / 30);
             drop(go(|| ()));
         }
     });
@@ -242,7 +222,7 @@ fn timers_of_idle_ps() {
         let blocked = go(|| blocking(blocks));
         thread::sleep(2 * SHORT);
         // One P goes to rest with a timer, and after it the other one without.
-        let busy = go(|| spin(SHORT));
+        let busy = go(|| compute(SHORT));
         thread::sleep(SHORT / 5);
         let sleeper = go(|| sleep(12 * SHORT));
         // Long enough for threads to end; then the P without a timer is never idle again.

@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{crew::Kind, dice::Dice, scenes::SCENES, settings::settings};
+use goroutines_tests::Dice;
+
+use crate::{crew::Kind, scenes::SCENES, settings::settings};
 
 const SLOTS: usize = 8192;
 

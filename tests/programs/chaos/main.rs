@@ -22,7 +22,6 @@ mod channels;
 mod clocks;
 mod contexts;
 mod crew;
-mod dice;
 mod faults;
 mod foreign;
 mod futures;

@@ -12,10 +12,11 @@ use std::{
 
 use goroutines::{metrics, set_gomaxprocs, sleep};
 
+use goroutines_tests::Dice;
+
 use crate::{
     board::{self, Actor, PLAYED, ROUND, broken},
     crew::{self, Deliberate, Kind, hire},
-    dice::Dice,
     quiet, rough,
     scenes::SCENES,
     settings::{Settings, settings},

@@ -1,11 +1,9 @@
 //! What a new thread inherits, and must not inherit from a goroutine's.
 
-use std::{
-    hint, mem, ptr, thread,
-    time::{Duration, Instant},
-};
+use std::{mem, ptr, thread, time::Duration};
 
 use goroutines::{JoinHandle, chan, go, lock_os_thread, metrics, sleep};
+use goroutines_tests::compute;
 
 use crate::{start, threads};
 
@@ -25,17 +23,10 @@ fn block_all() -> libc::sigset_t {
     }
 }
 
-fn busy(time: Duration) {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        hint::spin_loop();
-    }
-}
-
 /// Goroutines that compute and such as block: for most of them a thread has to be started.
 fn many() -> Vec<JoinHandle<()>> {
     let all = (0..40).map(|i| match i % 2 {
-        0 => go(|| busy(SHORT)),
+        0 => go(|| compute(SHORT)),
         _ => go(|| thread::sleep(SHORT)),
     });
     all.collect()
@@ -91,7 +82,7 @@ pub(crate) fn all_blocked_by_a_goroutine() {
         let before = block_all();
         for _ in 0..5 {
             many().into_iter().for_each(drop);
-            busy(SHORT);
+            compute(SHORT);
         }
         // SAFETY: `before` is a whole set.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };

@@ -2,15 +2,11 @@
 
 use std::process::Command;
 
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn child(case: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_child"));
-    command
-        .arg(case)
-        .env_remove("GOMAXPROCS")
-        .env_remove("GOROUTINE_STACK")
-        .env("RUST_BACKTRACE", "0");
+    let mut command = program(env!("CARGO_BIN_EXE_child"));
+    command.arg(case);
     command
 }
 

@@ -1,19 +1,12 @@
 //! What surrounds the program, and what it does to its threads: child programs, in which other tests are not harmed.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn case(name: &str) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_environment"));
-    command
-        .arg(name)
-        .env_remove("GOMAXPROCS")
-        .env_remove("GODEBUG")
-        // Some take the signal stack away, on which guards that move are handled.
-        .env_remove("GOROUTINE_STACK_START")
-        .env("RUST_BACKTRACE", "0");
-    run(&mut command)
+    let mut command = program(env!("CARGO_BIN_EXE_environment"));
+    // Some take the signal stack away, on which guards that move are handled.
+    command.env_remove("GOROUTINE_STACK_START");
+    run(command.arg(name))
 }
 
 /// The case ends well, with this text and no other.

@@ -1,12 +1,10 @@
 //! Runtime calls where there may be none, in signal handlers and in the child of a fork: each ends with a text that
 //! names the remedy. What is allowed there works.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn case(name: &str) -> Death {
-    run(Command::new(env!("CARGO_BIN_EXE_misuse")).arg(name))
+    run(program(env!("CARGO_BIN_EXE_misuse")).arg(name))
 }
 
 const IN_A_HANDLER: &str = "goroutines: fatal: a call into the runtime inside a signal handler, which interrupted the scheduler; let ";

@@ -1,22 +1,19 @@
 //! Code that trusts its thread: with the migration check it may, without it would be deceived. In programs of their
 //! own, in which each goroutine goes to another thread whenever it can.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn canary(case: &str, check: &str) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_canary"));
+    let mut command = program(env!("CARGO_BIN_EXE_canary"));
     command
-        .arg(case)
         .env("GOROUTINE_FORCE_MIGRATION", "1")
         .env("GOROUTINE_MIGRATION_CHECK", check);
-    run(&mut command)
+    run(command.arg(case))
 }
 
 /// As `config` says, unless `environment` does.
 fn configured(config: &str, environment: &[(&str, &str)]) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_canary"));
+    let mut command = program(env!("CARGO_BIN_EXE_canary"));
     command
         .args(["borrow", config])
         .env_remove("GOROUTINE_FORCE_MIGRATION")

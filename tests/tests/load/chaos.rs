@@ -1,18 +1,16 @@
 //! Chaos, for a moment in each mode; `GOROUTINE_CHAOS_SECONDS=1800` for longer. And that the watchdog sees what is wrong.
 
-use std::{env, process::Command};
+use std::env;
 
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn seconds() -> String {
     env::var("GOROUTINE_CHAOS_SECONDS").unwrap_or_else(|_| "3".to_owned())
 }
 
 fn chaos(arguments: &[&str]) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
-    for variable in ["GOMAXPROCS", "GOROUTINE_STACK", "GOROUTINE_STACK_START"] {
-        command.env_remove(variable);
-    }
+    let mut command = program(env!("CARGO_BIN_EXE_chaos"));
+    command.env_remove("GOROUTINE_STACK_START");
     run(command.args(arguments))
 }
 

@@ -16,23 +16,11 @@ use goroutines::{
     sync::{Mutex, WaitGroup},
     yield_now,
 };
-use goroutines_tests::start;
-
-/// A small generator of pseudo-random numbers, so that a failure can be run again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
+use goroutines_tests::{Dice, start};
 
 /// A tree of goroutines; each node joins its children at a moment of its choice.
 fn tree(depth: u32, seed: u64) -> u64 {
-    let mut dice = Dice(seed | 1);
+    let mut dice = Dice::new(seed);
     if depth == 0 {
         for _ in 0..dice.roll(4) {
             yield_now();
@@ -41,13 +29,13 @@ fn tree(depth: u32, seed: u64) -> u64 {
     }
     let children: Vec<_> = (0..3)
         .map(|i| {
-            let seed = dice.roll(u64::MAX).wrapping_add(i);
+            let seed = dice.bits().wrapping_add(i);
             go(move || tree(depth - 1, seed))
         })
         .collect();
     match dice.roll(4) {
         0 => yield_now(),
-        1 => sleep(Duration::from_micros(dice.roll(200))),
+        1 => sleep(dice.micros(200)),
         _ => {}
     }
     children.into_iter().map(|c| c.join().unwrap()).sum()
@@ -71,7 +59,7 @@ fn every_message_arrives_once_between_goroutines_and_threads() {
         let body = |sender: u64| {
             let tx = tx.clone();
             move || {
-                let mut dice = Dice(sender + 1);
+                let mut dice = Dice::new(sender);
                 for n in 0..EACH {
                     tx.send((sender, n)).unwrap();
                     if dice.roll(50) == 0 {
@@ -126,9 +114,9 @@ fn timeouts_and_messages_race_without_loss() {
         .map(|i| {
             let (tx, sent) = (tx.clone(), sent.clone());
             go(move || {
-                let mut dice = Dice(i + 1);
+                let mut dice = Dice::new(i);
                 for n in 1..=500 {
-                    let patience = Duration::from_micros(dice.roll(120));
+                    let patience = dice.micros(120);
                     if tx.send_timeout(n, patience).is_ok() {
                         // Relaxed: read after the joins.
                         sent.fetch_add(n, Ordering::Relaxed);
@@ -142,10 +130,10 @@ fn timeouts_and_messages_race_without_loss() {
         .map(|i| {
             let rx = rx.clone();
             go(move || {
-                let mut dice = Dice(i + 77);
+                let mut dice = Dice::new(i + 77);
                 let mut sum = 0_u64;
                 loop {
-                    match rx.recv_timeout(Duration::from_micros(dice.roll(120))) {
+                    match rx.recv_timeout(dice.micros(120)) {
                         Ok(n) => sum += n,
                         Err(chan::RecvTimeoutError::Timeout) => {}
                         Err(chan::RecvTimeoutError::Disconnected) => return sum,
@@ -170,7 +158,7 @@ fn a_mutex_excludes_goroutines_and_threads() {
     let body = |seed: u64| {
         let (count, done) = (count.clone(), done.clone());
         move || {
-            let mut dice = Dice(seed);
+            let mut dice = Dice::new(seed);
             for _ in 0..2_000 {
                 let mut guard = count.lock().unwrap();
                 let before = *guard;

@@ -21,41 +21,21 @@ use goroutines::{
     sync::{Condvar, Mutex, RwLock, Semaphore, WaitGroup},
     yield_now,
 };
-use goroutines_tests::start_with;
+use goroutines_tests::{Dice, start_with};
 
 const WORKERS: u64 = 9_600;
 const RELAYS: u64 = 300;
 const COLLECTORS: u64 = 100;
 const STEPS: u64 = 12;
 
-/// A sequence that differs by seed (xorshift).
-struct Dice(u64);
+/// A short time, often none.
+fn moment(dice: &mut Dice) -> Duration {
+    Duration::from_micros((dice.roll(4) * dice.roll(300)) as u64)
+}
 
-impl Dice {
-    fn new(seed: u64) -> Dice {
-        Dice((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.roll(of.len() as u64) as usize]
-    }
-
-    /// A short time, often none.
-    fn moment(&mut self) -> Duration {
-        Duration::from_micros(self.roll(4) * self.roll(300))
-    }
-
-    fn maybe_yield(&mut self) {
-        if self.roll(3) == 0 {
-            yield_now();
-        }
+fn maybe_yield(dice: &mut Dice) {
+    if dice.once_in(3) {
+        yield_now();
     }
 }
 
@@ -81,7 +61,7 @@ struct Town {
     store: (Mutex<u64>, Condvar),
     gates: Vec<Semaphore>,
     /// How many are inside of each gate.
-    inside: Vec<Mutex<u64>>,
+    inside: Vec<Mutex<usize>>,
 }
 
 const GATE: usize = 3;
@@ -98,19 +78,19 @@ impl Town {
     }
 
     fn transfer(&self, dice: &mut Dice) {
-        let (a, b) = (dice.roll(40) as usize, dice.roll(40) as usize);
+        let (a, b) = (dice.roll(40), dice.roll(40));
         if a == b {
             return;
         }
         let mut lower = self.accounts[a.min(b)].lock().unwrap();
-        dice.maybe_yield();
+        maybe_yield(dice);
         // Somebody may hold the other one for too long.
-        let Ok(mut upper) = self.accounts[a.max(b)].try_lock_for(dice.moment()) else {
+        let Ok(mut upper) = self.accounts[a.max(b)].try_lock_for(moment(dice)) else {
             return;
         };
         let amount = dice.roll(50) as i64;
         let (left, right) = (*lower - amount, *upper + amount);
-        dice.maybe_yield();
+        maybe_yield(dice);
         (*lower, *upper) = (left, right);
     }
 
@@ -118,15 +98,15 @@ impl Town {
     fn write_or_read(&self, dice: &mut Dice) -> u64 {
         if dice.roll(4) > 0 {
             let ledger = self.ledger.read().unwrap();
-            dice.maybe_yield();
+            maybe_yield(dice);
             assert_eq!(ledger.0, ledger.1, "a reader saw half of an entry");
             return 0;
         }
-        let Ok(mut ledger) = self.ledger.try_write_for(dice.moment()) else {
+        let Ok(mut ledger) = self.ledger.try_write_for(moment(dice)) else {
             return 0;
         };
         ledger.0 += 1;
-        dice.maybe_yield();
+        maybe_yield(dice);
         ledger.1 += 1;
         1
     }
@@ -141,7 +121,7 @@ impl Town {
             return 2;
         }
         let stock = stock.lock().unwrap();
-        let waited = delivered.wait_timeout_while(stock, dice.moment(), |stock| *stock == 0);
+        let waited = delivered.wait_timeout_while(stock, moment(dice), |stock| *stock == 0);
         let (mut stock, _) = waited.unwrap();
         if *stock == 0 {
             return 0;
@@ -151,21 +131,19 @@ impl Town {
     }
 
     fn pass_a_gate(&self, dice: &mut Dice) {
-        let gate = dice.roll(8) as usize;
+        let gate = dice.roll(8);
         let n = 1 + dice.roll(2);
         let permits = match dice.roll(2) {
-            0 => Some(self.gates[gate].acquire_many(n as usize)),
-            _ => self.gates[gate]
-                .acquire_many_timeout(n as usize, dice.moment())
-                .ok(),
+            0 => Some(self.gates[gate].acquire_many(n)),
+            _ => self.gates[gate].acquire_many_timeout(n, moment(dice)).ok(),
         };
         let Some(_permits) = permits else { return };
         {
             let mut inside = self.inside[gate].lock().unwrap();
             *inside += n;
-            assert!(*inside <= GATE as u64, "too many are inside");
+            assert!(*inside <= GATE, "too many are inside");
         }
-        dice.maybe_yield();
+        maybe_yield(dice);
         *self.inside[gate].lock().unwrap() -= n;
     }
 }
@@ -195,17 +173,17 @@ impl Sums {
 
 /// Sends `value` in one way or another; says whether it did.
 fn send(to: &[Sender<u64>], value: u64, dice: &mut Dice) -> bool {
-    let tx = dice.pick(to);
+    let tx = dice.pick_from(to);
     match dice.roll(4) {
         0 => tx.send(value).is_ok(),
         1 => tx.try_send(value).is_ok(),
-        2 => tx.send_timeout(value, dice.moment()).is_ok(),
+        2 => tx.send_timeout(value, moment(dice)).is_ok(),
         _ => {
-            let other = dice.pick(to);
+            let other = dice.pick_from(to);
             chan::select! {
                 send(tx, value) -> res => res.is_ok(),
                 send(other, value) -> res => res.is_ok(),
-                default(dice.moment()) => false,
+                default(moment(dice)) => false,
             }
         }
     }
@@ -222,9 +200,9 @@ fn work(me: u64, turn: u64, town: &Town, to: &[Sender<u64>]) -> Sums {
             4 => sums.entries += town.write_or_read(&mut dice),
             5 => sums.stock += town.deliver_or_fetch(&mut dice),
             6 => town.pass_a_gate(&mut dice),
-            _ => sleep(dice.moment()),
+            _ => sleep(moment(&mut dice)),
         }
-        dice.maybe_yield();
+        maybe_yield(&mut dice);
     }
     sums
 }
@@ -240,7 +218,7 @@ fn take_all(me: u64, from: &[Receiver<u64>], mut each: impl FnMut(u64, &mut Dice
         }
         let chosen = match dice.roll(2) {
             0 => Some(select.select()),
-            _ => select.select_timeout(dice.moment()).ok(),
+            _ => select.select_timeout(moment(&mut dice)).ok(),
         };
         let Some(chosen) = chosen else { continue };
         let index = chosen.index();
@@ -283,7 +261,7 @@ fn round(turn: u64) {
         let (from, to) = (relayed[at..at + 4].to_vec(), second.clone());
         go(move || {
             take_all(WORKERS + me, &from, |value, dice| {
-                dice.pick(&to).send(value).unwrap();
+                dice.pick_from(&to).send(value).unwrap();
             });
         });
     }
@@ -295,7 +273,7 @@ fn round(turn: u64) {
                 let mut sums = Sums::default();
                 take_all(WORKERS + RELAYS + me, &from, |value, dice| {
                     sums.count(value);
-                    dice.maybe_yield();
+                    maybe_yield(dice);
                 });
                 sums
             })

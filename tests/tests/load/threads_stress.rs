@@ -6,26 +6,14 @@ use std::{
 };
 
 use goroutines::{Config, blocking, chan, go, metrics, sleep, yield_now};
-use goroutines_tests::start_with;
-
-/// A sequence that differs by seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
+use goroutines_tests::{Dice, start_with};
 
 /// One goroutine's day: everything that moves Ps and Ms around.
 fn live(seed: u64) -> u64 {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     for _ in 0..20 {
-        let time = Duration::from_micros(random.below(1500));
-        match random.below(5) {
+        let time = dice.micros(1500);
+        match dice.roll(5) {
             0 => blocking(|| thread::sleep(time)),
             1 => thread::sleep(time),
             2 => sleep(time),

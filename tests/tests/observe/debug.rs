@@ -1,21 +1,13 @@
 //! What a program tells on stderr when `GODEBUG` asks for it.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn watched(case: &str, godebug: Option<&str>) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watched"));
-    command
-        .arg(case)
-        .env_remove("GOMAXPROCS")
-        // The monitor would take its time to print one, and look for no hogs meanwhile.
-        .env("RUST_BACKTRACE", "0");
-    match godebug {
-        Some(value) => command.env("GODEBUG", value),
-        None => command.env_remove("GODEBUG"),
-    };
-    run(&mut command)
+    let mut command = program(env!("CARGO_BIN_EXE_watched"));
+    if let Some(value) = godebug {
+        command.env("GODEBUG", value);
+    }
+    run(command.arg(case))
 }
 
 #[test]

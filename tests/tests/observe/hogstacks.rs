@@ -2,14 +2,11 @@
 
 use std::process::Command;
 
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn hogstacks(args: &[&str], godebug: Option<&str>) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hogstacks"));
-    command
-        .args(args)
-        .env_remove("GOMAXPROCS")
-        .env_remove("GODEBUG");
+    let mut command = program(env!("CARGO_BIN_EXE_hogstacks"));
+    command.args(args);
     if let Some(value) = godebug {
         command.env("GODEBUG", value);
     }

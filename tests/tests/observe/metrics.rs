@@ -1,37 +1,13 @@
 //! What the scheduler says of itself is what happened.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use goroutines::{Metrics, blocking, chan, go, gomaxprocs, metrics, yield_now};
-use goroutines_tests::start;
-
-/// Starts the runtime; one test at a time, because the numbers are the process's.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    start(2);
-    alone
-}
-
-/// Waits until the scheduler stands as `condition` says.
-fn until(condition: impl Fn(&Metrics) -> bool) -> Metrics {
-    for _ in 0..10_000 {
-        let metrics = metrics();
-        if condition(&metrics) {
-            return metrics;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    panic!("it never came to that: {:#?}", metrics());
-}
+use goroutines_tests::{alone, until_metrics};
 
 /// Waits until nothing runs, and nobody is about to look for work: two snapshots a moment apart are the same.
 fn at_rest() -> Metrics {
-    until(|m| {
+    until_metrics(|m| {
         thread::sleep(Duration::from_millis(1));
         let later = metrics();
         m.goroutines == 0
@@ -42,8 +18,8 @@ fn at_rest() -> Metrics {
 
 #[test]
 fn goroutines_are_counted_from_their_start_to_their_end() {
-    let _alone = alone();
-    let before = until(|m| m.goroutines == 0);
+    let _alone = alone(2);
+    let before = until_metrics(|m| m.goroutines == 0);
     let (tx, rx) = chan::bounded::<()>(0);
     let waiting: Vec<_> = (0..100)
         .map(|i| {
@@ -69,12 +45,12 @@ fn goroutines_are_counted_from_their_start_to_their_end() {
         .join()
         .unwrap_err();
     drop(go(|| ()));
-    until(|m| m.goroutines == 0 && m.spawned == before.spawned + 152);
+    until_metrics(|m| m.goroutines == 0 && m.spawned == before.spawned + 152);
 }
 
 #[test]
 fn every_round_of_a_goroutine_is_counted_and_nothing_else() {
-    let _alone = alone();
+    let _alone = alone(2);
     let before = at_rest();
     go(|| (0..1000).for_each(|_| yield_now())).join().unwrap();
     let after = at_rest();
@@ -85,8 +61,8 @@ fn every_round_of_a_goroutine_is_counted_and_nothing_else() {
 
 #[test]
 fn queues_and_overflows_are_seen() {
-    let _alone = alone();
-    let before = until(|m| m.idle_procs == 2);
+    let _alone = alone(2);
+    let before = until_metrics(|m| m.idle_procs == 2);
     // Thieves may be so quick that the queue never fills.
     for _ in 0..200 {
         go(|| {
@@ -104,7 +80,7 @@ fn queues_and_overflows_are_seen() {
             break;
         }
     }
-    let after = until(|m| m.idle_procs == 2 && m.goroutines == 0);
+    let after = until_metrics(|m| m.idle_procs == 2 && m.goroutines == 0);
     assert!(after.overflows > before.overflows, "{after:#?}");
     assert_eq!(after.global_queue, 0);
     assert!(after.procs.iter().all(|p| p.queue == 0));
@@ -112,34 +88,34 @@ fn queues_and_overflows_are_seen() {
 
 #[test]
 fn a_blocking_call_shows_as_a_retaken_p_and_a_thread() {
-    let _alone = alone();
-    let before = until(|m| m.idle_procs == 2);
+    let _alone = alone(2);
+    let before = until_metrics(|m| m.idle_procs == 2);
     // Each P gets a goroutine that blocks, while others wait for it.
     let all: Vec<_> = (0..6)
         .map(|_| go(|| blocking(|| thread::sleep(Duration::from_millis(50)))))
         .collect();
     all.into_iter().for_each(|g| g.join().unwrap());
-    let after = until(|m| m.idle_procs == 2);
+    let after = until_metrics(|m| m.idle_procs == 2);
     assert!(after.retakes > before.retakes, "{after:#?}");
     assert!(after.handoffs > before.handoffs, "{after:#?}");
     assert!(after.threads >= 3 && after.threads as u64 <= after.threads_started);
-    until(|m| m.idle_threads == m.threads && m.spinning_threads == 0);
+    until_metrics(|m| m.idle_threads == m.threads && m.spinning_threads == 0);
 }
 
 #[test]
 fn the_shape_of_the_process_is_told() {
-    let _alone = alone();
-    let now = until(|m| m.idle_procs == 2);
+    let _alone = alone(2);
+    let now = until_metrics(|m| m.idle_procs == 2);
     assert_eq!((now.gomaxprocs, now.procs.len(), gomaxprocs()), (2, 2, 2));
     assert!(now.monitor_looks > 0);
 }
 
 #[test]
 fn the_monitor_of_an_idle_program_does_not_look_around() {
-    let _alone = alone();
+    let _alone = alone(2);
     go(yield_now).join().unwrap();
     let rests = (0..200).any(|_| {
-        let before = until(|m| m.idle_procs == 2).monitor_looks;
+        let before = until_metrics(|m| m.idle_procs == 2).monitor_looks;
         thread::sleep(Duration::from_millis(50));
         metrics().monitor_looks == before
     });
@@ -148,8 +124,8 @@ fn the_monitor_of_an_idle_program_does_not_look_around() {
 
 #[test]
 fn migrations_are_counted_with_what_was_sent_back_among_them() {
-    let _alone = alone();
-    let now = until(|m| m.idle_procs == 2);
+    let _alone = alone(2);
+    let now = until_metrics(|m| m.idle_procs == 2);
     let stats = goroutines_sched::migration_stats();
     assert_eq!(
         (now.migrations_checked, now.sent_back),

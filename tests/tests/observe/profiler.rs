@@ -1,13 +1,11 @@
 //! A profiler may unwind from a signal's handler wherever a goroutine is: in a switch, in its first frame, on a segment.
 
-use std::process::Command;
-
-use goroutines_tests::run;
+use goroutines_tests::{program, run};
 
 #[test]
 fn unwinding_from_signals_ends_well_wherever_goroutines_are() {
     for procs in ["1", "2", "8"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_profiled"));
+        let mut command = program(env!("CARGO_BIN_EXE_profiled"));
         let death = run(command.env("GOMAXPROCS", procs));
         assert_eq!(
             (death.code, death.signal),

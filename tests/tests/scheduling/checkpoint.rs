@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -10,14 +10,7 @@ use std::{
 
 use goroutines::{blocking, checkpoint, go, metrics};
 use goroutines_sched::rounds;
-use goroutines_tests::start;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    start(1);
-    alone
-}
+use goroutines_tests::alone;
 
 /// Two goroutines on one P, of which the first computes until the second has run.
 fn the_second_has_its_turn() {
@@ -36,7 +29,7 @@ fn the_second_has_its_turn() {
 
 #[test]
 fn whoever_waits_has_its_turn_and_no_p_is_taken_away() {
-    let _alone = alone();
+    let _alone = alone(1);
     // On a loaded machine the thread may be off its CPU just when it should call: then its P is taken.
     let by_itself = (0..200).any(|_| {
         let before = metrics().takes;
@@ -48,7 +41,7 @@ fn whoever_waits_has_its_turn_and_no_p_is_taken_away() {
 
 #[test]
 fn where_nobody_waits_nothing_is_scheduled() {
-    let _alone = alone();
+    let _alone = alone(1);
     let rounds = go(|| {
         let before = rounds();
         let end = Instant::now() + Duration::from_millis(60);
@@ -63,7 +56,7 @@ fn where_nobody_waits_nothing_is_scheduled() {
 
 #[test]
 fn where_no_goroutine_could_park_it_returns() {
-    let _alone = alone();
+    let _alone = alone(1);
     checkpoint();
     go(|| blocking(checkpoint)).join().unwrap();
     // Nor in a destructor while the goroutine unwinds.

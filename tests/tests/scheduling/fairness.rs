@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -12,23 +12,7 @@ use std::{
 
 use goroutines::{JoinHandle, chan, go, sleep, yield_now};
 use goroutines_sched::rounds;
-use goroutines_tests::start;
-
-/// One P, and one test at a time on it.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    start(1);
-    alone
-}
-
-/// Computes without a call into the runtime.
-fn compute(duration: Duration) {
-    let end = Instant::now() + duration;
-    while Instant::now() < end {
-        std::hint::spin_loop();
-    }
-}
+use goroutines_tests::{alone, compute};
 
 /// Runs until it is dropped or stopped.
 struct Until(Arc<AtomicBool>, Vec<JoinHandle<()>>);
@@ -90,7 +74,7 @@ fn most_rounds_between_turns(turns: u32, give_way: fn()) -> JoinHandle<u32> {
 
 #[test]
 fn one_in_the_ring_has_its_turn_beside_a_fast_pair() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     others.ping_pong(Duration::ZERO);
     // It yields, so it goes to the tail: no more than the pair is there.
@@ -101,7 +85,7 @@ fn one_in_the_ring_has_its_turn_beside_a_fast_pair() {
 
 #[test]
 fn one_in_the_ring_has_its_turn_in_time_beside_a_pair_with_long_rounds() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     others.ping_pong(Duration::from_millis(1));
     // By count alone its turn would come each 61st round, which are 61 ms: 2.4 s in all.
@@ -115,7 +99,7 @@ fn one_in_the_ring_has_its_turn_in_time_beside_a_pair_with_long_rounds() {
 
 #[test]
 fn all_in_the_ring_have_a_turn_before_the_pair_goes_on_for_another_slice() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     others.ping_pong(Duration::from_millis(1));
     let spread = |all: Vec<JoinHandle<Option<u32>>>| {
@@ -136,7 +120,7 @@ fn all_in_the_ring_have_a_turn_before_the_pair_goes_on_for_another_slice() {
 
 #[test]
 fn whoever_gives_way_at_a_checkpoint_does_not_go_before_the_ring() {
-    let _alone = alone();
+    let _alone = alone(1);
     let most = go(|| {
         let mut most = 0;
         for _ in 0..20 {
@@ -162,7 +146,7 @@ fn whoever_gives_way_at_a_checkpoint_does_not_go_before_the_ring() {
 
 #[test]
 fn one_in_the_global_queue_has_its_turn_beside_a_ring_that_refills_itself() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     for _ in 0..3 {
         others.run(yield_now);
@@ -200,7 +184,7 @@ fn one_in_the_global_queue_has_its_turn_beside_a_ring_that_refills_itself() {
 
 #[test]
 fn a_stream_into_the_global_queue_does_not_starve_the_ring_behind_a_pair() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     others.ping_pong(Duration::from_micros(1));
     let stop = Arc::clone(&others.0);
@@ -232,7 +216,7 @@ fn a_stream_into_the_global_queue_does_not_starve_the_ring_behind_a_pair() {
 
 #[test]
 fn a_sleeper_wakes_up_in_a_storm_of_yields() {
-    let _alone = alone();
+    let _alone = alone(1);
     let mut others = Until::new();
     for _ in 0..2000 {
         others.run(yield_now); // more than a ring holds
@@ -255,7 +239,7 @@ fn a_sleeper_wakes_up_in_a_storm_of_yields() {
 
 #[test]
 fn waits_that_find_nothing_to_wait_for_let_the_others_go_as_yields_do() {
-    let _alone = alone();
+    let _alone = alone(1);
     let ran = Arc::new(AtomicBool::new(false));
     let turns = go({
         let ran = Arc::clone(&ran);

@@ -1,27 +1,11 @@
 //! Goroutines that lock their thread: alone on it, quick when they yield, and the end of it when they end locked.
 
-use std::{
-    cell::Cell,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, path::Path, thread, time::Duration};
 
 use goroutines::{
     Builder, block_on, chan, go, lock_os_thread, metrics, sleep, unlock_os_thread, yield_now,
 };
-
-/// Far longer than anything here takes.
-const FOR_EVER: Duration = Duration::from_secs(60);
-
-/// One test at a time: they count what the whole process does.
-fn start() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    goroutines_tests::start(2);
-    one
-}
+use goroutines_tests::{alone, until};
 
 /// The kernel's number of this thread. Not inlined: asked for anew each time.
 #[inline(never)]
@@ -32,14 +16,6 @@ fn tid() -> libc::pid_t {
 
 fn is_alive(tid: libc::pid_t) -> bool {
     Path::new(&format!("/proc/self/task/{tid}")).exists()
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + FOR_EVER;
-    while !is_so() {
-        assert!(Instant::now() < end, "it never came to that: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn until_ended(tid: libc::pid_t) {
@@ -72,7 +48,7 @@ goroutines::goroutine_local! {
 
 #[test]
 fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
-    let _one = start();
+    let _alone = alone(2);
     for _ in 0..20 {
         let joined = go(|| {
             lock_os_thread();
@@ -99,7 +75,7 @@ fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
 
 #[test]
 fn a_destructor_that_locks_at_the_end_of_a_goroutine_counts_as_well() {
-    let _one = start();
+    let _alone = alone(2);
     let (tx, rx) = chan::bounded(1);
     for _ in 0..20 {
         // Of a result that nobody wants, of a local value, and of a local value that another destructor made.
@@ -123,7 +99,7 @@ fn a_destructor_that_locks_at_the_end_of_a_goroutine_counts_as_well() {
 
 #[test]
 fn what_a_goroutine_did_to_the_thread_that_it_left_locked_meets_no_other() {
-    let _one = start();
+    let _alone = alone(2);
     let name = || {
         let mut name = [0_u8; 16];
         // SAFETY: the kernel writes 16 bytes at the most.
@@ -147,7 +123,7 @@ fn what_a_goroutine_did_to_the_thread_that_it_left_locked_meets_no_other() {
 
 #[test]
 fn goroutines_pinned_to_a_thread_that_was_left_locked_stay_on_it_to_their_end() {
-    let _one = start();
+    let _alone = alone(2);
     let (tx, rx) = chan::bounded(0);
     let (at, pinned_at) = chan::bounded(0);
     let parent = go(move || {
@@ -175,7 +151,7 @@ fn goroutines_pinned_to_a_thread_that_was_left_locked_stay_on_it_to_their_end() 
 
 #[test]
 fn a_thread_that_was_left_locked_stays_while_a_goroutine_may_hold_an_address_of_its_storage() {
-    let _one = start();
+    let _alone = alone(2);
     std::thread_local! {
         static MINE: Cell<u32> = const { Cell::new(0) };
     }
@@ -213,7 +189,7 @@ fn a_thread_that_was_left_locked_stays_while_a_goroutine_may_hold_an_address_of_
 
 #[test]
 fn a_locked_goroutine_that_yields_comes_back_at_once_where_nobody_else_waits() {
-    let _one = start();
+    let _alone = alone(2);
     const YIELDS: u64 = 10_000;
     go(|| {
         lock_os_thread();
@@ -233,7 +209,7 @@ fn a_locked_goroutine_that_yields_comes_back_at_once_where_nobody_else_waits() {
 
 #[test]
 fn a_locked_goroutine_that_yields_lets_the_others_go() {
-    let _one = start();
+    let _alone = alone(2);
     let others: Vec<_> = (0..3)
         .map(|_| {
             go(|| {

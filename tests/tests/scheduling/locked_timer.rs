@@ -1,20 +1,9 @@
 //! A locked goroutine that has lost its P, and then sleeps: somebody keeps the time.
 
-use std::{
-    hint::spin_loop,
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, time::Duration};
 
 use goroutines::{chan, go, lock_os_thread, sleep};
-use goroutines_tests::start;
-
-fn spin(milliseconds: u64) {
-    let end = Instant::now() + Duration::from_millis(milliseconds);
-    while Instant::now() < end {
-        spin_loop();
-    }
-}
+use goroutines_tests::{compute, start};
 
 #[test]
 fn the_sleep_of_a_locked_goroutine_that_has_lost_its_p_ends() {
@@ -23,12 +12,12 @@ fn the_sleep_of_a_locked_goroutine_that_has_lost_its_p_ends() {
     let (tx, rx) = chan::unbounded::<u8>();
     go(move || {
         lock_os_thread();
-        go(|| spin(60));
+        go(|| compute(Duration::from_millis(60)));
         // The P is taken meanwhile; the call after it finds that out, and no idle one.
-        spin(30);
+        compute(Duration::from_millis(30));
         tx.send(1).unwrap();
         // By now the P rests, and everybody sleeps.
-        spin(400);
+        compute(Duration::from_millis(400));
         sleep(Duration::from_millis(20));
         done.send(()).unwrap();
     });

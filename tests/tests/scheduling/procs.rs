@@ -3,7 +3,7 @@
 use std::{
     panic,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -11,20 +11,18 @@ use std::{
 };
 
 use goroutines::{blocking, chan, go, gomaxprocs, metrics, set_gomaxprocs, sleep, yield_now};
-use goroutines_tests::start;
+use goroutines_tests::{Dice, alone};
 
-/// The number of Ps is the process's: one test at a time. Begins with two.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    start(2);
+/// One test at a time, which begins with two Ps.
+fn two_ps() -> MutexGuard<'static, ()> {
+    let alone = alone(2);
     set_gomaxprocs(2);
-    one
+    alone
 }
 
 #[test]
 fn the_number_before_is_returned_and_the_new_one_is_in_force() {
-    let _alone = alone();
+    let _alone = two_ps();
     assert_eq!(set_gomaxprocs(5), 2);
     assert_eq!(
         (gomaxprocs(), metrics().gomaxprocs, metrics().procs.len()),
@@ -38,7 +36,7 @@ fn the_number_before_is_returned_and_the_new_one_is_in_force() {
 
 #[test]
 fn a_number_that_cannot_be_is_refused_and_changes_nothing() {
-    let _alone = alone();
+    let _alone = two_ps();
     for (bad, says) in [
         (
             0,
@@ -61,7 +59,7 @@ fn a_number_that_cannot_be_is_refused_and_changes_nothing() {
 
 #[test]
 fn with_one_p_left_no_two_goroutines_run_at_once() {
-    let _alone = alone();
+    let _alone = two_ps();
     for many in [2, 4, 8] {
         set_gomaxprocs(many);
         let stop = Arc::new(AtomicBool::new(false));
@@ -105,7 +103,7 @@ fn with_one_p_left_no_two_goroutines_run_at_once() {
 
 #[test]
 fn sleepers_wake_in_time_on_other_ps_than_they_fell_asleep_on() {
-    let _alone = alone();
+    let _alone = two_ps();
     set_gomaxprocs(8);
     let begin = Instant::now();
     let sleepers: Vec<_> = (0..400)
@@ -131,7 +129,7 @@ fn sleepers_wake_in_time_on_other_ps_than_they_fell_asleep_on() {
 
 #[test]
 fn a_p_leaves_an_m_that_computes_or_blocks_unannounced() {
-    let _alone = alone();
+    let _alone = two_ps();
     set_gomaxprocs(3);
     let stop = Arc::new(AtomicBool::new(false));
     let hogs: Vec<_> = (0..3)
@@ -158,7 +156,7 @@ fn a_p_leaves_an_m_that_computes_or_blocks_unannounced() {
 
 #[test]
 fn a_lent_p_can_leave() {
-    let _alone = alone();
+    let _alone = two_ps();
     set_gomaxprocs(2);
     let (to_thread, waits) = std::sync::mpsc::channel::<()>();
     let (inside, is_inside) = std::sync::mpsc::channel();
@@ -174,21 +172,13 @@ fn a_lent_p_can_leave() {
     assert!(blocked.join().unwrap());
 }
 
-/// A pseudo-random number below `end` (an LCG's upper bits).
-fn random(state: &mut u64, end: u64) -> u64 {
-    *state = state
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1);
-    (*state >> 33) % end
-}
-
 /// Sets the number of Ps at random until `stop`.
 fn change_at_random(seed: u64, changes: &AtomicU64, stop: &AtomicBool) {
-    let mut state = seed;
+    let mut dice = Dice::new(seed);
     // Relaxed (both): read until it is seen; a count.
     while !stop.load(Ordering::Relaxed) {
-        set_gomaxprocs(1 + random(&mut state, 8) as usize);
-        sleep(Duration::from_micros(random(&mut state, 300)));
+        set_gomaxprocs(1 + dice.roll(8));
+        sleep(dice.micros(300));
         changes.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -219,7 +209,7 @@ fn party(round: u64) -> (u64, goroutines::JoinHandle<u64>) {
 
 #[test]
 fn nothing_is_lost_while_the_number_changes_at_random() {
-    let _alone = alone();
+    let _alone = two_ps();
     let stop = Arc::new(AtomicBool::new(false));
     let changes = Arc::new(AtomicU64::new(0));
     let change = |seed| {
@@ -250,7 +240,7 @@ fn the_number_may_change_in_a_destructor_while_the_goroutine_unwinds() {
             set_gomaxprocs(1);
         }
     }
-    let _alone = alone();
+    let _alone = two_ps();
     for _ in 0..20 {
         set_gomaxprocs(2);
         let unwinds = go(|| {

@@ -1,16 +1,9 @@
 //! Threads of the runtime: too many, refused, and no longer needed.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn watched(case: &str) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watched"));
-    command
-        .arg(case)
-        .env_remove("GOMAXPROCS")
-        .env_remove("GODEBUG");
-    run(&mut command)
+    run(program(env!("CARGO_BIN_EXE_watched")).arg(case))
 }
 
 #[test]

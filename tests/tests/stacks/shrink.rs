@@ -2,24 +2,18 @@
 
 use std::{
     hint::black_box,
-    sync::{
-        Once,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use goroutines::{Config, chan, go, yield_now};
+use goroutines_tests::{start_with, until};
 
 const IDLE: Duration = Duration::from_millis(20);
 
 fn start() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the tests keep no thread-local storage over a call that can park.
-        unsafe { Config::new().procs(2).stack_idle(IDLE).start() }.unwrap();
-    });
+    start_with(Config::new().procs(2).stack_idle(IDLE));
 }
 
 /// Uses `bytes` of stack and returns an address in its frame.
@@ -49,15 +43,6 @@ fn resident(low: usize, high: usize) -> usize {
     vec.iter().filter(|&&byte| byte & 1 == 1).count()
 }
 
-/// Waits until `done`; fails after a time in which anything happens that ever will.
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < end, "{what} has not come");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn parked_stacks_shrink_to_what_is_alive_and_go_on_unharmed() {
     start();
@@ -85,12 +70,12 @@ fn parked_stacks_shrink_to_what_is_alive_and_go_on_unharmed() {
             .sum::<usize>()
     };
     // Two pages each: the frames of the wait may lie across the end of one.
-    wait_for("the shrinking of all stacks", || pages() <= 2 * N);
+    until("the shrinking of all stacks", || pages() <= 2 * N);
     drop(gate);
     let sum: usize = all.into_iter().map(|one| one.join().unwrap()).sum();
     assert_eq!(sum, N * (N - 1) / 2);
     // And the stacks that nobody uses any more lose the rest, but for the few that the Ps keep at hand.
-    wait_for("the end of idle memory", || pages() <= 2 * 64 * 20);
+    until("the end of idle memory", || pages() <= 2 * 64 * 20);
 }
 
 #[test]

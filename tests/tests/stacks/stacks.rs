@@ -1,18 +1,11 @@
 //! Stacks where growing cannot be handled, in sandboxes, and at limits: child programs that end well, or say why not.
 
-use std::process::Command;
-
-use goroutines_tests::{Death, run};
+use goroutines_tests::{Death, program, run};
 
 fn stacks(arguments: &[&str], variables: &[(&str, &str)]) -> Death {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stacks"));
-    command.args(arguments);
-    for variable in ["GOMAXPROCS", "GOROUTINE_STACK", "GOROUTINE_STACK_START"] {
-        command.env_remove(variable);
-    }
-    run(command
-        .envs(variables.iter().copied())
-        .env("RUST_BACKTRACE", "0"))
+    let mut command = program(env!("CARGO_BIN_EXE_stacks"));
+    command.args(arguments).env_remove("GOROUTINE_STACK_START");
+    run(command.envs(variables.iter().copied()))
 }
 
 fn assert_ok(arguments: &[&str], variables: &[(&str, &str)]) {

@@ -1,17 +1,19 @@
-//! Pseudo-random numbers (splitmix64), so that a seed says what is played.
+//! Pseudo-random numbers (splitmix64).
 
 use std::time::Duration;
 
-/// A stream of numbers.
+/// A stream of numbers: the same for the same seed, so that a failure can be run again.
 #[derive(Clone)]
 pub struct Dice(u64);
 
 impl Dice {
+    /// The stream of `seed`.
     pub fn new(seed: u64) -> Dice {
         Dice(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +23,7 @@ impl Dice {
 
     /// A number below `sides`.
     pub fn roll(&mut self, sides: usize) -> usize {
-        (self.next() % sides as u64) as usize
+        (self.bits() % sides as u64) as usize
     }
 
     /// A number from `low` to `high`, both included.
@@ -34,10 +36,12 @@ impl Dice {
         self.roll(n) == 0
     }
 
+    /// One of `from`.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.roll(from.len())]
     }
 
+    /// One of `from`, where it lies.
     pub fn pick_from<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.roll(from.len())]
     }
@@ -49,6 +53,6 @@ impl Dice {
 
     /// Another stream, for another actor.
     pub fn fork(&mut self) -> Dice {
-        Dice(self.next())
+        Dice(self.bits())
     }
 }
