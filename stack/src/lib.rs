@@ -20,18 +20,18 @@
 //!     guarded     │ hard guard │ later steps  │ soft │ a step │ 4 KB │ colour │
 //!                 │            │ not usable   │ guard│ or two │ used │        │
 //!                 └────────────┴──────────────┴──────┴────────┴──────┴────────┘
-//!                                              touch: the guard moves down, go on
+//!                                              touch: the guard moves down, and the code continues
 //! ```
 //!
-//! The default is *paged*: growing is a page fault, which the kernel deals with wherever it happens. A *guarded* stack
-//! ([`acquire_at`], [`start_stacks_at`]) tells of each step, so that what it needed is known exactly; but a guard has to
-//! be *handled* for the code to go on, and three things stand in the way of that:
+//! The default is *paged*: growing is a page fault, which the kernel handles wherever it happens. A *guarded* stack
+//! ([`acquire_at`], [`start_stacks_at`]) faults at each step, so that it is known exactly what it needed; but a handler
+//! has to run before the code can continue, and three things prevent that:
 //!
 //! 1. SIGSEGV is blocked: the process dies without a message. C libraries block all signals inside `pthread_create` and
 //!    `posix_spawn`, so `std::thread::spawn` and `std::process::Command` are such places.
-//! 2. The kernel touches the page, not the program: a system call that is given a buffer in it answers EFAULT, and the
-//!    frame of a signal handler without SA_ONSTACK cannot be written.
-//! 3. Somebody has put a handler of SIGSEGV in the place of ours, which does not call it.
+//! 2. The kernel touches the page, not the program: a system call with a buffer in it fails with EFAULT, and the frame of
+//!    a signal handler without SA_ONSTACK cannot be written.
+//! 3. Another handler of SIGSEGV has replaced ours and does not call it.
 //!
 //! [`Stack::reserve`] makes sure that there is no guard in the way of such a call.
 //!

@@ -197,7 +197,7 @@ fn play() {
                     let here = std::hint::black_box(0_u64);
                     let start = (&raw const here).cast_mut();
                     for word in 1..(stack.top() as usize - start as usize) / 8 {
-                        // SAFETY: spoils the frames above, to which nobody returns.
+                        // SAFETY: overwrites the frames above, to which nothing returns.
                         unsafe { start.add(word).write_volatile(0x10) };
                     }
                     forever(0);
@@ -329,7 +329,7 @@ fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
     let message = "\ngoroutine 17 [deep thought]: stack exceeds 1048576-byte limit\n\
          spawned as a test\n\
          help: give it a larger one with `Builder::stack_size(8388608)`, or every goroutine with `Config`; \
-         a recursion whose depth the input decides can go on on further stacks with `goroutines::grow`; one without an \
+         a recursion whose depth the input decides can continue on further stacks with `goroutines::grow`; one without an \
          end needs another cure\n\
          backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n";
     let trace = text.strip_prefix(message).expect(&text);

@@ -31,7 +31,7 @@ fn poke(stack: &Stack, below: usize, value: u8) {
 }
 
 fn peek(stack: &Stack, below: usize) -> u8 {
-    // SAFETY: as for `poke`.
+    // SAFETY: the callers stay inside the window, whose bytes are initialised: by `poke`, or zero as the kernel gave them.
     unsafe { stack.top().sub(below).read_volatile() }
 }
 
@@ -221,7 +221,7 @@ fn a_fault_from_another_stack_leaves_no_guard_behind() {
     if !soft_guards() {
         return;
     }
-    // A handler on the signal stack touches the guard of the stack that it interrupted, which nobody knows the depth of.
+    // A handler on the signal stack touches the guard of the stack that it interrupted, whose depth is not known then.
     extern "C" fn handler(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: the kernel's siginfo, with the value that is sent below: an address in a guarded stack.
         unsafe {
@@ -271,7 +271,7 @@ fn a_reserved_part_has_no_guard_and_touches_no_memory() {
     assert_eq!(stack.committed(), committed);
     assert!(growth_faults() - before < 20, "of other tests");
     let paged = acquire(LARGE).unwrap();
-    // SAFETY: as above.
+    // SAFETY: nothing runs on the stack.
     unsafe { paged.reserve(paged.top().wrapping_sub(900 << 10)).unwrap() };
     assert_eq!(paged.committed(), paged.limit());
 }

@@ -61,7 +61,7 @@ fn system_call_into_a_guard() {
         // SAFETY: in the window, far below everything that runs.
         unsafe { place.write_volatile(1) };
         assert_eq!(read_into(place).0, 8);
-        // SAFETY: as above.
+        // SAFETY: in the window; the system call has returned, and nothing else writes there.
         assert_eq!(unsafe { place.read_volatile() }, 7);
         assert_eq!(
             read_into(place.wrapping_sub(8192)).0,

@@ -43,7 +43,7 @@ fn a_parked_stack_keeps_what_is_above_its_stack_pointer_only() {
         // SAFETY: nothing waits on the stack but that byte.
         unsafe { stack.trim(stack.top().sub(700)) };
         assert!(resident(&stack) <= 2);
-        // SAFETY: as above.
+        // SAFETY: inside the stack, on which nothing runs, and above what `trim` may take.
         assert_eq!(unsafe { stack.top().sub(700).read_volatile() }, 7);
         // It is as usable as it was, and no guard has come back.
         assert_eq!(stack.committed(), committed);
@@ -61,7 +61,7 @@ fn a_stack_pointer_that_is_not_of_this_stack_trims_nothing() {
     let elsewhere = 0_u8;
     // SAFETY: nothing waits on the stack.
     unsafe { stack.trim(&raw const elsewhere) };
-    // SAFETY: as above.
+    // SAFETY: nothing waits on the stack: no byte of it is needed.
     unsafe { stack.trim(stack.top().sub(stack.limit())) };
     assert_eq!(resident(&stack), before);
 }

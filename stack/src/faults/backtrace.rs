@@ -1,9 +1,9 @@
 //! The backtrace of a goroutine that was interrupted, made in the signal handler.
 //!
 //! The unwinder that panics use walks from the handler through the kernel's signal frame into what was interrupted; frames
-//! whose stack pointer is not in the goroutine's window (the handler's own) are left out. It takes no lock on current C
-//! libraries and allocates nothing, but nobody promises that: the message stands before it, and a fault in here ends the
-//! process like the overflow itself (`overflow.rs`).
+//! whose stack pointer is not in the goroutine's window (the handler's own) are left out. On current C libraries it takes
+//! no lock and allocates nothing, but no document promises that: the message is written before it, and a fault in it ends
+//! the process like the overflow itself (`overflow.rs`).
 //!
 //! Names are what the dynamic linker knows without reading debug information: mostly the file and the offset in it, which
 //! `addr2line` turns into a name and a line. A recursion shows as one frame with the number of its repetitions.
@@ -27,7 +27,7 @@ struct Context {
 
 type Visit = extern "C" fn(*mut Context, *mut c_void) -> c_int;
 
-const GO_ON: c_int = 0;
+const CONTINUE: c_int = 0;
 const END: c_int = 5;
 
 // The unwinder's ABI is the same for every C compiler; std links it.
@@ -40,20 +40,20 @@ unsafe extern "C" {
 /// A walk over the frames of the code that was interrupted on `stack`.
 struct Walk<'a> {
     stack: &'a Stack,
-    /// Has a frame been on it?
+    /// Whether a frame on it has been seen.
     begun: bool,
     each: &'a mut dyn FnMut(usize) -> bool,
 }
 
 /// Calls `each` with an address in the instruction that each frame executes, innermost first, for the code that was
-/// interrupted on `stack`. On false it ends. In a signal handler of the thread that runs there.
+/// interrupted on `stack`. The walk ends when `each` returns false. Called in a signal handler of the thread that runs there.
 pub(crate) fn walk(stack: &Stack, each: &mut dyn FnMut(usize) -> bool) {
     let mut walk = Walk {
         stack,
         begun: false,
         each,
     };
-    // SAFETY: `visit` has the type that the unwinder expects, and gets the walk, which outlives the call.
+    // SAFETY: `visit` has the type of the unwinder's callback; its argument is `walk`, a local that outlives the call.
     unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
 }
 
@@ -95,10 +95,10 @@ pub(crate) fn print(stack: &Stack, out: &mut dyn Write) -> fmt::Result {
 }
 
 extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
-    // SAFETY: `walk` passes a walk, and uses it again only when the unwinder has returned.
+    // SAFETY: the function `walk` passes a `Walk` as argument, and does not touch it before the unwinder has returned.
     let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
     let mut before = 0;
-    // SAFETY: the unwinder's context is valid during the visit.
+    // SAFETY: `context` is the unwinder's, valid until this callback returns; both functions only read it.
     let (ip, sp) = unsafe {
         (
             _Unwind_GetIPInfo(context, &mut before),
@@ -109,8 +109,8 @@ extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
         return END; // the first function of the goroutine ends the chain
     }
     if !walk.stack.contains(sp) {
-        // The handler's frames come before. After, it is an older stack, or nonsense that is better not followed.
-        return if walk.begun { END } else { GO_ON };
+        // The handler's frames come before those on the stack. What comes after is an older stack or not a frame.
+        return if walk.begun { END } else { CONTINUE };
     }
     walk.begun = true;
     // A return address may be that of the next function's start: one less is in the call.
@@ -119,7 +119,7 @@ extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
     } else {
         ip
     });
-    if goes_on { GO_ON } else { END }
+    if goes_on { CONTINUE } else { END }
 }
 
 impl Lines<'_> {
@@ -154,7 +154,8 @@ impl Lines<'_> {
     }
 }
 
-/// Where in the program `ip` is: `function+offset file+offset`, as far as the dynamic linker knows. Empty if it does not.
+/// Where in the program `ip` is: `function+offset file+offset`, as far as the dynamic linker knows; empty if it knows
+/// neither.
 pub fn place_of(ip: usize) -> String {
     let mut place = String::new();
     // Writing to a string does not fail.
@@ -162,17 +163,17 @@ pub fn place_of(ip: usize) -> String {
     place.trim_start().to_owned()
 }
 
-/// What the dynamic linker knows of an address.
+/// Writes what the dynamic linker knows of an address.
 fn name(ip: usize, out: &mut dyn Write) -> fmt::Result {
     let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: dladdr takes any address and writes to a whole `Dl_info`, which is valid as zeroes, too.
+    // SAFETY: dladdr takes any address and writes to a whole `Dl_info`, of which all zeroes is a valid value.
     let info = unsafe {
         if libc::dladdr(ip as *const c_void, info.as_mut_ptr()) == 0 {
             return Ok(());
         }
         info.assume_init()
     };
-    // SAFETY: both are null or strings of a loaded object, which nobody unloads while its code runs.
+    // SAFETY: both are null or strings of the loaded object that holds `ip`, which stays loaded while its code runs.
     let (symbol, file) = unsafe { (text(info.dli_sname), text(info.dli_fname)) };
     if let Some(symbol) = symbol {
         write!(
@@ -187,14 +188,16 @@ fn name(ip: usize, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
+/// The C string at `start`, if it is UTF-8.
+///
 /// # Safety
 ///
-/// `start` is null or a string that outlives the result.
+/// `start` is null or a C string that outlives the result.
 unsafe fn text<'a>(start: *const libc::c_char) -> Option<&'a str> {
     if start.is_null() {
         return None;
     }
-    // SAFETY: the caller says so.
+    // SAFETY: `start` is not null, so it is a C string that outlives `'a`.
     let bytes = unsafe { CStr::from_ptr(start) };
     bytes.to_str().ok()
 }

@@ -5,10 +5,10 @@
 //!
 //! A guard frees what is in its page, so it may only be placed where nothing is alive: below the stack pointer of what was
 //! interrupted. Code that was compiled without stack probes (C, mostly) can step over a soft guard, and use memory below
-//! the *next* one's place before it touches this one; then the stack goes on to a step that ends below it. What pages hold
-//! says nothing about that: one that was swapped out looks as if it had never been used. Where the stack pointer is on
-//! another stack (a handler on the signal stack, a segment of `grow`), nobody knows how far this one is in use, and it is
-//! paged from there on.
+//! the *next* one's place before it touches this one; then the stack moves to a step that ends below it. Whether a page is
+//! in memory does not tell that: one that was swapped out looks as if it had never been used. Where the stack pointer is on
+//! another stack (a handler on the signal stack, a segment of `grow`), it is not known how far this one is in use; then it
+//! becomes paged.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,8 +41,8 @@ pub fn growth_faults() -> u64 {
     GROWTH_FAULTS.load(Ordering::Relaxed) // Relaxed: a statistic, pairs with the addition in `fault`.
 }
 
-/// Decides what a fault at `addr` means for the stack that runs on this thread, and lets it grow. `sp` is the stack pointer
-/// of what was interrupted.
+/// Returns what a fault at `addr` means for the stack that runs on this thread, and lets it grow. `sp` is the stack pointer
+/// of the interrupted code.
 ///
 /// Async-signal-safe: no lock, no allocation, up to three system calls.
 pub(crate) fn fault(stack: &Stack, addr: usize, sp: usize) -> Fault {
@@ -81,7 +81,8 @@ pub(crate) fn unwritten_frame(stack: &Stack, sp: usize) -> Fault {
         let end = guard.addr() + map::page_size();
         end > low && end <= sp
     }) {
-        // SAFETY: this thread runs on the stack, and nothing below the red zone is in use.
+        // SAFETY: `sp`, of the code that this handler interrupted, is on the stack, so this thread owns it; `low` is a red
+        // zone and a frame below `sp`.
         return match unsafe { stack.reserve(std::ptr::with_exposed_provenance(low)) } {
             Ok(()) => Fault::Grown,
             Err(error) => Fault::Refused(error.raw_os_error().unwrap_or(0)),
@@ -98,12 +99,13 @@ pub(crate) fn unwritten_frame(stack: &Stack, sp: usize) -> Fault {
 pub(crate) fn make_readable(stack: &Stack, sp: usize) {
     let live = live_from(stack, sp);
     if live != 0 {
-        // SAFETY: this thread runs on the stack, and nothing below the red zone is in use.
+        // SAFETY: `live` is not 0, so the code that this handler interrupted runs on the stack, and `live` is a red zone below
+        // its stack pointer.
         let _ = unsafe { stack.reserve(std::ptr::with_exposed_provenance(live)) };
     }
 }
 
-/// From where up `stack` may be in use by code whose stack pointer is `sp`; 0 if that cannot be said.
+/// The address from which up `stack` may be in use by code whose stack pointer is `sp`; 0 if `sp` is not on it.
 fn live_from(stack: &Stack, sp: usize) -> usize {
     match stack.contains(sp) {
         true => sp - RED_ZONE,
@@ -115,7 +117,8 @@ fn live_from(stack: &Stack, sp: usize) -> usize {
 /// refuses; then the guard stands where it stood.
 fn move_guard(stack: &Stack, guard: *mut u8, floor: usize) -> Result<(), i32> {
     let step = place_next_guard(stack, floor);
-    // SAFETY: the soft guard stands: the stack is in a step that has one, and `step` is not stored yet.
+    // SAFETY: `guard` is the soft guard of the step in which the stack is: `install` has placed it, and it is removed only
+    // where another step is stored.
     if unsafe { guard::remove(guard, map::page_size()) } {
         stack.set_step(step);
         return Ok(());
@@ -134,7 +137,7 @@ fn place_next_guard(stack: &Stack, floor: usize) -> Step {
         if place.addr() + map::page_size() > floor {
             continue;
         }
-        // SAFETY: the page is in this stack, and nothing is alive below `floor`.
+        // SAFETY: the page is one of this window, between its hard guard and `floor`, below which nothing is in use.
         if unsafe { guard::install(place, map::page_size()) }.is_ok() {
             return step;
         }
@@ -153,7 +156,7 @@ impl Stack {
     ///
     /// # Safety
     ///
-    /// The caller owns the stack: it runs on it, or nobody does. Nothing below `low` is in use.
+    /// The caller runs on the stack, or nothing does. Nothing below `low` is in use.
     pub unsafe fn reserve(&self, low: *const u8) -> io::Result<()> {
         let page = map::page_size();
         match self.soft_guard() {

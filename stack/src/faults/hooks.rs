@@ -11,9 +11,9 @@ pub struct Hooks {
     pub current: fn() -> *mut Stack,
     /// The stack pointer of the code that was interrupted, out of the context that a handler is given.
     pub stack_pointer: unsafe fn(*const libc::c_void) -> usize,
-    /// Writes who that is, such as `goroutine 17 [name]`.
+    /// Writes the name of that goroutine, such as `goroutine 17 [name]`.
     pub describe: fn(&mut dyn fmt::Write),
-    /// What it was started as, such as the type of a closure, if that is known.
+    /// The name of what it runs, such as the type of a closure, if that is known.
     pub origin: fn() -> Option<&'static str>,
     /// What helps against the overflow of this stack, if it is not a larger class.
     pub remedy: fn() -> Option<&'static str>,

@@ -14,7 +14,6 @@
 //! Runs in the signal handler, so it formats into a small buffer on the signal stack and writes with write(2).
 
 use std::fmt::{self, Write};
-
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::faults::backtrace;
@@ -29,11 +28,11 @@ static REPORTING: AtomicI32 = AtomicI32::new(0);
 /// goroutine's stack, because the thread has no signal stack.
 #[cold]
 pub(crate) fn die(stack: &Stack, hooks: &Hooks, on_itself: bool) -> ! {
-    // Relaxed: who wins it decides, and nothing is published with it.
+    // Relaxed: the winner of the exchange reports, and nothing is published with it.
     let first = REPORTING.compare_exchange(0, thread(), Ordering::Relaxed, Ordering::Relaxed);
     if first.is_err() {
         loop {
-            // SAFETY: waits for a signal; the one that ends the process is on its way.
+            // SAFETY: pause has no preconditions; the thread that reports ends the process.
             unsafe { libc::pause() };
         }
     }
@@ -42,8 +41,8 @@ pub(crate) fn die(stack: &Stack, hooks: &Hooks, on_itself: bool) -> ! {
     let _ = message(&mut out, stack.class(), hooks);
     if on_itself {
         let _ = out.write_str(
-            "note: the thread has no signal stack: somebody has disabled the one that the runtime set up (sigaltstack), \
-             and so most overflows and growing stacks end it without a message\n",
+            "note: the thread has no signal stack: the one that the runtime set up was disabled (sigaltstack), and so most \
+             overflows and growing stacks end the process without a message\n",
         );
     }
     out.flush();
@@ -65,7 +64,7 @@ pub(crate) fn end_if_reporting() {
 /// A fault in the handler shall come to [`end_if_reporting`], instead of being blocked, which ends the process as if the
 /// handler did not exist.
 fn unblock_faults() {
-    // SAFETY: the set is whole, and the functions are async-signal-safe.
+    // SAFETY: all zeroes is a valid `sigset_t`, the pointers are to that local, and the functions are async-signal-safe.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);
@@ -76,12 +75,12 @@ fn unblock_faults() {
 }
 
 fn thread() -> i32 {
-    // SAFETY: gettid reads a number.
+    // SAFETY: gettid has no arguments and no preconditions.
     unsafe { libc::gettid() }
 }
 
 fn abort() -> ! {
-    // SAFETY: abort may be called anywhere, also in a signal handler.
+    // SAFETY: abort is async-signal-safe and has no preconditions.
     unsafe { libc::abort() }
 }
 
@@ -89,7 +88,7 @@ fn abort() -> ! {
 #[cold]
 pub(crate) fn no_frame(stack: &Stack, hooks: &Hooks) -> ! {
     let mut out = Stderr::new();
-    // As in `die`.
+    // A write to stderr that fails leaves nothing else to do.
     let _ = out.write_str("\n");
     (hooks.describe)(&mut out);
     let _ = writeln!(
@@ -107,12 +106,12 @@ pub(crate) fn no_frame(stack: &Stack, hooks: &Hooks) -> ! {
 #[cold]
 pub(crate) fn say_replaced(hooks: &Hooks) {
     let mut out = Stderr::new();
-    // As in `die`.
+    // A write to stderr that fails leaves nothing else to do.
     let _ = out.write_str("\n");
     (hooks.describe)(&mut out);
     let _ = out.write_str(
         ": another signal handler took the place of the runtime's, and has raised the signal again\n\
-         help: if the goroutine's stack has overflowed, or was to grow (`stack_start`, copied stacks), nobody could tell: \
+         help: if the goroutine's stack has overflowed, or was to grow (`stack_start`, copied stacks), the runtime was not told: \
          install that handler before `goroutines::start`, or let it call the one that was there\n",
     );
     out.flush();
@@ -122,7 +121,7 @@ pub(crate) fn say_replaced(hooks: &Hooks) {
 #[cold]
 pub(crate) fn no_growth(errno: i32, hooks: &Hooks) -> ! {
     let mut out = Stderr::new();
-    // As in `die`.
+    // A write to stderr that fails leaves nothing else to do.
     let _ = refused(&mut out, errno, hooks);
     out.flush();
     abort()
@@ -157,13 +156,13 @@ fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
         Some(larger) => writeln!(
             out,
             "help: give it a larger one with `Builder::stack_size({})`, or every goroutine with `Config`; a recursion \
-             whose depth the input decides can go on on further stacks with `goroutines::grow`; one without an end needs \
+             whose depth the input decides can continue on further stacks with `goroutines::grow`; one without an end needs \
              another cure",
             larger.window()
         ),
         None => writeln!(
             out,
-            "help: this is the largest stack there is: go on on further ones with `goroutines::grow`, recurse less deeply, \
+            "help: this is the largest stack there is: continue on further ones with `goroutines::grow`, recurse less deeply, \
              or move large values to the heap"
         ),
     }
@@ -186,7 +185,7 @@ impl Stderr {
     fn flush(&mut self) {
         let mut rest = &self.buffer[..self.len];
         while !rest.is_empty() {
-            // SAFETY: `rest` is `rest.len()` readable bytes.
+            // SAFETY: pointer and length are those of the slice `rest`; write only reads them.
             let n = unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };
             match usize::try_from(n) {
                 Ok(n) if n > 0 => rest = &rest[n..],

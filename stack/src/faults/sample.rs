@@ -1,24 +1,24 @@
 //! The frames of a thread that runs a goroutine, taken from outside: a signal makes the thread look at itself.
 //!
 //! ```text
-//! who asks                                     the thread's handler, on its signal stack
+//! the asking thread                            the handler of the asked thread, on its signal stack
 //! S1 state = ASKED of that thread              A1 state: ASKED of me -> ANSWERING (CAS)
 //! S2 send the signal                           A2 walk the stack that was interrupted, store the frames
 //! S3 wait for DONE, at most PATIENCE           A3 state = DONE
 //! S4 time is up: ASKED -> IDLE (CAS)
 //! ```
 //!
-//! - *S4 before A1*: the handler, which comes late, finds nobody who asked, and returns.
-//! - *A1 before S4*: the CAS of S4 fails, and A3 comes soon: nothing in A2 waits for anybody.
-//! - *A late handler meets the next question*: it answers only if the thread is its own, and then the answer is right.
+//! - *S4 before A1*: the handler comes late, finds the state IDLE, and returns.
+//! - *A1 before S4*: the CAS of S4 fails, and A3 comes soon: nothing in A2 waits.
+//! - *A late handler meets the next question*: it answers only if its own thread is asked, and then the answer is right.
 //!
 //! The walk is that of `backtrace.rs`. It follows what the compiler wrote down for panics, so it goes through C as well, and
 //! ends where nothing is written down, or where the next frame would not lie on the goroutine's stack: what a frame refers
 //! to is read only after its place was checked.
 //!
-//! The signal is SIGURG, as in Go: by default it is ignored, debuggers let it pass, and nobody waits for it who does not
-//! expect it at any time. Signals that are not ours go to the handler that was there before. A system call that cannot be
-//! restarted ends with EINTR when the thread is asked, which is why the handler is installed only for programs that want it.
+//! The signal is SIGURG, as in Go: by default it is ignored, debuggers let it pass, and code that waits for it has to expect
+//! it at any time. Signals that are not ours go to the handler that was there before. A system call that cannot be
+//! restarted ends with EINTR when the thread is asked; so the handler is installed only for programs that want it.
 
 use std::io;
 use std::mem;
@@ -46,7 +46,7 @@ const PAUSE: Duration = Duration::from_micros(20);
 /// The signal that asks a thread for its frames.
 pub const SAMPLING_SIGNAL: libc::c_int = libc::SIGURG;
 
-/// Nobody asks.
+/// No thread is asked.
 const IDLE: u32 = 0;
 /// Above bit 2: the thread that is asked.
 const ASKED: u32 = 1;
@@ -102,7 +102,7 @@ pub fn frames_of(thread: libc::pid_t) -> Vec<usize> {
     let Some(asked) = question(thread) else {
         return Vec::new();
     };
-    // Release: partner is the Acquire of A1, though nothing is passed on but the question.
+    // Release: partner is the Acquire of A1; only the word itself is passed on.
     STATE.store(asked, Ordering::Release);
     let answered = send(thread) && wait_for_answer(asked);
     let count = match answered {
@@ -111,7 +111,7 @@ pub fn frames_of(thread: libc::pid_t) -> Vec<usize> {
         false => 0,
     };
     let frames = ANSWER[..count].iter();
-    // Relaxed: as above.
+    // Relaxed: published by A3, whose DONE `wait_for_answer` has acquired.
     let frames = frames.map(|frame| frame.load(Ordering::Relaxed)).collect();
     // Relaxed: the handler compares it with a question, and this is none.
     STATE.store(IDLE, Ordering::Relaxed);
@@ -124,7 +124,7 @@ fn question(thread: libc::pid_t) -> Option<u32> {
     Some(thread.checked_mul(1 << THREAD_SHIFT)? | ASKED)
 }
 
-/// S3 and S4: true if the answer is there.
+/// S3 and S4. Returns whether the answer is there.
 fn wait_for_answer(asked: u32) -> bool {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -132,7 +132,7 @@ fn wait_for_answer(asked: u32) -> bool {
         if STATE.load(Ordering::Acquire) == DONE {
             return true;
         }
-        // Relaxed (both): nothing is read when nobody has answered.
+        // Relaxed (both): nothing is read where there is no answer.
         if Instant::now() >= end
             && STATE
                 .compare_exchange(asked, IDLE, Ordering::Relaxed, Ordering::Relaxed)
@@ -159,7 +159,7 @@ struct Queued {
 const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
 const _: () = assert!(mem::offset_of!(Queued, value) == 24);
 
-/// S2: false if there is no such thread.
+/// S2. Returns whether there is such a thread.
 fn send(thread: libc::pid_t) -> bool {
     let mut info: Queued = Queued {
         signal: SAMPLING_SIGNAL,
@@ -170,7 +170,8 @@ fn send(thread: libc::pid_t) -> bool {
         value: &raw const STATE,
         _rest: [0; 12],
     };
-    // SAFETY: the first three only answer with numbers; the last reads a whole siginfo, and the signal has a handler.
+    // SAFETY: getpid and getuid have no preconditions. The system call reads `info`, which has the size and layout of a
+    // siginfo (asserted above), and sends a signal for which `install_sampling` has installed a handler.
     unsafe {
         info.pid = libc::getpid();
         info.uid = libc::getuid();
@@ -187,30 +188,31 @@ fn send(thread: libc::pid_t) -> bool {
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = Errno::last_raw();
     if let Some(installed) = INSTALLED.get() {
-        // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+        // SAFETY: `install_sampling` sets SA_SIGINFO, so the kernel passes a siginfo that is valid until the handler returns.
         if is_ours(unsafe { &*info }) {
             answer(&installed.hooks, context);
         } else if !matches!(
             installed.before.sa_sigaction,
             libc::SIG_DFL | libc::SIG_IGN // both: nothing happens
         ) {
-            // SAFETY: these are the arguments the kernel gave us, for the handler that would have got them.
+            // SAFETY: the arguments are those that the kernel passed to this handler; the action was installed before, and is
+            // neither SIG_DFL nor SIG_IGN, so it is a function.
             unsafe { signal::call(&installed.before, signal, info, context) };
         }
     }
     Errno::set_raw(errno);
 }
 
-/// Was it sent by [`send`]? The address is this process's, and nobody else names it.
+/// Returns whether [`send`] sent it: only that sends the address of `STATE`.
 fn is_ours(info: &libc::siginfo_t) -> bool {
     info.si_code == libc::SI_QUEUE
-        // SAFETY: a signal of SI_QUEUE carries a value.
+        // SAFETY: the code is SI_QUEUE, with which a siginfo has a value.
         && unsafe { info.si_value() }.sival_ptr.cast_const() == (&raw const STATE).cast()
 }
 
 /// A1 to A3.
 fn answer(hooks: &Hooks, context: *const libc::c_void) {
-    // SAFETY: gettid reads a number.
+    // SAFETY: gettid has no arguments and no preconditions.
     let Some(asked) = question(unsafe { libc::gettid() }) else {
         return;
     };
@@ -227,9 +229,10 @@ fn answer(hooks: &Hooks, context: *const libc::c_void) {
         return;
     }
     let mut count = 0;
-    // SAFETY: `install`'s caller promised null or a stack that is valid while its goroutine runs here, which it does.
+    // SAFETY: `current` returns null or a stack that is valid while its goroutine runs on this thread (`install`), and this
+    // handler has interrupted that goroutine.
     if let Some(stack) = unsafe { (hooks.current)().as_ref() } {
-        // SAFETY: the kernel gave us the context.
+        // SAFETY: `context` is the `ucontext_t` that the kernel passed to the handler, which has not returned.
         let sp = unsafe { (hooks.stack_pointer)(context) };
         growth::make_readable(stack, sp);
         backtrace::walk(stack, &mut |ip| {
@@ -239,7 +242,7 @@ fn answer(hooks: &Hooks, context: *const libc::c_void) {
             count < FRAMES
         });
     }
-    // Relaxed: as above.
+    // Relaxed: published by A3, the next store.
     COUNT.store(count, Ordering::Relaxed);
     // Release: partner is the Acquire of S3.
     STATE.store(DONE, Ordering::Release);
@@ -251,7 +254,7 @@ mod tests {
 
     #[test]
     fn without_a_handler_no_thread_is_asked() {
-        // SAFETY: reads a number.
+        // SAFETY: gettid has no arguments and no preconditions.
         assert_eq!(frames_of(unsafe { libc::gettid() }), [0; 0]);
     }
 

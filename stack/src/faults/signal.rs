@@ -1,4 +1,4 @@
-//! Signals: the handler of SIGSEGV and SIGBUS, and who gets the ones that are not ours.
+//! Signals: the handler of SIGSEGV and SIGBUS, and what becomes of those that are not ours.
 //!
 //! A fault is ours when its address lies in a window of some arena, a goroutine runs on this thread, and the address is
 //! in one of the guards of that goroutine's stack. Everything else goes to the action that was installed before, exactly
@@ -51,7 +51,7 @@ static INSTALLED: OnceLock<Installed> = OnceLock::new();
 /// thread. The hooks are async-signal-safe.
 pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
     guard::decide()?;
-    // Known from here on, so that the handler only loads them.
+    // Computed here, so that the handler only loads them.
     map::page_size();
     sigstack::frame_size();
     let installed = Installed {
@@ -77,31 +77,32 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     overflow::end_if_reporting();
     let errno = Errno::last_raw();
     if let Some(installed) = INSTALLED.get() {
-        // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+        // SAFETY: `install` sets SA_SIGINFO, so the kernel passes a siginfo that is valid until the handler returns.
         if !ours(installed, unsafe { &*info }, context) {
-            // SAFETY: these are the arguments the kernel gave us, for the action that would have got them.
+            // SAFETY: this is the handler, and `signal`, `info` and `context` are the arguments that the kernel passed to it.
             unsafe { forward(installed, signal, info, context) };
         }
     }
     Errno::set_raw(errno);
 }
 
-/// Deals with a fault in the current goroutine's stack; false if it is not one.
+/// Handles a fault in the current goroutine's stack. Returns false if the signal is not such a fault.
 fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_void) -> bool {
     /// Raised by the kernel, and no address with it.
     const SI_KERNEL: libc::c_int = 0x80;
-    // SAFETY: signals of the kernel about a fault carry an address.
+    // SAFETY: called for positive codes other than SI_KERNEL only, with which SIGSEGV and SIGBUS carry an address.
     let addr = || unsafe { info.si_addr() } as usize;
     // Positive codes are the kernel's. Most faults that are not ours are told by their address.
     if info.si_code > 0 && info.si_code != SI_KERNEL && !arena::holds(addr()) {
         return false;
     }
-    // SAFETY: `install`'s caller promised null or a stack that is valid while its goroutine runs here, which it does.
+    // SAFETY: `current` returns null or a stack that is valid while its goroutine runs on this thread (`install`), and the
+    // handler has interrupted that goroutine.
     let Some(stack) = (unsafe { (installed.hooks.current)().as_ref() }) else {
         return false;
     };
     let hooks = &installed.hooks;
-    // SAFETY: the kernel gave us the context.
+    // SAFETY: `context` is the `ucontext_t` that the kernel passed to the handler, which has not returned.
     let sp = unsafe { (hooks.stack_pointer)(context) };
     let fault = match info.si_code {
         SI_KERNEL => growth::unwritten_frame(stack, sp),
@@ -132,7 +133,7 @@ fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_v
 ///
 /// # Safety
 ///
-/// Called in the handler, with its arguments.
+/// The caller is the handler, and passes on the arguments that it got from the kernel.
 unsafe fn forward(
     installed: &Installed,
     signal: libc::c_int,
@@ -141,7 +142,7 @@ unsafe fn forward(
 ) {
     let index = usize::from(signal != SIGNALS[0]);
     let before = &installed.before[index];
-    // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+    // SAFETY: `info` is the siginfo of the running handler, valid until that returns.
     let sent = unsafe { (*info).si_code } <= 0;
     match before.sa_sigaction {
         libc::SIG_IGN if sent => {}
@@ -150,12 +151,13 @@ unsafe fn forward(
             action.sa_sigaction = libc::SIG_DFL;
             let restored = set_action(signal, &action);
             if sent || restored.is_err() {
-                // Blocked while its handler runs, so it is delivered when we return.
-                // SAFETY: raise is async-signal-safe.
+                // The signal is blocked while its handler runs, so it is delivered when the handler returns.
+                // SAFETY: raise takes any signal number and is async-signal-safe.
                 unsafe { libc::raise(signal) };
             }
         }
-        // SAFETY: it is a handler, and the arguments are the caller's.
+        // SAFETY: the action was installed before ours and is neither SIG_DFL nor SIG_IGN, so it is a function; the other
+        // arguments are the kernel's.
         _ => unsafe { call(before, signal, info, context) },
     }
 }
@@ -164,7 +166,8 @@ unsafe fn forward(
 ///
 /// # Safety
 ///
-/// Called in a handler, with its arguments. `before` is an action that was installed, and a function.
+/// The caller is a signal handler, and passes on the arguments that it got from the kernel. `before` is an action that
+/// was installed and whose `sa_sigaction` is a function.
 pub(crate) unsafe fn call(
     before: &libc::sigaction,
     signal: libc::c_int,
@@ -175,24 +178,24 @@ pub(crate) unsafe fn call(
     let function = before.sa_sigaction;
     if before.sa_flags & libc::SA_SIGINFO != 0 {
         type Function = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-        // SAFETY: with SA_SIGINFO set, whoever installed the action gave a function of this type.
+        // SAFETY: an action that was installed with SA_SIGINFO names a function of three arguments.
         let function: Function = unsafe { std::mem::transmute(function) };
         function(signal, info, context);
     } else {
-        // SAFETY: without SA_SIGINFO, whoever installed the action gave a function of this type.
+        // SAFETY: an action that was installed without SA_SIGINFO names a function of one argument.
         let function: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(function) };
         function(signal);
     }
 }
 
-/// What was installed, if it was.
+/// The hooks that [`install`] got, if it was called.
 pub(crate) fn hooks() -> Option<Hooks> {
     INSTALLED.get().map(|installed| installed.hooks)
 }
 
 /// Gives the thread the signal mask that the kernel would have set for `action`. The return from our handler undoes it.
 fn block_like(action: &libc::sigaction, signal: libc::c_int) {
-    // SAFETY: sigaddset and pthread_sigmask are async-signal-safe and get pointers to whole sets.
+    // SAFETY: both pointers are to initialised sets (`sa_mask`); sigaddset and pthread_sigmask are async-signal-safe.
     unsafe {
         libc::pthread_sigmask(libc::SIG_BLOCK, &action.sa_mask, ptr::null_mut());
         if action.sa_flags & libc::SA_NODEFER != 0 {
@@ -203,7 +206,7 @@ fn block_like(action: &libc::sigaction, signal: libc::c_int) {
     }
 }
 
-/// Whether the fault handler that [`install`] has installed is still the process's. Also where the system does not say.
+/// Returns whether the fault handler that [`install`] installed is still the process's; true where the system does not say.
 pub fn handles_faults() -> bool {
     let ours = handler as *const () as usize;
     SIGNALS
@@ -217,6 +220,7 @@ pub(crate) fn empty_action() -> libc::sigaction {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
+/// The action that is installed for `signal`.
 pub(crate) fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
     let mut action = empty_action();
     // SAFETY: sigaction writes the present action into a whole `sigaction`.
@@ -226,6 +230,7 @@ pub(crate) fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
     }
 }
 
+/// Installs `action` for `signal`.
 pub(crate) fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
     // SAFETY: the action is the default one or our handler, which has the type that its SA_SIGINFO flag announces.
     match unsafe { libc::sigaction(signal, action, ptr::null_mut()) } {

@@ -41,7 +41,7 @@ impl SignalStack {
         let size = size.next_multiple_of(page);
         let mut memory = map::anonymous(page + size)?;
         let start = memory.as_mut_ptr();
-        // SAFETY: the page is the first of `memory`, which nobody has used yet.
+        // SAFETY: the page is the first of `memory`, a new mapping of which nothing was read or written.
         if unsafe { libc::mprotect(start.cast(), page, libc::PROT_NONE) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -76,7 +76,7 @@ pub(crate) fn frame_size() -> usize {
     // Relaxed (both): the value is the same whoever computes it.
     match FRAME.load(Ordering::Relaxed) {
         0 => {
-            // SAFETY: getauxval reads a number and has no preconditions; it is 0 where the kernel does not say.
+            // SAFETY: getauxval has no preconditions; it returns 0 for an entry that the kernel did not supply.
             let size = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
             let size = if size == 0 { UNKNOWN } else { size };
             FRAME.store(size, Ordering::Relaxed);
@@ -86,8 +86,8 @@ pub(crate) fn frame_size() -> usize {
     }
 }
 
-/// Is `sp` on the signal stack of this thread? In a handler that runs there it says whether what was interrupted is a
-/// handler as well. Async-signal-safe.
+/// Returns whether `sp` is on the signal stack of this thread. In a handler that runs there: whether it has interrupted
+/// another handler. Async-signal-safe.
 pub(crate) fn is_on_signal_stack(sp: usize) -> bool {
     present().is_ok_and(|stack| {
         stack.ss_flags & libc::SS_DISABLE == 0
@@ -103,7 +103,7 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Is `address` among them?
+    /// Returns whether `address` is one of them.
     pub fn contains(self, address: usize) -> bool {
         address.wrapping_sub(self.start) < self.len
     }
@@ -111,24 +111,24 @@ impl AddressRange {
 
 impl Drop for SignalStack {
     fn drop(&mut self) {
-        // Somebody may have set another one since; std takes its own away, and unmaps it, before the destructors of a
-        // thread run. Then there is nothing to restore.
+        // The thread may have set another one since; std disables its own, and unmaps it, before the destructors of a thread
+        // run. Then there is nothing to restore.
         let ours = self.memory.as_ptr().addr() + map::page_size();
         let replaced = present().is_ok_and(|present| present.ss_sp.addr() != ours);
         // Fails only while a handler runs on this very stack; then its memory must stay.
         if replaced || exchange(&self.before).is_ok() {
-            // SAFETY: the thread no longer uses the memory as its signal stack, and drop runs once.
+            // SAFETY: the thread has another signal stack now, and drop runs once, so the mapping is dropped once.
             unsafe { ManuallyDrop::drop(&mut self.memory) };
         }
     }
 }
 
-/// Gives the calling thread back its signal stack at `addresses`, if somebody has disabled it: true. Nothing if somebody
-/// has set another one.
+/// Sets the calling thread's signal stack to `addresses` again if it was disabled meanwhile. Returns whether it did. Does
+/// nothing if the thread has set another one.
 ///
 /// # Safety
 ///
-/// They are those of a [`SignalStack`] of this thread that lives.
+/// `addresses` are those of a [`SignalStack`] of this thread that has not been dropped.
 pub unsafe fn restore_if_disabled(addresses: AddressRange) -> bool {
     let is_disabled = |stack: libc::stack_t| stack.ss_flags & libc::SS_DISABLE != 0;
     if !present().is_ok_and(is_disabled) {
@@ -145,7 +145,7 @@ pub unsafe fn restore_if_disabled(addresses: AddressRange) -> bool {
 /// The thread's signal stack.
 fn present() -> io::Result<libc::stack_t> {
     let mut present = disabled();
-    // SAFETY: with a null pointer nothing is set; the present stack is written to a whole `stack_t`.
+    // SAFETY: a null pointer sets nothing; the present stack is written to a whole `stack_t`.
     match unsafe { libc::sigaltstack(ptr::null(), &mut present) } {
         0 => Ok(present),
         _ => Err(io::Error::last_os_error()),
@@ -164,7 +164,8 @@ fn disabled() -> libc::stack_t {
 /// Sets the thread's signal stack and returns the previous one.
 fn exchange(stack: &libc::stack_t) -> io::Result<libc::stack_t> {
     let mut before = disabled();
-    // SAFETY: both pointers are to whole `stack_t`; the memory is a mapping that outlives its use, or the previous stack.
+    // SAFETY: both pointers are to whole `stack_t`. The stack is a mapping of a `SignalStack`, which is unmapped only after
+    // another was set, or the one that the thread had before.
     match unsafe { libc::sigaltstack(stack, &mut before) } {
         0 => Ok(before),
         _ => Err(io::Error::last_os_error()),

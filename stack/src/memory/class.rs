@@ -46,7 +46,7 @@ const ROWS: [Class; CLASSES] = {
 pub struct Class(u8);
 
 impl Class {
-    /// The class of a stack nobody asked a size for: a window of 1 MiB.
+    /// The class of a stack for which no size was asked: a window of 1 MiB.
     pub const DEFAULT: Class = ROWS[DEFAULT_ROW];
 
     /// The class with the largest window.
@@ -84,7 +84,7 @@ impl Class {
     #[inline]
     pub const fn index(self) -> usize {
         let index = self.0 as usize;
-        // SAFETY: a `Class` is only made of a row of the table.
+        // SAFETY: a `Class` is made from an index of `ROWS` (there, and in `from_index`), and these are below `CLASSES`.
         unsafe { std::hint::assert_unchecked(index < CLASSES) };
         index
     }
@@ -93,7 +93,7 @@ impl Class {
     ///
     /// # Safety
     ///
-    /// `index` came from a class.
+    /// `index` is one that [`index`](Class::index) returned.
     #[inline]
     pub(crate) const unsafe fn from_index(index: usize) -> Class {
         debug_assert!(index < CLASSES);

@@ -13,7 +13,7 @@ pub(crate) fn page_size() -> usize {
     // Relaxed: the value is the same whoever computes it, and nothing else is published with it.
     match SIZE.load(Ordering::Relaxed) {
         0 => {
-            // SAFETY: sysconf reads a number and has no preconditions.
+            // SAFETY: sysconf has no preconditions.
             let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
             let size = usize::try_from(size).expect("sysconf(_SC_PAGESIZE) is positive");
             // Relaxed: pairs with the Relaxed load above, see there.
@@ -39,20 +39,20 @@ pub(crate) fn reserve(len: usize, align: usize, huge_pages: bool) -> io::Result<
         // A kernel without huge pages refuses the advice; then it also is not needed.
         let _ = map.advise(Advice::NoHugePage);
     }
-    // Forgotten, so never unmapped: stacks and descriptors in it stay valid memory for good.
+    // Never dropped, so never unmapped: stacks and descriptors in it stay valid memory for the life of the process.
     let mut map = std::mem::ManuallyDrop::new(map);
     let start = map.as_mut_ptr();
     let aligned = start.wrapping_add(start.align_offset(align));
     Ok(NonNull::new(aligned).expect("a mapping is never at address 0"))
 }
 
-/// Whether the process locks new memory (`mlockall(MCL_FUTURE)`): then the kernel fills every reservation at once.
+/// Returns whether the process locks new memory (`mlockall(MCL_FUTURE)`): then the kernel fills every reservation at once.
 pub(crate) fn new_memory_is_locked() -> bool {
     let Ok(mut page) = anonymous(page_size()) else {
         return false;
     };
     // Locked memory is the only kind that cannot be given back.
-    // SAFETY: the page is `page`'s, and nobody needs what is in it.
+    // SAFETY: the mapping is `page`'s, of which nothing was written or will be read.
     let refused =
         unsafe { libc::madvise(page.as_mut_ptr().cast(), page.len(), libc::MADV_DONTNEED) };
     refused != 0
@@ -70,7 +70,7 @@ pub fn assume_watched() {
     WATCHED.store(true, Ordering::Relaxed);
 }
 
-/// Whether [`assume_watched`] was called.
+/// Returns whether [`assume_watched`] was called.
 pub(crate) fn is_watched() -> bool {
     WATCHED.load(Ordering::Relaxed) // Relaxed: pairs with `assume_watched`.
 }

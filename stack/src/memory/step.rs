@@ -1,4 +1,4 @@
-//! Steps: where the soft guard of a *guarded* stack stands, and goes next. A *paged* stack has none.
+//! Steps: where the soft guard of a *guarded* stack stands, and where it goes next. A *paged* stack has none.
 //!
 //! | step | ends below the window's end | |
 //! |---|---|---|
@@ -7,10 +7,10 @@
 //! | 2, 3, ... | 64 KiB, 256 KiB, ..., times four | |
 //! | [`Step::PAGED`] | the hard guard | no soft guard: the kernel supplies pages as they are touched |
 //!
-//! One schedule serves every start: a stack starts at some step and goes on from there. Where no step of its class is left
-//! it is paged from there on.
+//! All starts share one schedule: a stack starts at some step and grows through the later ones. Where no step of its class
+//! is left it becomes paged.
 //!
-//! Stacks that nobody asked a start for begin at the [`default_start`]: paged, unless the process decides otherwise with
+//! A stack for which no start was asked begins at the [`default_start`]: paged, unless the process has called
 //! [`start_stacks_at`].
 
 use std::fmt;
@@ -37,17 +37,17 @@ const SHIFT: u32 = 2;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Step(u8);
 
-/// The step of stacks that nobody asked a start for.
+/// The step of stacks for which no start was asked.
 static DEFAULT: AtomicU8 = AtomicU8::new(Step::PAGED.0);
 
-/// Where stacks start that nobody asked a start for.
+/// The step at which a stack starts if none was asked for. Default: [`Step::PAGED`].
 #[inline]
 pub fn default_start() -> Step {
-    // Relaxed: pairs with `start_stacks_at`; a setting that guards no other memory, and any step is a right one.
+    // Relaxed: pairs with `start_stacks_at`; a setting that guards no other memory, and a stack may start at any step.
     Step::from_bits(usize::from(DEFAULT.load(Ordering::Relaxed)))
 }
 
-/// From here on stacks start at `step` that nobody asks a start for. Before the first stack is made: those that lie in
+/// Sets the step at which a stack starts if none is asked for. Call it before the first stack is made: stacks that lie in
 /// lists stay as they are.
 pub fn start_stacks_at(step: Step) {
     DEFAULT.store(step.0, Ordering::Relaxed); // Relaxed: pairs with `default_start`, see there.

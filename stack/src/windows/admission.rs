@@ -1,6 +1,6 @@
 //! Admission: windows that are promised before they are taken.
 //!
-//! A goroutine gets its stack at its first run, when an error could be reported to nobody. The scheduler therefore calls
+//! A goroutine gets its stack at its first run, when no caller is left that could handle an error. The scheduler therefore calls
 //! [`reserve`] when it creates the goroutine. `capacity >= admitted` holds at all times. Every window outside the shared
 //! list is in use, which was admitted, or lies in a cache, which admitted it: so an admitted acquire finds a window. Where
 //! guards are made with `mprotect` the same holds of the windows that have their guards.

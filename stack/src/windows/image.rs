@@ -1,10 +1,10 @@
 //! Images: where the live bytes of a copied-out stack wait.
 //!
 //! A goroutine with a copy stack runs in a window that it shares with others. When another one needs the window, the live
-//! bytes `[sp, top)` are copied out to its image, and back to the same addresses before it goes on:
+//! bytes `[sp, top)` are copied out to its image, and back to the same addresses before it resumes:
 //!
 //! ```text
-//!   window, shared by many                     images, one a goroutine
+//!   window, shared by many                     images, one for each goroutine
 //!  ┌──────────────────────┐ top               ┌──────────────────┐ end of the class
 //!  │ live bytes of the    │ ── store ───────► │ live bytes       │ the upper ends belong together, so that
 //!  │ one that ran last    │ ◄── load ──────── │                  │ a deeper stack only needs more below
@@ -70,7 +70,7 @@ struct List {
 /// What a free slot holds.
 struct Link(Option<NonNull<Link>>);
 
-// SAFETY: a list owns its slots, which are memory bound to no thread.
+// SAFETY: only the list refers to its slots; memory of a mapping may be used on any thread.
 unsafe impl Send for List {}
 
 impl List {
@@ -84,7 +84,7 @@ impl List {
 
     fn take(&mut self, size: usize) -> io::Result<NonNull<u8>> {
         if let Some(slot) = self.free {
-            // SAFETY: a slot on the list holds a link and is nobody's.
+            // SAFETY: `Image::drop` has written a link to each slot on the list, and no image refers to the slot.
             self.free = unsafe { slot.read() }.0;
             return Ok(slot.cast());
         }
@@ -126,7 +126,7 @@ pub struct Image {
     word: NonNull<u8>,
 }
 
-// SAFETY: an image owns its slot, which is memory bound to no thread.
+// SAFETY: only the image refers to its slot; memory of a mapping may be used on any thread.
 unsafe impl Send for Image {}
 
 impl Image {
@@ -152,8 +152,8 @@ impl Image {
         slot.wrapping_add(self.size())
     }
 
-    /// Copies the live bytes of a stack out into `image`, whose old content is not needed any more. The image is made, or
-    /// exchanged for one of a fitting class.
+    /// Copies the live bytes of a stack out into `image`, whose old content is lost. Makes the image if there is none, and
+    /// exchanges it for one of a fitting class.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl Image {
     ///
     /// # Safety
     ///
-    /// `[sp, top)` is readable, and nobody writes to it meanwhile.
+    /// `[sp, top)` is valid for reads, and no thread writes to it meanwhile.
     pub unsafe fn store(
         image: &mut Option<Image>,
         sp: *const u8,
@@ -189,13 +189,14 @@ impl Image {
             }
         };
         if let Some(holder) = holder {
-            // SAFETY: the caller lends the live bytes; the slot has at least as many below its end and is this image's.
+            // SAFETY: `[sp, top)` is readable and not written meanwhile. The holder's slot has at least `live` bytes below its
+            // end (`fits`, or the class was chosen so), lies in a mapping of its own, and only this image refers to it.
             unsafe { std::ptr::copy_nonoverlapping(sp, holder.end().wrapping_sub(live), live) };
         }
         Ok(())
     }
 
-    /// Neither too small for `live` bytes nor four times too large.
+    /// Returns whether it is neither too small for `live` bytes nor four times too large.
     fn fits(&self, live: usize) -> bool {
         let size = self.size();
         live <= size && (live > size / 4 || self.class() == 0)
@@ -205,10 +206,11 @@ impl Image {
     ///
     /// # Safety
     ///
-    /// The image was last stored from `[sp, top)`, which is writable and nobody else's.
+    /// The image was last stored from `[sp, top)`, which is valid for writes and which nothing else accesses meanwhile.
     pub unsafe fn load(&self, sp: *mut u8, top: *mut u8) {
         let live = top.addr() - sp.addr();
-        // SAFETY: `store` put that many bytes below the slot's end, and the caller owns where they go.
+        // SAFETY: `store` has put `live` bytes below the slot's end; `[sp, top)` is writable, accessed by nothing else, and
+        // part of a stack, so it does not overlap the slot.
         unsafe { std::ptr::copy_nonoverlapping(self.end().wrapping_sub(live), sp, live) };
     }
 }
@@ -224,7 +226,8 @@ impl Drop for Image {
             })
             .cast();
         let mut list = list(class);
-        // SAFETY: the slot is at least 128 bytes, aligned to 64, and nobody's from here on.
+        // SAFETY: the slot is at least 128 bytes and aligned to 64, and the image that is dropped was the only one that
+        // referred to it.
         unsafe { slot.write(Link(list.free)) };
         list.free = Some(slot);
     }

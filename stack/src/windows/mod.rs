@@ -1,4 +1,4 @@
-//! Windows: the stacks, where their address space comes from, and who keeps those that are not in use.
+//! Windows: the stacks, where their address space comes from, and the lists of those that are not in use.
 //!
 //! Imports `memory/`; `faults/` imports it. Two stores that are no windows lie here too, because they are address space
 //! that is handed out the same way: `image.rs` and `slab.rs`.

@@ -3,8 +3,8 @@
 //! Released windows lie on the list of their class, last in, first out. The caches (`cache.rs`) take and give them in
 //! batches, so the lock of an arena is taken about once in sixteen releases.
 //!
-//! Windows that nobody has taken from a list for a while are *cold*: `reclaim.rs` gives their memory to the kernel, and
-//! they are taken when there are no others.
+//! Windows that lie on a list for a while become *cold*: `reclaim.rs` gives their memory to the kernel, and they are taken
+//! when there are no others.
 
 use std::io;
 

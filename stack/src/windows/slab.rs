@@ -37,7 +37,7 @@ struct Rest {
     slots: usize,
 }
 
-// SAFETY: a `Rest` owns the memory it names, which is bound to no thread.
+// SAFETY: `next` points to slots that no other value refers to; memory of a mapping may be used on any thread.
 unsafe impl Send for Rest {}
 
 impl<T> Slab<T> {
@@ -73,7 +73,8 @@ impl<T> Slab<T> {
         // SAFETY: `n` slots are left in the reservation, so this is at most its end.
         rest.next = unsafe { first.add(n).cast() };
         rest.slots -= n;
-        // SAFETY: the slots lie in a mapping that is never unmapped, are aligned, and were given to nobody before.
+        // SAFETY: the slots lie in a mapping that is never unmapped, are aligned as `map::reserve` was asked, and `next` moved
+        // past them above, so no other reference to them exists.
         Ok(unsafe { std::slice::from_raw_parts_mut(first.as_ptr(), n) })
     }
 }
