@@ -72,34 +72,27 @@ pub use protocol::{byte_lock::ByteLock, park_state::Landing};
 #[cfg(not(loom))]
 pub use {
     global::{
-        procs::set_procs,
         ready::{ready, ready_tail},
         sched::{procs, rounds},
-        start_m::give_way,
     },
     gmp::{
         g::GRef,
-        identity::{Identity, park_until_unparked},
-        locals::{LocalGone, LocalKey},
+        identity::{Heritage, Identity},
         ticket::{TIMED_OUT, Ticket},
-        window::{StackPin, pin_stack},
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     observe::{
         hogs::{HogFrame, HogReport},
-        metrics::{Metrics, ProcMetrics, metrics},
+        metrics::{Metrics, MigrationStats, ProcMetrics, metrics, migration_stats},
     },
     park::{
         arm,
         blocking::blocking,
         caller::{Caller, caller},
-        checkpoint::checkpoint,
+        checkpoint::{checkpoint, give_way},
         park, park_until,
         waker::{Doorbell, wake},
-    },
-    schedule::{
-        locked::{lock_os_thread, spawn_pinned, unlock_os_thread},
-        migrate::{MigrationStats, migration_stats},
+        yield_now::yield_now,
     },
     stacks::{
         on_segment::{has_stack, on_segment},
@@ -115,8 +108,13 @@ pub use {
     },
     task::{
         Options, Task,
-        inherited::{Heritage, heritage, replace_heritage},
+        inherited::{heritage, replace_heritage},
         join_future::Awaiting,
-        sleep_forever, sleep_until, spawn, spawn_unchecked, yield_now,
+        local_key::{LocalGone, LocalKey},
+        pinned::{lock_os_thread, spawn_pinned, unlock_os_thread},
+        set_procs::set_procs,
+        sleep_forever, sleep_until, spawn, spawn_unchecked,
+        stack_pin::{StackPin, pin_stack},
+        unpark::park_until_unparked,
     },
 };

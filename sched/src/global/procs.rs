@@ -32,17 +32,14 @@ use std::sync::{
 };
 
 use crate::{
-    global::{
-        ready::ready,
-        sched::{self, Sched},
-    },
+    global::{ready::ready, sched::Sched},
     gmp::{g::GRef, m::M, p::P},
-    park::park,
     protocol::{idle::Change, p_numbers::Seats, sync::lock},
-    start::config::MAX_PROCS,
-    switch::current::current,
     sys::fatal,
 };
+
+/// More Ps than any machine has CPUs; a larger number is a mistake.
+pub(crate) const MAX_PROCS: usize = 4096;
 
 /// Every P that was ever made, by number. Ps are kept for another time.
 static SLOTS: [AtomicPtr<P>; MAX_PROCS + 1] =
@@ -141,6 +138,28 @@ impl Sched {
         if self.follow.is_on() {
             self.resize_locked(waiting, target.min(self.threads.max()).min(MAX_PROCS));
         }
+    }
+
+    /// As [`resize`](Sched::resize), for somebody who has said how many: the machine is not followed any more.
+    pub(crate) fn resize_for_good(&'static self, target: usize) -> usize {
+        let waiting = lock(&self.procs.seats);
+        self.follow.stop();
+        self.resize_locked(waiting, target)
+    }
+
+    /// Returns whether all Ps that were to leave have left.
+    pub(crate) fn is_settled(&self) -> bool {
+        lock(&self.procs.seats).seats.settled()
+    }
+
+    /// C6, as the last step of a commit: L4 makes `g` ready, which is off its stack. False if there is nothing to wait for.
+    pub(crate) fn await_settled(&self, g: GRef) -> bool {
+        let mut waiting = lock(&self.procs.seats);
+        let waits = !waiting.seats.settled();
+        if waits {
+            waiting.waiters.push(g);
+        }
+        waits
     }
 
     fn resize_locked(&'static self, mut waiting: MutexGuard<'_, Waiting>, target: usize) -> usize {
@@ -260,27 +279,6 @@ impl Sched {
             unsafe { ready(g) };
         }
     }
-
-    /// C6. The lock is taken in the commit, when the caller has left its P: one that unwinds gives its P away before it
-    /// waits, and that may take the lock (L3).
-    fn wait_until_settled(&'static self) {
-        if lock(&self.procs.seats).seats.settled() {
-            return;
-        }
-        let g = current();
-        // SAFETY: `over` takes each waiter off the list once, under the lock that the commit lets go as its last step;
-        // one that finds nothing to wait for is not on the list.
-        unsafe {
-            park(move || {
-                let mut waiting = lock(&self.procs.seats);
-                let waits = !waiting.seats.settled();
-                if waits {
-                    waiting.waiters.push(g);
-                }
-                waits
-            });
-        }
-    }
 }
 
 impl Waiting {
@@ -292,35 +290,4 @@ impl Waiting {
             Vec::new()
         }
     }
-}
-
-/// From now on `count` goroutines run at the same time; returns how many it were before. See
-/// `goroutines::set_gomaxprocs`.
-///
-/// # Parks
-///
-/// Until those Ps that are too many have been put down.
-///
-/// # Panics
-///
-/// If `count` is 0 or too large, or the runtime has not been started.
-#[track_caller]
-pub fn set_procs(count: usize) -> usize {
-    assert!(
-        (1..=MAX_PROCS).contains(&count),
-        "set_gomaxprocs: {count} processors; give a number from 1 to {MAX_PROCS}"
-    );
-    let Some(sched) = sched::get() else {
-        panic!("set_gomaxprocs: the runtime has not been started; call goroutines::start first");
-    };
-    let most = sched.threads.max();
-    assert!(
-        count <= most,
-        "set_gomaxprocs: {count} processors, but Config::max_threads allows {most} threads; raise it"
-    );
-    let waiting = lock(&sched.procs.seats);
-    sched.follow.stop();
-    let before = sched.resize_locked(waiting, count);
-    sched.wait_until_settled();
-    before
 }

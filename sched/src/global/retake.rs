@@ -7,10 +7,7 @@
 //! A goroutine whose P was taken goes on on its thread without one. What it makes ready or spawns goes to
 //! the global queue; when it parks, its M goes to sleep, and it comes back on an M that has a P.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Mutex;
 
 use crate::{
     global::sched,
@@ -19,29 +16,15 @@ use crate::{
         g::{GRef, Kind},
         m::M,
         p::P,
+        signal_stack,
     },
     protocol::sync::lock,
     switch::fork_check,
-    sys::{errno, membarrier},
-    sysmon::look_at_signal_stack,
+    sys::errno,
 };
 
 /// The takers' lock: sysmon's, and that of Ms which find their gate shut.
 static TAKERS: Mutex<()> = Mutex::new(());
-
-/// Does the kernel refuse membarrier? Then every entry has a fence of its own.
-static FENCED: AtomicBool = AtomicBool::new(false);
-
-/// Before the first M is made.
-pub(crate) fn prepare() {
-    // Relaxed: published by the start of the threads.
-    FENCED.store(!membarrier::is_there(), Ordering::Relaxed);
-}
-
-pub(crate) fn fenced() -> bool {
-    // Relaxed: see `prepare`.
-    FENCED.load(Ordering::Relaxed)
-}
 
 /// Inside the gate until it is dropped, on the M where it was made: nothing in between parks.
 pub(crate) struct Inside {
@@ -98,7 +81,7 @@ pub(crate) fn back_on_g0(m: &'static M) {
 fn enter_slow(m: &'static M) {
     fork_check::check();
     let _errno = errno::keep();
-    look_at_signal_stack(m);
+    signal_stack::look_if_due(m);
     if m.gate.enter_fenced() && settle(m) {
         m.lose_p();
         // With an idle one it goes on at once, and needs no other M to be woken for it.
@@ -150,6 +133,7 @@ pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::gmp::mode;
 
     /// An M whose goroutine computes.
     fn outside() -> &'static M {
@@ -160,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_p_is_taken_from_the_m_that_holds_it_and_from_no_other() {
-        prepare();
+        mode::prepare(true, false);
         let (holder, other) = (outside(), outside());
         let p = P::leaked(1, true);
         p.set_owner(Some(holder));

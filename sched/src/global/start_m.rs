@@ -25,8 +25,6 @@ use std::{
     time::Duration,
 };
 
-use goroutines_stack::SignalStack;
-
 use crate::{
     global::{sched::Sched, starter::Request},
     gmp::{
@@ -34,10 +32,8 @@ use crate::{
         m::{Fitness, M},
         p::P,
     },
-    park::checkpoint::checkpoint,
     protocol::{sync::lock, timers::NEVER},
-    schedule, start,
-    switch::{fork_check, thread_word::set_current_m},
+    switch::fork_check,
     sys::{
         clock::{after, now},
         errno, fatal,
@@ -56,28 +52,19 @@ const QUIET: u64 = 60_000_000_000;
 /// Does something wait to run while no thread is to be had?
 static CROWDED: AtomicBool = AtomicBool::new(false);
 
-/// As [`checkpoint`](crate::checkpoint), where it is crowded; nothing otherwise. For operations that often need not
-/// wait, before they begin.
-///
-/// # Parks
-///
-/// As [`checkpoint`](crate::checkpoint).
+/// Returns whether something waits to run while no thread is to be had.
 #[inline(always)]
-pub fn give_way() {
+pub(crate) fn is_crowded() -> bool {
     // Relaxed: partner is the store by sysmon; a late answer is given at the next call.
-    if CROWDED.load(Ordering::Relaxed) {
-        give_way_slow();
-    }
+    CROWDED.load(Ordering::Relaxed)
 }
 
-#[cold]
-#[inline(never)]
-fn give_way_slow() {
-    checkpoint();
-}
+/// The life of a thread of the scheduler, which begins with a P, maybe as the spinner.
+pub(crate) type Body = fn(&'static Sched, &'static P, bool);
 
 pub(crate) struct Threads {
     max: usize,
+    pub(crate) body: Body,
     /// How long an M sleeps before it ends; none: it does not.
     idle_time: Option<Duration>,
     /// Ms whose threads have ended.
@@ -92,9 +79,10 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    pub(crate) fn new(max: usize, idle_time: Option<Duration>) -> Threads {
+    pub(crate) fn new(max: usize, idle_time: Option<Duration>, body: Body) -> Threads {
         Threads {
             max,
+            body,
             idle_time,
             spare: Mutex::new(Vec::new()),
             refused: AtomicU64::new(0),
@@ -167,9 +155,15 @@ impl Threads {
     }
 
     /// An M for a new thread.
-    fn new_m(&self) -> &'static M {
+    pub(crate) fn new_m(&self) -> &'static M {
         let spare = lock(&self.spare).pop();
         spare.unwrap_or_else(|| Box::leak(Box::new(M::new(None))))
+    }
+
+    /// The thread of `m` has ended: the M serves another one later.
+    pub(crate) fn give_back_m(&self, m: &'static M) {
+        m.fitness.set(Fitness::Any);
+        lock(&self.spare).push(m);
     }
 }
 
@@ -211,7 +205,7 @@ impl Sched {
     /// For sysmon: asks again for the thread that was refused, if there is something to do for it.
     pub(crate) fn retry_refused(&'static self, time: u64) {
         let crowded = self.threads.is_refused() && self.has_due();
-        // Relaxed: partner is the load in `give_way`.
+        // Relaxed: partner is the load in `is_crowded`.
         if crowded != CROWDED.load(Ordering::Relaxed) {
             CROWDED.store(crowded, Ordering::Relaxed);
         }
@@ -234,33 +228,6 @@ impl Sched {
     fn has_due(&self) -> bool {
         self.any_work() || self.earliest_timer() <= now()
     }
-}
-
-/// The life of a thread of the scheduler, which begins with `p`.
-pub(crate) fn live(sched: &'static Sched, p: &'static P, as_spinner: bool) {
-    // The first thread may be here before `start` has published the scheduler, or has failed.
-    if !start::succeeds(sched) {
-        return;
-    }
-    let signal_stack = match SignalStack::install() {
-        Ok(signal_stack) => signal_stack,
-        Err(error) => {
-            ALL.threads_ended.add();
-            return sched.do_without_m(p, as_spinner, &error);
-        }
-    };
-    let m = sched.threads.new_m();
-    m.adopt_thread(&signal_stack);
-    // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
-    unsafe { m.settle() };
-    m.set_p(p);
-    m.spinning.set(as_spinner);
-    set_current_m(Some(m));
-    schedule::schedule(m);
-    set_current_m(None);
-    ALL.threads_ended.add();
-    m.fitness.set(Fitness::Any);
-    lock(&sched.threads.spare).push(m);
 }
 
 #[cold]

@@ -22,10 +22,9 @@
 use std::sync::Arc;
 
 use crate::{
-    global::{sched::Sched, start_m},
+    global::sched::Sched,
     gmp::{counters::ALL, p::P},
-    park::unwinding::Order,
-    switch::panic_count::Charge,
+    switch::panic_count::{Charge, Order},
     sys::spawn::spawn,
 };
 
@@ -65,9 +64,8 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
 impl Sched {
     /// R3, for an M that is counted.
     pub(crate) fn start_m(&'static self, p: &'static P, as_spinner: bool) -> std::io::Result<()> {
-        spawn("goroutines-m", None, move || {
-            start_m::live(self, p, as_spinner)
-        })?;
+        let body = self.threads.body;
+        spawn("goroutines-m", None, move || body(self, p, as_spinner))?;
         ALL.threads_started.add();
         self.threads.note_started();
         Ok(())

@@ -25,6 +25,12 @@ impl Counter {
             .store(self.0.load(Relaxed).wrapping_add(count), Relaxed);
     }
 
+    /// Adds one, where an addition that is lost does no harm: no locked instruction.
+    #[inline(always)]
+    fn add_roughly(&self) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
     /// Adds one, whoever writes it.
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Relaxed);
@@ -75,6 +81,9 @@ pub(crate) struct OfAll {
     pub(crate) threads_failed: Counter,
     pub(crate) threads_ended: Counter,
     pub(crate) looks: Counter,
+    /// Goroutines that were looked through because they changed threads, and those that were sent back (migrate.rs).
+    pub(crate) scanned: Counter,
+    pub(crate) sent_back: Counter,
     /// Goroutines whose home did not come (home_wait.rs).
     pub(crate) let_go: Counter,
 }
@@ -91,5 +100,21 @@ pub(crate) static ALL: OfAll = OfAll {
     threads_failed: Counter::new(),
     threads_ended: Counter::new(),
     looks: Counter::new(),
+    scanned: Counter::new(),
+    sent_back: Counter::new(),
     let_go: Counter::new(),
 };
+
+/// Blocking calls so far: sysmon looks more often while there are some. Not exact: two that add at once may count as one.
+static CALLS: Counter = Counter::new();
+
+/// Counts a blocking call that begins.
+#[inline(always)]
+pub(crate) fn note_call() {
+    CALLS.add_roughly();
+}
+
+/// How many blocking calls there were, about.
+pub(crate) fn calls() -> u64 {
+    CALLS.get()
+}

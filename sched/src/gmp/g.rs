@@ -14,7 +14,6 @@ use std::{
     cell::{Cell, UnsafeCell},
     ffi::c_int,
     fmt,
-    mem::MaybeUninit,
     ptr::NonNull,
     sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
@@ -25,7 +24,7 @@ use crate::{
     gmp::{
         identity::IdentityCell,
         join::JoinWord,
-        payload::Entry,
+        payload::{Entry, Payload},
         segment::Segments,
         shared::{Link, Number},
         window::Window,
@@ -38,13 +37,6 @@ use crate::{
     },
     sys::asm::Context,
 };
-
-/// Bytes of closure or result that need no allocation of their own.
-pub(crate) const INLINE: usize = 128;
-
-/// Room for the closure, later for the result.
-#[repr(C, align(16))]
-pub(crate) struct Payload([MaybeUninit<u8>; INLINE]);
 
 /// How a G is made ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,7 +120,7 @@ impl G {
             bound: Cell::new(0),
             image: UnsafeCell::new(None),
             segments: Segments::new(),
-            payload: Line(UnsafeCell::new(Payload([MaybeUninit::uninit(); INLINE]))),
+            payload: Line(UnsafeCell::new(Payload::empty())),
         }
     }
 

@@ -20,6 +20,7 @@
 //! More that is one per goroutine, seldom used, and not worth a word in every G, belongs here.
 
 use std::{
+    any::Any,
     cell::UnsafeCell,
     fmt, mem,
     ptr::NonNull,
@@ -28,30 +29,27 @@ use std::{
         atomic::{AtomicPtr, AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
 };
 
 use crate::{
-    global::ready::ready,
-    gmp::{
-        g::G,
-        locals::Locals,
-        ticket::{TIMED_OUT, Ticket},
-    },
-    park::{arm, park_until},
+    gmp::{g::G, locals::Locals, ticket::Ticket},
     protocol::park_token::Token,
-    switch::current::current,
-    task::inherited::{self, Heritage},
 };
 
 /// In the number of an identity: it is an OS thread's.
 const THREAD: u64 = 1 << 63;
 
-/// What an `unpark` claims the wait of its owner with.
-const UNPARKED: u32 = 0;
-
 /// OS threads that have one, so far.
 static THREADS: AtomicU64 = AtomicU64::new(0);
+
+/// What is passed on.
+pub type Heritage = Arc<dyn Any + Send + Sync>;
+
+/// Where it lies.
+pub(crate) struct Place(pub(crate) UnsafeCell<Option<Heritage>>);
+
+// SAFETY: only the goroutine or thread whose identity it is touches it, or who has made that; and a heritage is Send.
+unsafe impl Sync for Place {}
 
 pub(crate) struct Inner {
     number: u64,
@@ -60,7 +58,7 @@ pub(crate) struct Inner {
     /// For the goroutine or thread itself, and after its end for who frees its G.
     locals: Locals,
     /// As `locals` (see inherited.rs).
-    heritage: inherited::Place,
+    heritage: Place,
 }
 
 /// Who a goroutine or a plain OS thread is. May be kept longer than it runs.
@@ -80,21 +78,10 @@ impl Identity {
             name,
             token: Token::new(),
             locals: Locals::new(),
-            heritage: inherited::Place(UnsafeCell::new(None)),
+            heritage: Place(UnsafeCell::new(None)),
         });
         // SAFETY: an Arc's pointer is not null.
         Identity(unsafe { NonNull::new_unchecked(Arc::into_raw(inner).cast_mut()) })
-    }
-
-    /// The identity of the caller.
-    pub fn current() -> Identity {
-        Identity::own().clone()
-    }
-
-    /// The same, for as long as the caller runs.
-    pub(crate) fn own() -> &'static Identity {
-        let g = current().get();
-        g.identity.get_or_make(|| Identity::of(g))
     }
 
     /// A first one for `g`: for a plain thread made on that thread, with the name that std knows.
@@ -136,13 +123,9 @@ impl Identity {
         self.inner().name.as_deref()
     }
 
-    /// Gives it the token that ends its [`park_until_unparked`], now or the next one. Nothing if it has ended.
-    pub fn unpark(&self) {
-        let woken = self.inner().token.give(|ticket| ticket.claim(UNPARKED));
-        if let Some(ticket) = woken {
-            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the token's lock.
-            unsafe { ready(ticket.g()) };
-        }
+    /// What ends the wait of its owner (task/unpark.rs).
+    pub(crate) fn token(&self) -> &Token<Ticket> {
+        &self.inner().token
     }
 
     pub(crate) fn locals(&self) -> &Locals {
@@ -196,32 +179,6 @@ impl fmt::Debug for Identity {
             .field("number", &self.number())
             .field("name", &self.name())
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until somebody gives the caller its token with [`Identity::unpark`], at most until `deadline`, and uses
-/// the token up. Returns at once if it is there.
-///
-/// # Parks
-///
-/// Only the goroutine. A plain OS thread sleeps.
-pub fn park_until_unparked(deadline: Option<Instant>) {
-    let token = &Identity::own().inner().token;
-    if token.take_or_lock() {
-        return;
-    }
-    let ticket = arm();
-    // SAFETY: the lock is held. The ticket is the caller's last; the timer and one `unpark` try to claim it, and the
-    // one that does makes the caller ready. An `unpark` finds it only after the commit has unlocked, as its last step.
-    let outcome = unsafe {
-        token.wait(ticket);
-        park_until(ticket, deadline, || {
-            token.commit();
-            true
-        })
-    };
-    if outcome == TIMED_OUT {
-        token.time_is_up();
     }
 }
 

@@ -13,10 +13,28 @@ use std::{
     },
 };
 
-use crate::{
-    gmp::{g::GRef, ticket::Ticket},
-    task::join_future::Cell,
-};
+use crate::gmp::{g::GRef, ticket::Ticket};
+
+/// A cell whose type is forgotten: the head of one of join_future.rs.
+#[repr(align(16))]
+pub(crate) struct Cell {
+    /// Moves the outcome of the goroutine into the cell, and tells the future.
+    pub(crate) deliver: unsafe fn(NonNull<Cell>, GRef),
+}
+
+impl Cell {
+    /// E3 and E4.
+    ///
+    /// # Safety
+    ///
+    /// `cell` was taken out of the join word of `g`, which runs here, has ended, and has its outcome in its payload. It
+    /// has not after.
+    pub(crate) unsafe fn deliver(cell: NonNull<Cell>, g: GRef) {
+        // SAFETY: the cell is alive, because the word had a counted reference, which is ours now; the rest is the
+        // caller's contract.
+        unsafe { (cell.as_ref().deliver)(cell, g) };
+    }
+}
 
 /// Who waits for the end of a goroutine, and whether it has come.
 ///

@@ -14,16 +14,26 @@ use std::{
 use goroutines_stack::{AddressRange, SignalStack};
 
 use crate::{
-    gmp::{g::GRef, p::P},
-    park::unwinding::Unwinder,
+    gmp::{g::GRef, mode, p::P, signal_stack},
     protocol::{gate::Gate, inbox::Bound, lending::Call, parker::Parker},
-    schedule::migrate,
     sys::{asm::Context, tls::Tls},
-    sysmon,
 };
 
 /// No M's mark.
 const NOBODY: usize = 1;
+
+/// How often an M leaves a goroutine to others where goroutines are forced to migrate (migrate.rs). Fits below an M's
+/// address, which is aligned to 128.
+const REFUSALS: usize = 127;
+
+const _: () = assert!(align_of::<M>() > REFUSALS);
+
+/// A goroutine that waits while it unwinds.
+pub(crate) struct Unwinder {
+    pub(crate) g: GRef,
+    /// How many panics of it were moved away; 0: the thread counts them.
+    pub(crate) moved: u32,
+}
 
 /// What the thread of an M may still be used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,7 +114,7 @@ impl M {
             g0: Cell::new(Context::NULL),
             current: Cell::new(current),
             p: Cell::new(ptr::null()),
-            gate: Gate::new(crate::global::retake::fenced()),
+            gate: Gate::new(mode::is_fenced()),
             overdue: AtomicU64::new(0),
             spinning: Cell::new(false),
             random: Cell::new(0),
@@ -116,7 +126,7 @@ impl M {
             signal_stack: Cell::new(AddressRange::default()),
             looked: Cell::new(0),
             errno: Cell::new(ptr::dangling_mut()),
-            tag: migrate::tag(),
+            tag: if mode::is_forced() { REFUSALS } else { 0 },
             at_home: Cell::new(NOBODY),
             tls: UnsafeCell::new(Tls::none()),
             bound: Bound::new(),
@@ -212,6 +222,21 @@ impl M {
         self.id() | self.tag
     }
 
+    /// The id of the M whose [`mark`](M::mark) this is, also when it was counted down.
+    pub(crate) fn id_of(mark: usize) -> usize {
+        mark & !REFUSALS
+    }
+
+    /// The M whose [`mark`](M::mark) this is, also when it was counted down.
+    ///
+    /// # Safety
+    ///
+    /// `mark` is one, and not 0.
+    pub(crate) unsafe fn home_of(mark: usize) -> &'static M {
+        // SAFETY: a mark is the id of an M with a count below its alignment, which `id_of` takes off.
+        unsafe { M::from_id(M::id_of(mark)) }
+    }
+
     /// The [`G::last`](crate::gmp::g::G::last) of a goroutine that may go on here without further questions: the one that
     /// this M leaves, or, where goroutines are forced to migrate, none that there is.
     #[inline(always)]
@@ -230,7 +255,7 @@ impl M {
         // SAFETY: answers with an address, which is valid as long as the thread.
         self.errno.set(unsafe { libc::__errno_location() });
         // SAFETY: nobody looks at it: others do for goroutines that ran here last.
-        unsafe { *self.tls.get() = migrate::storage() };
+        unsafe { *self.tls.get() = mode::storage() };
     }
 
     /// Its thread's thread-local storage; for those who have a goroutine that ran here last.
@@ -278,23 +303,8 @@ impl M {
         }
         self.spinning.set(word & 1 == 1);
         self.gate.unwatch();
-        sysmon::look_at_signal_stack(self);
+        signal_stack::look_if_due(self);
         // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
         self.set_p(unsafe { P::from_id(word & !1) });
-    }
-}
-
-impl P {
-    /// This P in the lists of idle.rs: its address.
-    pub(crate) fn id(&'static self) -> usize {
-        ptr::from_ref(self) as usize
-    }
-
-    /// # Safety
-    ///
-    /// `id` came from [`P::id`].
-    pub(crate) unsafe fn from_id(id: usize) -> &'static P {
-        // SAFETY: Ps belong to the scheduler, which is never freed; the caller's word is one's address.
-        unsafe { &*(id as *const P) }
     }
 }

@@ -213,6 +213,21 @@ impl P {
     }
 }
 
+impl P {
+    /// This P in the lists of idle.rs: its address.
+    pub(crate) fn id(&'static self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// # Safety
+    ///
+    /// `id` came from [`P::id`].
+    pub(crate) unsafe fn from_id(id: usize) -> &'static P {
+        // SAFETY: Ps belong to the scheduler, which is never freed; the caller's word is one's address.
+        unsafe { &*(id as *const P) }
+    }
+}
+
 impl Local {
     /// A pseudo-random number (xorshift).
     pub(crate) fn random(&mut self) -> u32 {

@@ -5,10 +5,22 @@
 
 use std::{
     any::{self, Any},
+    mem::MaybeUninit,
     panic::{self, AssertUnwindSafe},
 };
 
-use crate::gmp::g::{GRef, INLINE};
+/// Bytes of closure or result that need no allocation of their own.
+pub(crate) const INLINE: usize = 128;
+
+/// Room for the closure, later for the result.
+#[repr(C, align(16))]
+pub(crate) struct Payload([MaybeUninit<u8>; INLINE]);
+
+impl Payload {
+    pub(crate) const fn empty() -> Payload {
+        Payload([MaybeUninit::uninit(); INLINE])
+    }
+}
 
 /// What a goroutine returned, or the payload of the panic that ended it.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Any + Send>>;
@@ -16,9 +28,9 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 /// What is known of a closure and its result once their types are forgotten.
 pub(crate) struct Entry {
     /// Runs the closure on the current stack and puts the outcome into its place.
-    pub(crate) run: unsafe fn(GRef),
+    pub(crate) run: unsafe fn(*mut u8),
     /// Drops the outcome.
-    pub(crate) drop_outcome: unsafe fn(GRef),
+    pub(crate) drop_outcome: unsafe fn(*mut u8),
     /// The closure's type, for messages.
     pub(crate) name: fn() -> &'static str,
 }
@@ -40,26 +52,25 @@ pub(crate) fn entry_of<F: FnOnce() -> T, T>() -> &'static Entry {
 
 /// # Safety
 ///
-/// The payload of `g` is an `F`, and the caller is the goroutine `g`.
-unsafe fn run<F: FnOnce() -> T, T>(g: GRef) {
+/// `place` is a [`Payload`] with an `F` in it, of the goroutine that runs here.
+unsafe fn run<F: FnOnce() -> T, T>(place: *mut u8) {
     // SAFETY: the caller says that the payload is an F; from here on it is empty.
-    let closure = unsafe { take::<F>(g) };
+    let closure = unsafe { take::<F>(place) };
     let outcome: Outcome<T> = panic::catch_unwind(AssertUnwindSafe(closure));
     // SAFETY: the payload is empty and the goroutine owns its G.
-    unsafe { put(g, outcome) };
+    unsafe { put(place, outcome) };
 }
 
 const fn fits<V>() -> bool {
     size_of::<V>() <= INLINE && align_of::<V>() <= 16
 }
 
-/// Puts `value` into the payload of `g`.
+/// Puts `value` into the [`Payload`] at `place`.
 ///
 /// # Safety
 ///
-/// The caller owns `g` and its payload is empty.
-pub(crate) unsafe fn put<V>(g: GRef, value: V) {
-    let place = g.get().payload();
+/// `place` is that of a G that the caller owns, and is empty.
+pub(crate) unsafe fn put<V>(place: *mut u8, value: V) {
     // SAFETY: the payload is INLINE bytes, aligned to 16, owned by the caller and empty; `fits` has
     // checked that a V lies in it, and a pointer always does.
     unsafe {
@@ -71,13 +82,12 @@ pub(crate) unsafe fn put<V>(g: GRef, value: V) {
     }
 }
 
-/// Takes the value out of the payload of `g`.
+/// Takes the value out of the [`Payload`] at `place`.
 ///
 /// # Safety
 ///
-/// The caller owns `g`, and its payload is a `V` that [`put`] put there.
-pub(crate) unsafe fn take<V>(g: GRef) -> V {
-    let place = g.get().payload();
+/// `place` is that of a G that the caller owns, and [`put`] has put a `V` there.
+pub(crate) unsafe fn take<V>(place: *mut u8) -> V {
     // SAFETY: the caller says that `put` stored a V, which it did in the branch that `fits` chooses.
     unsafe {
         if fits::<V>() {
@@ -91,7 +101,7 @@ pub(crate) unsafe fn take<V>(g: GRef) -> V {
 /// # Safety
 ///
 /// As for [`take`].
-unsafe fn drop_value<V>(g: GRef) {
-    // SAFETY: passed on.
-    drop(unsafe { take::<V>(g) });
+unsafe fn drop_value<V>(place: *mut u8) {
+    // SAFETY: the caller owns the G, and its outcome is a `V`.
+    drop(unsafe { take::<V>(place) });
 }

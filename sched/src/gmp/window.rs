@@ -40,7 +40,6 @@
 use std::{
     cell::Cell,
     io,
-    marker::PhantomData,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -50,21 +49,19 @@ use std::{
 use goroutines_stack::{self as stack, Class, Image, Stack, Step};
 
 use crate::{
-    global::{ready, sched},
-    gmp::{
-        g::{G, GRef},
-        m::M,
-    },
+    gmp::g::{G, GRef},
     protocol::{
         status::Status,
         window_lock::{Handover, Line},
     },
-    switch::current::current,
     sys::fatal,
 };
 
 /// How many windows there are for each P.
 const WINDOWS_PER_P: usize = 16;
+
+/// Windows that a goroutine tries at its first run.
+const TRIES: usize = 4;
 
 /// A stack in which many goroutines run, one at a time.
 pub(crate) struct Window {
@@ -113,6 +110,20 @@ impl Windows {
         // Two may have made it at once: then one of them is kept for nothing.
         Ok(place.get_or_init(|| window))
     }
+
+    /// Before the first run of `g`: a window of `class` that it has entered, its own if it was given one. None if it finds no
+    /// free one.
+    pub(crate) fn enter_first(&self, class: Class, g: GRef) -> Option<&'static Window> {
+        let given = g.get().window.get();
+        let window = (0..TRIES)
+            .filter_map(|turn| match given {
+                Some(given) if turn == 0 => Some(given),
+                _ => self.assign(class).ok(),
+            })
+            .find(|window| window.enter_first(g));
+        g.get().window.set(window);
+        window
+    }
 }
 
 impl Window {
@@ -150,9 +161,9 @@ impl Window {
         }
     }
 
-    /// Step 5, on the g0 of `m`.
-    pub(crate) fn leave(&self, m: &'static M) {
-        self.handover.leave(|g: GRef| ready::tail(Some(m), g));
+    /// Step 5, on a g0. `ready` makes the first in line runnable, if there is one.
+    pub(crate) fn leave(&self, ready: impl FnMut(GRef)) {
+        self.handover.leave(ready);
     }
 
     pub(crate) fn top(&self) -> *mut u8 {
@@ -238,59 +249,4 @@ impl Line for GRef {
     fn is_visitor(self) -> bool {
         self.get().bound.get() == 0
     }
-}
-
-/// Keeps a goroutine with a copy stack in its window while this lives, so that others may use what lies
-/// on its stack even while it is parked. Nothing for any other goroutine, and for OS threads.
-///
-/// The other goroutines of the window cannot run meanwhile: one that pins itself must not wait for them.
-#[derive(Debug)]
-#[must_use = "the stack stays in place only while this lives"]
-pub struct StackPin {
-    g: GRef,
-    was_pinned: bool,
-    /// Dropped by the goroutine that made it.
-    _not_send: PhantomData<*const ()>,
-}
-
-/// Pins the caller's stack: see [`StackPin`].
-pub fn pin_stack() -> StackPin {
-    let g = current();
-    let pinned = &g.get().pinned;
-    StackPin {
-        g,
-        was_pinned: pinned.replace(pinned.get() || g.is_copied_out()),
-        _not_send: PhantomData,
-    }
-}
-
-impl Drop for StackPin {
-    fn drop(&mut self) {
-        // It is not Send, so the goroutine that made it drops it, and is inside.
-        self.g.get().pinned.set(self.was_pinned);
-    }
-}
-
-/// Windows that a goroutine tries at its first run.
-const TRIES: usize = 4;
-
-/// Before the first run of `g`: a window that it has entered, its own if it was given one; none if it finds no free one.
-pub(crate) fn enter_first(g: GRef) -> Option<&'static Window> {
-    let sched = sched::own();
-    let given = g.get().window.get();
-    let window = (0..TRIES)
-        .filter_map(|turn| match given {
-            Some(given) if turn == 0 => Some(given),
-            _ => sched.windows.assign(sched.class).ok(),
-        })
-        .find(|window| window.enter_first(g));
-    g.get().window.set(window);
-    window
-}
-
-/// Gives a dead `g` a window to share.
-pub(crate) fn assign(g: GRef) -> io::Result<()> {
-    let sched = sched::own();
-    g.get().window.set(Some(sched.windows.assign(sched.class)?));
-    Ok(())
 }

@@ -23,7 +23,7 @@ use std::{fmt, ptr, sync::Arc, time::Duration};
 use crate::{
     global::{retake, sched::Sched},
     gmp::{g::GRef, identity::Identity, m::M, p::P},
-    observe::reporter::{Looked, Sighting},
+    observe::reporter::{Looked, Sighting, Sightings},
     protocol::timers::NEVER,
 };
 
@@ -95,7 +95,7 @@ pub(crate) struct HogRule {
 }
 
 pub(crate) struct Hogs {
-    rule: HogRule,
+    sightings: &'static Sightings,
     /// The round of each P at the last look.
     rounds: Vec<u64>,
     watched: Vec<Watch>,
@@ -109,16 +109,16 @@ struct Watch {
 }
 
 impl Hogs {
-    pub(crate) fn new(rule: HogRule) -> Hogs {
+    pub(crate) fn new(sightings: &'static Sightings) -> Hogs {
         Hogs {
-            rule,
+            sightings,
             rounds: Vec::new(),
             watched: Vec::new(),
         }
     }
 
     fn after(&self) -> u64 {
-        self.rule.after.as_nanos() as u64
+        self.sightings.rule().after.as_nanos() as u64
     }
 
     /// When a goroutine that is watched would have to be reported.
@@ -151,7 +151,7 @@ impl Hogs {
             };
             let (sighting, looked) = Sighting::new(report, watch.m, thread);
             watch.reported = Some(looked);
-            sched.sightings.push(sighting);
+            self.sightings.push(sighting);
             true
         });
         let ps = sched.procs.all();

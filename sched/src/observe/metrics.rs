@@ -3,7 +3,6 @@
 use crate::{
     global::sched::{self, Sched},
     gmp::{counters::ALL, p::P},
-    schedule::migrate::migration_stats,
 };
 
 /// A snapshot of the scheduler. Counts go up from the start of the process; the rest is how things stand.
@@ -83,6 +82,25 @@ pub struct ProcMetrics {
 /// A snapshot of the scheduler; all zero while the runtime has not been started.
 pub fn metrics() -> Metrics {
     sched::get().map_or_else(Metrics::default, |sched| sched.snapshot())
+}
+
+/// How often goroutines changed threads: see [`migration_stats`].
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MigrationStats {
+    /// Goroutines that were about to run on another thread than before, and were looked through.
+    pub scanned: u64,
+    /// Those of them that pointed into the old thread's storage, and were sent back to it.
+    pub sent_back: u64,
+}
+
+/// What the migration check has done since the start of the process. Two separate readings: each is right, both
+/// together are not of one moment.
+pub fn migration_stats() -> MigrationStats {
+    MigrationStats {
+        scanned: ALL.scanned.get(),
+        sent_back: ALL.sent_back.get(),
+    }
 }
 
 impl Sched {

@@ -85,16 +85,23 @@ impl Sighting {
 
 /// The sightings on their way from sysmon to the reporter.
 pub(crate) struct Sightings {
+    rule: HogRule,
     requests: Requests<Sighting>,
     waiting: AtomicUsize,
 }
 
 impl Sightings {
-    pub(crate) fn new() -> Sightings {
+    pub(crate) fn new(rule: HogRule) -> Sightings {
         Sightings {
+            rule,
             requests: Requests::new(),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// What is told, and to whom.
+    pub(crate) fn rule(&self) -> &HogRule {
+        &self.rule
     }
 
     /// By sysmon.
@@ -108,14 +115,14 @@ impl Sightings {
     }
 
     /// The reporter's life.
-    pub(crate) fn serve(&self, rule: HogRule) -> ! {
+    pub(crate) fn serve(&self) -> ! {
         loop {
             let mut sighting = self.requests.next();
-            if rule.stacks {
+            if self.rule.stacks {
                 sighting.look();
             }
             sighting.looked.over();
-            tell(&rule, &sighting.report);
+            tell(&self.rule, &sighting.report);
             // Relaxed: as in `push`.
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }

@@ -21,13 +21,13 @@
 use crate::{
     global::{ready, retake, sched},
     gmp::{
+        counters,
         g::{GRef, Kind},
         m::M,
     },
     park::{on_thread, park_with},
     switch::{current::running_goroutine, signal_check, thread_word::current_m},
     sys::errno,
-    sysmon,
 };
 
 /// Runs `f`, which may block its thread: other goroutines get the P of this one meanwhile.
@@ -53,7 +53,7 @@ fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     let _inside = retake::enter(m);
     g.get().set_kind(Kind::Thread);
     m.lent.set(m.give_up_p().map(|p| (p, p.lending.lend())));
-    sysmon::note_call();
+    counters::note_call();
     ExitSyscall { g }
 }
 

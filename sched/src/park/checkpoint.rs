@@ -8,7 +8,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::{
-    global::{ready, retake},
+    global::{ready, retake, start_m},
     gmp::m::M,
     park::park_with,
     switch::{current::running_goroutine, thread_word::current_m},
@@ -51,6 +51,25 @@ fn heed(round: u64) {
             });
         }
     }
+}
+
+/// As [`checkpoint`](crate::checkpoint), where it is crowded; nothing otherwise. For operations that often need not
+/// wait, before they begin.
+///
+/// # Parks
+///
+/// As [`checkpoint`](crate::checkpoint).
+#[inline(always)]
+pub fn give_way() {
+    if start_m::is_crowded() {
+        give_way_slow();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_way_slow() {
+    checkpoint();
 }
 
 impl M {

@@ -32,6 +32,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod on_thread;
 pub(crate) mod unwinding;
 pub(crate) mod waker;
+pub(crate) mod yield_now;
 
 use std::{cell::Cell, time::Instant};
 

@@ -19,7 +19,6 @@ use crate::{
     },
     switch::thread_word::current_m,
     sys::{errno, fatal},
-    sysmon,
 };
 
 /// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
@@ -42,9 +41,10 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
 /// Step 4, for the goroutine `g` on its M: it becomes a goroutine again.
 pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
     let _inside = retake::enter(m);
-    match sched::own().idle.take_p_or_starve(m.id()) {
+    let sched = sched::own();
+    match sched.idle.take_p_or_starve(m.id()) {
         Some(p) => {
-            sysmon::note_busy();
+            sched.sysmon_sleep.note_busy();
             // SAFETY: ids in the idle lists are Ps'.
             m.set_p(unsafe { P::from_id(p) });
         }

@@ -23,33 +23,15 @@
 //! The M keeps a list of those that wait so, each with the number that was moved away. At most one of them has none
 //! moved: its panics are what the thread counts.
 
-use std::sync::{Arc, Mutex};
-
 use crate::{
-    global::{sched::Sched, starter::Request},
     gmp::{
         g::{GRef, Kind},
-        m::M,
+        m::{M, Unwinder},
     },
     park::blocking,
-    protocol::{parker::Parker, sync::lock},
     schedule::locked,
-    switch::{
-        self,
-        commit::Commit,
-        panic_count::{Charge, MOVABLE},
-        signal_check,
-        thread_word::current_m,
-    },
-    sys::fatal,
+    switch::{self, commit::Commit, panic_count::MOVABLE, signal_check, thread_word::current_m},
 };
-
-/// A goroutine that waits while it unwinds.
-pub(crate) struct Unwinder {
-    g: GRef,
-    /// How many panics of it were moved away; 0: the thread counts them.
-    moved: u32,
-}
 
 /// The M of `g`, which runs here and may not leave its thread, if others are bound to that and can run meanwhile.
 #[cold]
@@ -85,75 +67,5 @@ pub(crate) unsafe fn park_here(m: &'static M, g: GRef, commit: *const Commit) {
     locked::unlock(m, g);
     if in_call {
         blocking::resume(m, g);
-    }
-}
-
-/// On the g0 of `m`, which is locked: it is about to run `g`, and the thread shall count the panics of that one.
-#[inline]
-pub(crate) fn settle(sched: &'static Sched, m: &'static M, g: GRef) {
-    if !m.unwinders.borrow().is_empty() {
-        settle_slow(sched, m, g);
-    }
-}
-
-#[cold]
-fn settle_slow(sched: &'static Sched, m: &'static M, g: GRef) {
-    let mut all = m.unwinders.borrow_mut();
-    if let Some(counted) = all.iter_mut().find(|one| one.moved == 0) {
-        if counted.g == g {
-            return;
-        }
-        counted.moved = move_away(sched);
-    }
-    if let Some(next) = all.iter_mut().find(|one| one.g == g) {
-        for _ in 0..next.moved {
-            let charge = Charge::make(sched.class);
-            sched.requests.push(Request::Spend(charge));
-        }
-        next.moved = 0;
-    }
-}
-
-/// U1 and U2. Returns how many panics this thread had counted.
-fn move_away(sched: &'static Sched) -> u32 {
-    let mut moved = 0;
-    while std::thread::panicking() {
-        let order = Arc::new(Order::new());
-        sched.requests.push(Request::Charge(Arc::clone(&order)));
-        order.wait().spend();
-        moved += 1;
-    }
-    if moved == 0 {
-        fatal::throw(format_args!("a goroutine unwinds without a panic"));
-    }
-    moved
-}
-
-/// A charge that somebody waits for.
-pub(crate) struct Order {
-    made: Mutex<Option<Charge>>,
-    parker: Parker,
-}
-
-impl Order {
-    fn new() -> Order {
-        Order {
-            made: Mutex::new(None),
-            parker: Parker::new(),
-        }
-    }
-
-    /// V1.
-    pub(crate) fn deliver(&self, charge: Charge) {
-        *lock(&self.made) = Some(charge);
-        self.parker.notify();
-    }
-
-    fn wait(&self) -> Charge {
-        self.parker.wait(|| None);
-        match lock(&self.made).take() {
-            Some(charge) => charge,
-            None => fatal::throw(format_args!("an order was called delivered and is not")),
-        }
     }
 }

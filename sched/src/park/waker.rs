@@ -13,11 +13,10 @@ use crate::{
         g::{GRef, Kind},
         ticket::Ticket,
     },
-    park::{arm, park_until},
+    park::{arm, park_until, yield_now::yield_now},
     protocol::wake_flag::Signal,
     switch::current::current,
     sys::fatal,
-    task::yield_now,
 };
 
 /// What a giver claims the owner's wait with.

@@ -15,30 +15,23 @@
 //! storage. (Nothing tells when the last of these has run elsewhere, so the M looks again after a while.) Then it
 //! leaves the scheduler and ends.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    global::{
-        retake,
-        sched::{self, Sched},
-    },
+    global::sched::{self, Sched},
     gmp::{
         g::GRef,
         m::{Fitness, M},
         p::P,
-        payload,
     },
-    park::unwinding,
     protocol::{steps, timers::NEVER},
-    schedule::migrate,
-    switch::{signal_check, thread_word::current_m},
+    schedule::{migrate, unwinders},
     sys::clock::{after, now},
-    task::{Options, Task, make},
 };
 
 /// In `G::bound`: for life.
 const PINNED: u32 = 1;
-/// One level of [`lock_os_thread`].
+/// One level of `lock_os_thread`.
 const LOCK: u32 = 2;
 
 /// When a tainted M looks for the first time whether its thread is still needed, and at the most after how long: each
@@ -46,48 +39,11 @@ const LOCK: u32 = 2;
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_secs(16);
 
-/// The goroutine that runs here, also in a blocking call, and its M.
-fn here() -> Option<(&'static M, GRef)> {
-    let m = current_m()?;
-    let g = m.current.get()?;
-    (g.id() != 0).then_some((m, g))
-}
-
-/// Makes a goroutine that runs `f` on the thread of the caller, and never on another. From here on the caller, too,
-/// stays on this thread to its end.
-///
-/// # Errors
-///
-/// On a plain OS thread ([`io::ErrorKind::Unsupported`]), and as [`spawn`](crate::spawn).
-pub fn spawn_pinned<F, T>(options: Options, f: F) -> io::Result<Task<T>>
-where
-    F: FnOnce() -> T + 'static,
-    T: 'static,
-{
-    let (Some(sched), Some((m, caller))) = (sched::get(), here()) else {
-        return Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "PinnedBuilder::spawn: this is no goroutine, so the thread runs none; call it in one: \
-             `go(|| Builder::new().pinned().spawn(...))`",
-        ));
-    };
-    signal_check::check();
-    let inside = retake::enter(m);
-    let g = match make(sched, m.p(), options, payload::entry_of::<F, T>(), f) {
-        Ok(g) => g,
-        Err((error, f)) => {
-            drop(inside);
-            drop(f);
-            return Err(error);
-        }
-    };
-    if caller.get().bound.get() & PINNED == 0 {
-        bind(m, caller, PINNED);
+/// `g`, which is the caller's or dead, stays on `m` to its end.
+pub(crate) fn pin(m: &'static M, g: GRef) {
+    if g.get().bound.get() & PINNED == 0 {
+        bind(m, g, PINNED);
     }
-    bind(m, g, PINNED);
-    // It is this M's queue: looked at in its next round.
-    steps::send_home(sched, m, g);
-    Ok(Task::of(g))
 }
 
 /// `g`, which is the caller's or dead, belongs to `m`: `how` is added to what it is bound by.
@@ -105,16 +61,7 @@ pub(crate) fn others_are_tied(m: &M, g: GRef) -> bool {
     m.tied.get() > u32::from(g.get().bound.get() != 0)
 }
 
-/// Ties the calling goroutine to its thread, and the thread to the goroutine, until [`unlock_os_thread`] was called
-/// as often, or the goroutine ends, and the thread with it. Goroutines that were bound to this thread before still run on it, because they can
-/// on no other; all others go elsewhere. Nothing on a plain OS thread.
-pub fn lock_os_thread() {
-    if let Some((m, g)) = here() {
-        lock(m, g);
-    }
-}
-
-/// As [`lock_os_thread`], of `g`, which runs on `m`.
+/// As `lock_os_thread`, of `g`, which runs on `m`.
 pub(crate) fn lock(m: &'static M, g: GRef) {
     if g.get().bound.get() < LOCK {
         m.lockers.set(m.lockers.get() + 1);
@@ -123,14 +70,7 @@ pub(crate) fn lock(m: &'static M, g: GRef) {
     bind(m, g, LOCK);
 }
 
-/// Takes back one [`lock_os_thread`] of the calling goroutine. Nothing if there is none.
-pub fn unlock_os_thread() {
-    if let Some((m, g)) = here() {
-        unlock(m, g);
-    }
-}
-
-/// As [`unlock_os_thread`], of `g`, which runs on `m`.
+/// As `unlock_os_thread`, of `g`, which runs on `m`.
 pub(crate) fn unlock(m: &M, g: GRef) {
     let bound = g.get().bound.get();
     if bound < LOCK {
@@ -176,7 +116,7 @@ fn ended_bound(m: &M, bound: u32) {
 pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     if m.bound.is_locked() {
         let sched = sched::own();
-        return steps::wait_locked(sched, m).inspect(|&g| unwinding::settle(sched, m, g));
+        return steps::wait_locked(sched, m).inspect(|&g| unwinders::settle(sched, m, g));
     }
     // By turns with the queue of the P, so that neither starves.
     let first = m.bound_first.get();

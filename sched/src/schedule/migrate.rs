@@ -27,96 +27,35 @@
 //! of its address: so the fast path takes none of them for its own, and the slow path counts down in the tag how often
 //! it has left the goroutine to others. At zero nobody else wanted it.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    thread,
-};
+use std::thread;
 
 use goroutines_stack::Stack;
 
 use crate::{
     global::sched,
     gmp::{
+        counters::ALL,
         g::{G, GRef},
         m::M,
         segment::top_of,
     },
     protocol::steps::send_home,
-    start::config::Settings,
     sys::tls::Tls,
 };
-
-/// How often an M leaves a goroutine to others. Fits below an M's address, which is aligned to 128.
-const REFUSALS: usize = 127;
-
-const _: () = assert!(align_of::<M>() > REFUSALS);
 
 /// How much of a goroutine is looked through at most, in bytes: that takes some 100 us. One with more alive on its stack
 /// and segments stays with its thread as if it held an address of it.
 const MOST: usize = 1 << 20;
 
-static CHECKED: AtomicBool = AtomicBool::new(true);
-static FORCED: AtomicBool = AtomicBool::new(false);
-
-static SCANNED: AtomicU64 = AtomicU64::new(0);
-static SENT_BACK: AtomicU64 = AtomicU64::new(0);
-
-/// How often goroutines changed threads: see [`migration_stats`].
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct MigrationStats {
-    /// Goroutines that were about to run on another thread than before, and were looked through.
-    pub scanned: u64,
-    /// Those of them that pointed into the old thread's storage, and were sent back to it.
-    pub sent_back: u64,
-}
-
-/// What the migration check has done since the start of the process. Two separate readings: each is right, both
-/// together are not of one moment.
-pub fn migration_stats() -> MigrationStats {
-    // Relaxed (both): statistics.
-    MigrationStats {
-        scanned: SCANNED.load(Ordering::Relaxed),
-        sent_back: SENT_BACK.load(Ordering::Relaxed),
-    }
-}
-
-/// Before the first M is made.
-pub(crate) fn prepare(settings: &Settings) {
-    // Relaxed (both): published by the start of the threads.
-    CHECKED.store(settings.migration_check, Ordering::Relaxed);
-    FORCED.store(settings.force_migration, Ordering::Relaxed);
-}
-
-/// What an M adds to its address in [`M::mark`].
-pub(crate) fn tag() -> usize {
-    // Relaxed: see `prepare`.
-    match FORCED.load(Ordering::Relaxed) {
-        true => REFUSALS,
-        false => 0,
-    }
-}
-
-/// The storage of this thread, of which no goroutine may take an address with it.
-pub(crate) fn storage() -> Tls {
-    // Tools that know what each word of a stack is for do not like one that reads them all.
-    let watched = cfg!(any(feature = "asan", feature = "valgrind"));
-    // Relaxed: see `prepare`.
-    match CHECKED.load(Ordering::Relaxed) && !watched {
-        true => Tls::here(),
-        false => Tls::none(),
-    }
-}
-
 /// The M that ran `g` last, or that it is bound to.
 fn home(g: &G) -> &'static M {
-    // SAFETY: `last` is an M's id with a tag below it; the callers know that it is set.
-    unsafe { M::from_id(g.last() & !REFUSALS) }
+    // SAFETY: `last` is the mark of an M, counted down at most; the callers have a goroutine for which it is set.
+    unsafe { M::home_of(g.last()) }
 }
 
 /// Did `m` run `g` last, or is `g` bound to it? For who owns `g`.
 pub(crate) fn is_at_home(m: &'static M, g: GRef) -> bool {
-    g.get().last() & !REFUSALS == m.id()
+    M::id_of(g.get().last()) == m.id()
 }
 
 /// Has another M run `g` last, or has it a mark that must be looked at?
@@ -176,18 +115,16 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
     if std::ptr::eq(home, m) {
         return false;
     }
-    // Relaxed: a statistic.
-    SCANNED.fetch_add(1, Ordering::Relaxed);
+    ALL.scanned.add();
     if !points_into(home.tls(), desc) {
         return false;
     }
-    // Relaxed: as above.
-    SENT_BACK.fetch_add(1, Ordering::Relaxed);
+    ALL.sent_back.add();
     desc.set_last(home.id());
     if let Some(window) = desc.window.get()
         && !desc.pinned.get()
     {
-        window.leave(m);
+        super::leave(window, m);
     }
     not_run(m);
     send_home(sched::own(), home, g);
@@ -242,7 +179,5 @@ fn readable(stack: &Stack, low: *const u8) -> bool {
 /// address of its storage, or may run nowhere else.
 #[cold]
 pub(crate) fn is_home(m: &'static M) -> bool {
-    sched::own()
-        .shrinker
-        .any(|g| g.last() & !REFUSALS == m.id())
+    sched::own().shrinker.any(|g| M::id_of(g.last()) == m.id())
 }

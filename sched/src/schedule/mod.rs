@@ -2,40 +2,27 @@
 
 #![cfg(not(loom))]
 
+pub(crate) mod exit;
 pub(crate) mod fairness;
 pub(crate) mod find_runnable;
 pub(crate) mod locked;
 pub(crate) mod migrate;
+pub(crate) mod thread_main;
+pub(crate) mod unwinders;
 pub(crate) mod world;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use goroutines_stack::Stack;
 
 use crate::{
     global::{
-        ready,
-        ready::ready_from_g0,
+        ready::{self},
         retake,
         sched::{self, Sched},
     },
-    gmp::{
-        counters::ALL,
-        g::{G, GRef},
-        join::{End, Fate, JOINED},
-        locals,
-        m::M,
-        p::P,
-        window::{self, Window},
-    },
+    gmp::{g::GRef, m::M, window::Window},
     protocol::status::Status,
-    switch::{
-        self,
-        commit::{Commit, leave_with},
-        thread_word,
-    },
-    sys::{asm::Context, fatal},
-    task::join_future::Cell,
+    switch::{self, commit::Commit},
+    sys::fatal,
 };
 
 /// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
@@ -57,7 +44,7 @@ fn run(sched: &'static Sched, m: &'static M, g: GRef) {
         return run_in_window(sched, m, g, window);
     }
     if g.get().ctx.get().is_null() {
-        if sched.copies && run_first_copied(m, g) {
+        if sched.copies && run_first_copied(sched, m, g) {
             return;
         }
         first_run(sched, m, g);
@@ -72,7 +59,7 @@ fn run(sched: &'static Sched, m: &'static M, g: GRef) {
 #[inline(never)]
 fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static Window) {
     if g.get().ctx.get().is_null() {
-        if !run_first_copied(m, g) {
+        if !run_first_copied(sched, m, g) {
             first_run(sched, m, g);
             execute(m, g);
         }
@@ -90,26 +77,31 @@ fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static
     }
     g.get().set_last(m.mark());
     if !execute(m, g) {
-        window.leave(m);
+        leave(window, m);
     }
+}
+
+/// The goroutine that `m` has run, or was about to, leaves `window`: the first in line becomes runnable.
+pub(crate) fn leave(window: &Window, m: &'static M) {
+    window.leave(|g: GRef| ready::tail(Some(m), g));
 }
 
 /// The first round of `g` in a window that it shares with others. False if it has, or must have, a stack of its own.
 #[cold]
 #[inline(never)]
-fn run_first_copied(m: &'static M, g: GRef) -> bool {
+fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to look at.
     if unsafe { &*g.get().stack.get() }.is_some() {
         return false;
     }
-    let Some(window) = window::enter_first(g) else {
+    let Some(window) = sched.windows.enter_first(sched.class, g) else {
         return false;
     };
     g.get().set_last(m.mark());
     // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
-    unsafe { switch::prepare(g, window.stack(), main) };
+    unsafe { switch::prepare(g, window.stack(), exit::main) };
     if !execute(m, g) {
-        window.leave(m);
+        leave(window, m);
     }
     true
 }
@@ -171,7 +163,7 @@ fn first_run(sched: &Sched, m: &'static M, g: GRef) {
     let stack = unsafe { &mut *g.get().stack.get() };
     let stack = stack.get_or_insert_with(|| new_stack(sched, m));
     // SAFETY: nothing lives on the stack, and `g` is ours.
-    unsafe { switch::prepare(g, stack, main) };
+    unsafe { switch::prepare(g, stack, exit::main) };
 }
 
 #[inline]
@@ -184,187 +176,5 @@ fn new_stack(sched: &Sched, m: &'static M) -> Stack {
         Err(error) => fatal::fatal(format_args!(
             "no memory for the stack of a goroutine: {error}"
         )),
-    }
-}
-
-/// The first function on the stack of every goroutine.
-///
-/// # Safety
-///
-/// Only as the entry of a prepared context; `word` is the G's.
-unsafe extern "C" fn main(word: usize) -> ! {
-    // SAFETY: `resume` passes the word of the G it runs.
-    let g = unsafe { GRef::from_word(word) };
-    crate::sys::tools::arrive_on_goroutine(g);
-    let Some(entry) = g.get().entry.get() else {
-        fatal::throw(format_args!("a goroutine without an entry"));
-    };
-    // SAFETY: spawn put the closure that `entry` was made for into the payload.
-    unsafe { (entry.run)(g) };
-    locals::end(g);
-    // A pin that was forgotten ends with its goroutine.
-    g.get().pinned.set(false);
-    g.get().segments.end();
-    loop {
-        match g.get().join.fate() {
-            // Back here only if the handle was dropped in the last moment, or became a future.
-            Fate::Joined => leave_result(g),
-            Fate::Detached => break drop_outcome(g),
-            // SAFETY: the cell was just taken out of the word, and the outcome is in its place.
-            Fate::Awaited(cell) => break unsafe { Cell::deliver(cell, g) },
-        }
-    }
-    locals::end(g); // what that has made
-    leave_nothing(g)
-}
-
-/// Ends `g` with its result in place for the handle. Returns if the handle is none any more.
-fn leave_result(g: GRef) {
-    let finish = move |m: &'static M| match finish_on_g0(m, g.get()) {
-        End::HandleOwns => true,
-        End::Wake(waiter) => {
-            // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
-            unsafe { ready_from_g0(m, waiter) };
-            true
-        }
-        End::Claim(ticket) => {
-            if ticket.claim(JOINED) {
-                // SAFETY: as above, and its wait was claimed here.
-                unsafe { ready_from_g0(m, ticket.g()) };
-            }
-            true
-        }
-        End::Else => false,
-    };
-    // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
-    // holds nothing but the GRef.
-    unsafe { leave_at_end(g, finish) };
-}
-
-/// Leaves the stack of `g`, whose code has ended: it neither unwinds nor keeps its thread.
-///
-/// # Safety
-///
-/// As for [`park`](crate::park::park).
-#[inline(always)]
-unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
-    let Some(m) = thread_word::current_m() else {
-        fatal::throw(format_args!("a goroutine without an M"));
-    };
-    // SAFETY: passed on; it runs here.
-    unsafe { leave_with(m, g, commit) };
-}
-
-/// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
-/// stack and context are taken out before, and put back if the G must run once more.
-#[inline]
-fn finish_on_g0(m: &'static M, g: &'static G) -> End {
-    end_of(g);
-    // SAFETY: `g` has left its stack and nobody else knows that yet.
-    let stack = unsafe { (*g.stack.get()).take() };
-    let ctx = g.ctx.replace(Context::NULL);
-    g.set_last(0);
-    let bound = g.bound.replace(0);
-    let window = g.window.get();
-    if let Some(window) = window {
-        forget_window(g, window);
-    }
-    let end = g.join.finish();
-    if let End::Else = end {
-        g.ctx.set(ctx);
-        g.set_last(m.mark());
-        g.bound.set(bound);
-        if let Some(window) = window {
-            g.window.set(Some(window));
-            window.remember(g);
-        }
-        // SAFETY: not the handle's, so the G is still ours.
-        unsafe { *g.stack.get() = stack };
-    } else {
-        locked::ended(m, bound);
-        give_back(m, stack);
-    }
-    end
-}
-
-/// `g`, which shares `window`, has ended.
-#[cold]
-fn forget_window(g: &G, window: &Window) {
-    g.window.set(None);
-    drop(window.forget(g));
-}
-
-/// Ends `g`, which nobody will ask after.
-fn leave_nothing(g: GRef) -> ! {
-    let free_it = move |m: &'static M| {
-        end_of(g.get());
-        // SAFETY: `g` has left its stack, and no handle exists.
-        let stack = unsafe { (*g.get().stack.get()).take() };
-        give_back(m, stack);
-        g.get().ctx.set(Context::NULL);
-        g.get().set_last(0);
-        locked::ended(m, g.get().bound.replace(0));
-        if let Some(window) = g.get().window.get() {
-            forget_window(g.get(), window);
-        }
-        free_to(m.p(), g);
-        true
-    };
-    // SAFETY: the G is never resumed, and the closure holds nothing but the GRef.
-    unsafe { leave_at_end(g, free_it) };
-    fatal::throw(format_args!("a goroutine ran on after its end"));
-}
-
-/// On g0: nobody works on the stack of `g` any more (R1 and R2 of shrink.rs).
-#[inline]
-fn end_of(g: &G) {
-    g.shrinking.take_up(&g.status, Status::Dead);
-}
-
-/// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.
-#[inline]
-fn give_back(m: &'static M, stack: Option<Stack>) {
-    let Some(p) = m.p() else {
-        ALL.ended.add();
-        return drop(stack); // taken from a hog: it goes to the shared list
-    };
-    p.counters.ended.add_own(1);
-    if let Some(stack) = stack {
-        // SAFETY: this M owns its P, and nothing below parks.
-        let cache = unsafe { &mut p.local().stacks };
-        cache.release(stack);
-    }
-}
-
-/// Drops a result that nobody joined, on the goroutine's own stack.
-fn drop_outcome(g: GRef) {
-    let Some(entry) = g.get().entry.get() else {
-        return;
-    };
-    // SAFETY: the payload is the outcome that `entry.run` left, and nobody else owns it.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (entry.drop_outcome)(g) }));
-    if dropped.is_err() {
-        fatal::fatal(format_args!(
-            "the result of goroutine {}, which nobody joined, panicked when it was dropped",
-            g.id()
-        ));
-    }
-}
-
-/// Frees the descriptor of a finished goroutine, identity and all.
-#[inline]
-pub(crate) fn free(g: GRef) {
-    let m = thread_word::current_m();
-    let _inside = retake::enter_if(m);
-    free_to(m.and_then(M::p), g);
-}
-
-#[inline]
-fn free_to(p: Option<&P>, g: GRef) {
-    // SAFETY: the caller is the last who knows `g`.
-    unsafe { g.get().identity.clear() };
-    match p {
-        Some(p) => p.free_g(g),
-        None => sched::own().free_g_shared(g),
     }
 }

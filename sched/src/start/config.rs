@@ -5,18 +5,11 @@ use std::{env, error, fmt, io, time::Duration};
 use goroutines_stack::{SizeError, StartError as StepError};
 
 use crate::{
+    global::{procs::MAX_PROCS, settings::Settings},
     observe::hogs::{HogReport, HogRule},
-    start::{
-        default_stacks::{DefaultStacks, StackKind},
-        flags::Switches,
-        godebug::Debug,
-        size,
-    },
+    start::{default_stacks::DefaultStacks, flags::Switches, godebug::Debug, size},
     sys::{cpus, errno},
 };
-
-/// More Ps than any machine has CPUs; a larger number is a mistake.
-pub(crate) const MAX_PROCS: usize = 4096;
 
 /// What the process's runtime is started with.
 #[derive(Clone, Debug, Default)]
@@ -31,22 +24,15 @@ pub struct Config {
     pub(crate) switches: Switches,
 }
 
-/// The settings in force.
-pub(crate) struct Settings {
-    pub(crate) procs: usize,
-    /// Did nobody say how many, so that the machine decides from now on as well?
-    pub(crate) follow: bool,
-    pub(crate) stacks: StackKind,
-    /// None: stacks keep their memory.
-    pub(crate) stack_idle: Option<Duration>,
-    pub(crate) debug: Debug,
+/// All that a start is told, resolved.
+pub(crate) struct Resolved {
+    pub(crate) settings: Settings,
+    /// How often a line on the scheduler goes to stderr.
+    pub(crate) schedtrace: Option<Duration>,
     pub(crate) hogs: Option<HogRule>,
-    pub(crate) max_threads: usize,
-    /// None: threads stay.
-    pub(crate) thread_idle: Option<Duration>,
-    /// Does migrate.rs look through goroutines that change threads?
+    /// Goroutines that change threads are looked through (migrate.rs).
     pub(crate) migration_check: bool,
-    /// Shall goroutines change threads as often as they can?
+    /// Goroutines change threads as often as they can (migrate.rs).
     pub(crate) force_migration: bool,
 }
 
@@ -241,7 +227,7 @@ impl Config {
     }
 
     /// The settings in force: environment, then this configuration, then the machine.
-    pub(crate) fn resolve(&self) -> Result<Settings, StartError> {
+    pub(crate) fn resolve(&self) -> Result<Resolved, StartError> {
         let stacks = self.stacks.resolve()?;
         if let Some(procs) = self.procs
             && !(1..=MAX_PROCS).contains(&procs)
@@ -262,16 +248,18 @@ impl Config {
             return Err(StartError::MaxThreads(max_threads, procs));
         }
         let debug = Debug::from_env()?;
-        Ok(Settings {
-            procs,
-            follow: asked.is_none(),
-            stacks,
-            stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
-            debug,
+        Ok(Resolved {
+            settings: Settings {
+                procs,
+                follow: asked.is_none(),
+                stacks,
+                stack_idle: Some(stack_idle).filter(|time| !time.is_zero()),
+                max_threads,
+                thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
+                    .filter(|time| !time.is_zero()),
+            },
+            schedtrace: debug.schedtrace,
             hogs: self.hog_rule(&debug),
-            max_threads,
-            thread_idle: Some(self.thread_idle.unwrap_or(THREAD_IDLE))
-                .filter(|time| !time.is_zero()),
             migration_check: self.switches.migration_check()?,
             force_migration: self.switches.force_migration()?,
         })

@@ -4,6 +4,7 @@ use std::env;
 
 use goroutines_stack::{Class, Step};
 
+use crate::global::settings::StackKind;
 use crate::start::{
     config::{Config, StartError},
     size,
@@ -15,15 +16,6 @@ pub(crate) struct DefaultStacks {
     size: Option<usize>,
     start: Option<usize>,
     copied: bool,
-}
-
-/// The settings in force.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StackKind {
-    pub(crate) class: Class,
-    pub(crate) start: Step,
-    /// Are stacks copied out of shared windows?
-    pub(crate) copied: bool,
 }
 
 impl DefaultStacks {

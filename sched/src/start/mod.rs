@@ -20,17 +20,18 @@ pub(crate) mod flags;
 pub(crate) mod godebug;
 pub(crate) mod size;
 
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Mutex, mpsc};
 
 use goroutines_stack::{self as stack, SignalStack};
 
 use crate::{
-    global::{retake, sched::Sched, starter},
-    gmp::p::P,
+    global::{sched::Sched, starter},
+    gmp::{mode, p::P},
+    observe::reporter::Sightings,
     protocol::sync::lock,
-    schedule::migrate,
+    schedule::thread_main::thread_main,
     stacks::fault_hooks,
-    start::config::{Config, StartError},
+    start::config::{Config, Resolved, StartError},
     switch::fork_check,
     sys::{
         fatal, mask,
@@ -38,8 +39,6 @@ use crate::{
     },
     sysmon,
 };
-
-static SCHED: OnceLock<&'static Sched> = OnceLock::new();
 
 /// One start at a time; true once a start has succeeded.
 static STARTED: Mutex<bool> = Mutex::new(false);
@@ -83,8 +82,9 @@ pub fn start(config: &Config) -> Result<(), StartError> {
 
 /// L2 to L5.
 fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartError> {
-    let settings = config.resolve()?;
-    let stacks = settings.hogs.is_some_and(|rule| rule.stacks);
+    let resolved = config.resolve()?;
+    let settings = &resolved.settings;
+    let stacks = resolved.hogs.is_some_and(|rule| rule.stacks);
     mask::unblock_needed(stacks.then_some(stack::SAMPLING_SIGNAL))
         .map_err(|e| StartError::Os("unblocking the signals of faults", e))?;
     fault_hooks::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
@@ -92,42 +92,40 @@ fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartE
     // What is refused here is refused to every M.
     SignalStack::install()
         .map_err(|e| StartError::Os("giving a thread a signal stack (sigaltstack)", e))?;
-    retake::prepare();
-    migrate::prepare(&settings);
+    mode::prepare(resolved.migration_check, resolved.force_migration);
     stack::start_stacks_at(settings.stacks.start);
     if stacks {
         stack::install_sampling()
             .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;
     }
-    let sched: &'static Sched = Box::leak(Box::new(Sched::new(&settings, caller)));
-    let started = start_threads(sched, settings.procs);
-    // Nobody has set either before: there is one start that succeeds, and one launch of this scheduler. In this order:
-    // who goes on after the second relies on the first.
-    if started.is_ok() {
-        let _ = SCHED.set(sched);
-    }
-    let _ = sched.launched.set(started.is_ok());
+    let sched: &'static Sched = Box::leak(Box::new(Sched::new(settings, caller, thread_main)));
+    let started = start_threads(sched, &resolved);
+    sched.launch(started.is_ok());
     started.map(|()| sched)
 }
 
 /// L3.
-fn start_threads(sched: &'static Sched, procs: usize) -> Result<(), StartError> {
+fn start_threads(sched: &'static Sched, resolved: &Resolved) -> Result<(), StartError> {
+    let schedtrace = resolved.schedtrace;
+    let hogs: Option<&'static Sightings> = resolved
+        .hogs
+        .map(|rule| &*Box::leak(Box::new(Sightings::new(rule))));
     spawn("goroutines-sysmon", Some(SMALL), move || {
-        if succeeds(sched) {
-            sysmon::watch(sched);
+        if sched.is_launched() {
+            sysmon::watch(sched, schedtrace, hogs);
         }
     })
     .map_err(|e| StartError::Os("starting the monitor thread", e))?;
-    if let Some(rule) = sched.hogs {
+    if let Some(sightings) = hogs {
         // The hook is the user's: the thread has the usual stack.
         spawn("goroutines-hogs", None, move || {
-            if succeeds(sched) {
-                sched.sightings.serve(rule);
+            if sched.is_launched() {
+                sightings.serve();
             }
         })
         .map_err(|e| StartError::Os("starting the thread that tells of hogs", e))?;
     }
-    sched.resize(procs);
+    sched.resize(resolved.settings.procs);
     let Some(first) = sched.idle.claim_wake(true) else {
         fatal::throw(format_args!("a new scheduler has no idle P"));
     };
@@ -137,15 +135,4 @@ fn start_threads(sched: &'static Sched, procs: usize) -> Result<(), StartError> 
     sched
         .start_m(p, true)
         .map_err(|e| StartError::Os("starting the first scheduler thread", e))
-}
-
-/// Waits for L5: true if the start of `sched` has succeeded. False: who waits ends.
-pub(crate) fn succeeds(sched: &'static Sched) -> bool {
-    *sched.launched.wait()
-}
-
-/// The running scheduler.
-#[inline(always)]
-pub(crate) fn get() -> Option<&'static Sched> {
-    SCHED.get().copied()
 }

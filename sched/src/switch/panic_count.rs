@@ -25,12 +25,14 @@
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Mutex,
     thread,
 };
 
 use goroutines_stack::{self as stack, Class, Stack, Step};
 
 use crate::{
+    protocol::{parker::Parker, sync::lock},
     switch,
     sys::{asm::Context, fatal, tools},
 };
@@ -121,6 +123,36 @@ unsafe extern "C" fn run(word: usize) -> ! {
     drop(caught);
     halfway.leave();
     fatal::throw(format_args!("a panic ran on after its end"));
+}
+
+/// A charge that somebody waits for.
+pub(crate) struct Order {
+    made: Mutex<Option<Charge>>,
+    parker: Parker,
+}
+
+impl Order {
+    pub(crate) fn new() -> Order {
+        Order {
+            made: Mutex::new(None),
+            parker: Parker::new(),
+        }
+    }
+
+    /// V1.
+    pub(crate) fn deliver(&self, charge: Charge) {
+        *lock(&self.made) = Some(charge);
+        self.parker.notify();
+    }
+
+    /// V1 has been: waits for it.
+    pub(crate) fn wait(&self) -> Charge {
+        self.parker.wait(|| None);
+        match lock(&self.made).take() {
+            Some(charge) => charge,
+            None => fatal::throw(format_args!("an order was called delivered and is not")),
+        }
+    }
 }
 
 #[cfg(test)]

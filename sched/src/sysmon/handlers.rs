@@ -4,26 +4,19 @@
 //! change nothing until a fault comes: then the process ends without the message that says why, or a stack that grows
 //! by faults does not grow. So it is said when it is seen, once. The handler is the process's, and stays as it is: it
 //! may pass on what is not its own. A signal stack is the thread's, and only its thread can look: an M that holds a P is
-//! asked through its gate (gate.rs) to do so at its next entry, and the others do when they get a P. They set it again.
-
-use std::sync::{
-    Once,
-    atomic::{AtomicU32, Ordering},
-};
+//! asked through its gate (gate.rs) to do so at its next entry, and the others do when they get a P. They set it again
+//! (signal_stack.rs).
 
 use goroutines_stack as stack;
 
 use crate::{
     global::sched::Sched,
-    gmp::{m::M, p::P},
+    gmp::{p::P, signal_stack},
     sys::fatal,
 };
 
 /// Nanoseconds between two looks.
 const PERIOD: u64 = 1_000_000_000;
-
-/// The number of the last look.
-static LAST: AtomicU32 = AtomicU32::new(0);
 
 /// The looks, for sysmon.
 pub(super) struct Handlers {
@@ -52,35 +45,8 @@ impl Handlers {
                  that grow by faults do not grow; install other handlers before `start`"
             ));
         }
-        // Relaxed: partner is the load in `look_if_due`; who misses it looks the next time.
-        LAST.fetch_add(1, Ordering::Relaxed);
+        signal_stack::ask_all();
         let owners = sched.procs.now().iter().filter_map(P::owner);
         owners.for_each(|m| m.gate.ask_for_look());
-    }
-}
-
-/// By the thread of `m`, which sysmon has asked, or which gets a P: looks at its signal stack, if it has not since the
-/// last look.
-pub(crate) fn look_at_signal_stack(m: &'static M) {
-    // Relaxed: partner is the addition in `look`.
-    let last = LAST.load(Ordering::Relaxed);
-    if m.looked.replace(last) != last {
-        look(m);
-    }
-}
-
-#[cold]
-fn look(m: &'static M) {
-    static SAID: Once = Once::new();
-    // SAFETY: the signal stack of a scheduler's M lives as long as its thread runs goroutines, and this is its thread.
-    let restored = unsafe { stack::restore_if_disabled(m.signal_stack.get()) };
-    if restored {
-        SAID.call_once(|| {
-            fatal::say(format_args!(
-                "the signal stack of a thread that runs goroutines was disabled (sigaltstack), and is set again: \
-                 without it a stack overflow there ends the process without a message; who sets one for a while must \
-                 restore the one before"
-            ));
-        });
     }
 }

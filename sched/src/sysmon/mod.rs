@@ -28,18 +28,19 @@ pub(crate) mod stuck;
 
 mod handlers;
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use handlers::Handlers;
-pub(crate) use handlers::look_at_signal_stack;
 
 use crate::{
-    global::sched::{self, Sched},
-    gmp::{counters::ALL, g::GRef, m::M, p::P},
+    global::sched::Sched,
+    gmp::{
+        counters::{self, ALL},
+        g::GRef,
+        m::M,
+        p::P,
+    },
+    observe::reporter::Sightings,
     protocol::{
         home_wait::Home,
         lending::Call,
@@ -53,12 +54,6 @@ use crate::{
         stuck::{STUCK, Used, unstick},
     },
 };
-
-/// A P was taken up: K2 and K3 of sysmon_sleep.rs.
-#[inline]
-pub(crate) fn note_busy() {
-    sched::own().sysmon_sleep.note_busy();
-}
 
 /// The shortest pause between two looks.
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -94,16 +89,6 @@ pub(crate) enum Look {
     Acted,
 }
 
-/// Blocking calls so far: sysmon looks more often while there are some. A statistic, not exact.
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-/// A blocking call begins.
-#[inline(always)]
-pub(crate) fn note_call() {
-    // Relaxed (both): a hint; an addition that is lost does no harm, a locked one would cost.
-    CALLS.store(CALLS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-}
-
 /// What sysmon saw of a P when it looked last.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
@@ -133,11 +118,15 @@ impl Seen {
     }
 }
 
-/// The life of sysmon.
-pub(crate) fn watch(sched: &'static Sched) -> ! {
+/// The life of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where those go that it sees.
+pub(crate) fn watch(
+    sched: &'static Sched,
+    schedtrace: Option<Duration>,
+    hogs: Option<&'static Sightings>,
+) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut handlers = Handlers::new();
-    let mut alarms = Alarms::new(&sched.debug, sched.hogs);
+    let mut alarms = Alarms::new(schedtrace, hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
     let mut time_watch = TimeWatch::default();
@@ -183,8 +172,7 @@ pub(crate) fn watch(sched: &'static Sched) -> ! {
         if let Some(procs) = sched.follow.look(time) {
             sched.follow_to(procs);
         }
-        // Relaxed: a hint.
-        let calls_now = CALLS.load(Ordering::Relaxed);
+        let calls_now = counters::calls();
         if look == Look::Acted || calls_now != calls {
             (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
         } else if look >= Look::Soon {
@@ -236,18 +224,9 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> b
     if retaken {
         seen.call = None;
         ALL.retakes.add();
-        give(sched, p, wanted);
+        sched.give(p, wanted);
     }
     retaken
-}
-
-/// Gives `p`, which was taken from its M, to another one, or puts it to rest.
-pub(crate) fn give(sched: &'static Sched, p: &'static P, wanted: bool) {
-    if wanted {
-        sched.hand_off(p);
-    } else {
-        sched.rest_p(p);
-    }
 }
 
 /// Is there work for `p` that nobody else does already?

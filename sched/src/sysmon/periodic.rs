@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use crate::{
     global::sched::Sched,
-    observe::{
-        hogs::{HogRule, Hogs},
-        metrics::Metrics,
-    },
+    observe::{hogs::Hogs, metrics::Metrics, reporter::Sightings},
     protocol::timers::NEVER,
-    start::godebug::Debug,
     sys::{clock::now, fatal},
 };
 
@@ -26,9 +22,9 @@ struct Trace {
 }
 
 impl Alarms {
-    pub(crate) fn new(debug: &Debug, hogs: Option<HogRule>) -> Alarms {
+    pub(crate) fn new(schedtrace: Option<Duration>, hogs: Option<&'static Sightings>) -> Alarms {
         Alarms {
-            trace: debug.schedtrace.map(Trace::new),
+            trace: schedtrace.map(Trace::new),
             hogs: hogs.map(Hogs::new),
         }
     }

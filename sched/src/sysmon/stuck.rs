@@ -7,7 +7,7 @@ use crate::{
     global::{retake, sched::Sched},
     gmp::{m::M, p::P},
     protocol::timers::NEVER,
-    sysmon::{Look, SLICE, Seen, UNUSED, give},
+    sysmon::{Look, SLICE, Seen, UNUSED},
 };
 
 /// How long a P's rounds may stand still while something waits for it.
@@ -70,7 +70,7 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
     if !wanted && !is_due_soon(sched, p, time) {
         if stopped && time - seen.since >= UNUSED && !m.is_runnable() && retake::take(p, m) {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
-            give(sched, p, p.timers.next() != NEVER);
+            sched.give(p, p.timers.next() != NEVER);
         }
         return Look::Watchful;
     }

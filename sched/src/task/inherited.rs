@@ -4,31 +4,15 @@
 //! where it is asked for: when it is about to wait. Starting a goroutine asks a flag first, which is set by the first
 //! heritage of the process.
 
-use std::{
-    any::Any,
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     gmp::{
         g::{G, GRef},
-        identity::Identity,
+        identity::{Heritage, Identity},
     },
     switch::current::current,
 };
-
-/// What is passed on.
-pub type Heritage = Arc<dyn Any + Send + Sync>;
-
-/// Where it lies.
-pub(crate) struct Place(pub(crate) UnsafeCell<Option<Heritage>>);
-
-// SAFETY: only the goroutine or thread whose identity it is touches it, or who has made that; and a heritage is Send.
-unsafe impl Sync for Place {}
 
 /// Was there ever one?
 static USED: AtomicBool = AtomicBool::new(false);

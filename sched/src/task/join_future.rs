@@ -32,6 +32,7 @@ use std::{
 use crate::{
     gmp::{
         g::GRef,
+        join::Cell,
         payload::{self, Outcome},
     },
     park::waker::wake,
@@ -39,12 +40,6 @@ use crate::{
     sys::fatal,
     task::Task,
 };
-
-/// A cell whose type is forgotten: the head of a [`CellOf`].
-#[repr(align(16))]
-pub(crate) struct Cell {
-    deliver: unsafe fn(NonNull<Cell>, GRef),
-}
 
 #[repr(C)]
 struct CellOf<T> {
@@ -64,20 +59,6 @@ enum State<T> {
 unsafe impl<T: Send> Sync for CellOf<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for CellOf<T> {}
-
-impl Cell {
-    /// E3 and E4.
-    ///
-    /// # Safety
-    ///
-    /// `cell` was taken out of the join word of `g`, which runs here, has ended, and has its outcome in its payload. It
-    /// has not after.
-    pub(crate) unsafe fn deliver(cell: NonNull<Cell>, g: GRef) {
-        // SAFETY: the cell is alive, because the word had a counted reference, which is ours now; the rest is the
-        // caller's contract.
-        unsafe { (cell.as_ref().deliver)(cell, g) };
-    }
-}
 
 impl<T> CellOf<T> {
     fn new(waker: Waker) -> Arc<CellOf<T>> {
@@ -132,7 +113,7 @@ unsafe fn deliver<T>(cell: NonNull<Cell>, g: GRef) {
         // SAFETY: `into_word` made it of an Arc of this type, and the reference is ours.
         let cell = unsafe { Arc::from_raw(cell.as_ptr().cast::<CellOf<T>>().cast_const()) };
         // SAFETY: says the caller.
-        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
+        let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
         if let State::Waits(waker) = cell.with(|state| mem::replace(state, State::Here(outcome))) {
             wake(waker);
         }

@@ -4,6 +4,11 @@
 
 pub(crate) mod inherited;
 pub(crate) mod join_future;
+pub(crate) mod local_key;
+pub(crate) mod pinned;
+pub(crate) mod set_procs;
+pub(crate) mod stack_pin;
+pub(crate) mod unpark;
 
 use std::{cell::Cell, io, marker::PhantomData, thread, time::Instant};
 
@@ -11,6 +16,7 @@ use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
     global::{
+        g_pool::free,
         ready, retake,
         sched::{self, Sched},
     },
@@ -22,14 +28,10 @@ use crate::{
         m::M,
         p::P,
         payload::{self, Outcome, entry_of},
-        window,
     },
-    park::{arm, caller::caller, park_until, park_with, unwinding::shared_thread},
+    park::{arm, caller::caller, park_until},
     protocol::status::Status,
-    schedule::{self},
-    switch::{
-        commit::leave_with, current::running_goroutine, signal_check, thread_word::current_m,
-    },
+    switch::{signal_check, thread_word::current_m},
 };
 
 /// What a builder says of a goroutine.
@@ -142,7 +144,7 @@ pub(crate) fn make<F>(
     inherited::pass_on(desc);
     desc.entry.set(Some(entry));
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
-    unsafe { payload::put(g, f) };
+    unsafe { payload::put(desc.payload(), f) };
     desc.join.reset();
     desc.status.set(Status::Fresh);
     match p {
@@ -165,9 +167,12 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     let default = sched::own().class;
     let class = options.class.unwrap_or(default);
     if options.copied == Some(true) {
-        if let Err(error) = window::assign(g) {
-            schedule::free(g);
-            return Err(error);
+        match sched::own().windows.assign(default) {
+            Ok(window) => g.get().window.set(Some(window)),
+            Err(error) => {
+                free(g);
+                return Err(error);
+            }
         }
     } else if class != default || options.start.is_some() || own_in_spite_of_default(&options) {
         let start = options.start.unwrap_or_else(stack::default_start);
@@ -180,7 +185,7 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
             // SAFETY: the G is dead and ours.
             Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
             Err(error) => {
-                schedule::free(g);
+                free(g);
                 return Err(error);
             }
         }
@@ -253,8 +258,8 @@ impl<T> Task<T> {
         let g = self.g;
         std::mem::forget(self);
         // SAFETY: the goroutine is done, so its G is the handle's; the payload is its outcome.
-        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
-        schedule::free(g);
+        let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
+        free(g);
         outcome
     }
 
@@ -324,44 +329,9 @@ impl<T> Drop for Task<T> {
         // It has finished: its result is ours.
         let g = self.g;
         // SAFETY: as in `join`.
-        let outcome = unsafe { payload::take::<Outcome<T>>(g) };
-        schedule::free(g);
+        let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
+        free(g);
         drop(outcome);
-    }
-}
-
-/// Lets the goroutines that are runnable go first. On a plain OS thread: the other threads.
-///
-/// # Parks
-///
-/// The goroutine goes to the tail of the run queue, and may go on on another thread.
-#[inline]
-pub fn yield_now() {
-    let Some((m, g)) = running_goroutine() else {
-        return yield_thread();
-    };
-    // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
-    unsafe {
-        leave_with(m, g, move |m| {
-            ready::requeue(m, g);
-            true
-        });
-    }
-}
-
-/// As [`yield_now`], of who may not leave its thread now.
-#[cold]
-fn yield_thread() {
-    let runs = current_m().and_then(|m| m.current.get());
-    let Some(g) = runs.filter(|&g| shared_thread(g).is_some()) else {
-        return thread::yield_now();
-    };
-    // SAFETY: as in `yield_now`.
-    unsafe {
-        park_with(move |m| {
-            ready::requeue(m, g);
-            true
-        });
     }
 }
 

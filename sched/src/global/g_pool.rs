@@ -1,0 +1,192 @@
+//! Where Gs come from and go back to: the free list of a P, the shared one, and the slab.
+
+use std::{
+    io,
+    mem::MaybeUninit,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use goroutines_stack::{self as stack, Slab};
+
+use crate::{
+    global::{
+        retake,
+        sched::{self, Sched},
+    },
+    gmp::{
+        g::{FreeList, G, GRef, Kind},
+        m::M,
+        p::{Local, P},
+    },
+    protocol::sync::lock,
+    switch::thread_word::current_m,
+    sys::fatal,
+};
+
+/// Gs that are made at a time, and that move between a P's list and the shared one at a time.
+const G_BATCH: usize = 64;
+
+/// Batches of Gs whose stacks need no looking after as long as no M rests.
+const FEW: usize = 4;
+
+/// Goroutine numbers that a P takes at a time.
+const ID_BATCH: u64 = 64;
+
+/// The dead Gs that are no P's, and the numbers of goroutines.
+pub(crate) struct GPool {
+    free: Mutex<FreeList>,
+    slab: Slab<G>,
+    next_id: AtomicU64,
+}
+
+// SAFETY: `slab` and the list are used under the lock of `free`.
+unsafe impl Sync for GPool {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for GPool {}
+
+impl GPool {
+    pub(crate) fn new() -> GPool {
+        GPool {
+            free: Mutex::new(FreeList::new()),
+            slab: Slab::new(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+}
+
+impl Sched {
+    /// A dead G for a new life; its number is set.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for descriptors, or no address space for as many stacks.
+    #[inline]
+    pub(crate) fn new_g(&'static self, p: Option<&P>) -> io::Result<GRef> {
+        let Some(p) = p else {
+            return self.new_g_shared();
+        };
+        // SAFETY: the calling goroutine runs on the M that owns `p`, and nothing below parks.
+        let local = unsafe { p.local() };
+        if local.free.len() == 0 || local.ids.is_empty() {
+            self.restock(local)?;
+        }
+        let Some(g) = local.free.pop() else {
+            fatal::throw(format_args!("a stocked list of Gs is empty"));
+        };
+        g.get().id.set(local.ids.start);
+        local.ids.start += 1;
+        Ok(g)
+    }
+
+    /// Sees to it that `local` has a dead G and a number for it.
+    #[cold]
+    #[inline(never)]
+    fn restock(&'static self, local: &mut Local) -> io::Result<()> {
+        if local.free.len() == 0 {
+            local.free.refill(&mut *self.stocked()?, G_BATCH);
+        }
+        if local.ids.is_empty() {
+            // Relaxed: numbers only have to differ.
+            let first = self.gs.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
+            local.ids = first..first + ID_BATCH;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn new_g_shared(&self) -> io::Result<GRef> {
+        match self.stocked()?.pop() {
+            Some(g) => {
+                // Relaxed: numbers only have to differ.
+                g.get()
+                    .id
+                    .set(self.gs.next_id.fetch_add(1, Ordering::Relaxed));
+                Ok(g)
+            }
+            None => fatal::throw(format_args!("a stocked list of Gs is empty")),
+        }
+    }
+
+    /// The shared list of dead Gs, locked, with at least one in it.
+    fn stocked(&self) -> io::Result<MutexGuard<'_, FreeList>> {
+        let mut shared = lock(&self.gs.free);
+        if shared.len() == 0 {
+            // A G gets its stack at its first run; that there is room for it is certain from here on.
+            stack::reserve(self.class, G_BATCH)?;
+            let slots = match self.gs.slab.grow(G_BATCH) {
+                Ok(slots) => slots,
+                Err(error) => {
+                    stack::unreserve(self.class, G_BATCH);
+                    return Err(error);
+                }
+            };
+            let new = written(slots);
+            new.iter().for_each(|g| shared.push(GRef::new(g)));
+            if self.shrinker.add(new) > FEW {
+                self.shrinker.rouse(self);
+            }
+        }
+        Ok(shared)
+    }
+
+    /// Takes back all of `free`.
+    pub(crate) fn free_all(&self, free: &mut FreeList) {
+        let count = free.len();
+        lock(&self.gs.free).refill(free, count);
+    }
+
+    /// Takes back a dead G that nobody refers to any more, for a caller without a P.
+    #[cold]
+    pub(crate) fn free_g_shared(&self, g: GRef) {
+        lock(&self.gs.free).push(g);
+    }
+
+    /// The list of dead Gs of a P has become long.
+    #[cold]
+    pub(crate) fn share_free(&self, free: &mut FreeList) {
+        lock(&self.gs.free).refill(free, 2 * G_BATCH);
+    }
+}
+
+impl P {
+    /// Takes back a dead G that nobody refers to any more. Owner only.
+    #[inline]
+    pub(crate) fn free_g(&self, g: GRef) {
+        // SAFETY: the caller runs on the M that owns this P, and nothing below parks.
+        let free = unsafe { &mut self.local().free };
+        free.push(g);
+        if free.len() > 4 * G_BATCH {
+            sched::own().share_free(free);
+        }
+    }
+}
+
+/// Makes dead Gs of new slots.
+fn written(slots: &'static mut [MaybeUninit<G>]) -> &'static [G] {
+    for slot in &mut *slots {
+        slot.write(G::new(Kind::Goroutine));
+    }
+    // SAFETY: each slot was written above.
+    unsafe { slots.assume_init_ref() }
+}
+
+/// Frees the descriptor of a finished goroutine, identity and all.
+#[inline]
+pub(crate) fn free(g: GRef) {
+    let m = current_m();
+    let _inside = retake::enter_if(m);
+    free_to(m.and_then(M::p), g);
+}
+
+#[inline]
+pub(crate) fn free_to(p: Option<&P>, g: GRef) {
+    // SAFETY: the caller is the last who knows `g`.
+    unsafe { g.get().identity.clear() };
+    match p {
+        Some(p) => p.free_g(g),
+        None => sched::own().free_g_shared(g),
+    }
+}

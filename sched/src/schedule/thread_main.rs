@@ -1,0 +1,36 @@
+//! The first function of each thread of the scheduler: it gets a signal stack and an M, and runs the M's loop.
+
+use goroutines_stack::SignalStack;
+
+use crate::{
+    global::sched::Sched,
+    gmp::{counters::ALL, p::P},
+    schedule::schedule,
+    switch::thread_word::set_current_m,
+};
+
+/// The life of a thread of the scheduler, which begins with `p`.
+pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool) {
+    // The first thread may be here before `start` has published the scheduler, or has failed.
+    if !sched.is_launched() {
+        return;
+    }
+    let signal_stack = match SignalStack::install() {
+        Ok(signal_stack) => signal_stack,
+        Err(error) => {
+            ALL.threads_ended.add();
+            return sched.do_without_m(p, as_spinner, &error);
+        }
+    };
+    let m = sched.threads.new_m();
+    m.adopt_thread(&signal_stack);
+    // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
+    unsafe { m.settle() };
+    m.set_p(p);
+    m.spinning.set(as_spinner);
+    set_current_m(Some(m));
+    schedule(m);
+    set_current_m(None);
+    ALL.threads_ended.add();
+    sched.threads.give_back_m(m);
+}

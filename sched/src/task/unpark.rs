@@ -1,0 +1,61 @@
+//! `park` and `unpark` of one goroutine or thread, by its identity. The protocol is in park_token.rs.
+
+use std::time::Instant;
+
+use crate::{
+    global::ready::ready,
+    gmp::{identity::Identity, ticket::TIMED_OUT},
+    park::{arm, park_until},
+    switch::current::current,
+};
+
+/// What an `unpark` claims the wait of its owner with.
+const UNPARKED: u32 = 0;
+
+impl Identity {
+    /// The identity of the caller.
+    pub fn current() -> Identity {
+        Identity::own().clone()
+    }
+
+    /// The same, for as long as the caller runs.
+    pub(crate) fn own() -> &'static Identity {
+        let g = current().get();
+        g.identity.get_or_make(|| Identity::of(g))
+    }
+
+    /// Gives it the token that ends its [`park_until_unparked`], now or the next one. Nothing if it has ended.
+    pub fn unpark(&self) {
+        let woken = self.token().give(|ticket| ticket.claim(UNPARKED));
+        if let Some(ticket) = woken {
+            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the token's lock.
+            unsafe { ready(ticket.g()) };
+        }
+    }
+}
+
+/// Waits until somebody gives the caller its token with [`Identity::unpark`], at most until `deadline`, and uses
+/// the token up. Returns at once if it is there.
+///
+/// # Parks
+///
+/// Only the goroutine. A plain OS thread sleeps.
+pub fn park_until_unparked(deadline: Option<Instant>) {
+    let token = Identity::own().token();
+    if token.take_or_lock() {
+        return;
+    }
+    let ticket = arm();
+    // SAFETY: the lock is held. The ticket is the caller's last; the timer and one `unpark` try to claim it, and the
+    // one that does makes the caller ready. An `unpark` finds it only after the commit has unlocked, as its last step.
+    let outcome = unsafe {
+        token.wait(ticket);
+        park_until(ticket, deadline, || {
+            token.commit();
+            true
+        })
+    };
+    if outcome == TIMED_OUT {
+        token.time_is_up();
+    }
+}
