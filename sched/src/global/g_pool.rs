@@ -125,8 +125,8 @@ impl Sched {
             };
             let new = written(slots);
             new.iter().for_each(|g| shared.push(GRef::new(g)));
-            if self.shrinker.add(new) > FEW {
-                self.shrinker.rouse(self);
+            if self.all_gs.add(new) > FEW {
+                self.rouse_shrinker();
             }
         }
         Ok(shared)

@@ -14,7 +14,7 @@ use crate::{
         starter::Request,
         update_procs::Follow,
     },
-    gmp::{m::M, window::Windows},
+    gmp::{all_gs::AllGs, m::M, window::Windows},
     protocol::{
         home_wait::HomeWaits, idle::Idle, requests::Requests, sysmon_sleep::SysmonSleep,
         timers::NEVER,
@@ -45,6 +45,7 @@ pub(crate) struct Sched {
     pub(crate) copies: bool,
     /// Where Gs come from.
     pub(super) gs: GPool,
+    pub(crate) all_gs: AllGs,
     pub(crate) shrinker: Shrinker,
     /// Where goroutines with copy stacks run.
     pub(crate) windows: Windows,
@@ -98,6 +99,7 @@ impl Sched {
             class: stacks.class,
             copies: stacks.copied,
             gs: GPool::new(),
+            all_gs: AllGs::new(),
             shrinker: Shrinker::new(stack_idle),
             windows: Windows::new(procs.max(cpus::available())),
             threads: Threads::new(max_threads, thread_idle, body),

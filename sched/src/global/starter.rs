@@ -52,7 +52,7 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
             Request::Charge(order) => order.deliver(Charge::make(sched.class)),
             Request::Spend(charge) => charge.spend(),
             Request::Shrinker => {
-                let started = spawn("goroutines-stks", None, || sched.shrinker.run(sched));
+                let started = spawn("goroutines-stks", None, move || run_shrinker(sched));
                 if started.is_err() {
                     sched.shrinker.not_started();
                 }
@@ -61,7 +61,32 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
     }
 }
 
+/// The life of the thread of shrink.rs.
+fn run_shrinker(sched: &'static Sched) {
+    sched.shrinker.run(
+        &sched.all_gs,
+        || sched.procs.now().iter().for_each(P::ask_to_shed),
+        || sched.idle.all_rest(),
+    );
+}
+
 impl Sched {
+    /// An M has nothing to do, or gets up again: the thread of shrink.rs shall be there.
+    #[inline]
+    pub(crate) fn rouse_shrinker(&self) {
+        if self.shrinker.is_away() {
+            self.rouse_shrinker_slow();
+        }
+    }
+
+    #[cold]
+    fn rouse_shrinker_slow(&self) {
+        // While no thread is to be had none is asked for: the process only keeps memory that it could do without.
+        if !self.threads.is_too_early() && self.shrinker.wake() {
+            self.requests.push(Request::Shrinker);
+        }
+    }
+
     /// R3, for an M that is counted.
     pub(crate) fn start_m(&'static self, p: &'static P, as_spinner: bool) -> std::io::Result<()> {
         let body = self.threads.body;

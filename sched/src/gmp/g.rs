@@ -14,7 +14,7 @@ use std::{
     cell::{Cell, UnsafeCell},
     ffi::c_int,
     fmt,
-    ptr::NonNull,
+    ptr::{self, NonNull},
     sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
@@ -171,6 +171,17 @@ impl G {
             .own_context()
             .unwrap_or_else(|| self.ctx.get())
             .sp()
+    }
+
+    /// The goroutine's own stack, whether it runs there or on a segment; null for a plain thread's. For the thread that runs
+    /// it or is about to, and async-signal-safe there.
+    pub(crate) fn own_stack(&self) -> *mut Stack {
+        if let Some(window) = self.window.get() {
+            return ptr::from_ref(window.stack()).cast_mut();
+        }
+        // SAFETY: the G runs on the calling thread or is about to, so the cell is that thread's.
+        let stack = unsafe { &mut *self.stack.get() };
+        stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
     }
 
     pub(crate) fn payload(&self) -> *mut u8 {

@@ -63,8 +63,7 @@ pub(crate) struct M {
     pub(crate) random: Cell<u32>,
     /// On a plain thread: where its stack ends; 0 while nobody has asked.
     pub(crate) stack_low: Cell<usize>,
-    /// For AddressSanitizer.
-    #[cfg(feature = "asan")]
+    /// The bounds of its g0, for AddressSanitizer; nothing without it.
     pub(crate) g0_bounds: crate::sys::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
     cpu_clock: AtomicI32,
@@ -119,7 +118,6 @@ impl M {
             spinning: Cell::new(false),
             random: Cell::new(0),
             stack_low: Cell::new(0),
-            #[cfg(feature = "asan")]
             g0_bounds: crate::sys::tools::Bounds::new(),
             cpu_clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
             thread: AtomicI32::new(0),

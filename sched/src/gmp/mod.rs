@@ -2,6 +2,7 @@
 
 #![cfg(not(loom))]
 
+pub(crate) mod all_gs;
 pub(crate) mod counters;
 pub(crate) mod g;
 pub(crate) mod identity;

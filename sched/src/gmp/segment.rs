@@ -25,8 +25,7 @@ pub(crate) struct Segment {
     pub(crate) total: Cell<usize>,
     /// How often it has been left.
     pub(crate) crossings: Cell<u32>,
-    /// For AddressSanitizer: the older stack.
-    #[cfg(feature = "asan")]
+    /// The bounds of the older stack, for AddressSanitizer; nothing without it.
     pub(crate) below: tools::Bounds,
     /// Where `enter` is saved when it leaves for good; nobody resumes it.
     pub(crate) left: Cell<Context>,
@@ -161,7 +160,6 @@ pub(crate) fn place(stack: Stack) -> &'static Segment {
         total: Cell::new(0),
         crossings: Cell::new(0),
         back: Cell::new(Context::NULL),
-        #[cfg(feature = "asan")]
         below: tools::Bounds::new(),
         left: Cell::new(Context::NULL),
     };

@@ -17,8 +17,8 @@ use crate::{
     },
     protocol::status::Status,
     schedule::locked,
-    switch::{commit::leave_with, thread_word::current_m},
-    sys::{asm::Context, fatal, tools},
+    switch::{commit::leave_with, extents, thread_word::current_m},
+    sys::{asm::Context, fatal},
 };
 
 /// The first function on the stack of every goroutine.
@@ -29,7 +29,7 @@ use crate::{
 pub(super) unsafe extern "C" fn main(word: usize) -> ! {
     // SAFETY: `resume` passes the word of the G it runs.
     let g = unsafe { GRef::from_word(word) };
-    tools::arrive_on_goroutine(g);
+    extents::arrive_on_goroutine(g);
     let Some(entry) = g.get().entry.get() else {
         fatal::throw(format_args!("a goroutine without an entry"));
     };

@@ -179,5 +179,5 @@ fn readable(stack: &Stack, low: *const u8) -> bool {
 /// address of its storage, or may run nowhere else.
 #[cold]
 pub(crate) fn is_home(m: &'static M) -> bool {
-    sched::own().shrinker.any(|g| M::id_of(g.last()) == m.id())
+    sched::own().all_gs.any(|g| M::id_of(g.last()) == m.id())
 }

@@ -211,7 +211,7 @@ impl Scheduler for &'static Sched {
     }
 
     fn rouse(self) {
-        self.shrinker.rouse(self);
+        self.rouse_shrinker();
     }
 
     fn end_of_sleep(self) -> u64 {

@@ -45,20 +45,8 @@ fn current_g() -> Option<GRef> {
 fn current_stack() -> *mut Stack {
     current_g().map_or(ptr::null_mut(), |g| match g.get().segments.stack() {
         Some(stack) => stack,
-        None => own_stack(g),
+        None => g.get().own_stack(),
     })
-}
-
-/// The stack of `g` itself, whether it runs there or on a segment; null for a plain thread's.
-///
-/// `g` runs on this thread, or was interrupted on it.
-pub(crate) fn own_stack(g: GRef) -> *mut Stack {
-    if let Some(window) = g.get().window.get() {
-        return ptr::from_ref(window.stack()).cast_mut();
-    }
-    // SAFETY: the goroutine that runs here owns the cell, and it is this thread's.
-    let stack = unsafe { &mut *g.get().stack.get() };
-    stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
 }
 
 /// The type of the closure that the goroutine runs.

@@ -57,9 +57,10 @@ use crate::{
         self,
         attach::{self, StackEnd},
         current::current,
+        extents,
         thread_word::current_m,
     },
-    sys::{asm, tools},
+    sys::asm,
 };
 
 /// The windows of a chain have at least this many bytes before it is not continued any more.
@@ -113,7 +114,7 @@ pub(crate) fn stack_left() -> usize {
 fn stack_left_of_thread(sp: usize) -> usize {
     let g = current();
     // SAFETY: the G runs here, so the stack, if there is one, is valid for the call.
-    if let Some(stack) = unsafe { fault_hooks::own_stack(g).as_ref() } {
+    if let Some(stack) = unsafe { g.get().own_stack().as_ref() } {
         return sp.wrapping_sub(low(stack));
     }
     match attach::stack_end() {
@@ -193,7 +194,7 @@ unsafe extern "C" fn enter(work: usize) -> ! {
     let work = unsafe { &*(work as *const Work) };
     let segments = &work.g.get().segments;
     segments.set_running(work.segment);
-    tools::arrive_on_segment(work.segment);
+    extents::arrive_on_segment(work.segment);
     // SAFETY: `call` is what `run` was made for, and is used once.
     unsafe { (work.run)(work.call) };
     match work.segment.prev.get() {
@@ -226,7 +227,7 @@ fn take(g: GRef, red_zone: usize) -> Link {
             segment.number.get(),
         ),
         // SAFETY: the G runs here, so the stack, if there is one, is valid for the call.
-        None => match unsafe { fault_hooks::own_stack(g).as_ref() } {
+        None => match unsafe { g.get().own_stack().as_ref() } {
             Some(stack) => (0, Some(stack.class()), 0),
             None => (0, None, 0),
         },
@@ -303,13 +304,19 @@ fn usable(class: Class) -> usize {
 /// Makes a segment, and sees to it that a fault on it is understood.
 fn create(g: GRef, class: Class, red_zone: usize) -> &'static Segment {
     let made = match g.id() {
-        0 => attach::prepare_for_segments().and_then(|()| stack::acquire(class)),
+        0 => prepare_thread().and_then(|()| stack::acquire(class)),
         _ => stack::acquire(class),
     };
     match made {
         Ok(stack) => place(stack),
         Err(error) => no_segment(class, red_zone, &error),
     }
+}
+
+/// Before the first segment of a plain thread: a fault on it needs the handler, and a signal stack.
+fn prepare_thread() -> io::Result<()> {
+    fault_hooks::install()?;
+    attach::keep_signal_stack()
 }
 
 #[cold]

@@ -5,10 +5,7 @@ use std::{fmt, hint::black_box, io, mem::MaybeUninit};
 use goroutines_stack::Step;
 
 use crate::{
-    stacks::{
-        fault_hooks,
-        on_segment::{CROSSING, has_known_end, stack_left},
-    },
+    stacks::on_segment::{CROSSING, has_known_end, stack_left},
     switch::current::current,
     sys::asm,
 };
@@ -56,7 +53,7 @@ pub fn reserve_stack(bytes: usize) -> Result<(), Shortage> {
     let g = current();
     let stack = match g.get().segments.stack() {
         Some(stack) => stack,
-        None => fault_hooks::own_stack(g),
+        None => g.get().own_stack(),
     };
     // SAFETY: null, or the stack that runs here, which stays while it does.
     let Some(stack) = (unsafe { stack.as_ref() }) else {

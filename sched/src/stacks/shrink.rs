@@ -40,10 +40,7 @@
 //! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them.
 
 use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering, fence},
-    },
+    sync::atomic::{AtomicU32, Ordering, fence},
     thread,
     time::Duration,
 };
@@ -51,12 +48,10 @@ use std::{
 use goroutines_stack as stack;
 
 use crate::{
-    global::{sched::Sched, starter::Request},
-    gmp::{g::G, p::P},
+    gmp::{all_gs::AllGs, g::G},
     protocol::{
         shrink_word::{self, Look, Shrinking, Shrinks},
         status::{Status, StatusCell},
-        sync::lock,
     },
     sys::{futex::Futex, membarrier},
 };
@@ -64,12 +59,11 @@ use crate::{
 /// How many goroutines share a barrier; the last of them may have to wait for the others.
 const BATCH: usize = 32;
 
-/// All goroutines there are, and the thread that shrinks them.
+/// The thread that shrinks.
 pub(crate) struct Shrinker {
     idle_time: Option<Duration>,
     /// Is there a barrier for S3?
     fenced: bool,
-    all: Mutex<Vec<&'static [G]>>,
     state: AtomicU32,
     /// Where it sleeps when there is nothing to do.
     bell: Futex,
@@ -88,44 +82,28 @@ impl Shrinker {
         Shrinker {
             idle_time,
             fenced: able && membarrier::is_there(),
-            all: Mutex::new(Vec::new()),
             state: AtomicU32::new(if able { ABSENT } else { AWAKE }),
             bell: Futex::new(0),
         }
     }
 
-    /// New goroutines, dead as yet. Returns how many times there were some.
-    pub(crate) fn add(&self, new: &'static [G]) -> usize {
-        let mut all = lock(&self.all);
-        all.push(new);
-        all.len()
-    }
-
-    /// Is there a goroutine, dead ones included, for which `is_it` says yes?
-    pub(crate) fn any(&self, is_it: impl Fn(&G) -> bool) -> bool {
-        lock(&self.all).iter().copied().flatten().any(is_it)
-    }
-
-    /// An M has nothing to do, or gets up again: the thread shall be there.
+    /// An M has nothing to do, or gets up again. Returns whether the thread is not awake, so that [`wake`](Shrinker::wake)
+    /// is to be called.
     #[inline]
-    pub(crate) fn rouse(&self, sched: &Sched) {
+    pub(crate) fn is_away(&self) -> bool {
         // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
-        if self.state.load(Ordering::Relaxed) != AWAKE {
-            self.rouse_slow(sched);
-        }
+        self.state.load(Ordering::Relaxed) != AWAKE
     }
 
+    /// Wakes the thread. True if there is none: the caller sees to one, which then [runs](Shrinker::run).
     #[cold]
-    fn rouse_slow(&self, sched: &Sched) {
-        // The process only keeps memory that it could do without.
-        if sched.threads.is_too_early() {
-            return;
-        }
+    #[must_use]
+    pub(crate) fn wake(&self) -> bool {
         // Relaxed: what the thread then looks at has its own orderings.
         match self.state.swap(AWAKE, Ordering::Relaxed) {
-            ABSENT => sched.requests.push(Request::Shrinker),
+            ABSENT => return true,
             ASLEEP => {
                 // Relaxed: the kernel orders it with the sleep.
                 self.bell.word().fetch_add(1, Ordering::Relaxed);
@@ -133,71 +111,64 @@ impl Shrinker {
             }
             _ => {}
         }
+        false
     }
 
     /// There was no thread: the next who wants it asks again.
     pub(crate) fn not_started(&self) {
-        // Relaxed: see `rouse_slow`.
+        // Relaxed: see `wake`.
         self.state.store(ABSENT, Ordering::Relaxed);
     }
 
-    /// The thread's life.
-    pub(crate) fn run(&self, sched: &Sched) {
+    /// The thread's life. `shed` asks each P for the colder of its stacks; `all_rest` says whether all Ps rest.
+    pub(crate) fn run(&self, all: &AllGs, shed: impl Fn(), all_rest: impl Fn() -> bool) {
         let Some(idle_time) = self.idle_time else {
             return;
         };
         loop {
             thread::sleep(idle_time);
-            let marked = self.fenced && self.look();
+            let marked = self.fenced && look(all);
             // A P that rests has done it.
-            sched.procs.now().iter().for_each(P::ask_to_shed);
+            shed();
             let others = stack::give_back_idle();
             if !marked && !others {
-                self.rest(sched);
+                self.rest(&all_rest);
             }
         }
     }
 
     /// Sleeps until the bell rings, if all Ps rest.
-    fn rest(&self, sched: &Sched) {
+    fn rest(&self, all_rest: impl Fn() -> bool) {
         // Relaxed (all): see the fences; a bell that rings early or late costs one look.
         let ring = self.bell.word().load(Ordering::Relaxed);
         self.state.store(ASLEEP, Ordering::Relaxed);
-        // Partner is the fence in `rouse`: either that M sees ASLEEP, or we see that its P does not rest.
+        // Partner is the fence in `is_away`: either that M sees ASLEEP, or we see that its P does not rest.
         fence(Ordering::SeqCst);
-        if sched.idle.all_rest() {
+        if all_rest() {
             self.bell.wait(ring, None);
         }
         self.state.store(AWAKE, Ordering::Relaxed);
     }
+}
 
-    /// One look at all goroutines: marks those that are parked, shrinks those that still were marked.
-    /// Returns whether there are any that the next look could shrink.
-    fn look(&self) -> bool {
-        let mut any = false;
-        let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
-        let mut index = 0;
-        loop {
-            let next = lock(&self.all).get(index).copied();
-            let Some(gs) = next else {
-                break;
-            };
-            index += 1;
-            for g in gs {
-                match shrink_word::look(g) {
-                    Look::Marks => any = true,
-                    Look::Shrinks => batch.push(g),
-                    Look::Passes => {}
-                }
-                if batch.len() == BATCH {
-                    shrink_word::shrink(&batch);
-                    batch.clear();
-                }
-            }
+/// One look at all goroutines: marks those that are parked, shrinks those that still were marked. Returns whether there are
+/// any that the next look could shrink.
+fn look(all: &AllGs) -> bool {
+    let mut any = false;
+    let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
+    for g in all.iter() {
+        match shrink_word::look(g) {
+            Look::Marks => any = true,
+            Look::Shrinks => batch.push(g),
+            Look::Passes => {}
         }
-        shrink_word::shrink(&batch);
-        any
+        if batch.len() == BATCH {
+            shrink_word::shrink(&batch);
+            batch.clear();
+        }
     }
+    shrink_word::shrink(&batch);
+    any
 }
 
 impl Shrinks for G {

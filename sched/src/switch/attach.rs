@@ -20,7 +20,6 @@ use crate::{
         m::M,
     },
     protocol::sync::lock,
-    stacks::fault_hooks,
     switch::thread_word::{current_m, set_current_m},
     sys::asm,
 };
@@ -117,14 +116,13 @@ fn ask_for_stack_low() -> Option<usize> {
     known.then(|| start.addr() + guard)
 }
 
-/// Before the first segment of a plain thread: a fault on it needs the handler, and a stack for it that
-/// is larger than what std gives its threads.
+/// Gives this plain thread, for as long as it runs, a signal stack that is larger than what std gives its threads: faults on
+/// segments are handled on it. Once.
 ///
 /// # Errors
 ///
-/// When the handler cannot be installed, or there is no memory for the stack.
-pub(crate) fn prepare_for_segments() -> io::Result<()> {
-    fault_hooks::install()?;
+/// When there is no memory for it.
+pub(crate) fn keep_signal_stack() -> io::Result<()> {
     ATTACHED
         .try_with(|attached| {
             let mut signals = attached.signals.borrow_mut();

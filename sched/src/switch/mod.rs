@@ -5,6 +5,7 @@
 pub(crate) mod attach;
 pub(crate) mod commit;
 pub(crate) mod current;
+pub(crate) mod extents;
 pub(crate) mod fork_check;
 pub(crate) mod panic_count;
 pub(crate) mod random;
@@ -43,12 +44,12 @@ const FROM_SEGMENT: usize = 4;
 #[inline(always)]
 pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
     let ctx = g.get().ctx.get();
-    let departure = tools::leave_to_goroutine(g);
+    let departure = tools::leave_to_goroutine(|| extents::of(g));
     // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
     // nobody else resumes it); `m.g0` is written before the goroutine runs.
     let commit =
         unsafe { asm::switch_at::<TO_GOROUTINE>(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
-    tools::arrive(departure);
+    tools::arrive(departure, extents::g0);
     commit
 }
 
@@ -59,10 +60,10 @@ pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
 /// The caller is the goroutine `g` on `m`; `commit` stays valid until it was run.
 #[inline(always)]
 pub(crate) unsafe fn leave(m: &M, g: GRef, commit: *const Commit) {
-    let departure = tools::leave_to_g0(m, g);
+    let departure = tools::leave_to_g0(|| extents::of(g), &m.g0_bounds);
     // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.
     unsafe { asm::switch_at::<TO_G0>(g.get().ctx.as_ptr(), m.g0.get(), commit as usize) };
-    tools::arrive(departure);
+    tools::arrive(departure, extents::g0);
 }
 
 /// Makes the stack of `g` ready for its first run.
@@ -126,14 +127,14 @@ pub(crate) unsafe fn prefetch_stack(word: usize) {
 /// Nothing lives on the segment, and nothing else enters it until this returns. `entry` ends in [`from_segment`].
 #[inline(always)]
 pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, arg: usize) {
-    let departure = tools::leave_to_segment(segment);
+    let departure = tools::leave_to_segment(|| extents::of_segment(segment));
     // SAFETY: the top is below a header that is aligned to 16, in a stack on which nothing lives, and
     // the header begins with `back`, which is written before the segment runs.
     unsafe {
         let fresh = asm::prepare_linked(top_of(segment), entry);
         asm::switch_at::<TO_SEGMENT>(segment.back.as_ptr(), fresh, arg);
     }
-    tools::arrive(departure);
+    tools::arrive(departure, extents::g0);
 }
 
 /// Ends the first function of `segment`: the older stack goes on.
@@ -142,7 +143,7 @@ pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, ar
 ///
 /// The caller is that function, and needs nothing of its frame any more.
 pub(crate) unsafe fn from_segment(segment: &'static Segment) -> ! {
-    tools::leave_segment(segment);
+    tools::leave_segment(|| extents::of_segment(segment), &segment.below);
     // SAFETY: `back` was saved in `to_segment`, and each entry comes back once.
     unsafe { asm::switch_at::<FROM_SEGMENT>(segment.left.as_ptr(), segment.back.get(), 0) };
     crate::sys::fatal::throw(format_args!("a segment ran on after its end"));

@@ -14,21 +14,17 @@
 //!
 //! Stacks that are copied out are not supported: the copy reads the red zones between locals.
 
-use std::{cell::Cell, collections::HashMap, ffi::c_void, ptr, sync::Mutex};
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    ffi::c_void,
+    ptr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use goroutines_stack::Stack;
 
-use crate::{
-    gmp::{
-        g::GRef,
-        m::M,
-        segment::{Segment, low, top_of},
-    },
-    protocol::sync::lock,
-    stacks::fault_hooks,
-    switch::thread_word::current_m,
-    sys::fatal,
-};
+use super::Extent;
 
 unsafe extern "C" {
     fn __sanitizer_start_switch_fiber(
@@ -63,6 +59,10 @@ impl Bounds {
             size: Cell::new(0),
         }
     }
+
+    fn extent(&self) -> Extent {
+        (self.low.get().addr(), self.size.get())
+    }
 }
 
 /// Where the fake stack of the departed is kept.
@@ -80,23 +80,7 @@ pub(super) fn begin(stack: &Stack) {
     unsafe { __asan_unpoison_memory_region(stack.top().wrapping_sub(size).cast(), size) };
 }
 
-/// The bounds of what `g` runs on.
-fn bounds(g: GRef) -> (usize, usize) {
-    if let Some(segment) = g.get().segments.running() {
-        return segment_bounds(segment);
-    }
-    // SAFETY: the caller is about to run `g`, or `g` runs here.
-    match unsafe { fault_hooks::own_stack(g).as_ref() } {
-        Some(stack) => (low(stack), stack.limit()),
-        None => fatal::throw(format_args!("a goroutine without a stack")),
-    }
-}
-
-fn segment_bounds(segment: &Segment) -> (usize, usize) {
-    (segment.low, top_of(segment).addr() - segment.low)
-}
-
-fn start(fake: &mut *mut c_void, (low, size): (usize, usize)) {
+fn start(fake: &mut *mut c_void, (low, size): Extent) {
     // SAFETY: the bounds are those of the stack that the caller switches to next.
     unsafe { __sanitizer_start_switch_fiber(fake, low as *const c_void, size) };
 }
@@ -108,73 +92,68 @@ fn finish(fake: *mut c_void, bounds: &Bounds) {
     }
 }
 
+fn fakes() -> MutexGuard<'static, Option<HashMap<usize, usize>>> {
+    FAKES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn keep(low: usize, fake: *mut c_void) {
-    lock(&FAKES)
-        .get_or_insert_default()
-        .insert(low, fake as usize);
+    fakes().get_or_insert_default().insert(low, fake as usize);
 }
 
 fn kept(low: usize) -> *mut c_void {
-    let fakes = lock(&FAKES);
-    fakes
+    fakes()
         .as_ref()
         .and_then(|fakes| fakes.get(&low))
         .map_or(ptr::null_mut(), |&fake| fake as *mut c_void)
 }
 
-pub(crate) fn leave_to_goroutine(g: GRef) -> Departure {
+pub(crate) fn leave_to_goroutine(to: impl FnOnce() -> Extent) -> Departure {
     let mut fake = ptr::null_mut();
-    start(&mut fake, bounds(g));
+    start(&mut fake, to());
     Departure::Here(fake)
 }
 
-pub(crate) fn leave_to_g0(m: &M, g: GRef) -> Departure {
+/// `g0` was filled when the stack that is left was entered.
+pub(crate) fn leave_to_g0(from: impl FnOnce() -> Extent, g0: &Bounds) -> Departure {
     let mut fake = ptr::null_mut();
-    let (low, _) = bounds(g);
-    start(
-        &mut fake,
-        (m.g0_bounds.low.get() as usize, m.g0_bounds.size.get()),
-    );
+    let (low, _) = from();
+    start(&mut fake, g0.extent());
     keep(low, fake);
     Departure::Of(low)
 }
 
-pub(crate) fn leave_to_segment(segment: &Segment) -> Departure {
+pub(crate) fn leave_to_segment(to: impl FnOnce() -> Extent) -> Departure {
     let mut fake = ptr::null_mut();
-    start(&mut fake, segment_bounds(segment));
+    start(&mut fake, to());
     Departure::Here(fake)
 }
 
-/// The last act on a segment.
-pub(crate) fn leave_segment(segment: &Segment) {
+/// The last act on a segment, whose `below` was filled when it was entered.
+pub(crate) fn leave_segment(from: impl FnOnce() -> Extent, below: &Bounds) {
     let mut fake = ptr::null_mut();
-    let below = &segment.below;
-    start(&mut fake, (below.low.get() as usize, below.size.get()));
-    keep(segment.low, fake);
+    let (low, _) = from();
+    start(&mut fake, below.extent());
+    keep(low, fake);
 }
 
-/// Back where [`Departure`] was made.
-pub(crate) fn arrive(departure: Departure) {
+/// Back where [`Departure`] was made. A goroutine comes back from the g0 of its M, whose bounds are needed for the way back:
+/// `g0` says where they go.
+pub(crate) fn arrive(departure: Departure, g0: impl FnOnce() -> &'static Bounds) {
     match departure {
         Departure::Here(fake) => finish(fake, &Bounds::new()),
-        Departure::Of(low) => finish_from_g0(kept(low)),
+        Departure::Of(low) => finish(kept(low), g0()),
     }
 }
 
 /// The first act of a goroutine.
-pub(crate) fn arrive_on_goroutine(g: GRef) {
-    finish_from_g0(kept(bounds(g).0));
-}
-
-/// On a goroutine: whoever was left is the g0 of this M, whose bounds are needed for the way back.
-fn finish_from_g0(fake: *mut c_void) {
-    match current_m() {
-        Some(m) => finish(fake, &m.g0_bounds),
-        None => fatal::throw(format_args!("a goroutine without an M")),
-    }
+pub(crate) fn arrive_on_goroutine(
+    here: impl FnOnce() -> Extent,
+    g0: impl FnOnce() -> &'static Bounds,
+) {
+    finish(kept(here().0), g0());
 }
 
 /// The first act on a segment.
-pub(crate) fn arrive_on_segment(segment: &Segment) {
-    finish(kept(segment.low), &segment.below);
+pub(crate) fn arrive_on_segment(here: impl FnOnce() -> Extent, below: &Bounds) {
+    finish(kept(here().0), below);
 }

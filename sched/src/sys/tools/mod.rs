@@ -38,37 +38,53 @@ pub(crate) fn begin(stack: &Stack) {
     asan::begin(stack);
 }
 
+/// A stack as the tools are told of it: its lowest address, and its size in bytes.
+pub(crate) type Extent = (usize, usize);
+
 #[cfg(not(feature = "asan"))]
 mod nothing {
-    use crate::gmp::{g::GRef, m::M, segment::Segment};
+    use super::Extent;
+
+    /// The bounds of a stack that a tool has told.
+    pub(crate) struct Bounds;
+
+    impl Bounds {
+        pub(crate) const fn new() -> Bounds {
+            Bounds
+        }
+    }
 
     /// What [`arrive`] needs of the departure.
     pub(crate) struct Departure;
 
     #[inline(always)]
-    pub(crate) fn leave_to_goroutine(_: GRef) -> Departure {
+    pub(crate) fn leave_to_goroutine(_to: impl FnOnce() -> Extent) -> Departure {
         Departure
     }
 
     #[inline(always)]
-    pub(crate) fn leave_to_g0(_: &M, _: GRef) -> Departure {
+    pub(crate) fn leave_to_g0(_from: impl FnOnce() -> Extent, _g0: &Bounds) -> Departure {
         Departure
     }
 
     #[inline(always)]
-    pub(crate) fn leave_to_segment(_: &Segment) -> Departure {
+    pub(crate) fn leave_to_segment(_to: impl FnOnce() -> Extent) -> Departure {
         Departure
     }
 
     #[inline(always)]
-    pub(crate) fn leave_segment(_: &Segment) {}
+    pub(crate) fn leave_segment(_from: impl FnOnce() -> Extent, _below: &Bounds) {}
 
     #[inline(always)]
-    pub(crate) fn arrive(_: Departure) {}
+    pub(crate) fn arrive(_: Departure, _g0: impl FnOnce() -> &'static Bounds) {}
 
     #[inline(always)]
-    pub(crate) fn arrive_on_goroutine(_: GRef) {}
+    pub(crate) fn arrive_on_goroutine(
+        _here: impl FnOnce() -> Extent,
+        _g0: impl FnOnce() -> &'static Bounds,
+    ) {
+    }
 
     #[inline(always)]
-    pub(crate) fn arrive_on_segment(_: &Segment) {}
+    pub(crate) fn arrive_on_segment(_here: impl FnOnce() -> Extent, _below: &Bounds) {}
 }

@@ -1,0 +1,80 @@
+//! All Gs that there are: those of goroutines that run, wait or are queued, and dead ones. Memory that was a G stays one,
+//! so the list only grows.
+
+use crate::{
+    gmp::g::G,
+    protocol::sync::{Mutex, lock},
+};
+
+pub(crate) struct AllGs {
+    batches: Mutex<Vec<&'static [G]>>,
+}
+
+impl AllGs {
+    pub(crate) fn new() -> AllGs {
+        AllGs {
+            batches: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Adds a batch of new Gs, dead as yet. Returns how many batches there are.
+    pub(crate) fn add(&self, new: &'static [G]) -> usize {
+        let mut batches = lock(&self.batches);
+        batches.push(new);
+        batches.len()
+    }
+
+    /// Returns whether `is_it` is true of a G, dead ones included. The list is locked meanwhile.
+    pub(crate) fn any(&self, is_it: impl Fn(&G) -> bool) -> bool {
+        lock(&self.batches).iter().copied().flatten().any(is_it)
+    }
+
+    /// Every G, dead ones included. The list is locked for a moment between two batches and not while one is looked at; Gs
+    /// that are added meanwhile come as well.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static G> {
+        (0..)
+            .map_while(|index| lock(&self.batches).get(index).copied())
+            .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gmp::g::Kind;
+
+    fn batch(len: usize) -> &'static [G] {
+        Vec::leak((0..len).map(|_| G::new(Kind::Goroutine)).collect())
+    }
+
+    #[test]
+    fn every_g_comes_once_and_in_order_also_one_that_is_added_meanwhile() {
+        let (gs, first, second) = (AllGs::new(), batch(3), batch(2));
+        assert_eq!(gs.add(first), 1);
+        let mut all = gs.iter();
+        assert!(
+            all.next()
+                .is_some_and(|g| std::ptr::eq(g, &raw const first[0]))
+        );
+        assert_eq!(gs.add(second), 2);
+        let rest: Vec<*const G> = all.map(std::ptr::from_ref).collect();
+        let expected: Vec<*const G> = first[1..]
+            .iter()
+            .chain(second)
+            .map(std::ptr::from_ref)
+            .collect();
+        assert_eq!(rest, expected);
+    }
+
+    #[test]
+    fn any_looks_at_every_batch() {
+        let gs = AllGs::new();
+        assert!(!gs.any(|_| true));
+        let (first, second) = (batch(2), batch(2));
+        gs.add(first);
+        gs.add(second);
+        second[1].set_last(128);
+        assert!(gs.any(|g| g.last() == 128));
+        assert!(!gs.any(|g| g.last() == 256));
+    }
+}
