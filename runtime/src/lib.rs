@@ -1,7 +1,10 @@
 //! Goroutines for Rust: a stackful M:N runtime on Go's GMP model.
 //!
-//! `go(|| ...)` starts a goroutine for some tens of nanoseconds; a call that blocks parks the goroutine
-//! and not the thread; plain sequential code works unchanged.
+//! [`go(|| ...)`](go()) starts a goroutine for some tens of nanoseconds. A call that waits parks the goroutine and not
+//! its thread. Plain sequential code works unchanged: no `async`, no coloured functions, no pinning. A stack starts as one
+//! page and grows in place. Linux on x86_64 and aarch64.
+//!
+//! # A first program
 //!
 //! ```
 //! use goroutines::{chan, go};
@@ -21,9 +24,62 @@
 //! }
 //! ```
 //!
-//! Everything here works from goroutines and from plain OS threads, on either end. A panic in a
-//! goroutine reaches its [`JoinHandle::join`] and nothing else. The process ends when `main` returns,
-//! whether goroutines are left or not.
+//! Everything here works on goroutines and on plain OS threads, on either end. A panic in a goroutine reaches its
+//! [`JoinHandle::join`] and nothing else. The process ends when `main` returns, whether goroutines are left or not.
+//!
+//! The package has eight programs to start from in `examples`: hello, worker pool, pipeline, fan-in with a timeout, error
+//! groups, scopes, blocking calls, and goroutines beside tokio.
+//!
+//! # Modules
+//!
+//! | module | what is in it | shaped as |
+//! |---|---|---|
+//! | the root | [`start`], [`go`](go()), [`Builder`], [`JoinHandle`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
+//! | [`thread`] | spawn, scopes, park and unpark, names, goroutine-local values | [`std::thread`] |
+//! | [`chan`] | channels, [`select!`](macro@chan::select), timers | `crossbeam-channel` |
+//! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc` | [`std::sync`] |
+//! | [`time`] | sleeping, and the types of std | [`std::time`] |
+//! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
+//! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
+//!
+//! # The promise
+//!
+//! [`start`] is `unsafe`, because a goroutine may resume on another thread after a call that can park (their documentation
+//! says so under *Parks*), and the compiler assumes that a function stays on one thread. The program promises, once, that
+//! none of its code relies on that: above all, that no reference into thread-local storage is kept over such a call. Most
+//! of what breaks the promise is caught: a goroutine whose stack holds an address of its thread's storage goes back to that
+//! thread. The *Safety* section of [`start`] is the exact text. [`lock_os_thread`] and [`Builder::pinned`] keep a goroutine
+//! on its thread; [`goroutine_local!`] takes the place of `thread_local!`.
+//!
+//! # Environment variables
+//!
+//! Each is read once, at the latest by [`start`], and wins over [`Config`]. A value that a variable cannot have is an error of [`start`],
+//! which names both.
+//!
+//! | variable | values | what it decides | in the program |
+//! |---|---|---|---|
+//! | `GOMAXPROCS` | 1 to 4096 | How many goroutines run at the same time. Default: the CPUs that the process may use, and its CPU quota, which are followed while it runs. | [`Config::procs`] |
+//! | `GODEBUG` | `schedtrace=1000` | A line on stderr each 1000 ms that says what the scheduler does. Default: none. | [`metrics`](metrics()) |
+//! | | `hogs=100` | A line on stderr when a goroutine has run for 100 ms without a call into this crate. Default: none. | [`Config::hog_after`] |
+//! | | `hogstacks=1` | The reports of `hogs` show where the goroutine is. Default: 0. | [`Config::hog_stacks`] |
+//! | `GOROUTINE_STACK` | a size: `65536`, `256K`, `8M`, up to `1G` | How far a stack may grow, rounded up to a window. Default: 1M. | [`Config::stack_size`] |
+//! | `GOROUTINE_STACK_START` | a size: `2K` | Stacks start with so much, and a guard that moves. Default: one page, no such guard. | [`Config::stack_start`] |
+//! | `GOROUTINE_STACK_IDLE` | `500ms`, `5s`, `2m`, `1h`, `off` | How long a goroutine is parked before the unused memory of its stack goes back to the kernel. Default: 30s. | [`Config::stack_idle`] |
+//! | `GOROUTINE_GUARD` | `madvise`, `mprotect` | How guard pages are made. Default: `madvise` where the kernel has guard regions (Linux 6.13), else `mprotect`. | - |
+//! | `GOROUTINE_MIGRATION_CHECK` | `on`, `off` | Whether a stack is searched for addresses of its thread's storage before it resumes on another thread. Default: `on`. | [`Config::migration_check`] |
+//! | `GOROUTINE_FORCE_MIGRATION` | `on`, `off` | Goroutines change threads as often as they can, for tests. Default: `off`. | [`Config::force_migration`] |
+//! | `GOROUTINE_MEMBARRIER` | `off` | The runtime does without the system call `membarrier`, as on kernels that have none, for tests. Other values do nothing. | - |
+//!
+//! Several items of `GODEBUG` are separated by commas; items that are not listed here are ignored, because Go programs
+//! read the variable as well.
+//!
+//! # Features
+//!
+//! | feature | what it does |
+//! |---|---|
+//! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
+//! | `valgrind` | tells valgrind what the stacks are, for runs under memcheck and the like |
+//! | `asan` | tells AddressSanitizer of each switch; only for programs built with `-Zsanitizer=address` |
 //!
 //! # Signals and forks
 //!

@@ -57,6 +57,61 @@ fn published() -> Vec<(String, String)> {
     all
 }
 
+/// A section of the public crate's front page.
+fn section(title: &str) -> String {
+    let page: String = read("runtime/src/lib.rs")
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    between(&page, &format!("\n# {title}\n"), "\n# ").to_owned()
+}
+
+/// The code that stands in a column of the tables of a section, without its quotes.
+fn column(section: &str, column: usize) -> Vec<&str> {
+    section
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .filter_map(|line| line.split('|').nth(column))
+        .filter_map(|cell| cell.split('`').nth(1))
+        .collect()
+}
+
+/// The code of all Rust files below `dir`, without comments and unit tests.
+fn code(dir: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            code(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            let (text, _) = text
+                .split_once("\n#[cfg(test)]\nmod tests {")
+                .unwrap_or((&text, ""));
+            let lines = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            found.push(lines.map(|line| format!("{line}\n")).collect());
+        }
+    }
+}
+
+fn sources() -> Vec<String> {
+    let mut found = Vec::new();
+    for (member, _) in published() {
+        code(&root().join(member).join("src"), &mut found);
+    }
+    assert!(found.len() > 100, "found only {} sources", found.len());
+    found
+}
+
+fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 fn strings(list: &str) -> Vec<&str> {
     list.split('"').skip(1).step_by(2).collect()
 }
@@ -175,4 +230,64 @@ fn all_published_crates_are_packed_by_the_checks_in_the_order_of_publishing() {
         read(".ci/run").contains("step scripts/package.sh\n"),
         ".ci/run does not pack the crates"
     );
+}
+
+#[test]
+fn the_front_page_lists_every_environment_variable_that_is_read() {
+    let sources = sources();
+    // Read by its name, or named in a constant or an argument: all of ours begin alike.
+    let read_there = sources
+        .iter()
+        .flat_map(|text| text.split("env::var").skip(1))
+        .filter_map(|rest| {
+            let name = rest.strip_prefix("_os").unwrap_or(rest);
+            name.strip_prefix("(\"")?.split('"').next()
+        });
+    let named = sources
+        .iter()
+        .flat_map(|text| text.match_indices("\"GO").map(|(at, _)| &text[at + 1..]));
+    let ours = named
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| {
+            name.chars()
+                .all(|sign| sign.is_ascii_uppercase() || sign == '_')
+        });
+    let read = sorted(read_there.chain(ours));
+    assert!(read.len() > 5, "found only {read:?}");
+    let page = section("Environment variables");
+    assert_eq!(sorted(column(&page, 1)), read, "the table, and the sources");
+}
+
+#[test]
+fn the_front_page_lists_every_item_of_godebug() {
+    let sources = sources();
+    let mut readers = sources
+        .iter()
+        .filter(|text| text.contains("env::var_os(\"GODEBUG\")"));
+    let reader = readers.next().expect("who reads GODEBUG");
+    assert!(readers.next().is_none(), "two sources read GODEBUG");
+    let keys = reader.lines().filter_map(|line| {
+        let (pattern, _) = line.split_once(" => ")?;
+        pattern.trim().strip_prefix('"')?.strip_suffix('"')
+    });
+    let keys = sorted(keys.filter(|key| key.len() > 1));
+    let page = section("Environment variables");
+    let shown = column(&page, 2)
+        .into_iter()
+        .filter_map(|item| Some(item.split_once('=')?.0));
+    assert_eq!(sorted(shown), keys, "the table, and the source");
+}
+
+#[test]
+fn the_front_page_lists_every_module_and_every_feature() {
+    let source = read("runtime/src/lib.rs");
+    let modules = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    assert_eq!(sorted(column(&section("Modules"), 1)), sorted(modules));
+    let manifest = read("runtime/Cargo.toml");
+    let features = between(&manifest, "\n[features]\n", "\n[")
+        .lines()
+        .filter_map(|line| Some(line.split_once(" = ")?.0));
+    assert_eq!(sorted(column(&section("Features"), 1)), sorted(features));
 }
