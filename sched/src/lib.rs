@@ -68,7 +68,7 @@ mod sysmon;
 // configuration and start
 mod start;
 
-pub use protocol::{byte_lock::ByteLock, park_state::Landing};
+pub use protocol::{byte_lock::ByteLock, park_state::Landing, wait_reason::WaitReason};
 #[cfg(not(loom))]
 pub use {
     global::{

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use goroutines::yield_now;
-use goroutines_sched::{GRef, current, park, ready_tail};
+use goroutines_sched::{GRef, WaitReason, current, park, ready_tail};
 
 use super::figure::Figure;
 use super::stopwatch::Stopwatch;
@@ -131,7 +131,7 @@ fn park_again_and_again() {
         // SAFETY: only the driver makes us ready, once for each time that it saw us counted. The commit counts as its last
         // step, touches no stack and does not park.
         unsafe {
-            park(|| {
+            park(WaitReason::Park, || {
                 // Release: partner is the load in `wait_for`.
                 PARKED.fetch_add(1, Ordering::Release);
                 true

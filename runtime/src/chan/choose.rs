@@ -39,7 +39,7 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use goroutines_sched::{Landing, TIMED_OUT, arm, current, park_until, random};
+use goroutines_sched::{Landing, TIMED_OUT, WaitReason, arm, current, park_until, random};
 
 use super::{
     case::{Arm, Begin, Enlisted, Meeting, SelectHandle, Won},
@@ -77,13 +77,14 @@ enum Waited {
 }
 
 /// Chooses one of `cases`: its place among them and what was won. `None`: patience is over. One that is `revocable`, or
-/// has a deadline, is not bound to a case whose message another select has yet to make.
+/// has a deadline, is not bound to a case whose message another select has yet to make. It parks for `reason`.
 #[inline]
 pub(super) fn choose(
     cases: Cases<'_, '_>,
     order: Order,
     patience: Patience,
     revocable: bool,
+    reason: WaitReason,
     stash: &mut Stash,
 ) -> Option<(usize, Won)> {
     let mut meeting = match patience {
@@ -99,6 +100,7 @@ pub(super) fn choose(
             bound: meeting == Meeting::Bound,
             called: None,
             patience,
+            reason,
         };
         match found {
             Some((at, Begin::Won(won))) => return Some((at, won)),
@@ -137,6 +139,7 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> O
             bound: false,
             called: None,
             patience,
+            reason: WaitReason::Select,
         };
         match wait(cases, order, &wanted, None) {
             Waited::Chosen(at, _) => return Some(at),
@@ -153,6 +156,7 @@ struct Wanted {
     /// The case in which it has called another select, which is to make a message for it.
     called: Option<usize>,
     patience: Patience,
+    reason: WaitReason,
 }
 
 /// C1: the first case, in this order, of which `attempt` makes something.
@@ -342,7 +346,10 @@ impl Round<'_, '_, '_> {
         }
         // SAFETY: whoever claimed the ticket, or will, makes us ready if the landing says that we have
         // parked; a commit that says false knows from it that the ticket was claimed.
-        let ended_by = unsafe { park_until(ticket, until, || self.landing.park()) };
+        let ended_by = unsafe {
+            let reason = self.wanted.reason;
+            park_until(reason, ticket, until, || self.landing.park())
+        };
         self.withdraw(enlisted);
         if ended_by == TIMED_OUT {
             return Waited::LookAgain;

@@ -11,7 +11,7 @@ use std::{process, ptr::NonNull};
 
 use super::{
     channel::Channel,
-    door::{AtomicBool, AtomicUsize, Ordering},
+    door::{AtomicBool, AtomicUsize, Ordering, WaitReason},
 };
 
 pub(super) struct Counter<T> {
@@ -29,6 +29,15 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// Of one who waits on this side.
+    #[inline(always)]
+    pub(super) fn wait_reason(self) -> WaitReason {
+        match self {
+            Side::Sender => WaitReason::ChanSend,
+            Side::Receiver => WaitReason::ChanReceive,
+        }
+    }
+
     pub(super) fn other(self) -> Side {
         match self {
             Side::Sender => Side::Receiver,

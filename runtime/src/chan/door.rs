@@ -10,8 +10,8 @@ pub(super) use std::{
 };
 
 pub(super) use goroutines_sched::{
-    ByteLock, Caller, GRef, Landing, TIMED_OUT, Ticket, arm, caller, current, park_until, ready,
-    ready_tail, wake,
+    ByteLock, Caller, GRef, Landing, TIMED_OUT, Ticket, WaitReason, arm, caller, current,
+    park_until, ready, ready_tail, wake,
 };
 
 pub(super) use crate::sync::waitq;

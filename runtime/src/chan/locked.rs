@@ -289,7 +289,7 @@ impl<'a, T> Locked<'a, T> {
         unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
-            me.park(move || {
+            me.park(side.wait_reason(), move || {
                 lock.unlock();
                 true
             });
@@ -316,7 +316,7 @@ impl<'a, T> Locked<'a, T> {
         let ended_with = unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
-            park_until(ticket, deadline, || {
+            park_until(side.wait_reason(), ticket, deadline, || {
                 lock.unlock();
                 true
             })

@@ -2,6 +2,8 @@
 
 use std::ptr;
 
+use goroutines_sched::{WaitReason, give_way};
+
 use super::{
     Receiver, RecvError, SendError, Sender,
     case::{Arm, SelectHandle, Won},
@@ -27,12 +29,13 @@ impl<'a> Operation<'a> {
         order: Order,
         patience: Patience,
         revocable: bool,
+        reason: WaitReason,
     ) -> Option<Operation<'a>> {
         if !matches!(patience, Patience::None) {
-            goroutines_sched::give_way();
+            give_way();
         }
         let mut stash = Stash::new();
-        let (at, won) = choose::choose(handles, order, patience, revocable, &mut stash)?;
+        let (at, won) = choose::choose(handles, order, patience, revocable, reason, &mut stash)?;
         Some(Operation {
             handle: handles[at].0,
             at,
@@ -112,13 +115,13 @@ pub mod expansion {
     /// `select!`: each case is as likely.
     #[inline]
     pub fn random<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
-        Operation::choose(arms, Order::Random, wait.0, false).map(Chosen)
+        Operation::choose(arms, Order::Random, wait.0, false, WaitReason::Select).map(Chosen)
     }
 
     /// `select_biased!`: the first goes first.
     #[inline]
     pub fn listed<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
-        Operation::choose(arms, Order::Listed, wait.0, false).map(Chosen)
+        Operation::choose(arms, Order::Listed, wait.0, false, WaitReason::Select).map(Chosen)
     }
 
     /// A case that sends.

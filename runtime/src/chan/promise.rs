@@ -32,7 +32,9 @@ use super::{
     buffer::Room,
     channel::{Channel, free_block},
     counter::Side,
-    door::{Instant, Landing, TIMED_OUT, Ticket, arm, current, park_until, waitq::Node},
+    door::{
+        Instant, Landing, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, waitq::Node,
+    },
     locked::Patience,
     steps::{Core, SendStep, Waiting},
     waiter::{self, End, Taken, Waiter, Who},
@@ -295,7 +297,8 @@ impl<T> Channel<T> {
         promise.served();
         // SAFETY: whoever claims the ticket makes us ready if the landing says that we have parked; a commit that says
         // false knows from it that the ticket was claimed.
-        let ended_by = unsafe { park_until(ticket, deadline, || landing.park()) };
+        let ended_by =
+            unsafe { park_until(WaitReason::ChanReceive, ticket, deadline, || landing.park()) };
         if ended_by == TIMED_OUT {
             // SAFETY: it was put into this channel's queue for those who receive.
             return unsafe { self.lock().leave_late(Side::Receiver, node) };

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use goroutines_sched::WaitReason;
+
 use super::{
     ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError,
     TrySelectError,
@@ -239,18 +241,19 @@ impl<'a> Select<'a> {
     }
 
     fn choose(&self, patience: Patience) -> Option<SelectedOperation<'a>> {
-        self.choose_as(patience, false)
+        self.choose_as(patience, false, WaitReason::Select)
     }
 
     /// As [`Select::select_deadline`] and its kind; with `revocable`, another select that makes a message for one case
-    /// is not waited for if another case can be chosen.
+    /// is not waited for if another case can be chosen. It parks for `reason`.
     pub(super) fn choose_as(
         &self,
         patience: Patience,
         revocable: bool,
+        reason: WaitReason,
     ) -> Option<SelectedOperation<'a>> {
         let handles = self.handles.as_slice();
-        let operation = Operation::choose(handles, self.order, patience, revocable)?;
+        let operation = Operation::choose(handles, self.order, patience, revocable, reason)?;
         let index = self.indices.as_slice()[operation.place()];
         Some(SelectedOperation { operation, index })
     }

@@ -2,6 +2,8 @@
 
 use std::{convert::Infallible, error::Error, fmt, time::Instant};
 
+use goroutines_sched::WaitReason;
+
 use super::{
     Receiver, Select, Sender, buffer::Buffer, channel::Channel, counter, locked::Patience,
     waiter::End,
@@ -20,23 +22,33 @@ pub(crate) fn disconnect(done: &Receiver<Infallible>) {
     done.handle.channel().disconnect_senders();
 }
 
-/// Waits until `done` is disconnected, at most until `deadline`; true if it is.
-pub(crate) fn wait_done(done: &Receiver<Infallible>, deadline: Option<Instant>) -> bool {
+/// Waits, for `reason`, until `done` is disconnected, at most until `deadline`; true if it is.
+pub(crate) fn wait_done(
+    reason: WaitReason,
+    done: &Receiver<Infallible>,
+    deadline: Option<Instant>,
+) -> bool {
     let mut select = Select::new_biased();
     select.recv(done);
     let patience = deadline.map_or(Patience::Forever, Patience::Until);
-    match select.choose_as(patience, true) {
+    match select.choose_as(patience, true, reason) {
         Some(over) => over.recv(done).is_err(),
         None => false,
     }
 }
 
-/// Waits until `done` or `other` is disconnected; true if `done` is.
-pub(crate) fn wait_either(done: &Receiver<Infallible>, other: &Receiver<Infallible>) -> bool {
+/// Waits, for `reason`, until `done` or `other` is disconnected; true if `done` is.
+pub(crate) fn wait_either(
+    reason: WaitReason,
+    done: &Receiver<Infallible>,
+    other: &Receiver<Infallible>,
+) -> bool {
     let mut select = Select::new_biased();
     let first = select.recv(done);
     select.recv(other);
-    let over = select.select();
+    let Some(over) = select.choose_as(Patience::Forever, false, reason) else {
+        unreachable!("goroutines: a select was out of patience");
+    };
     let was_first = over.index() == first;
     let _ = over.recv(if was_first { done } else { other });
     was_first
@@ -81,7 +93,7 @@ impl<T> Receiver<T> {
         let mut select = Select::new_biased();
         let mine = select.recv(self);
         select.recv(&done);
-        let Some(operation) = select.choose_as(patience, true) else {
+        let Some(operation) = select.choose_as(patience, true, WaitReason::ChanReceive) else {
             return Err(End::OutOfPatience);
         };
         if operation.index() == mine {
@@ -144,7 +156,7 @@ impl<T> Sender<T> {
         let mut select = Select::new_biased();
         let mine = select.send(self);
         select.recv(&done);
-        let Some(operation) = select.choose_as(patience, true) else {
+        let Some(operation) = select.choose_as(patience, true, WaitReason::ChanSend) else {
             return Err((End::OutOfPatience, msg));
         };
         if operation.index() == mine {

@@ -39,7 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{self as sched, Heritage};
+use goroutines_sched::{self as sched, Heritage, WaitReason};
 
 use crate::{
     chan::{self, Receiver},
@@ -224,7 +224,9 @@ impl Context {
     pub(crate) fn sleep_until(&self, deadline: Option<Instant>) -> Result<(), ContextError> {
         match self.err() {
             Some(error) => Err(error),
-            None if chan::wait_done(&self.done(), deadline) => Err(self.must_err()),
+            None if chan::wait_done(WaitReason::Sleep, &self.done(), deadline) => {
+                Err(self.must_err())
+            }
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use goroutines_sched::{ByteLock, current};
+use goroutines_sched::{ByteLock, WaitReason, current};
 
 use super::{
     sleeper::{Sleeper, take_all, wake_all},
@@ -105,7 +105,7 @@ impl Barrier {
             // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us.
             unsafe {
                 group.waiting.push_back(&node);
-                sleeper.sleep(None, &self.lock);
+                sleeper.sleep(WaitReason::BarrierWait, None, &self.lock);
             }
             return BarrierWaitResult(false);
         }

@@ -18,7 +18,7 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicBool, ByteLock, Instant, Ordering, current},
+    door::{AtomicBool, ByteLock, Instant, Ordering, WaitReason, current},
     rawlock::RawLock,
     sleeper::{Sleeper, take, take_all, wake_all},
     waitq::{Place, Queue},
@@ -73,7 +73,7 @@ impl RawCond {
             queue.push_back(&node);
             self.note(queue);
             lock.unlock();
-            sleeper.sleep(deadline, &self.queue_lock)
+            sleeper.sleep(WaitReason::CondvarWait, deadline, &self.queue_lock)
         };
         if !notified {
             self.queue_lock.lock();

@@ -37,7 +37,9 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU32, ByteLock, Instant, Ordering, Owner, SPINS, current, procs, spin_loop},
+    door::{
+        AtomicU32, ByteLock, Instant, Ordering, Owner, SPINS, WaitReason, current, procs, spin_loop,
+    },
     sleeper::{Sleeps, take},
     waiter::Waiter,
     waitq::{Place, Queue},
@@ -243,7 +245,8 @@ impl RawLock {
                 } else {
                     queue.push_front(&node);
                 }
-                node.data.sleeper().sleep(deadline, &self.queue_lock)
+                let sleeper = node.data.sleeper();
+                sleeper.sleep(WaitReason::MutexLock, deadline, &self.queue_lock)
             };
             if !in_time {
                 // SAFETY: it was put into this queue.

@@ -32,7 +32,7 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU32, ByteLock, GRef, Ordering, current},
+    door::{AtomicU32, ByteLock, GRef, Ordering, WaitReason, current},
     sleeper::{Sleeper, take_all, wake_all},
     waitq::{Place, Queue},
 };
@@ -220,7 +220,7 @@ impl RawOnce {
         // sleeper was made for this wait.
         unsafe {
             inner.waiters.push_back(&node);
-            sleeper.sleep(None, &self.lock);
+            sleeper.sleep(WaitReason::Once, None, &self.lock);
         }
     }
 

@@ -22,10 +22,9 @@
 //! ```
 //!
 //! Who comes may take what is free before those who wait (waiter.rs), until one of them starves: from then on nobody
-//! does, so permits gather until there are as many as the first one wants, and those who wait are served in the order
-//! in which they came, as long as the first of them starves. So many who want little cannot keep out one who wants
-//! much. It cannot find that out by losing, since it is not woken while there are not enough: S3 does, at the next
-//! release.
+//! does. Permits gather until there are as many as the first one wants, and waiters are served in the order in which
+//! they came, as long as the first of them starves. So many who want little cannot keep out one who wants much. It
+//! cannot find that out by losing, since it is not woken while there are not enough: S3 does, at the next release.
 //!
 //! A3 and R1 cannot miss each other: both change the one word, so the later of the two sees the other's.
 //! If that is R1, it finds the waiter in the queue, because R2 waits for the lock that A4 gives free.
@@ -41,7 +40,7 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU64, ByteLock, Instant, Ordering, SPINS, current, procs, spin_loop},
+    door::{AtomicU64, ByteLock, Instant, Ordering, SPINS, WaitReason, current, procs, spin_loop},
     sleeper::{Sleeper, Sleeps, wake_all},
     waiter::Waiter,
     waitq::{Node, Place, Queue},
@@ -196,7 +195,8 @@ impl RawSemaphore {
                 } else {
                     queue.push_back(&node);
                 }
-                waiter.sleeper().sleep(deadline, &self.queue_lock)
+                let sleeper = waiter.sleeper();
+                sleeper.sleep(WaitReason::SemaphoreAcquire, deadline, &self.queue_lock)
             };
             if !in_time {
                 self.queue_lock.lock();

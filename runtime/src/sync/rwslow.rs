@@ -122,7 +122,8 @@ impl RawRw {
                 } else {
                     queue.push_back(&node);
                 }
-                node.data.sleeper().sleep(deadline, &self.queue_lock)
+                let sleeper = node.data.sleeper();
+                sleeper.sleep(access.wait_reason(), deadline, &self.queue_lock)
             };
             if !in_time {
                 // SAFETY: it was put into this queue.

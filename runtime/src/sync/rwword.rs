@@ -9,6 +9,8 @@
 //!
 //! WOKEN and PHASED are explained in rawrw.rs.
 
+use super::door::WaitReason;
+
 pub(crate) const QUEUED: u64 = 1;
 pub(crate) const WRITING: u64 = 2;
 pub(crate) const WOKEN: u64 = 4;
@@ -39,6 +41,16 @@ impl TooMany {
 pub(crate) enum Access {
     Read,
     Write,
+}
+
+impl Access {
+    /// Of one who waits to be inside.
+    pub(crate) fn wait_reason(self) -> WaitReason {
+        match self {
+            Access::Read => WaitReason::RwLockRead,
+            Access::Write => WaitReason::RwLockWrite,
+        }
+    }
 }
 
 /// Who is inside.

@@ -14,7 +14,10 @@
 //! nothing that was meant for a waiter is given to one that has gone.
 
 use super::{
-    door::{ByteLock, GRef, Instant, TIMED_OUT, Ticket, arm, park, park_until, ready, ready_tail},
+    door::{
+        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitReason, arm, park, park_until, ready,
+        ready_tail,
+    },
     waitq::{Node, Queue},
 };
 
@@ -39,7 +42,7 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps until it is woken (true), or until `deadline` (false). The queue is unlocked when the
+    /// Sleeps, for `reason`, until it is woken (true), or until `deadline` (false). The queue is unlocked when the
     /// caller is off its stack.
     ///
     /// # Safety
@@ -47,7 +50,12 @@ impl Sleeper {
     /// This sleeper was made for this wait and this deadline, by the caller, who holds `queue_lock` and
     /// has put its node into the queue; there it stays until it was taken out, which needs the lock.
     #[inline(always)]
-    pub(crate) unsafe fn sleep(self, deadline: Option<Instant>, queue_lock: &ByteLock) -> bool {
+    pub(crate) unsafe fn sleep(
+        self,
+        reason: WaitReason,
+        deadline: Option<Instant>,
+        queue_lock: &ByteLock,
+    ) -> bool {
         let commit = || {
             // SAFETY: the caller holds it, and gives it to this commit.
             unsafe { queue_lock.unlock() };
@@ -57,11 +65,11 @@ impl Sleeper {
             None => {
                 // SAFETY: who takes the node out, for which it needs the lock that the commit gives
                 // free as its last step, makes us ready once.
-                unsafe { park(commit) };
+                unsafe { park(reason, commit) };
                 true
             }
             // SAFETY: as above, if it wins the ticket, which is our last one.
-            Some(ticket) => unsafe { park_until(ticket, deadline, commit) != TIMED_OUT },
+            Some(ticket) => unsafe { park_until(reason, ticket, deadline, commit) != TIMED_OUT },
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use goroutines_sched::{ByteLock, GRef, current, park, ready_tail};
+use goroutines_sched::{ByteLock, GRef, WaitReason, current, park, ready_tail};
 
 use crate::{
     chan::{self, Receiver},
@@ -137,7 +137,7 @@ impl Inner {
         // its last step, makes us ready once.
         unsafe {
             (*self.waiters.get()).push_back(&node);
-            park(|| {
+            park(WaitReason::WaitGroupWait, || {
                 self.lock.unlock();
                 true
             });
@@ -161,7 +161,7 @@ impl Inner {
             self.lock.unlock();
             done
         };
-        if chan::wait_either(&done, &ctx.done()) {
+        if chan::wait_either(WaitReason::WaitGroupWait, &done, &ctx.done()) {
             return Ok(());
         }
         Err(ctx.err().unwrap_or(ContextError::Cancelled))

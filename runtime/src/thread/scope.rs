@@ -13,7 +13,9 @@ use std::{
     sync::Arc,
 };
 
-use goroutines_sched::{self as sched, ByteLock, GRef, Task, current, park, pin_stack, ready};
+use goroutines_sched::{
+    self as sched, ByteLock, GRef, Task, WaitReason, current, park, pin_stack, ready,
+};
 
 use super::{Result, Thread};
 use crate::Builder;
@@ -151,7 +153,7 @@ impl Count {
         // SAFETY: who takes the waiter out, for which the commit lets go of the lock as its last step, makes it
         // ready, once.
         unsafe {
-            park(|| {
+            park(WaitReason::Scope, || {
                 self.lock.unlock();
                 true
             });

@@ -33,6 +33,7 @@ use crate::{
         parker::Parker,
         shrink_word::Shrinking,
         status::{Status, StatusCell},
+        wait_reason::WaitReason,
         wait_seq::Episode,
     },
     sys::asm::Context,
@@ -60,9 +61,10 @@ pub(crate) struct G {
     /// Does it keep the window while it is parked?
     pub(crate) pinned: Cell<bool>,
     kind: AtomicU8,
-    pub(crate) status: StatusCell,
     /// Does somebody work on its stack while it is parked (see shrink.rs)?
     pub(crate) shrinking: Shrinking,
+    /// What it does, and what it waits for (see status.rs).
+    pub(crate) status: StatusCell,
     /// `errno` as it was when it left its thread.
     pub(crate) errno: Cell<c_int>,
     /// The M that ran it last, as [`M::mark`](crate::gmp::m::M::mark) says it; 0 before its first run.
@@ -104,11 +106,11 @@ impl G {
             window: Link::none(),
             pinned: Cell::new(false),
             kind: AtomicU8::new(kind as u8),
+            shrinking: Shrinking::new(),
             status: StatusCell::new(match kind {
                 Kind::Goroutine => Status::Dead,
                 Kind::Thread => Status::Running,
             }),
-            shrinking: Shrinking::new(),
             errno: Cell::new(0),
             last: AtomicUsize::new(0),
             join: JoinWord::new(),
@@ -253,6 +255,12 @@ impl GRef {
     /// Where the G is in memory: no other G is there, but other goroutines after the end of this one.
     pub fn address(self) -> usize {
         self.to_word()
+    }
+
+    /// What the goroutine or thread waits for; `None` where it does not wait. A snapshot: it may be made ready just then.
+    #[doc(hidden)]
+    pub fn wait_reason(self) -> Option<WaitReason> {
+        self.get().status.reason()
     }
 
     /// The number of the goroutine, counted from 1; 0 for OS threads.

@@ -26,7 +26,10 @@ use crate::{
         m::M,
     },
     park::{on_thread, park_with},
-    switch::{current::running_goroutine, signal_check, thread_word::current_m},
+    protocol::{status::Status, wait_reason::WaitReason},
+    switch::{
+        commit::note_reason, current::running_goroutine, signal_check, thread_word::current_m,
+    },
     sys::errno,
 };
 
@@ -52,6 +55,7 @@ fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     signal_check::check();
     let _inside = retake::enter(m);
     g.get().set_kind(Kind::Thread);
+    note_reason(g, Some(WaitReason::BlockingCall));
     m.lent.set(m.give_up_p().map(|p| (p, p.lending.lend())));
     counters::note_call();
     ExitSyscall { g }
@@ -81,6 +85,7 @@ impl Drop for ExitSyscall {
         let Some(m) = current_m() else {
             crate::sys::fatal::throw(format_args!("a blocking call without an M"));
         };
+        self.g.get().status.set(Status::Running); // no reason any more
         if let Some((p, call)) = m.lent.take() {
             let _inside = retake::enter(m);
             if p.lending.take_back(call) {
@@ -111,7 +116,7 @@ fn exit_slow(m: &'static M, g: GRef) {
     // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and
     // needs none.
     unsafe {
-        park_with(move |m| {
+        park_with(None, move |m| {
             ready::tail(Some(m), g);
             true
         });

@@ -8,6 +8,7 @@ use std::{fmt, marker::PhantomData};
 use crate::{
     gmp::{g::GRef, m::M},
     park::park_if,
+    protocol::wait_reason::WaitReason,
     switch::{
         attach,
         current::{may_leave, nobody_runs},
@@ -69,8 +70,8 @@ impl Caller {
     ///
     /// As for [`park`](crate::park()), and: nothing has parked since this caller was asked for.
     #[inline(always)]
-    pub unsafe fn park<C: FnOnce() -> bool>(self, commit: C) {
+    pub unsafe fn park<C: FnOnce() -> bool>(self, reason: WaitReason, commit: C) {
         // SAFETY: the caller's contract; it was found out above.
-        unsafe { park_if(self.m.map(|m| (m, self.g)), move |_| commit()) }
+        unsafe { park_if(self.m.map(|m| (m, self.g)), Some(reason), move |_| commit()) }
     }
 }

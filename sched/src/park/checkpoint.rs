@@ -45,7 +45,7 @@ fn heed(round: u64) {
     if over {
         // SAFETY: the commit queues the goroutine, once, as its last step.
         unsafe {
-            park_with(|_| {
+            park_with(None, |_| {
                 ready::globally(g);
                 true
             });

@@ -4,7 +4,7 @@
 //! waiter                                       waker
 //! P1 lock the object, find that it must wait
 //! P2 put its GRef into the object's queue
-//! P3 park(commit): save the context            W1 lock the object
+//! P3 park(reason, commit): save the context    W1 lock the object
 //! P4   on g0: commit() unlocks the object      W2 take the GRef out of the queue
 //! P5   g0 schedules somebody else              W3 unlock, ready(g): into the run queue
 //! P6 resumed by whoever took it from there
@@ -14,6 +14,8 @@
 //! saved. A commit that says `false` found out that there is nothing to wait for: the goroutine goes
 //! on at once. After the step of `commit` that lets the waker go, neither the commit nor g0 touches
 //! the goroutine or its stack again.
+//!
+//! The reason says what for, in the word of the status (status.rs), for dumps and traces. Nothing depends on it.
 //!
 //! Everything between the user's call and the switch that can be inlined is: the CPU predicts a return
 //! by the call that it saw last, and after a switch that was somebody else's. So each frame that
@@ -44,7 +46,7 @@ use crate::{
         p::P,
         ticket::{TIMED_OUT, Ticket},
     },
-    protocol::{status::Status, timers::NEVER},
+    protocol::{status::Status, timers::NEVER, wait_reason::WaitReason},
     switch::{
         commit::{Commit, CommitOf, leave_with},
         current::{current, may_leave, running_goroutine},
@@ -54,7 +56,7 @@ use crate::{
     sys::clock,
 };
 
-/// Parks the caller until somebody makes it [`ready`](crate::ready).
+/// Parks the caller, for `reason`, until somebody makes it [`ready`](crate::ready).
 ///
 /// `commit` runs when the caller's context is saved, off its stack; it makes the caller reachable for
 /// its waker (usually by unlocking the object in whose queue the caller is) and says whether to wait:
@@ -72,20 +74,24 @@ use crate::{
 /// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
 ///   that lets the waker go.
 #[inline(always)]
-pub unsafe fn park<C: FnOnce() -> bool>(commit: C) {
+pub unsafe fn park<C: FnOnce() -> bool>(reason: WaitReason, commit: C) {
     // SAFETY: the caller's contract.
-    unsafe { park_with(move |_| commit()) }
+    unsafe { park_with(Some(reason), move |_| commit()) }
 }
 
-/// As [`park`], for commits that need the M on whose g0 they run.
+/// As [`park`], for commits that need the M on whose g0 they run. Without a reason the caller does not wait: its commit
+/// queues it.
 ///
 /// # Safety
 ///
 /// As for [`park`].
 #[inline(always)]
-pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
+pub(crate) unsafe fn park_with<C>(reason: Option<WaitReason>, commit: C)
+where
+    C: FnOnce(&'static M) -> bool,
+{
     // SAFETY: the caller's contract.
-    unsafe { park_if(running_goroutine(), commit) }
+    unsafe { park_if(running_goroutine(), reason, commit) }
 }
 
 /// As [`park_with`], for who is [`running_goroutine`].
@@ -94,17 +100,20 @@ pub(crate) unsafe fn park_with<C: FnOnce(&'static M) -> bool>(commit: C) {
 ///
 /// As for [`park`].
 #[inline(always)]
-pub(crate) unsafe fn park_if<C>(running: Option<(&'static M, GRef)>, commit: C)
-where
+pub(crate) unsafe fn park_if<C>(
+    running: Option<(&'static M, GRef)>,
+    reason: Option<WaitReason>,
+    commit: C,
+) where
     C: FnOnce(&'static M) -> bool,
 {
     match running {
         // SAFETY: the caller's contract.
-        Some((m, g)) => unsafe { leave_with(m, g, commit) },
+        Some((m, g)) => unsafe { leave_with(m, g, reason, commit) },
         None => {
             let commit = CommitOf::new(commit);
             // SAFETY: the caller's contract; the commit lies on this stack until the call returns.
-            unsafe { park_thread((&raw const commit).cast()) }
+            unsafe { park_thread(reason, (&raw const commit).cast()) }
         }
     }
 }
@@ -114,15 +123,17 @@ where
 /// As for [`park`].
 #[cold]
 #[inline(never)]
-unsafe fn park_thread(commit: *const Commit) {
+unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
     fork_check::check();
     let g = current();
     if let Some(m) = unwinding::shared_thread(g) {
         // SAFETY: the caller's contract.
-        return unsafe { unwinding::park_here(m, g, commit) };
+        return unsafe { unwinding::park_here(m, g, reason, commit) };
     }
     let wait = || {
-        g.get().status.set(Status::Blocked);
+        // In a blocking call it has a reason, which is the one again after.
+        let before = g.get().status.reason();
+        g.get().status.set_with(Status::Blocked, reason);
         // A goroutine that keeps its thread has given its P away: this M is the one without.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
@@ -130,7 +141,7 @@ unsafe fn park_thread(commit: *const Commit) {
         {
             g.get().parker.wait(|| None);
         }
-        g.get().status.set(Status::Running);
+        g.get().status.set_with(Status::Running, before);
     };
     match g.get().kind() {
         Kind::Thread => wait(),
@@ -150,7 +161,7 @@ pub fn arm() -> Ticket {
     }
 }
 
-/// Parks until somebody claims `ticket`, at most until `deadline`; returns what it was claimed with,
+/// Parks, for `reason`, until somebody claims `ticket`, at most until `deadline`; returns what it was claimed with,
 /// [`TIMED_OUT`] if the deadline came first.
 ///
 /// # Parks
@@ -162,15 +173,16 @@ pub fn arm() -> Ticket {
 /// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`](crate::ready); when
 /// `commit` returns false, the ticket has been claimed (by the commit itself, if by nobody else).
 pub unsafe fn park_until<C: FnOnce() -> bool>(
+    reason: WaitReason,
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: C,
 ) -> u32 {
     match deadline.map_or(NEVER, clock::at) {
         // SAFETY: the caller's contract.
-        NEVER => unsafe { park(commit) },
+        NEVER => unsafe { park(reason, commit) },
         // SAFETY: the caller's contract.
-        when => unsafe { park_with_timer(ticket, when, commit) },
+        when => unsafe { park_with_timer(reason, ticket, when, commit) },
     }
     ticket.g.get().episode.outcome()
 }
@@ -178,10 +190,15 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
 /// # Safety
 ///
 /// As for [`park_until`].
-unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit: C) {
+unsafe fn park_with_timer<C: FnOnce() -> bool>(
+    reason: WaitReason,
+    ticket: Ticket,
+    when: u64,
+    commit: C,
+) {
     if !may_leave(ticket.g) && unwinding::shared_thread(ticket.g).is_none() {
         fork_check::check();
-        let wait = || wait_with_timeout(ticket, when, commit);
+        let wait = || wait_with_timeout(reason, ticket, when, commit);
         return match ticket.g.get().kind() {
             Kind::Thread => wait(),
             Kind::Goroutine => on_thread::keep_thread(ticket.g, wait),
@@ -191,7 +208,7 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
     // SAFETY: the caller's contract. The heap's lock is held while `commit` runs, so the timer does
     // not fire before the goroutine is off its stack and committed.
     unsafe {
-        park_with(|m| {
+        park_with(Some(reason), |m| {
             // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.
             let insert = |p: &'static P| {
                 timers_of.set(Some(p));
@@ -211,9 +228,10 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(ticket: Ticket, when: u64, commit
 }
 
 /// The same on an OS thread: it is its own timer.
-fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
+fn wait_with_timeout(reason: WaitReason, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
-    g.status.set(Status::Blocked);
+    let before = g.status.reason(); // as in `park_thread`
+    g.status.set_with(Status::Blocked, Some(reason));
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {
@@ -221,5 +239,5 @@ fn wait_with_timeout(ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
             g.parker.wait(|| None);
         }
     }
-    g.status.set(Status::Running);
+    g.status.set_with(Status::Running, before);
 }

@@ -29,8 +29,15 @@ use crate::{
         m::{M, Unwinder},
     },
     park::blocking,
+    protocol::wait_reason::WaitReason,
     schedule::locked,
-    switch::{self, commit::Commit, panic_count::MOVABLE, signal_check, thread_word::current_m},
+    switch::{
+        self,
+        commit::{Commit, note_reason},
+        panic_count::MOVABLE,
+        signal_check,
+        thread_word::current_m,
+    },
 };
 
 /// The M of `g`, which runs here and may not leave its thread, if others are bound to that and can run meanwhile.
@@ -48,7 +55,12 @@ pub(crate) fn shared_thread(g: GRef) -> Option<&'static M> {
 /// # Safety
 ///
 /// As for [`park`](crate::park()); `commit` lies on the caller's stack.
-pub(crate) unsafe fn park_here(m: &'static M, g: GRef, commit: *const Commit) {
+pub(crate) unsafe fn park_here(
+    m: &'static M,
+    g: GRef,
+    reason: Option<WaitReason>,
+    commit: *const Commit,
+) {
     signal_check::check();
     let in_call = g.get().kind() == Kind::Thread;
     if in_call {
@@ -59,6 +71,7 @@ pub(crate) unsafe fn park_here(m: &'static M, g: GRef, commit: *const Commit) {
     if unwinds {
         m.unwinders.borrow_mut().push(Unwinder { g, moved: 0 });
     }
+    note_reason(g, reason);
     // SAFETY: `g` runs on `m`; the commit is the caller's, and is run once.
     unsafe { switch::leave(m, g, commit) };
     if unwinds {

@@ -14,7 +14,7 @@ use crate::{
         ticket::Ticket,
     },
     park::{arm, park_until, yield_now::yield_now},
-    protocol::wake_flag::Signal,
+    protocol::{wait_reason::WaitReason, wake_flag::Signal},
     switch::current::current,
     sys::fatal,
 };
@@ -81,7 +81,7 @@ impl Doorbell {
         };
         // SAFETY: the ticket is the caller's last. It is claimed by the timer, or by the one giver that saw that the
         // owner has parked, which is the last step of the commit; who claims it makes the owner ready.
-        unsafe { park_until(ticket, deadline, commit) };
+        unsafe { park_until(WaitReason::Future, ticket, deadline, commit) };
     }
 }
 

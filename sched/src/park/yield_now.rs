@@ -20,7 +20,7 @@ pub fn yield_now() {
     };
     // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
     unsafe {
-        leave_with(m, g, move |m| {
+        leave_with(m, g, None, move |m| {
             ready::requeue(m, g);
             true
         });
@@ -36,7 +36,7 @@ fn yield_thread() {
     };
     // SAFETY: as in `yield_now`.
     unsafe {
-        park_with(move |m| {
+        park_with(None, move |m| {
             ready::requeue(m, g);
             true
         });

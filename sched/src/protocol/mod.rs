@@ -18,6 +18,7 @@ pub(crate) mod steps;
 pub(crate) mod sync;
 pub(crate) mod sysmon_sleep;
 pub(crate) mod timers;
+pub(crate) mod wait_reason;
 pub(crate) mod wait_seq;
 pub(crate) mod wake_flag;
 pub(crate) mod window_lock;

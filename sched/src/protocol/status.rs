@@ -14,8 +14,31 @@
 //! The owner of the G stores it plainly: there is no compare-and-swap per change (three of them cost
 //! as much as a switch). What decides races is the queue a G is in, never its status; the status is
 //! for assertions and for people.
+//!
+//! # The word
+//!
+//! The status shares a word with the reason of the wait, so that both change at once, and a reader never sees the
+//! reason of an earlier wait:
+//!
+//! ```text
+//!   bits 0 to 7    the status
+//!   bits 8 to 15   the number of the WaitReason; 0: it does not wait
+//! ```
+//!
+//! | step | by                                               | status     | reason                       |
+//! |------|--------------------------------------------------|------------|------------------------------|
+//! | ST-1 | a goroutine that is about to park                | Running    | is set                       |
+//! | ST-2 | g0, when the goroutine has left its stack        | Waiting    | stays                        |
+//! | ST-3 | shrink.rs                                        | Marked ... | stays                        |
+//! | ST-4 | whoever makes it ready; or g0, that resumes it   | the new    | goes                         |
+//!
+//! A yield and the end of a goroutine go without ST-1, so there is no reason after ST-2. A word of four bytes, and not of
+//! two: an instruction that stores a constant of two bytes is slow to decode on x86-64.
 
-use crate::protocol::sync::{AtomicU8, Ordering};
+use crate::protocol::{
+    sync::{AtomicU32, Ordering},
+    wait_reason::WaitReason,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -30,35 +53,67 @@ pub(crate) enum Status {
     Blocked = 7,
 }
 
-pub(crate) struct StatusCell(AtomicU8);
+/// What ST-2 adds: [`Status::Running`] becomes [`Status::Waiting`] by one bit.
+const LEFT: u32 = 1;
+const _: () = assert!(Status::Running as u32 | LEFT == Status::Waiting as u32);
+
+/// The bits of the reason.
+const REASON: u32 = 0xFF00;
+const REASON_SHIFT: u32 = 8;
+
+const fn word(status: Status, reason: Option<WaitReason>) -> u32 {
+    let reason = match reason {
+        Some(reason) => reason.number() as u32,
+        None => 0,
+    };
+    status as u32 | reason << REASON_SHIFT
+}
+
+/// The status of a G, and the reason of its wait.
+pub(crate) struct StatusCell(AtomicU32);
 
 impl StatusCell {
     pub(crate) fn new(status: Status) -> StatusCell {
-        StatusCell(AtomicU8::new(status as u8))
+        StatusCell(AtomicU32::new(word(status, None)))
     }
 
+    /// The G has another status, and does not wait. For its owner.
     #[inline(always)]
     pub(crate) fn set(&self, status: Status) {
-        // Relaxed: nothing is published by it, the queues do that.
-        self.0.store(status as u8, Ordering::Relaxed);
+        self.set_with(status, None);
     }
 
-    /// The goroutine has left its stack; where to go on is written.
+    /// ST-1, or its like of one that keeps its thread. For the owner.
+    #[inline(always)]
+    pub(crate) fn set_with(&self, status: Status, reason: Option<WaitReason>) {
+        // Relaxed: nothing is published by it, the queues do that.
+        self.0.store(word(status, reason), Ordering::Relaxed);
+    }
+
+    /// ST-2: the goroutine, which was Running, has left its stack; where to go on is written.
     #[inline(always)]
     pub(crate) fn set_waiting(&self) {
+        // Relaxed: the owner reads what it has stored. Others change the word of a parked goroutine only.
+        let running = self.0.load(Ordering::Relaxed);
         // Release: partner is `change`, after which shrink.rs reads the context.
-        self.0.store(Status::Waiting as u8, Ordering::Release);
+        self.0.store(running | LEFT, Ordering::Release);
     }
 
-    /// Changes `from` to `to` for shrink.rs; false if it is another one.
+    /// ST-3: changes `from` to `to` for shrink.rs; false if it is another one.
     pub(crate) fn change(&self, from: Status, to: Status) -> bool {
+        // Relaxed: the exchange says whether it still is so.
+        let now = self.0.load(Ordering::Relaxed);
+        if now & !REASON != from as u32 {
+            return false;
+        }
+        let new = now & REASON | to as u32;
         // Acquire: partner is `set_waiting`. Relaxed on failure: nothing is done then.
         self.0
-            .compare_exchange(from as u8, to as u8, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(now, new, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Does it wait to be made ready?
+    /// Returns whether it waits to be made ready.
     pub(crate) fn is_parked(&self) -> bool {
         matches!(
             self.get(),
@@ -66,9 +121,16 @@ impl StatusCell {
         )
     }
 
+    /// The reason of the wait; `None` where it does not wait. For anybody.
+    pub(crate) fn reason(&self) -> Option<WaitReason> {
+        // Relaxed: as in `set_with`.
+        let number = (self.0.load(Ordering::Relaxed) & REASON) >> REASON_SHIFT;
+        WaitReason::from_number(number as u8)
+    }
+
     pub(crate) fn get(&self) -> Status {
-        // Relaxed: as in `set`.
-        match self.0.load(Ordering::Relaxed) {
+        // Relaxed: as in `set_with`.
+        match self.0.load(Ordering::Relaxed) as u8 {
             0 => Status::Fresh,
             1 => Status::Runnable,
             2 => Status::Running,
@@ -78,5 +140,38 @@ impl StatusCell {
             6 => Status::Shrunk,
             _ => Status::Blocked,
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_wait_lasts_from_the_park_until_the_goroutine_is_made_ready() {
+        let cell = StatusCell::new(Status::Running);
+        assert_eq!(cell.reason(), None);
+        cell.set_with(Status::Running, Some(WaitReason::Join));
+        cell.set_waiting();
+        assert_eq!(cell.get(), Status::Waiting);
+        for (from, to) in [
+            (Status::Waiting, Status::Marked),
+            (Status::Marked, Status::Shrunk),
+        ] {
+            assert!(cell.change(from, to));
+            assert!(!cell.change(from, to), "it has changed");
+            assert_eq!((cell.get(), cell.reason()), (to, Some(WaitReason::Join)));
+            assert!(cell.is_parked());
+        }
+        cell.set(Status::Runnable);
+        assert_eq!((cell.get(), cell.reason()), (Status::Runnable, None));
+    }
+
+    #[test]
+    fn a_yield_has_no_reason() {
+        let cell = StatusCell::new(Status::Fresh);
+        cell.set(Status::Running);
+        cell.set_waiting();
+        assert_eq!((cell.get(), cell.reason()), (Status::Waiting, None));
     }
 }

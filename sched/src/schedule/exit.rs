@@ -86,7 +86,7 @@ unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
         fatal::throw(format_args!("a goroutine without an M"));
     };
     // SAFETY: passed on; it runs here.
-    unsafe { leave_with(m, g, commit) };
+    unsafe { leave_with(m, g, None, commit) };
 }
 
 /// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so

@@ -4,6 +4,7 @@ use std::mem::ManuallyDrop;
 
 use crate::{
     gmp::{g::GRef, m::M},
+    protocol::{status::Status, wait_reason::WaitReason},
     switch::{self, signal_check},
 };
 
@@ -29,20 +30,30 @@ impl Commit {
     }
 }
 
-/// As [`park_with`] for who is [`running_goroutine`].
+/// Leaves the stack of `g` to g0, which runs `commit`. Without a reason `g` does not wait: its commit queues it, or it
+/// has ended.
 ///
 /// # Safety
 ///
-/// As for [`park`]; `g` runs here, on `m`, and is not unwinding.
+/// As for [`park`](crate::park()); `g` runs here, on `m`, and is not unwinding.
 #[inline(always)]
-pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, commit: C)
+pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, reason: Option<WaitReason>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
     signal_check::check();
+    note_reason(g, reason);
     let commit = CommitOf::new(commit);
     // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
     unsafe { switch::leave(m, g, (&raw const commit).cast()) };
+}
+
+/// ST-1 of status.rs, by `g`, which runs here and is about to leave its stack: one store, and none without a reason.
+#[inline(always)]
+pub(crate) fn note_reason(g: GRef, reason: Option<WaitReason>) {
+    if reason.is_some() {
+        g.get().status.set_with(Status::Running, reason);
+    }
 }
 
 impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {

@@ -30,7 +30,7 @@ use crate::{
         payload::{self, Outcome, entry_of},
     },
     park::{arm, caller::caller, park_until},
-    protocol::status::Status,
+    protocol::{status::Status, wait_reason::WaitReason},
     switch::{signal_check, thread_word::current_m},
 };
 
@@ -252,7 +252,7 @@ impl<T> Task<T> {
             let g = waiter.g();
             // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
             // is the last thing that the commit does. Nothing parks before.
-            unsafe { waiter.park(move || join.wait(g)) };
+            unsafe { waiter.park(WaitReason::Join, move || join.wait(g)) };
         }
         debug_assert!(join.is_done());
         let g = self.g;
@@ -289,7 +289,7 @@ impl<T> Task<T> {
             };
             // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, the timer
             // claims it, and who does makes the caller ready. Where `wait_shared` says true it is the last step.
-            unsafe { park_until(ticket, deadline, commit) };
+            unsafe { park_until(WaitReason::Join, ticket, deadline, commit) };
             if !wait.withdraw(join, registered.get()) {
                 return Err(self);
             }
@@ -346,7 +346,7 @@ pub fn sleep_until(deadline: Instant) {
     }
     let ticket = crate::arm();
     // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
-    unsafe { crate::park_until(ticket, Some(deadline), || true) };
+    unsafe { crate::park_until(WaitReason::Sleep, ticket, Some(deadline), || true) };
 }
 
 /// Waits for ever.
@@ -358,6 +358,6 @@ pub fn sleep_forever() -> ! {
     loop {
         let ticket = crate::arm();
         // SAFETY: nobody knows the ticket, so nobody claims it.
-        unsafe { crate::park_until(ticket, None, || true) };
+        unsafe { crate::park_until(WaitReason::Sleep, ticket, None, || true) };
     }
 }

@@ -6,6 +6,7 @@ use crate::{
         sched::{self, Sched},
     },
     park::park,
+    protocol::wait_reason::WaitReason,
     switch::current::current,
 };
 
@@ -47,5 +48,5 @@ fn wait_until_settled(sched: &'static Sched) {
     let g = current();
     // SAFETY: L4 takes each waiter off the list once, under the lock that `await_settled` lets go as its last step; one
     // that finds nothing to wait for is not on the list.
-    unsafe { park(move || sched.await_settled(g)) };
+    unsafe { park(WaitReason::SetProcs, move || sched.await_settled(g)) };
 }

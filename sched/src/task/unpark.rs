@@ -6,6 +6,7 @@ use crate::{
     global::ready::ready,
     gmp::{identity::Identity, ticket::TIMED_OUT},
     park::{arm, park_until},
+    protocol::wait_reason::WaitReason,
     switch::current::current,
 };
 
@@ -50,7 +51,7 @@ pub fn park_until_unparked(deadline: Option<Instant>) {
     // one that does makes the caller ready. An `unpark` finds it only after the commit has unlocked, as its last step.
     let outcome = unsafe {
         token.wait(ticket);
-        park_until(ticket, deadline, || {
+        park_until(WaitReason::Park, ticket, deadline, || {
             token.commit();
             true
         })

@@ -11,7 +11,7 @@ use std::{
 };
 
 use goroutines::{JoinHandle, chan, go, sleep, yield_now};
-use goroutines_sched::rounds;
+use goroutines_sched::{WaitReason, rounds};
 use goroutines_tests::{alone, compute};
 
 /// Runs until it is dropped or stopped.
@@ -250,7 +250,7 @@ fn waits_that_find_nothing_to_wait_for_let_the_others_go_as_yields_do() {
             let mut turns = 0;
             while !ran.load(Ordering::Relaxed) {
                 // SAFETY: the commit does nothing, and nobody makes the caller ready.
-                unsafe { goroutines_sched::park(|| false) };
+                unsafe { goroutines_sched::park(WaitReason::Park, || false) };
                 turns += 1;
             }
             turns

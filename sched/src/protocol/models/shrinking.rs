@@ -6,6 +6,7 @@ use super::explore;
 use crate::protocol::{
     shrink_word::{self, Look, Shrinking, Shrinks},
     status::{Status, StatusCell},
+    wait_reason::WaitReason,
 };
 
 struct World {
@@ -35,6 +36,8 @@ impl World {
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
         // SAFETY: as above: the switch away writes the context.
         self.context.with_mut(|context| unsafe { *context += 1 });
+        self.status
+            .set_with(Status::Running, Some(WaitReason::Join));
         self.status.set_waiting();
     }
 
@@ -81,8 +84,9 @@ fn a_stack_is_shrunk_or_run_on_but_not_both() {
         });
         world.run();
         shrinker.join().unwrap();
-        // It has run since, so no mark is left.
+        // It has run since, so no mark is left; what it waits for is.
         assert_eq!(world.status.get(), Status::Waiting);
+        assert_eq!(world.status.reason(), Some(WaitReason::Join));
         assert!((1..=2).contains(&world.uses()));
     });
 }

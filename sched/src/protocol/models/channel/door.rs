@@ -6,7 +6,8 @@ pub(super) use loom::sync::atomic::Ordering;
 
 pub(super) use super::super::locks::{
     door::{
-        ByteLock, GRef, Instant, TIMED_OUT, Ticket, arm, current, park_until, ready, ready_tail,
+        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, ready,
+        ready_tail,
     },
     waitq,
 };
@@ -25,9 +26,9 @@ impl Caller {
         self.0
     }
 
-    pub(super) unsafe fn park(self, commit: impl FnOnce() -> bool) {
+    pub(super) unsafe fn park(self, reason: WaitReason, commit: impl FnOnce() -> bool) {
         // SAFETY: passed on.
-        unsafe { super::super::locks::door::park(commit) }
+        unsafe { super::super::locks::door::park(reason, commit) }
     }
 }
 

@@ -12,7 +12,7 @@ use loom::thread;
 use super::{
     End, Msg, PREEMPTIONS, Patience, Port, SOON, all,
     counter::Side,
-    door::{Landing, Ticket, arm, park_until, waitq::Node},
+    door::{Landing, Ticket, WaitReason, arm, park_until, waitq::Node},
     explore, meet, ports,
     promise::Begun,
     recv_all, recv_soon, send_one,
@@ -52,7 +52,7 @@ impl Port {
                 watchers.wake();
             }
             // SAFETY: whoever claims the ticket looks at the landing.
-            unsafe { park_until(ticket, None, || landing.park()) };
+            unsafe { park_until(WaitReason::Select, ticket, None, || landing.park()) };
             // SAFETY: it was put into this queue.
             unsafe { channel.lock().leave(Side::Sender, &node) };
             return match node.data.end() {

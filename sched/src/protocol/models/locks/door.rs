@@ -11,6 +11,7 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
+pub(crate) use crate::protocol::wait_reason::WaitReason;
 use crate::protocol::{parker::Parker, wait_seq::Episode};
 
 pub(crate) const SPINS: u32 = 0;
@@ -102,7 +103,7 @@ pub(crate) fn procs() -> usize {
     1
 }
 
-pub(crate) unsafe fn park(commit: impl FnOnce() -> bool) {
+pub(crate) unsafe fn park(_reason: WaitReason, commit: impl FnOnce() -> bool) {
     if commit() {
         current().0.parker.wait(|| None);
     }
@@ -146,6 +147,7 @@ pub(crate) fn arm() -> Ticket {
 
 /// The time is up whenever loom likes, if there is a deadline.
 pub(crate) unsafe fn park_until(
+    _reason: WaitReason,
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: impl FnOnce() -> bool,

@@ -1,0 +1,125 @@
+//! What a goroutine waits for, as a dump prints it.
+//!
+//! Every park is given one, and stores it beside the status (status.rs). A new kind of wait gets a variant of its own;
+//! none is used for two.
+
+use std::fmt;
+
+/// One table: the variants and their words.
+macro_rules! wait_reasons {
+    ($($(#[$doc:meta])* $name:ident = $words:literal,)*) => {
+        /// What a parked goroutine or OS thread waits for.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use goroutines_sched::WaitReason;
+        ///
+        /// assert_eq!(WaitReason::ChanReceive.to_string(), "chan receive");
+        /// ```
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        #[repr(u8)]
+        pub enum WaitReason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl WaitReason {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[WaitReason] = &[$(WaitReason::$name),*];
+
+            fn words(self) -> &'static str {
+                match self {
+                    $(WaitReason::$name => $words,)*
+                }
+            }
+        }
+    };
+}
+
+wait_reasons! {
+    /// A receiver, or room for its message in a channel.
+    ChanSend = "chan send",
+    /// A message of a channel, or the next moment of a clock.
+    ChanReceive = "chan receive",
+    /// The first of several operations on channels.
+    Select = "select",
+    /// A mutex.
+    MutexLock = "mutex lock",
+    /// A read-write lock, to read.
+    RwLockRead = "rwlock read",
+    /// A read-write lock, to write.
+    RwLockWrite = "rwlock write",
+    /// The notification of a condition variable.
+    CondvarWait = "condvar wait",
+    /// Permits of a semaphore.
+    SemaphoreAcquire = "semaphore acquire",
+    /// The handles of a wait group that are not dropped yet.
+    WaitGroupWait = "wait group wait",
+    /// The others at a barrier.
+    BarrierWait = "barrier wait",
+    /// An initialisation that another goroutine runs.
+    Once = "once",
+    /// The end of a goroutine.
+    Join = "join",
+    /// A moment.
+    Sleep = "sleep",
+    /// The token that `unpark` gives.
+    Park = "park",
+    /// The goroutines of a scope.
+    Scope = "scope",
+    /// The waker of a future.
+    Future = "future",
+    /// The end of a blocking call, in which it keeps its thread.
+    BlockingCall = "blocking call",
+    /// A descriptor that can be read or written.
+    Io = "IO wait",
+    /// The end of a change of the number of Ps.
+    SetProcs = "set procs",
+}
+
+impl WaitReason {
+    /// From 1 on; 0 stands for none.
+    #[inline(always)]
+    pub(crate) const fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The reason with this number; `None` for 0.
+    pub(crate) fn from_number(number: u8) -> Option<WaitReason> {
+        let at = usize::from(number).checked_sub(1)?;
+        WaitReason::ALL.get(at).copied()
+    }
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_is_found_by_its_number() {
+        assert_eq!(WaitReason::from_number(0), None);
+        for (at, &reason) in WaitReason::ALL.iter().enumerate() {
+            assert_eq!(usize::from(reason.number()), at + 1);
+            assert_eq!(WaitReason::from_number(reason.number()), Some(reason));
+        }
+        let behind = WaitReason::ALL.len() as u8 + 1;
+        assert_eq!(WaitReason::from_number(behind), None);
+    }
+
+    #[test]
+    fn each_reason_has_words_of_its_own() {
+        let words: HashSet<String> = WaitReason::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(words.len(), WaitReason::ALL.len());
+        assert!(words.iter().all(|words| !words.is_empty()));
+        assert_eq!(format!("{:>14}", WaitReason::ChanSend), "     chan send");
+    }
+}
