@@ -25,7 +25,7 @@ pub extern "C" fn library_double(number: usize) -> usize {
         // SAFETY: the address of `call` below, whose `caller` the switch to us has written.
         let call = unsafe { &*(call as *const Call) };
         let mut own = Context::NULL;
-        // SAFETY: the caller waits, and does not resume us.
+        // SAFETY: the code that switched here waits in its switch, and does not resume this context.
         unsafe { switch(&raw mut own, call.caller, call.number * 2 + library_word()) };
         unreachable!()
     }

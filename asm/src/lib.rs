@@ -2,7 +2,7 @@
 //!
 //! # What a switch is
 //!
-//! A thread has one stack pointer. To *switch* is to write down where the code that runs now must go on, to put another
+//! A thread has one stack pointer. To *switch* is to write down where the code that runs now must resume, to put another
 //! stack pointer in place, and to jump to where the code on that other stack had stopped. Nothing is copied, the kernel
 //! is not asked, and to both sides it looks like a function call that took a while:
 //!
@@ -13,7 +13,7 @@
 //!      (A's switch returns 9) ◄───── b := Context of B ─────  switch(&mut b, a, 9)
 //! ```
 //!
-//! A suspended computation is a [`Context`]: the stack pointer that it goes on with. Right below lies its saved
+//! A suspended computation is a [`Context`]: the stack pointer with which it resumes. Right below lies its saved
 //! [`Frame`](Port::Frame), the lower end of its live stack. From there up to the top of the stack everything is live.
 //!
 //! # Why so little is saved by hand
@@ -21,7 +21,7 @@
 //! A library function that switches has to save every callee-saved register, needed or not. [`switch`] is inline
 //! assembly that declares *every* register overwritten instead. The compiler then keeps exactly the values that are
 //! still needed, in the stack slots they often have already. Two registers cannot be declared, because the compiler
-//! reserves them (frame pointer and base pointer); these and the address to go on at are the whole `Frame`.
+//! reserves them (frame pointer and base pointer); these and the address to resume at are the whole `Frame`.
 //!
 //! The switch ends in an indirect jump. A `ret` would pop an address that the CPU's return predictor never saw pushed:
 //! wrong this time, and the return predictions of all callers are shifted after it.
@@ -96,7 +96,7 @@ pub use port::{Context, Entry, Port, Probe, Root, Saved};
 /// As for [`Port::prepare`].
 #[inline(always)]
 pub unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-    // SAFETY: the caller keeps the identical contract of `Port::prepare`.
+    // SAFETY: `top` is an aligned end of a writable stack that nothing else uses, as this function and the port demand.
     unsafe { Native::prepare(top, entry) }
 }
 
@@ -107,7 +107,7 @@ pub unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
 /// As for [`Port::prepare_linked`].
 #[inline(always)]
 pub unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
-    // SAFETY: the caller keeps the identical contract of `Port::prepare_linked`.
+    // SAFETY: `top` is the aligned end of an unused stack, and the word at it a suspended context while the new one runs.
     unsafe { Native::prepare_linked(top, entry) }
 }
 
@@ -118,7 +118,7 @@ pub unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
 /// As for [`Port::switch`].
 #[inline(always)]
 pub unsafe fn switch(save: *mut Context, load: Context, arg: usize) -> usize {
-    // SAFETY: the caller keeps the identical contract.
+    // SAFETY: `load` is suspended and intact, `save` is writable, and the computation holds nothing of its thread.
     unsafe { switch_at::<0>(save, load, arg) }
 }
 
@@ -134,7 +134,8 @@ pub unsafe fn switch_at<const PLACE: usize>(
     load: Context,
     arg: usize,
 ) -> usize {
-    // SAFETY: the caller keeps the identical contract of `Port::switch`.
+    // SAFETY: `load` is suspended and intact, `save` is writable, and the computation holds nothing of its thread, as this
+    // function and the port demand.
     unsafe { Native::switch::<PLACE>(save, load, arg) }
 }
 

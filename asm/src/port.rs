@@ -2,9 +2,9 @@
 //!
 //! # Writing a port
 //!
-//! 1. `arch/<cpu>.rs`, one file: the memory drawing (suspended, running, fresh), then the list below, in this order. Take the
-//!    shape from a port that exists; what differs is which registers the compiler refuses as clobbers, and how
-//!    thread-local storage is addressed.
+//! 1. `arch/<cpu>.rs`, one file: the list below, in this order. Take the shape from a port that exists; what differs is which
+//!    registers the compiler refuses as clobbers, and how thread-local storage is addressed. `arch/common.rs` has what is
+//!    the same everywhere: the drawing of the memory, and macros for the functions of which only the instructions differ.
 //! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
 //!    thread word, is for all CPUs; it is written for 64 bits and for assemblers that know `@nobits`.
 //! 3. One row in `scripts/conformance.sh`, so that the promises below are tested on the CPU or its emulator, and one in
@@ -17,11 +17,13 @@
 //! | `Frame` with [`Saved::fresh`] | what is saved by hand; a context that has not run |
 //! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED` | what the platform's ABI says |
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
+//! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
+//! | [`prefetch`](Port::prefetch), by `prefetch!` | a hint |
+//! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
+//! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
 //! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
-//! | `root`, `linked_root`, `probe`, named by `ROOT`, `LINKED_ROOT`, `PROBE` | naked, with tables |
-//! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer) | a register each |
-//! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word) | the word of `word.rs`, by the initial-exec model |
-//! | [`prefetch`](Port::prefetch), `client_request` | a hint; the sequence that valgrind knows, if it knows the CPU |
+//! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!` | naked: what calls `entry`, and what the tables say of its caller |
+//! | `probe`, named by `PROBE` | naked, with tables: for the tests |
 //!
 //! # The thirteen promises
 //!
@@ -42,15 +44,15 @@
 //! | a context resumes on another thread, and sees that thread's word | `resumes_on_another_thread` |
 //! | a hit of the guard below the stack reports the right address | `guard_hit_reports_the_right_address` |
 //! | no general register brings what the code that ran has kept in it | `registers_bring_nothing_of_the_code_that_ran` |
-//! | an unwinder that starts at any instruction of a switch, a root or an entry finds who called | `unwinds_at_every_instruction` |
+//! | an unwinder that starts at any instruction of a switch, a root or an entry finds the caller | `unwinds_at_every_instruction` |
 //!
 //! # Why registers are cleared
 //!
-//! Before a computation goes on on another thread, `goroutines` looks through its stack for addresses that belong to the old
-//! one. A callee-saved register that a switch leaves as it was holds a value of somebody else's; the next function saves it
-//! on the stack of the code that goes on, and what is found there is no longer that code's own. So `switch_body` clears the
+//! Before a computation resumes on another thread, `goroutines` searches its stack for addresses that belong to the old
+//! thread. A callee-saved register that a switch leaves as it was holds a value of the code that ran before; the next
+//! function saves it on the stack of the resumed code, and the search finds there what is not that code's own. So `switch_body` clears the
 //! general registers that are callee-saved and not in the `Frame`. Floating-point registers hold no addresses in practice,
-//! and are left.
+//! and are left as they are.
 //!
 //! # Why a switch has a place
 //!
@@ -75,7 +77,7 @@
 use crate::{Native, switch};
 use core::ptr;
 
-/// A suspended computation: the stack pointer that it goes on with. Its saved [`Frame`](Port::Frame) lies right below.
+/// A suspended computation: the stack pointer with which it resumes. Its saved [`Frame`](Port::Frame) lies right below.
 ///
 /// A plain address. It is good for one resumption: the resumed code uses the memory again at once.
 #[repr(transparent)]
@@ -84,14 +86,14 @@ pub struct Context(*mut u8);
 
 // SAFETY: a `Context` is an address and dereferences nothing by itself; only `switch` does, whose caller answers for it.
 unsafe impl Send for Context {}
-// SAFETY: as for `Send`; nothing can be changed through a shared `Context`.
+// SAFETY: a shared `Context` is only read, and an address may be read from any thread.
 unsafe impl Sync for Context {}
 
 impl Context {
     /// No computation. Must not be resumed.
     pub const NULL: Self = Self(ptr::null_mut());
 
-    /// Whether this is [`Context::NULL`].
+    /// Returns whether this is [`Context::NULL`].
     #[inline(always)]
     #[must_use]
     pub const fn is_null(self) -> bool {
@@ -110,7 +112,7 @@ impl Context {
         }
     }
 
-    /// The stack pointer that it goes on with: the end of its frame.
+    /// The stack pointer with which it resumes: the end of its frame.
     #[inline(always)]
     pub(crate) const fn top_of_frame(self) -> *mut u8 {
         self.0
@@ -132,7 +134,7 @@ pub type Probe = unsafe extern "C" fn(*mut Context, Context, usize, *mut u64) ->
 ///
 /// # Safety
 ///
-/// A switch that loads the result of `fresh` goes on in `root`, with the stack pointer right above the frame, `entry` where
+/// A switch that loads the result of `fresh` jumps to `root`, with the stack pointer right above the frame, `entry` where
 /// `root` looks for it, and a frame pointer of zero.
 pub unsafe trait Saved: Sized {
     /// The frame of a context that has not run.
@@ -146,7 +148,7 @@ pub unsafe trait Saved: Sized {
 /// The implementor promises what the tests check, the thirteen promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
-    /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to go on at and
+    /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to resume at and
     /// the callee-saved registers that the compiler does not accept as clobbers. `repr(C)`, a multiple of the word size.
     type Frame: Saved;
 
@@ -182,15 +184,15 @@ pub unsafe trait Port {
     /// # Safety
     ///
     /// `top` must be a multiple of [`STACK_ALIGN`](Port::STACK_ALIGN), with memory below it that is writable, used by
-    /// nobody else, deep enough for what `entry` does, and there for as long as the context may run.
+    /// nothing else, deep enough for what `entry` does, and mapped for as long as the context may run.
     #[inline(always)]
     unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: `top` is aligned, and the memory below it is writable and used by nothing else (this function's contract).
         unsafe { begin::<Self>(top, entry, Self::ROOT) }
     }
 
-    /// As [`prepare`](Port::prepare), for more stack of a computation that waits meanwhile: backtraces go on where the
-    /// [`Context`] tells that lies at `top`. It is read by unwinders only, and must not be what a panic leaves through.
+    /// As [`prepare`](Port::prepare), for more stack of a computation that waits meanwhile: backtraces continue in the code
+    /// whose [`Context`] lies at `top`. Only unwinders read that word; a panic must not leave `entry` through it.
     ///
     /// # Safety
     ///
@@ -198,13 +200,14 @@ pub unsafe trait Port {
     /// computation that was suspended by [`switch`](Port::switch) and is suspended still.
     #[inline(always)]
     unsafe fn prepare_linked(top: *mut u8, entry: Entry) -> Context {
-        // SAFETY: the caller keeps the same contract, and a link at `top`, which is for unwinders.
+        // SAFETY: `top` is aligned, and the memory below it is writable and used by nothing else (this function's contract);
+        // the word at `top` is not accessed here.
         unsafe { begin::<Self>(top, entry, Self::LINKED_ROOT) }
     }
 
     /// Suspends the running computation into `*save` and resumes `load`.
     ///
-    /// Returns when somebody resumes `*save`, on whatever thread that happens, with the argument of that switch.
+    /// Returns when another switch resumes `*save`, on the thread of that switch, with its argument.
     ///
     /// `PLACE` is any number. Switches with different numbers jump by different instructions, so that the CPU predicts them
     /// apart: see "Why a switch has a place" in `port.rs`.
@@ -213,7 +216,7 @@ pub unsafe trait Port {
     ///
     /// - `load` was made by [`prepare`](Port::prepare) or saved by a switch, has not been resumed since, and the stack
     ///   it lies on is intact.
-    /// - `save` is valid for a write. It is written before `load` goes on, so another thread may resume it as soon as
+    /// - `save` is valid for a write. It is written before `load` resumes, so another thread may resume it as soon as
     ///   it has learned of it from the code that runs next.
     /// - If the computation comes back on another thread, it holds nothing that belongs to the old one: no reference
     ///   into thread-local storage, no lock guard that must be released by its owner.
@@ -252,7 +255,7 @@ pub unsafe trait Port {
     /// faults.
     fn prefetch<const BELOW: usize>(addr: *const u8);
 
-    /// Makes a request to valgrind, which is six words; 0 outside valgrind, and where nobody has written it.
+    /// Makes a request to valgrind, which is six words. Returns 0 outside valgrind, and on CPUs whose port has no sequence.
     #[cfg(feature = "valgrind")]
     fn client_request(_request: &[usize; 6]) -> usize {
         0
@@ -268,7 +271,8 @@ pub unsafe trait Port {
     /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of as many words as
     /// [`CALLEE_SAVED`](Port::CALLEE_SAVED) has names.
     unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
-        // SAFETY: the caller keeps the contract of `switch` and lends `registers`.
+        // SAFETY: `PROBE` is the port's, which makes the switch that this function's contract allows and accesses only the
+        // words of `registers`.
         unsafe { Self::PROBE(save, load, arg, registers) }
     }
 }
@@ -281,8 +285,8 @@ pub unsafe trait Port {
 #[inline(always)]
 unsafe fn begin<P: Port + ?Sized>(top: *mut u8, entry: Entry, root: Root) -> Context {
     const { assert!(size_of::<P::Frame>().is_multiple_of(size_of::<usize>())) };
-    // SAFETY: the caller says that the memory below `top` is ours to write, and `top` a multiple of the stack's alignment:
-    // a frame of words that ends there is in bounds and aligned.
+    // SAFETY: the memory below `top` is writable and used by nothing else, and `top` is a multiple of the stack's alignment,
+    // so a frame of words that ends there is in bounds and aligned.
     unsafe {
         top.cast::<P::Frame>()
             .sub(1)
@@ -298,6 +302,6 @@ pub(crate) unsafe extern "C" fn compiled_switch(
     load: Context,
     arg: usize,
 ) -> usize {
-    // SAFETY: the caller keeps the contract of `switch`.
+    // SAFETY: only `Port::PROBE` calls this, with the arguments of `Port::probe`, whose contract is that of `switch`.
     unsafe { switch(save, load, arg) }
 }

@@ -22,7 +22,7 @@ fn request(number: usize, first: usize, second: usize) -> usize {
     Native::client_request(&[number, first, second, 0, 0, 0])
 }
 
-/// Whether the program runs under valgrind.
+/// Returns whether the program runs under valgrind.
 #[must_use]
 pub fn is_running() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0) != 0

@@ -71,7 +71,7 @@ fn lost(seed: u64, found: &[u64]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether the frame pointer is the same on both sides of a switch inlined here.
+/// Returns whether the frame pointer is the same on both sides of a switch inlined here.
 ///
 /// The probe cannot tell where functions keep a frame record: they restore the frame pointer of their caller themselves.
 #[inline(never)]
@@ -436,7 +436,7 @@ unsafe extern "C" fn linked_entry(linked: usize) -> ! {
         ((*linked).functions, (*linked).text) = nested_on_the_linked_stack(10);
         switch(&raw mut (*linked).own, (*linked).back, 0);
     }
-    unreachable!("nobody resumes this");
+    unreachable!("a context that has ended is not resumed");
 }
 
 #[test]
@@ -488,7 +488,7 @@ fn walk(depth: usize) -> (usize, usize) {
     let mut frame = Native::frame_pointer().cast::<usize>();
     while records < 100 && frame as usize > 0x10000 && frame.is_aligned() {
         records += 1;
-        // SAFETY: the caller knows that this is built with frame pointers, so each is where the one before it says.
+        // SAFETY: the tests call this only in builds with frame pointers, where each record holds the address of the next.
         frame = unsafe { frame.read() } as *const usize;
     }
     (records, frame as usize)

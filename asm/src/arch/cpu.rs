@@ -3,6 +3,3 @@
 compile_error!(
     "goroutines-asm has no port for this CPU: write src/arch/<cpu>.rs after the guide in src/port.rs and give it a line in src/arch/mod.rs"
 );
-
-/// Keeps the error above the only one.
-pub enum Native {}

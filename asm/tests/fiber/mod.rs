@@ -141,7 +141,7 @@ impl Fiber {
     pub(crate) fn resume_probed(&mut self, arg: usize, registers: &mut [u64]) -> usize {
         assert_eq!(registers.len(), Native::CALLEE_SAVED.len());
         let (save, load, arg) = self.begin(arg);
-        // SAFETY: as in `resume`, and the slice has a word for each register.
+        // SAFETY: the fiber is suspended, `save` points into the box, and the slice has a word for each register.
         let value = unsafe { Native::probe(save, load, arg, registers.as_mut_ptr()) };
         self.end(value)
     }

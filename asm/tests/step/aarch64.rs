@@ -30,11 +30,11 @@ pub(crate) fn everywhere(scenes: &mut dyn FnMut()) {
         let mut place = function;
         while walk::function(place) == function {
             let access = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
-            // SAFETY: the page of an instruction of this program; it stays readable and executable.
+            // SAFETY: sysconf has no preconditions.
             let done = unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize };
             let page = place & !(done - 1);
             assert!(done <= PAGE);
-            // SAFETY: as above.
+            // SAFETY: the page holds code of this program, and stays readable and executable.
             let result = unsafe { libc::mprotect(page as *mut c_void, done, access) };
             assert_eq!(result, 0, "mprotect: {}", io::Error::last_os_error());
             PLACE.store(place, Relaxed);

@@ -1,5 +1,5 @@
 //! The last promise of a port (see src/port.rs): from every instruction of a switch, of a root and of an entry, an unwinder
-//! finds who called. Profilers start there, from their signals.
+//! finds the caller. Profilers start there, from their signals.
 //!
 //! The program is stopped at each instruction, by whatever the CPU has for that, and the handler of the stop unwinds. Once
 //! the handler has a stack of its own, and once it runs on the stack that it finds, over which the kernel writes then.

@@ -20,7 +20,7 @@ struct Linked {
 /// The first function on a linked stack.
 unsafe extern "C" fn linked_entry(linked: usize) -> ! {
     let linked = linked as *mut Linked;
-    // SAFETY: whoever has entered waits, and the fiber's outside too.
+    // SAFETY: the code that entered waits in its switch, and so does the fiber's outside.
     unsafe {
         if let Some(inside) = (*linked).inside {
             stop::again();
@@ -31,10 +31,10 @@ unsafe extern "C" fn linked_entry(linked: usize) -> ! {
         stop::again();
         switch(&raw mut (*linked).own, (*linked).back, 0);
     }
-    unreachable!("nobody resumes this")
+    unreachable!("a context that has ended is not resumed")
 }
 
-/// Goes on on a linked stack, and comes back.
+/// Runs `linked_entry` on a linked stack, and returns.
 #[inline(never)]
 fn on_a_linked_stack(linked: *mut Linked, inside: Option<Inside>) -> usize {
     // SAFETY: `linked` lies at the top of a stack on which nothing lives; we wait while it runs.

@@ -316,14 +316,20 @@ fn files_are_small_rooms() {
     for dir in SOURCES.iter().chain(&["benches/src", "tools/tlscheck/src"]) {
         for (file, text) in files(dir, ".rs") {
             let lines = text.lines().count();
-            if lines > 420 && !file.starts_with("asm/src/arch/") {
+            // What ports share lies in common.rs; a port has what only its CPU knows.
+            let most = if file.starts_with("asm/src/arch/") {
+                200
+            } else {
+                420
+            };
+            if lines > most {
                 long.push(format!("{file}: {lines} lines"));
             }
         }
     }
     assert!(
         long.is_empty(),
-        "files over about 400 lines:\n{}",
+        "files over about 400 lines, or 200 in asm/src/arch:\n{}",
         long.join("\n")
     );
 }

@@ -1,0 +1,124 @@
+//! What the ports share: the CPU as a type, and the macros that hold the functions that differ in an instruction or two.
+//!
+//! # The memory of a context
+//!
+//! ```text
+//!   suspended                   running                        fresh (prepared)
+//!
+//!   higher addresses
+//!   |  frames of     |          |  frames of     |
+//!   |  the code      |          |  the code      |                               top, aligned
+//!   +----------------+ Context  +----------------+ sp          +----------------+ Context
+//!   | Frame:         |          :  red zone, if  :             | Frame:         |
+//!   |  frame pointer |          :  the ABI has   :             |  frame pointer | = 0: ends the frame-pointer chain
+//!   |  base register |          :  one           :             |  base register | = entry
+//!   |  resume        |                                         |  resume        | = root
+//!   +----------------+ sp()                                    +----------------+ sp()
+//! ```
+//!
+//! A switch away writes a `Frame` below the stack pointer, a switch back reads it and jumps to `resume`: behind the jump in
+//! the inlined code, or in `root` for a fresh context. `root` then finds `entry` in the base register, the argument where
+//! the switch carries it, a frame pointer of zero, and the stack pointer at `top`. Frame pointer and base register are the
+//! two that the compiler does not accept as clobbers; the head of each port names them, and the order in its `Frame`.
+//!
+//! The tables that unwinders read are explained in `arch/mod.rs`.
+
+/// The CPU that the program is built for.
+#[derive(Debug)]
+pub enum Native {}
+
+/// A function that copies a register.
+macro_rules! register {
+    ($name:ident, $copy:literal) => {
+        #[inline(always)]
+        fn $name() -> *const u8 {
+            let address;
+            // SAFETY: the instruction copies a register to another.
+            unsafe { core::arch::asm!($copy, out(reg) address, options(nomem, nostack, preserves_flags)) };
+            address
+        }
+    };
+}
+
+/// The functions of the thread word. The instructions address it as `{name}.thread_word` and have `{word}` and, for
+/// addresses, further registers under the names that are given.
+macro_rules! thread_word {
+    (load($($load_tmp:ident)*) $($load:literal),+; store($($store_tmp:ident)*) $($store:literal),+;) => {
+        #[inline(always)]
+        fn thread_word() -> *mut () {
+            let word;
+            // SAFETY: reads the eight bytes of word.rs, to which there is no Rust reference (hence `nomem`). Not `pure`: two
+            // reads differ if a switch between them has moved the computation to another thread.
+            unsafe {
+                core::arch::asm!($($load,)+ name = sym root, $($load_tmp = out(reg) _,)* word = out(reg) word,
+                    options(nomem, nostack, preserves_flags));
+            }
+            word
+        }
+
+        #[inline(always)]
+        fn set_thread_word(word: *mut ()) {
+            // SAFETY: writes the eight bytes of word.rs, which belong to this thread and to which there is no Rust reference.
+            // Not `nomem`: a later read makes the memory behind `word` reachable.
+            unsafe {
+                core::arch::asm!($($store,)+ name = sym root, $($store_tmp = out(reg) _,)* word = in(reg) word,
+                    options(nostack, preserves_flags));
+            }
+        }
+    };
+}
+
+/// [`Port::prefetch`](crate::Port::prefetch): the instruction gets the address and the distance below it.
+macro_rules! prefetch {
+    ($hint:literal) => {
+        #[inline(always)]
+        fn prefetch<const BELOW: usize>(addr: *const u8) {
+            // SAFETY: a prefetch changes nothing that a program can observe, and ignores bad addresses.
+            unsafe {
+                core::arch::asm!($hint, in(reg) addr.addr(), const BELOW, options(nomem, nostack, preserves_flags));
+            }
+        }
+    };
+}
+
+/// `Port::client_request`: the instructions that valgrind knows, and the registers in which it finds the words and leaves
+/// the answer. On a CPU they change no register: the rotations add up to whole turns.
+macro_rules! client_request {
+    ($words:literal, $answer:literal: $($code:literal),+) => {
+        #[cfg(feature = "valgrind")]
+        fn client_request(request: &[usize; 6]) -> usize {
+            let mut answer = 0;
+            // SAFETY: the instructions leave every register as it was. Valgrind reads the six words and writes the answer.
+            unsafe {
+                core::arch::asm!($($code,)+ in($words) request.as_ptr(), inlateout($answer) answer, options(nostack));
+            }
+            answer
+        }
+    };
+}
+
+/// `root` and `linked_root`. `code` begins with the registers of a fresh frame: it calls `entry`, and traps behind that,
+/// for an entry does not return. The other parts are what the tables say of the caller.
+macro_rules! roots {
+    (code: $($code:literal),+; outermost: $($end:literal),+; linked: $($link:literal),+;) => {
+        /// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
+        ///
+        /// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
+        #[unsafe(naked)]
+        pub(super) unsafe extern "C" fn root() {
+            core::arch::naked_asm!(".cfi_startproc", $($end,)+ $($code,)+ ".cfi_endproc")
+        }
+
+        /// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
+        ///
+        /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
+        /// stack pointer. The escape is `DW_CFA_def_cfa_expression` of 3 bytes: `DW_OP_breg` of the stack pointer, 0,
+        /// `DW_OP_deref`.
+        #[unsafe(naked)]
+        unsafe extern "C" fn linked_root() {
+            core::arch::naked_asm!(".cfi_startproc", $($link,)+ $($code,)+ ".cfi_endproc")
+        }
+    };
+}
+
+pub(super) use {client_request, prefetch, register, roots, thread_word};
