@@ -3,22 +3,24 @@
 //! The life of a goroutine, and where each part is written:
 //!
 //! ```text
-//!  spawn (task/mod.rs)        a G from the P's free list, closure into its payload, tail of the ring
+//!  spawn (task/mod.rs)      a G from the P's free list (global/g_pool.rs), closure into its payload, tail of the ring
 //!    │
-//!  find (find_runnable.rs)         an M takes it from a queue ── steals it, or is woken for it (idle.rs)
+//!  ready (global/ready.rs)  the one door into run queues: spawned, woken, yielding
 //!    │
-//!  first run (schedule/mod.rs)     it gets the warmest stack of the P's cache
+//!  find (schedule/find_runnable.rs)  an M takes it from a queue ── steals it, or is woken for it (protocol/idle.rs)
 //!    │
-//!  switch (switch/mod.rs)     g0 ──jmp──► goroutine
+//!  first run (schedule/mod.rs)       it gets the warmest stack of the P's cache
 //!    │
-//!  park (park/mod.rs)         goroutine ──jmp──► g0, which commits: unlocks what it waits for
+//!  switch (switch/mod.rs)   g0 ──jmp──► goroutine
+//!    │
+//!  park (park/mod.rs)       goroutine ──jmp──► g0, which commits: unlocks what it waits for
 //!    │                    ... somebody calls ready(g): runnext of the waker's P ...
-//!  end (schedule/mod.rs)           result into the payload, joiner made ready, stack back into the cache
+//!  end (schedule/exit.rs)   result into the payload, joiner made ready, stack back into the cache
 //! ```
 //!
-//! Channels, locks and timers are written on [`park`] and [`ready`] and know nothing else of this
-//! crate but [`current`], [`caller`], [`arm`] with [`park_until`] for waits that several may end, and
-//! [`ByteLock`].
+//! Channels and locks are written on [`park`] and [`ready`], on [`arm`] with [`park_until`] for waits that several may
+//! end, on [`ByteLock`], and on the names that `runtime/src/chan/door.rs` and `runtime/src/sync/door.rs` list. The models
+//! compile their cores with other doors.
 //!
 //! # Designs that were not taken
 //!
@@ -29,8 +31,8 @@
 //! - *`thread_local!` for the current M*: the compiler may keep its address over a park.
 //! - *A lock that parks goroutines for channel queues*: the critical section is a few instructions.
 
-// The wings in the order of imports: a wing imports only what stands above it. Every wing but `protocol` opens with
-// `#![cfg(not(loom))]`.
+// The table of contents, in the order of imports: a wing imports only what stands above it. Each `mod.rs` says what its
+// wing is. Every wing but `protocol` opens with `#![cfg(not(loom))]`.
 
 // the kernel, the CPU's switch, tools that watch stacks; knows no G
 mod sys;

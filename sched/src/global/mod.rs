@@ -1,4 +1,20 @@
-//! WING global
+//! The wing `global`: what all Ms share. The scheduler as a value, and the steps that change it.
+//!
+//! Imported by the wings that run goroutines and wait: `schedule`, `park`, `task`, `observe`, `sysmon`, `start`.
+//!
+//! | state | steps |
+//! |---|---|
+//! | sched.rs: all of it; settings.rs: what it is made with | |
+//! | queue.rs: the global queue | ready.rs: the one door into run queues |
+//! | procs.rs: the Ps; update_procs.rs: how many CPUs there are | procs.rs: changing their number |
+//! | g_pool.rs: dead Gs | |
+//! | start_m.rs: the threads | starter.rs: starting one; wake.rs: waking an M, passing a P on; retake.rs: taking a P |
+//!
+//! The calls are recursive where the imports are not: ready, wake, a thread that is refused, `shelve`, `rest_p`, a P
+//! that leaves, whose goroutines become ready. It ends because a P leaves once, and where no thread is to be had none is
+//! asked for ([`start_m`]).
+//!
+//! Essays: [`procs`], [`start_m`], [`starter`], [`retake`] (the sides of gate.rs), [`ready`].
 
 #![cfg(not(loom))]
 

@@ -1,4 +1,21 @@
-//! WING gmp
+//! The wing `gmp`: the descriptors. G, M and P, and what belongs to one of them.
+//!
+//! Imported by all wings after `protocol`. A file here defines what a goroutine, a thread or a processor has, and the
+//! operations on that alone; what asks the scheduler is a step of a later wing.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | g.rs, payload.rs, join.rs, ticket.rs, shared.rs | a G: its cells, its closure or result, its end, the right to wake it |
+//! | identity.rs, locals.rs | what few goroutines have, and what outlives them |
+//! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
+//! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
+//! | all_gs.rs, counters.rs, mode.rs | all Gs there are; what is counted; what is decided once before the first M |
+//!
+//! Two circles of imports are left in the crate, and both are here: records that point at each other, m.rs and p.rs (an
+//! M holds a P, which names its owner), and g.rs with identity.rs, ticket.rs and window.rs (a G has an identity and a
+//! window; a ticket and what is resident in a window name a G).
+//!
+//! Essays: [`g`] (its layout), [`identity`], [`locals`], [`window`] (copy stacks).
 
 #![cfg(not(loom))]
 

@@ -1,4 +1,11 @@
-//! WING observe
+//! The wing `observe`: what the scheduler tells of itself. Imported by `sysmon` and `start`, and for the public functions.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | metrics.rs | a snapshot of counts and queues |
+//! | hogs.rs, reporter.rs | goroutines that make no call for long: seeing them, and telling |
+//!
+//! Essays: [`hogs`], [`reporter`].
 
 #![cfg(not(loom))]
 

@@ -1,4 +1,14 @@
-//! `park` and `ready`: the two verbs on which every blocking operation is written.
+//! The wing `park`: how goroutines and threads wait. Imported by `task` and the public functions.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | mod.rs | `park` and waits that several may end; the other verb, `ready`, is in global/ready.rs |
+//! | caller.rs | who is about to wait, asked once |
+//! | on_thread.rs, unwinding.rs | goroutines that wait without leaving their thread |
+//! | blocking.rs, checkpoint.rs, yield_now.rs | blocking calls, long computations, letting others go first |
+//! | waker.rs | wakers of goroutines and threads |
+//!
+//! # `park` and `ready`: the two verbs on which every blocking operation is written
 //!
 //! ```text
 //! waiter                                       waker

@@ -1,4 +1,23 @@
-//! WING protocol
+//! The wing `protocol`: the words on which two sides meet, and the steps that Ms take on them.
+//!
+//! Imported by every wing but `sys`. It imports nothing but itself; its one door to atomics, locks and the futex is
+//! [`sync`]. The models compile exactly this folder, with loom's types behind that door, and run it in every
+//! interleaving (models). So a word and the steps of both its sides lie here, whatever they belong to otherwise; what
+//! the steps ask of the scheduler is behind the traits of [`steps`].
+//!
+//! | protocol | file |
+//! |---|---|
+//! | run queues and `runnext` | ring.rs |
+//! | idle Ms and Ps, who is woken for work, who keeps the time | idle.rs, steps |
+//! | goroutines that only one M may run, or should | inbox.rs, home_wait.rs |
+//! | a P taken from an M that does not know; one lent to a blocking call | gate.rs, lending.rs |
+//! | the number of Ps | p_numbers.rs |
+//! | one wait that several may end; a wait in several queues | wait_seq.rs, park_state.rs |
+//! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
+//! | timers | timers.rs |
+//! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
+//! | stacks that shrink, run windows | shrink_word.rs, status.rs, window_lock.rs |
+//! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;
 pub(crate) mod gate;

@@ -1,4 +1,18 @@
-//! The loop of an M on its g0, and the two ends of a goroutine's life.
+//! The wing `schedule`: the loop of an M on its g0. It finds a goroutine, runs it until it leaves, and stops when there is
+//! none.
+//!
+//! Imported by `park` and `task` (locked.rs), `sysmon` (fairness.rs) and `start` (thread_main.rs).
+//!
+//! | file | what it has |
+//! |---|---|
+//! | mod.rs | the loop, a round, the first run of a goroutine |
+//! | exit.rs | the first function of a goroutine, and its end |
+//! | find_runnable.rs, fairness.rs | where work comes from, and whose turn it is |
+//! | migrate.rs, locked.rs, unwinders.rs | which M may run a goroutine, and what it must do before |
+//! | thread_main.rs | the first function of a thread |
+//! | world.rs | the real answers to what the steps of `protocol` ask |
+//!
+//! Essays: [`find_runnable`], [`fairness`], [`migrate`] (the migration check), [`locked`].
 
 #![cfg(not(loom))]
 

@@ -1,4 +1,9 @@
-//! WING stacks
+//! The wing `stacks`: what the scheduler does with stacks besides running on them.
+//!
+//! Imported by `global` (the shrinker is part of the scheduler), `start`, and the public functions.
+//!
+//! Essays: [`on_segment`] (growing by linked segments), [`shrink`] (memory of parked goroutines goes back),
+//! [`fault_hooks`] (what the fault handler asks).
 
 #![cfg(not(loom))]
 

@@ -1,4 +1,6 @@
-//! Starting the runtime.
+//! The wing `start`: configuration, and starting the runtime. Imported by no other wing.
+//!
+//! # The start
 //!
 //! ```text
 //! caller of `start`                             starter

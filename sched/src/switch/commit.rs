@@ -30,12 +30,13 @@ impl Commit {
     }
 }
 
-/// Leaves the stack of `g` to g0, which runs `commit`. Without a reason `g` does not wait: its commit queues it, or it
-/// has ended.
+/// Leaves the stack of `g` for g0, which runs `commit`: `park` for a caller that knows who it is. Without a reason `g` does not wait: its
+/// commit queues it, or it has ended.
 ///
 /// # Safety
 ///
-/// As for [`park`](crate::park()); `g` runs here, on `m`, and is not unwinding.
+/// `g` runs here, on `m`, and is not unwinding. For each `commit` that returns true it is made ready once, not before
+/// `commit` let it; `commit` does not park or panic, and touches nothing on the stack of `g` after that step.
 #[inline(always)]
 pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, reason: Option<WaitReason>, commit: C)
 where

@@ -1,4 +1,18 @@
-//! Which M and G run here, and the switch between a goroutine and g0.
+//! The wing `switch`: which M and G run here, and the switch between a goroutine and g0.
+//!
+//! Imported by all wings after `gmp`.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | mod.rs | resuming a goroutine, leaving it, and crossing to a segment |
+//! | thread_word.rs, current.rs, attach.rs | the M of this thread, who runs here, threads that are not the runtime's |
+//! | commit.rs | what g0 runs once the goroutine that parks is off its stack |
+//! | extents.rs | the stacks of a switch, for tools |
+//! | fork_check.rs, signal_check.rs | calls from where none may come: the child of a fork, a signal handler |
+//! | panic_count.rs | moving the count of panics of a thread |
+//! | random.rs | pseudo-random numbers, a sequence for each thread |
+//!
+//! Essays: [`fork_check`], [`signal_check`], [`panic_count`].
 
 #![cfg(not(loom))]
 

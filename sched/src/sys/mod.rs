@@ -1,4 +1,17 @@
-//! WING sys
+//! The wing `sys`: the kernel, the CPU, and the tools that watch stacks. It knows no goroutine.
+//!
+//! Imported by every other wing. It imports nothing of this crate.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | asm.rs | the one door to the crate that switches contexts and reads the thread word |
+//! | clock.rs, cpus.rs, proc_stat.rs | time, how many CPUs there are, whether a thread is runnable |
+//! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
+//! | errno.rs, mask.rs, spawn.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its storage |
+//! | fatal.rs | messages, and the two ways to end the process |
+//! | tools | what valgrind and AddressSanitizer are told of stacks |
+//!
+//! Essays: [`fatal`] (why not std's stderr), [`tools`], [`tls`] (where thread-local storage lies).
 
 #![cfg(not(loom))]
 

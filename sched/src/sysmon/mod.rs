@@ -1,13 +1,16 @@
-//! sysmon: a thread without a P that looks after those who cannot help themselves.
+//! The wing `sysmon`: a thread without a P that looks after those who cannot help themselves. Imported by `start`.
+//!
+//! stuck.rs has what it does for a P that stands still, seen.rs what it remembers of one, handlers.rs the looks at the
+//! handling of faults, periodic.rs what goes by the clock.
 //!
 //! | what it sees | what it does |
 //! |---|---|
 //! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
-//! | a P whose rounds have stood still for [`STUCK`] while something waits for it, and an idle P | wakes an M, which steals what waits |
+//! | a P whose rounds have stood still for [`STUCK`](seen::STUCK) while something waits for it, and an idle P | wakes an M, which steals what waits |
 //! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
-//! | somebody who has waited for a turn on a P for a [`SLICE`] | asks for a fair round (fairness.rs) |
-//! | a round that has lasted a [`SLICE`] while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
-//! | no idle P, and a P whose rounds have stood still for [`STUCK`] while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
+//! | somebody who has waited for a turn on a P for a [`SLICE`](seen::SLICE) | asks for a fair round (fairness.rs) |
+//! | a round that has lasted a [`SLICE`](seen::SLICE) while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
+//! | no idle P, and a P whose rounds have stood still for [`STUCK`](seen::STUCK) while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
 //! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
 //! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
 //!
@@ -24,6 +27,7 @@
 #![cfg(not(loom))]
 
 pub(crate) mod periodic;
+pub(crate) mod seen;
 pub(crate) mod stuck;
 
 mod handlers;
@@ -43,15 +47,14 @@ use crate::{
     observe::reporter::Sightings,
     protocol::{
         home_wait::Home,
-        lending::Call,
         steps::{self, Scheduler, TimeWatch},
         timers::NEVER,
     },
-    schedule::fairness::Turns,
     sys::clock::{self, now},
     sysmon::{
         periodic::Alarms,
-        stuck::{STUCK, Used, unstick},
+        seen::{Look, SLICE, Seen, UNUSED},
+        stuck::unstick,
     },
 };
 
@@ -64,59 +67,11 @@ const LONGEST: Duration = Duration::from_millis(10);
 /// Looks for nothing after which the pause begins to double.
 const PATIENCE: u32 = 50;
 
-/// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
-pub(crate) const SLICE: u64 = STUCK / 2;
-
-/// How long a blocked M may keep a P that nobody waits for.
-pub(crate) const UNUSED: u64 = 20_000_000;
-
 /// The longest pause while a P stands still and something waits for it.
 const STUCK_LOOK: Duration = Duration::from_millis(1);
 
 /// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
 const WATCHFUL: Duration = Duration::from_millis(2);
-
-/// What a look came to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Look {
-    Nothing,
-    /// Something may come up.
-    Watchful,
-    /// Something may have to be done soon.
-    Soon,
-    /// The next look decides, and somebody waits for that.
-    Close,
-    Acted,
-}
-
-/// What sysmon saw of a P when it looked last.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) call: Option<Call>,
-    pub(crate) tick: u64,
-    pub(crate) since: u64,
-    /// The M that held it, and the CPU time which that had used.
-    pub(crate) cpu: Option<Used>,
-    /// Was there a `runnext`?
-    pub(crate) next: bool,
-    /// When it was taken from a blocked M last, or its `runnext` given to others.
-    pub(crate) acted: u64,
-    turns: Turns,
-}
-
-impl Seen {
-    fn first(p: &P, now: u64) -> Seen {
-        Seen {
-            call: p.lending.lent(),
-            tick: p.tick(),
-            since: now,
-            cpu: None,
-            next: false,
-            acted: 0,
-            turns: Turns::new(p, now),
-        }
-    }
-}
 
 /// The life of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where those go that it sees.
 pub(crate) fn watch(

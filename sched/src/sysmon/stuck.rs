@@ -7,11 +7,8 @@ use crate::{
     global::{retake, sched::Sched},
     gmp::{m::M, p::P},
     protocol::timers::NEVER,
-    sysmon::{Look, SLICE, Seen, UNUSED},
+    sysmon::seen::{Look, SLICE, STUCK, Seen, UNUSED, Used},
 };
-
-/// How long a P's rounds may stand still while something waits for it.
-pub(crate) const STUCK: u64 = 5_000_000;
 
 /// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
 /// interrupts, and sysmon itself.
@@ -19,21 +16,6 @@ const STANDSTILL: u64 = 45_000;
 
 /// For how long after something was done for a P it is looked at closely, because the same will happen again.
 const SUSPICION: u64 = 2_000_000;
-
-/// The CPU time that the thread of an M had used at a moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Used {
-    m: usize,
-    used: u64,
-    at: u64,
-}
-
-impl Used {
-    fn new(m: &'static M, used: u64, at: u64) -> Used {
-        let m = m.id();
-        Used { m, used, at }
-    }
-}
 
 /// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
 /// where no P is idle, the P is taken from its M.

@@ -1,4 +1,13 @@
-//! Spawning, and the handle on what was spawned.
+//! The wing `task`: a goroutine as its user sees it. Imported by the public functions.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | mod.rs, join_future.rs | spawning, and the handle, also as a future |
+//! | pinned.rs, stack_pin.rs | goroutines that stay on a thread, stacks that stay in their window |
+//! | inherited.rs, local_key.rs, unpark.rs | what a goroutine passes on, what it has for itself, how it is unparked |
+//! | set_procs.rs | changing the number of Ps, and waiting for that |
+//!
+//! Essays: [`join_future`], [`inherited`].
 
 #![cfg(not(loom))]
 
@@ -31,7 +40,7 @@ use crate::{
     },
     park::{arm, caller::caller, park_until},
     protocol::{status::Status, wait_reason::WaitReason},
-    switch::{signal_check, thread_word::current_m},
+    switch::{current::on_goroutine, signal_check, thread_word::current_m},
 };
 
 /// What a builder says of a goroutine.
@@ -341,12 +350,12 @@ impl<T> Drop for Task<T> {
 ///
 /// Only the goroutine; other goroutines run meanwhile. A plain OS thread sleeps.
 pub fn sleep_until(deadline: Instant) {
-    if !crate::on_goroutine() {
+    if !on_goroutine() {
         return thread::sleep(deadline.saturating_duration_since(Instant::now()));
     }
-    let ticket = crate::arm();
+    let ticket = arm();
     // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
-    unsafe { crate::park_until(WaitReason::Sleep, ticket, Some(deadline), || true) };
+    unsafe { park_until(WaitReason::Sleep, ticket, Some(deadline), || true) };
 }
 
 /// Waits for ever.
@@ -356,8 +365,8 @@ pub fn sleep_until(deadline: Instant) {
 /// And never goes on.
 pub fn sleep_forever() -> ! {
     loop {
-        let ticket = crate::arm();
+        let ticket = arm();
         // SAFETY: nobody knows the ticket, so nobody claims it.
-        unsafe { crate::park_until(WaitReason::Sleep, ticket, None, || true) };
+        unsafe { park_until(WaitReason::Sleep, ticket, None, || true) };
     }
 }

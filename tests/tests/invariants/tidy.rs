@@ -5,6 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The order of imports in sched.
+#[path = "tidy/wings.rs"]
+mod wings;
+
+/// What comments and HACKING.md say of the files.
+#[path = "tidy/names.rs"]
+mod names;
+
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the workspace is above").to_owned()
@@ -110,60 +118,6 @@ fn channels_and_locks_know_only_the_scheduler() {
     ] {
         only_in(&["runtime/src"], word, &[]);
     }
-}
-
-#[test]
-fn pure_modules_import_synchronisation_from_one_door() {
-    for (file, text) in files("sched/src/protocol", ".rs") {
-        if file.contains("/models/") || file.ends_with("/sync.rs") {
-            continue;
-        }
-        // Unit tests at the end of a file may use what they like.
-        let text = text.split("#[cfg(all(test").next().unwrap_or_default();
-        for (n, line) in code(text) {
-            for word in ["std::sync", "std::thread", "loom::", "libc"] {
-                assert!(
-                    !line.contains(word),
-                    "{file}:{n}: a pure module with `{word}`"
-                );
-            }
-        }
-        for from in crate_imports(text) {
-            assert_eq!(
-                from, "protocol",
-                "{file}: a pure module imports from `{from}`"
-            );
-        }
-    }
-}
-
-/// The modules of its crate from which a source imports.
-fn crate_imports(text: &str) -> Vec<String> {
-    let mut modules = Vec::new();
-    for rest in text.split("use crate::").skip(1) {
-        let list = rest.split(';').next().unwrap_or_default();
-        let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
-        let list = list
-            .strip_prefix('{')
-            .map_or(list, |inner| inner.trim_end_matches('}'));
-        for (at, sign) in list.char_indices() {
-            match sign {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                ',' if depth == 0 => {
-                    parts.push(&list[start..at]);
-                    start = at + 1;
-                }
-                _ => {}
-            }
-        }
-        parts.push(&list[start..]);
-        let names = parts
-            .iter()
-            .filter_map(|part| part.trim().split("::").next());
-        modules.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
-    }
-    modules
 }
 
 /// The workspace members that the manifest of `member` depends on, tests and benches not counted.

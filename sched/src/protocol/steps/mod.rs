@@ -1,7 +1,7 @@
 //! How Ms stop, sleep and wake each other: the steps of the scheduler's own protocols, without the rest of it.
 //!
 //! idle.rs has the words on which both sides meet; here is what each side does with them. The steps ask the rest of
-//! the scheduler through the traits below, so that loom runs these very steps (`sched/src/models`): world.rs answers for
+//! the scheduler through the traits below, so that loom runs these very steps (`sched/src/protocol/models`): world.rs answers for
 //! the real one. What belongs to more than one file:
 //!
 //! # Who keeps the time

@@ -1,0 +1,73 @@
+//! What sysmon remembers of a P from one look to the next, what a look comes to, and the times that decide.
+
+use crate::{
+    gmp::{m::M, p::P},
+    protocol::lending::Call,
+    schedule::fairness::Turns,
+};
+
+/// How long a P's rounds may stand still while something waits for it.
+pub(crate) const STUCK: u64 = 5_000_000;
+
+/// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
+pub(crate) const SLICE: u64 = STUCK / 2;
+
+/// How long a blocked M may keep a P that nobody waits for.
+pub(crate) const UNUSED: u64 = 20_000_000;
+
+/// What a look came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Look {
+    Nothing,
+    /// Something may come up.
+    Watchful,
+    /// Something may have to be done soon.
+    Soon,
+    /// The next look decides, and somebody waits for that.
+    Close,
+    Acted,
+}
+
+/// What sysmon saw of a P when it looked last.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) call: Option<Call>,
+    pub(crate) tick: u64,
+    pub(crate) since: u64,
+    /// The M that held it, and the CPU time which that had used.
+    pub(crate) cpu: Option<Used>,
+    /// Was there a `runnext`?
+    pub(crate) next: bool,
+    /// When it was taken from a blocked M last, or its `runnext` given to others.
+    pub(crate) acted: u64,
+    pub(crate) turns: Turns,
+}
+
+impl Seen {
+    pub(crate) fn first(p: &P, now: u64) -> Seen {
+        Seen {
+            call: p.lending.lent(),
+            tick: p.tick(),
+            since: now,
+            cpu: None,
+            next: false,
+            acted: 0,
+            turns: Turns::new(p, now),
+        }
+    }
+}
+
+/// The CPU time that the thread of an M had used at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    pub(crate) m: usize,
+    pub(crate) used: u64,
+    pub(crate) at: u64,
+}
+
+impl Used {
+    pub(crate) fn new(m: &'static M, used: u64, at: u64) -> Used {
+        let m = m.id();
+        Used { m, used, at }
+    }
+}
