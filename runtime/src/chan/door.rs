@@ -1,8 +1,5 @@
-//! The one door to what the core of a channel is built of, as `sync/door.rs` is for the raw locks. The loom models of
-//! sched compile the sources of [`channel`](super::channel), [`locked`](super::locked), [`waiter`](super::waiter),
-//! [`steps`](super::steps), [`keeper`](super::keeper), [`promise`](super::promise), [`future_wait`](super::future_wait), [`shelter`](super::shelter),
-//! [`counter`](super::counter) and of the buffers with another door. So these import from each other and from here, and
-//! nothing else that synchronises.
+//! What the core of a channel is built of. The loom models of sched compile `core/` with a door of their own, behind which
+//! are loom's atomics and a small scheduler.
 
 pub(super) use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,4 +11,4 @@ pub(super) use goroutines_sched::{
     park_until, ready, ready_tail, wake,
 };
 
-pub(super) use crate::sync::waitq;
+pub(super) use crate::sync::raw::waitq;

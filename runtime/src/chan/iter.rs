@@ -2,7 +2,7 @@
 
 use std::{fmt, iter::FusedIterator};
 
-use super::Receiver;
+use super::receiver::Receiver;
 
 /// Waits for each message, until the channel is empty and disconnected: see [`Receiver::iter`].
 pub struct Iter<'a, T> {

@@ -59,7 +59,7 @@
 // I6  When receivers_gone is set and the channel was not closed by hand, nothing is buffered or ahead of
 //     the buffer, for ever. With receivers_gone nobody comes to wait in sendq, with senders_gone nobody
 //     in recvq; who waits there is woken.
-// I7  There are as many promises as receivers in engaged, plus unmet (promise.rs).
+// I7  There are as many promises as receivers in engaged, plus unmet (core/promise.rs).
 //
 // Send                                             Receive
 // S1  lock                                         R1  lock
@@ -68,7 +68,7 @@
 //     write into its slot, ready(it)                   place; unlock, ready(it)
 //     a future waits, or messages are ahead: the   R3  a sender waits: take it out, unlock, read its
 //     message to the end of those; take the            slot, ready(it)
-//     receiver out: the oldest into its slot, or       a select waits: promise.rs
+//     receiver out: the oldest into its slot, or       a select waits: core/promise.rs
 //     tell the future; unlock, wake it             R4  senders gone: unlock, tell
 // S4  room: push, unlock                           R5  else: own node into recvq; park(commit: unlock)
 // S5  else: own node, message in its slot, into    R6  woken: the slot is full, or disconnected
@@ -98,11 +98,11 @@
 // there are at most two frames whose return the CPU mispredicts after the switch.
 //
 // Select: one ticket in the nodes of several channels, each with the number of its case. Its steps are
-// in choose.rs, what it knows of a channel in case.rs.
+// in select/choose.rs, what it knows of a channel in select/case.rs.
 //
 // - A receive that a select has won is done: the message lies in its stash. A send is won before there is a
 //   message, because the expression is evaluated only then: what is won is room in the buffer (`Ring::reserve`),
-//   or, without a buffer, a promise (promise.rs).
+//   or, without a buffer, a promise (core/promise.rs).
 // - Room that is reserved counts as full for senders and as empty for receivers: I2 and I3 hold with it. When the
 //   message comes it goes to a waiting receiver, or into the room.
 // - Neither side holds anything of the other's meanwhile, and no handle: an operation may be dropped on a thread to
@@ -110,57 +110,36 @@
 // - Those who only watch (`Select::ready`) take part in none of the invariants. They are told, and leave the queue,
 //   whenever somebody looks for a counterpart there, or a select comes to wait on the other side.
 //
-// `after`, `at` and `tick` are channels whose buffer is a clock (clock.rs, keeper.rs). `close` sets both sides gone, but the buffer
+// `after`, `at` and `tick` are channels whose buffer is a clock (core/clock.rs, core/timekeeper.rs). `close` sets both sides gone, but the buffer
 // stays, until it was received or the receivers are gone.
 //
-// Futures: future_wait.rs says how they wait, ahead.rs where their messages are.
+// Futures: core/future_wait.rs says how they wait, core/ahead.rs where their messages are.
 
-mod ahead;
-mod alarm;
-mod blocks;
-mod buffer;
-mod case;
-mod channel;
-mod choose;
-mod clock;
-mod counter;
+mod core;
 mod door;
 mod error;
-mod few;
 mod future;
-mod future_wait;
 mod iter;
-mod keeper;
-mod locked;
-mod macros;
-mod operation;
-mod promise;
 mod receiver;
-mod ring;
 mod select;
-mod selected;
 mod sender;
-mod shelter;
-mod stash;
-mod steps;
-mod under;
-mod waiter;
+mod timed;
+mod with_context;
 
-pub use clock::{after, at, never, tick};
 pub use error::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use future::{RecvFut, RecvStream, SendFut};
 pub use iter::{IntoIter, Iter, TryIter};
-#[doc(hidden)]
-pub use operation::expansion;
 pub use receiver::Receiver;
-pub use select::Select;
-pub use selected::SelectedOperation;
+#[doc(hidden)]
+pub use select::expansion;
+pub use select::{Select, SelectedOperation};
 pub use sender::Sender;
-pub use under::{RecvCtxError, SendCtxError};
-pub(crate) use under::{disconnect, done, wait_done, wait_either};
+pub use timed::{after, at, never, tick};
+pub use with_context::{RecvCtxError, SendCtxError};
+pub(crate) use with_context::{disconnect, done, wait_done, wait_either};
 
 /// Waits for the first of several operations on channels, and does it. If several need not wait, each is as
 /// likely; with [`select_biased!`] the first is chosen.
@@ -232,7 +211,7 @@ pub use crate::__chan_select as select;
 #[doc(inline)]
 pub use crate::__chan_select_biased as select_biased;
 
-use channel::Channel;
+use self::core::{channel::Channel, counter};
 
 /// A channel that buffers up to `capacity` messages; with 0, `send` and `recv` meet.
 ///

@@ -10,11 +10,13 @@ use std::{
 use goroutines_sched::give_way;
 
 use super::{
-    RecvError, RecvTimeoutError, TryRecvError,
-    counter::{Handle, Side},
+    core::{
+        counter::{Handle, Side},
+        locked::Patience,
+        waiter::End,
+    },
+    error::{RecvError, RecvTimeoutError, TryRecvError},
     iter::{Iter, TryIter},
-    locked::Patience,
-    waiter::End,
 };
 
 /// The receiving side of a channel. Clones share the messages: each message goes to one of them. When

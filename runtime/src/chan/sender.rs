@@ -8,10 +8,12 @@ use std::{
 };
 
 use super::{
-    SendError, SendTimeoutError, TrySendError,
-    counter::{Handle, Side},
-    locked::Patience,
-    waiter::End,
+    core::{
+        counter::{Handle, Side},
+        locked::Patience,
+        waiter::End,
+    },
+    error::{SendError, SendTimeoutError, TrySendError},
 };
 
 /// The sending side of a channel. Clones send into the same channel; when the last one is dropped the

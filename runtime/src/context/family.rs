@@ -26,7 +26,7 @@ use goroutines_sched::ByteLock;
 use super::ContextError;
 use crate::{
     chan::{self, Receiver},
-    sync::waitq::{Node, Queue},
+    sync::raw::waitq::{Node, Queue},
 };
 
 /// Not cancelled. (The deadline may have passed.)

@@ -9,8 +9,8 @@ use std::{
 use goroutines_sched::{ByteLock, WaitReason, current};
 
 use super::{
-    sleeper::{Sleeper, take_all, wake_all},
-    waitq::{Place, Queue},
+    raw::sleeper::{Sleeper, take_all, wake_all},
+    raw::waitq::{Place, Queue},
 };
 
 /// Lets nobody pass before so many have come: shaped as [`std::sync::Barrier`].

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{MutexGuard, rawcond::RawCond};
+use super::{MutexGuard, raw::rawcond::RawCond};
 
 /// Lets those who hold a [`Mutex`](super::Mutex) wait until its value is as they need it: shaped as
 /// [`std::sync::Condvar`].

@@ -1,10 +1,5 @@
-//! The one door to what the raw locks are built of. The loom models of sched compile the sources of
-//! [`rawlock`](super::rawlock), [`rawrw`](super::rawrw), [`rwslow`](super::rwslow), [`rwword`](super::rwword),
-//! [`rawcond`](super::rawcond), [`rawsem`](super::rawsem), [`rawonce`](super::rawonce), [`sleeper`](super::sleeper),
-//! [`waiter`](super::waiter), [`turns`](super::turns) and [`waitq`](super::waitq) with another door, behind which
-//! are loom's atomics and a scheduler of a few
-//! lines: what is proved there is what runs here. So these import from each other and from here, and
-//! nothing else that synchronises.
+//! What the raw locks are built of. The loom models of sched compile `raw/` with a door of their own, behind which are
+//! loom's atomics and a scheduler of a few lines: what is proved there is what runs here.
 
 pub(crate) use std::{
     hint::spin_loop,

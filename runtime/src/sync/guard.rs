@@ -8,7 +8,7 @@ use std::{
     ptr::NonNull,
 };
 
-use super::{Mutex, poison, rawlock::RawLock};
+use super::{Mutex, poison, raw::rawlock::RawLock};
 
 /// The right to the value of a locked [`Mutex`]. Dropping it unlocks.
 ///

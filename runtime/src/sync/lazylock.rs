@@ -7,7 +7,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use super::rawonce::{OnPoison, RawOnce};
+use super::raw::rawonce::{OnPoison, RawOnce};
 
 /// A value that is made when somebody first wants it: shaped as [`std::sync::LazyLock`].
 ///

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use lock_api::GuardNoSend;
 
-use super::{rawlock::RawLock, rawrw::RawRw};
+use super::{raw::rawlock::RawLock, raw::rawrw::RawRw};
 
 /// A mutex of `lock_api` that parks goroutines.
 pub type Mutex<T> = lock_api::Mutex<RawMutex, T>;

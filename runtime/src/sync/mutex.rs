@@ -10,7 +10,7 @@ use std::{
 
 use goroutines_sched::give_way;
 
-use super::{MutexGuard, poison, rawlock::RawLock};
+use super::{MutexGuard, poison, raw::rawlock::RawLock};
 
 /// A value that one goroutine or thread at a time may use: shaped as [`std::sync::Mutex`], with its
 /// errors.

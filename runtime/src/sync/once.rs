@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     oncestate::OnceState,
-    rawonce::{OnPoison, RawOnce},
+    raw::rawonce::{OnPoison, RawOnce},
 };
 
 /// Runs a closure once, whoever asks for it first: shaped as [`std::sync::Once`].

@@ -9,7 +9,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use super::rawonce::{OnPoison, RawOnce};
+use super::raw::rawonce::{OnPoison, RawOnce};
 
 /// A value that is written at most once and then shared: shaped as [`std::sync::OnceLock`].
 ///

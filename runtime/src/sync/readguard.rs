@@ -2,7 +2,7 @@
 
 use std::{fmt, mem, ops::Deref, panic::RefUnwindSafe, ptr::NonNull};
 
-use super::{RwLock, guard::shown_as_value, rawrw::RawRw};
+use super::{RwLock, guard::shown_as_value, raw::rawrw::RawRw};
 
 // A panic leaves a lock as any other unlock does. So the guards are unwind safe where a reference to the value is, as
 // std's.

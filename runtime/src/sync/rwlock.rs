@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{RwLockReadGuard, RwLockWriteGuard, poison, rawrw::RawRw};
+use super::{RwLockReadGuard, RwLockWriteGuard, poison, raw::rawrw::RawRw};
 
 /// A value that many may read at a time, or one may change: shaped as [`std::sync::RwLock`], with its
 /// errors.

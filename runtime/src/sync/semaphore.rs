@@ -10,7 +10,7 @@ use std::{
 use super::{
     acquire_error::{self, AcquireTimeoutError, TryAcquireError},
     permit::{OwnedSemaphorePermit, SemaphorePermit},
-    rawsem::{self, RawSemaphore},
+    raw::rawsem::{self, RawSemaphore},
 };
 
 /// A number of permits: who wants some waits until they are there, takes them, and gives them back.

@@ -16,7 +16,7 @@ use crate::{
     context::{Context, ContextError},
 };
 
-use super::waitq::{Place, Queue};
+use super::raw::waitq::{Place, Queue};
 
 /// Lets one wait until all others are done: each holds a clone and drops it when it has finished.
 ///

@@ -8,7 +8,7 @@ use std::{
     ptr::NonNull,
 };
 
-use super::{RwLock, RwLockReadGuard, guard::shown_as_value, poison, rawrw::RawRw};
+use super::{RwLock, RwLockReadGuard, guard::shown_as_value, poison, raw::rawrw::RawRw};
 
 /// The right to change the value of a [`RwLock`]. Dropping it unlocks.
 ///

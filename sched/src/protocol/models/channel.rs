@@ -1,7 +1,8 @@
 //! Channels, the rendezvous and the ring: each message goes over once, nobody is left asleep, and who gives up, or
 //! whose other side goes, has its message still.
 //!
-//! As for the locks, these are the sources that run: see [`locks`](super::locks). There is no clock here and no context.
+//! As for the locks, these are the sources that run: see [`locks`](super::locks). No channel here has a clock or
+//! a context.
 //! What futures do is in [`futures`], what selects promise in [`promises`]; how a select waits in several channels has a
 //! model of its own.
 
@@ -13,74 +14,21 @@ use loom::{
     thread,
 };
 
+use self::core::{
+    channel::Channel,
+    counter::{self, Handle, Side},
+    locked::Patience,
+    waiter::End,
+};
 use super::explore;
-use channel::Channel;
-use counter::{Handle, Side};
 use door::Instant;
-use locked::Patience;
-use waiter::End;
 
 #[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/ahead.rs"]
-mod ahead;
-#[path = "../../../../runtime/src/chan/blocks.rs"]
-mod blocks;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/buffer.rs"]
-mod buffer;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/channel.rs"]
-mod channel;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/counter.rs"]
-mod counter;
+#[path = "../../../../runtime/src/chan/core/mod.rs"]
+mod core;
 mod door;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/future_wait.rs"]
-mod future_wait;
 mod futures;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/keeper.rs"]
-mod keeper;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/locked.rs"]
-mod locked;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/promise.rs"]
-mod promise;
 mod promises;
-#[path = "../../../../runtime/src/chan/ring.rs"]
-mod ring;
-#[path = "../../../../runtime/src/chan/shelter.rs"]
-mod shelter;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/steps.rs"]
-mod steps;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/chan/waiter.rs"]
-mod waiter;
-
-/// No channel here has one.
-mod clock {
-    use super::door::Instant;
-
-    pub(super) enum Clock {}
-
-    impl Clock {
-        pub(super) fn len(&self) -> usize {
-            match *self {}
-        }
-        pub(super) fn next(&self) -> Option<Instant> {
-            match *self {}
-        }
-        pub(super) fn take(&mut self) -> Instant {
-            match *self {}
-        }
-        pub(super) fn stop(&mut self) {
-            match *self {}
-        }
-    }
-}
 
 const PREEMPTIONS: usize = 2;
 

@@ -9,31 +9,12 @@ use loom::{cell::UnsafeCell, thread};
 
 use super::explore;
 use door::{Instant, lose_patience};
-use rawcond::RawCond;
-use rawlock::RawLock;
+use raw::{rawcond::RawCond, rawlock::RawLock};
 
 pub(super) mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/sync/rawcond.rs"]
-mod rawcond;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/sync/rawlock.rs"]
-mod rawlock;
-#[allow(dead_code, reason = "not all of it is modelled")]
-#[path = "../../../../runtime/src/sync/rawrw.rs"]
-pub(super) mod rawrw;
-#[path = "../../../../runtime/src/sync/rwslow.rs"]
-mod rwslow;
-#[path = "../../../../runtime/src/sync/rwword.rs"]
-mod rwword;
-#[path = "../../../../runtime/src/sync/sleeper.rs"]
-pub(super) mod sleeper;
-#[path = "../../../../runtime/src/sync/turns.rs"]
-mod turns;
-#[path = "../../../../runtime/src/sync/waiter.rs"]
-pub(super) mod waiter;
-#[path = "../../../../runtime/src/sync/waitq.rs"]
-pub(super) mod waitq;
+#[path = "../../../../runtime/src/sync/raw/mod.rs"]
+pub(super) mod raw;
 
 /// A number under a lock: loom reports a race when the lock lets two in, or does not publish.
 pub(super) struct Guarded<L> {

@@ -8,12 +8,8 @@ use loom::{cell::UnsafeCell, thread};
 
 use super::{
     explore,
-    locks::{door, sleeper, waitq},
+    locks::raw::rawonce::{OnPoison, RawOnce},
 };
-use rawonce::{OnPoison, RawOnce};
-
-#[path = "../../../../runtime/src/sync/rawonce.rs"]
-mod rawonce;
 
 const PREEMPTIONS: usize = 2;
 

@@ -14,7 +14,7 @@ use super::{
     locks::{
         Guarded, PREEMPTIONS,
         door::{Instant, lose_patience},
-        rawrw::RawRw,
+        raw::rawrw::RawRw,
         together,
     },
 };

@@ -11,13 +11,11 @@ use loom::{
 
 use super::{
     explore,
-    locks::{door, sleeper, waiter, waitq},
+    locks::{
+        door::{Instant, lose_patience},
+        raw::rawsem::RawSemaphore,
+    },
 };
-use door::{Instant, lose_patience};
-use rawsem::RawSemaphore;
-
-#[path = "../../../../runtime/src/sync/rawsem.rs"]
-mod rawsem;
 
 const PREEMPTIONS: usize = 2;
 

@@ -9,7 +9,7 @@ pub(super) use super::super::locks::{
         ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, ready,
         ready_tail,
     },
-    waitq,
+    raw::waitq,
 };
 pub(super) use crate::protocol::park_state::Landing;
 

@@ -13,10 +13,12 @@ use loom::{
 };
 
 use super::{
-    Msg, PREEMPTIONS, Patience, Port, SOON, all, all_in_order, explore,
-    future_wait::{FutureWait, Polled, RecvWait},
-    meet, offer_soon, ports, recv_all, recv_one, recv_soon, send_one, send_two,
-    waiter::End,
+    Msg, PREEMPTIONS, Patience, Port, SOON, all, all_in_order,
+    core::{
+        future_wait::{FutureWait, Polled, RecvWait},
+        waiter::End,
+    },
+    explore, meet, offer_soon, ports, recv_all, recv_one, recv_soon, send_one, send_two,
 };
 
 /// What a task sleeps on until its waker is called.

@@ -11,12 +11,13 @@ use loom::thread;
 
 use super::{
     End, Msg, PREEMPTIONS, Patience, Port, SOON, all,
-    counter::Side,
+    core::{
+        counter::Side,
+        promise::Begun,
+        waiter::{Case, Waiter, Who},
+    },
     door::{Landing, Ticket, WaitReason, arm, park_until, waitq::Node},
-    explore, meet, ports,
-    promise::Begun,
-    recv_all, recv_soon, send_one,
-    waiter::{Case, Waiter, Who},
+    explore, meet, ports, recv_all, recv_soon, send_one,
 };
 
 /// The node of a case that waits, as the selects of runtime make it.

@@ -9,7 +9,12 @@ use std::{
 
 #[cfg(doc)]
 use super::Select;
-use super::{Receiver, RecvError, SendError, Sender, operation::Operation};
+use super::operation::Operation;
+use crate::chan::{
+    error::{RecvError, SendError},
+    receiver::Receiver,
+    sender::Sender,
+};
 
 /// An operation that a [`Select`] has chosen: it has begun, and must be completed with
 /// [`send`](SelectedOperation::send) or [`recv`](SelectedOperation::recv), which do not wait any more.

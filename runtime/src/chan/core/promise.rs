@@ -45,7 +45,7 @@ pub(super) const GRACE: Duration = Duration::from_millis(1);
 
 impl Patience {
     /// Until when to wait for a message that is being made.
-    pub(super) fn with_grace(self) -> Patience {
+    pub(crate) fn with_grace(self) -> Patience {
         let grace = Instant::now().checked_add(GRACE);
         match (self, grace) {
             (Patience::Forever, _) | (_, None) => Patience::Forever,
@@ -56,7 +56,7 @@ impl Patience {
 }
 
 /// What a select has that is chosen to send.
-pub(super) enum Begun {
+pub(crate) enum Begun {
     /// A promise.
     Promise,
     /// Room in the buffer.
@@ -124,7 +124,7 @@ impl<T> Core<T> {
 
 impl<T> Channel<T> {
     /// Begins a send whose message is still to come. `None`: it would wait.
-    pub(super) fn begin_send(&self) -> Option<Begun> {
+    pub(crate) fn begin_send(&self) -> Option<Begun> {
         loop {
             let mut core = self.lock();
             if core.receivers_gone {
@@ -152,7 +152,7 @@ impl<T> Channel<T> {
     /// # Safety
     ///
     /// `msg` points at a message; after `Served` it is gone. The promise is the caller's, and used up.
-    pub(super) unsafe fn keep_promise(&self, msg: *const T) -> End {
+    pub(crate) unsafe fn keep_promise(&self, msg: *const T) -> End {
         loop {
             let mut core = self.lock();
             if core.receivers_gone {
@@ -196,7 +196,7 @@ impl<T> Channel<T> {
     }
 
     /// P5.
-    pub(super) fn break_promise(&self) {
+    pub(crate) fn break_promise(&self) {
         let mut core = self.lock();
         if core.receivers_gone {
             return;
@@ -216,7 +216,7 @@ impl<T> Channel<T> {
     }
 
     /// Q1, of one who goes on waiting elsewhere meanwhile: calls the select that waits to send, if one does.
-    pub(super) fn call_promise(&self) -> bool {
+    pub(crate) fn call_promise(&self) -> bool {
         let mut core = self.lock();
         let Some(promise) = core.call() else {
             return false;
@@ -232,7 +232,7 @@ impl<T> Channel<T> {
     /// # Safety
     ///
     /// As for `Queue::push_back`: until [`Locked::leave`](super::locked::Locked::leave).
-    pub(super) unsafe fn enlist_engaged(&self, node: &Node<Waiter>) -> bool {
+    pub(crate) unsafe fn enlist_engaged(&self, node: &Node<Waiter>) -> bool {
         let mut core = self.lock();
         if core.unmet == 0 || core.buffer.len() > 0 {
             return false;
@@ -250,7 +250,7 @@ impl<T> Channel<T> {
     /// `out` may be written; after `Served` the message there is the caller's.
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn recv_promised(&self, out: *mut T, patience: Patience) -> End {
+    pub(crate) unsafe fn recv_promised(&self, out: *mut T, patience: Patience) -> End {
         let deadline = match patience.with_grace() {
             Patience::Until(deadline) => Some(deadline),
             Patience::None | Patience::Forever => None,
@@ -311,7 +311,7 @@ impl<T> Channel<T> {
     /// # Safety
     ///
     /// As for [`Channel::send`]; the room is the caller's, and used up.
-    pub(super) unsafe fn send_to_room(&self, msg: *const T) -> End {
+    pub(crate) unsafe fn send_to_room(&self, msg: *const T) -> End {
         loop {
             let mut core = self.lock();
             core.main_mut().give_back();
@@ -360,7 +360,7 @@ impl<T> Channel<T> {
     }
 
     /// Gives up the room that a select has won.
-    pub(super) fn give_back_room(&self) {
+    pub(crate) fn give_back_room(&self) {
         self.lock().main_mut().give_back();
         self.settle();
     }

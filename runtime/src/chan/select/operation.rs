@@ -5,11 +5,15 @@ use std::ptr;
 use goroutines_sched::{WaitReason, give_way};
 
 use super::{
-    Receiver, RecvError, SendError, Sender,
     case::{Arm, SelectHandle, Won},
     choose::{self, Order},
-    locked::Patience,
     stash::Stash,
+};
+use crate::chan::{
+    core::locked::Patience,
+    error::{RecvError, SendError},
+    receiver::Receiver,
+    sender::Sender,
 };
 
 /// An operation that has begun. If it is dropped, it is undone.

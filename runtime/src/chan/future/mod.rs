@@ -1,4 +1,4 @@
-//! Channels for futures: `recv_async`, `send_async`, `stream`. How they wait stands in future_wait.rs.
+//! Channels for futures: `recv_async`, `send_async`, `stream`. How they wait stands in core/future_wait.rs.
 
 use std::{
     fmt,
@@ -10,11 +10,18 @@ use std::{
 use futures_core::{FusedStream, Stream};
 
 use super::{
-    Receiver, RecvError, SendError, Sender,
-    alarm::Alarm,
-    future_wait::{FutureWait, Polled, RecvWait},
-    waiter::End,
+    core::{
+        future_wait::{FutureWait, Polled, RecvWait},
+        waiter::End,
+    },
+    error::{RecvError, SendError},
+    receiver::Receiver,
+    sender::Sender,
 };
+use alarm::Alarm;
+
+mod alarm;
+
 impl<T> Receiver<T> {
     /// The next message, as a future: [`recv`](Receiver::recv) for executors.
     ///

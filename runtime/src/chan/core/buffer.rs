@@ -9,7 +9,7 @@ use super::{
     ring::Ring,
 };
 
-pub(super) enum Buffer<T> {
+pub(crate) enum Buffer<T> {
     /// `bounded(0)`: messages go from hand to hand.
     None,
     /// `bounded(n)`.
@@ -72,7 +72,7 @@ impl<T> Buffer<T> {
 
     /// When a message will be there that nobody sends.
     #[inline(always)]
-    pub(super) fn next_moment(&self) -> Option<Instant> {
+    pub(crate) fn next_moment(&self) -> Option<Instant> {
         match self {
             Buffer::Clock(clock) => clock.next(),
             Buffer::Done(moment) => *moment,

@@ -12,7 +12,7 @@
 
 use std::{mem::MaybeUninit, ptr};
 
-pub(super) struct Ring<T> {
+pub(crate) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
     head: usize,
     len: usize,

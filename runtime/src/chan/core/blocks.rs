@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Some messages, and the block behind.
-pub(super) struct Block<T> {
+pub(crate) struct Block<T> {
     next: Option<NonNull<Block<T>>>,
     slots: Box<[MaybeUninit<T>]>,
 }
@@ -41,7 +41,7 @@ impl<T> Block<T> {
     }
 }
 
-pub(super) struct Blocks<T> {
+pub(crate) struct Blocks<T> {
     /// The oldest block; none before the first message, never again after it.
     head: Option<NonNull<Block<T>>>,
     head_at: usize,

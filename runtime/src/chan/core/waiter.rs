@@ -32,7 +32,7 @@ use super::door::{
 const SERVED: u32 = 0;
 
 /// How the waiter is woken.
-pub(super) enum Who {
+pub(crate) enum Who {
     /// It waits here and nowhere else: whoever takes its node wakes it.
     Alone(GRef),
     /// Others may end the wait too: whoever takes its node must win the ticket first.
@@ -44,16 +44,16 @@ pub(super) enum Who {
 }
 
 /// A case of a select that waits.
-pub(super) struct Case {
-    pub(super) ticket: Ticket,
+pub(crate) struct Case {
+    pub(crate) ticket: Ticket,
     /// What the ticket is claimed with.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// Only wants to know that there would be a counterpart, and takes part in nothing.
-    pub(super) watches: bool,
+    pub(crate) watches: bool,
     /// Goes on waiting in its other queues, and for its deadline, while it is promised a message here.
-    pub(super) revocable: bool,
+    pub(crate) revocable: bool,
     /// Alive until its waiter has landed.
-    pub(super) landing: NonNull<Landing>,
+    pub(crate) landing: NonNull<Landing>,
 }
 
 impl Who {
@@ -76,7 +76,7 @@ impl Who {
 /// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "only `Served` moved the message"]
-pub(super) enum End {
+pub(crate) enum End {
     /// The message went over.
     Served,
     /// The other side is gone, no message went over.
@@ -92,7 +92,7 @@ pub(super) enum End {
 }
 
 /// One who waits to send or to receive.
-pub(super) struct Waiter {
+pub(crate) struct Waiter {
     who: Who,
     /// Of a message of the channel's type. Null: of a promise, or of a future that receives.
     place: *mut (),
@@ -115,13 +115,13 @@ impl Waiter {
 
     /// A node of it.
     #[inline(always)]
-    pub(super) fn node(who: Who, place: *mut ()) -> Node<Waiter> {
+    pub(crate) fn node(who: Who, place: *mut ()) -> Node<Waiter> {
         Node::new(Waiter::new(who, place))
     }
 
     /// How the wait ended. For the waiter, after it was woken; of a future, under the channel's lock.
     #[inline(always)]
-    pub(super) fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         self.end.get()
     }
 
@@ -187,7 +187,7 @@ impl Waiter {
     }
 
     /// Is it here for more than to watch?
-    pub(super) fn takes_part(&self) -> bool {
+    pub(crate) fn takes_part(&self) -> bool {
         !matches!(&self.who, Who::Case(case) if case.watches)
     }
 
@@ -230,10 +230,10 @@ pub(super) fn take_watchers<T>(waiters: &mut Waiters) -> Watchers<T> {
 
 /// See [`take_watchers`].
 #[must_use = "the waiters would sleep for ever"]
-pub(super) struct Watchers<T>(Waiters, PhantomData<*mut T>);
+pub(crate) struct Watchers<T>(Waiters, PhantomData<*mut T>);
 
 impl<T> Watchers<T> {
-    pub(super) fn wake(mut self) {
+    pub(crate) fn wake(mut self) {
         while let Some(node) = self.0.pop_front() {
             Taken::<T>(node, PhantomData).wake_last(End::Served);
         }

@@ -42,13 +42,13 @@ struct Waiting<P> {
 }
 
 /// The future's right to its [`Waiting`]. It ends with [`FutureWait::free`].
-pub(super) struct FutureWait<P>(NonNull<Waiting<P>>);
+pub(crate) struct FutureWait<P>(NonNull<Waiting<P>>);
 
 /// One that receives.
-pub(super) type RecvWait = FutureWait<()>;
+pub(crate) type RecvWait = FutureWait<()>;
 
 impl FutureWait<()> {
-    pub(super) fn receiver(waker: Waker) -> RecvWait {
+    pub(crate) fn receiver(waker: Waker) -> RecvWait {
         let wait = FutureWait::new(waker, |_| ptr::null_mut());
         // In no queue, and nothing was done for it.
         wait.node().data.set_end(End::Again);
@@ -58,7 +58,7 @@ impl FutureWait<()> {
 
 impl<P> FutureWait<P> {
     /// Its message is still to be put there.
-    pub(super) fn sender(waker: Waker) -> FutureWait<P> {
+    pub(crate) fn sender(waker: Waker) -> FutureWait<P> {
         FutureWait::new(waker, |place: *mut P| place.cast())
     }
 
@@ -90,14 +90,14 @@ impl<P> FutureWait<P> {
     /// # Safety
     ///
     /// The node is in no queue.
-    pub(super) unsafe fn free(self) {
+    pub(crate) unsafe fn free(self) {
         // SAFETY: leaked in `new`; nobody else can find it.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
 /// What came of a poll.
-pub(super) enum Polled {
+pub(crate) enum Polled {
     Ready(End),
     /// The node is in a queue. When to be polled again, if nobody comes.
     Pending(Option<Instant>),
@@ -114,7 +114,7 @@ impl<T> Channel<T> {
     ///
     /// `wait` is of this channel, and with a waker; `out` may be written, and the message there is the caller's after
     /// `Ready(Served)`. After `Pending` the wait is ended by [`Channel::abandon_recv`], or by a poll that is ready.
-    pub(super) unsafe fn poll_recv(
+    pub(crate) unsafe fn poll_recv(
         &self,
         wait: Option<&RecvWait>,
         waker: &mut Option<Waker>,
@@ -185,7 +185,7 @@ impl<T> Channel<T> {
     }
 
     /// The future is gone. A message of which it was told goes to somebody else, or waits for the next to come.
-    pub(super) fn abandon_recv(&self, wait: RecvWait) {
+    pub(crate) fn abandon_recv(&self, wait: RecvWait) {
         let mut core = self.lock();
         let node = wait.node();
         let was_told = node.data.end() == End::Served;
@@ -207,7 +207,7 @@ impl<T> Channel<T> {
     ///
     /// `msg` points at a message; after `Ready(Served)` and `Pending` it is gone. `wait` is new; after `Pending` the wait
     /// is ended by [`Channel::poll_sent`] or [`Channel::abandon_send`].
-    pub(super) unsafe fn poll_send(&self, msg: *const T, wait: Option<&FutureWait<T>>) -> Polled {
+    pub(crate) unsafe fn poll_send(&self, msg: *const T, wait: Option<&FutureWait<T>>) -> Polled {
         loop {
             let mut core = self.lock();
             match core.send_step() {
@@ -263,7 +263,7 @@ impl<T> Channel<T> {
 
     /// What has come of a send that waits; `waker` is what it is woken with from now on. The message is still in the
     /// place, and may be moved out, after `Ready` of anything but `Served`.
-    pub(super) fn poll_sent(&self, wait: &FutureWait<T>, waker: &mut Option<Waker>) -> Polled {
+    pub(crate) fn poll_sent(&self, wait: &FutureWait<T>, waker: &mut Option<Waker>) -> Polled {
         let core = self.lock();
         let polled = match wait.node().data.end() {
             End::OutOfPatience => {
@@ -277,7 +277,7 @@ impl<T> Channel<T> {
     }
 
     /// The future is gone. Its message, if it was not sent, is the caller's.
-    pub(super) fn abandon_send(&self, wait: FutureWait<T>) -> Option<T> {
+    pub(crate) fn abandon_send(&self, wait: FutureWait<T>) -> Option<T> {
         let mut core = self.lock();
         // SAFETY: it was put into this channel's queue.
         unsafe { core.leave(Side::Sender, wait.node()) };
@@ -294,7 +294,7 @@ impl<T> FutureWait<T> {
     /// # Safety
     ///
     /// It is of one that sends, and its node is in no queue; the message was sent, or is in the place.
-    pub(super) unsafe fn end(self, is_sent: bool) -> Option<T> {
+    pub(crate) unsafe fn end(self, is_sent: bool) -> Option<T> {
         // SAFETY: says the caller.
         unsafe {
             let message = (!is_sent).then(|| self.place().read());

@@ -4,17 +4,17 @@ use std::{cell::UnsafeCell, ptr};
 
 use super::{
     blocks::{Block, Blocks},
+    boxed_wait::Shelter,
     buffer::Buffer,
     counter::Side,
     door::{ByteLock, current},
     locked::{Locked, Patience},
     ring::Ring,
-    shelter::Shelter,
     steps::{Core, RecvStep, SendStep},
     waiter::{Dismissed, End, Waiters},
 };
 
-pub(super) struct Channel<T> {
+pub(crate) struct Channel<T> {
     pub(super) lock: ByteLock,
     pub(super) core: UnsafeCell<Core<T>>,
     /// `None`: unbounded.
@@ -27,7 +27,7 @@ unsafe impl<T: Send> Sync for Channel<T> {}
 unsafe impl<T: Send> Send for Channel<T> {}
 
 impl<T> Channel<T> {
-    pub(super) fn bounded(capacity: usize) -> Channel<T> {
+    pub(crate) fn bounded(capacity: usize) -> Channel<T> {
         let buffer = match capacity {
             0 => Buffer::None,
             _ => Buffer::Ring(Ring::new(capacity)),
@@ -35,11 +35,11 @@ impl<T> Channel<T> {
         Channel::new(buffer, Some(capacity))
     }
 
-    pub(super) fn unbounded() -> Channel<T> {
+    pub(crate) fn unbounded() -> Channel<T> {
         Channel::new(Buffer::Blocks(Blocks::new()), None)
     }
 
-    pub(super) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
+    pub(crate) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
         Channel {
             lock: ByteLock::new(),
             core: UnsafeCell::new(Core::new(buffer)),
@@ -48,7 +48,7 @@ impl<T> Channel<T> {
     }
 
     #[inline(always)]
-    pub(super) fn lock(&self) -> Locked<'_, T> {
+    pub(crate) fn lock(&self) -> Locked<'_, T> {
         self.lock.lock();
         Locked(self)
     }
@@ -60,7 +60,7 @@ impl<T> Channel<T> {
     ///
     /// `msg` points at a message; after `Served` it is gone.
     #[inline(always)]
-    pub(super) unsafe fn send(&self, msg: *mut T, patience: Patience) -> End {
+    pub(crate) unsafe fn send(&self, msg: *mut T, patience: Patience) -> End {
         // SAFETY: passed on.
         match unsafe { self.send_from(msg, patience, None) } {
             Some(end) => end,
@@ -170,7 +170,7 @@ impl<T> Channel<T> {
     ///
     /// `out` may be written; after `Served` the message there is the caller's.
     #[inline(always)]
-    pub(super) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
+    pub(crate) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
         loop {
             // SAFETY: passed on.
             let end = match unsafe { self.recv_to(out, patience, None) } {
@@ -190,7 +190,7 @@ impl<T> Channel<T> {
     ///
     /// As for [`Channel::recv`].
     #[inline(always)]
-    pub(super) unsafe fn recv_now(&self, out: *mut T) -> End {
+    pub(crate) unsafe fn recv_now(&self, out: *mut T) -> End {
         let mut core = self.lock();
         let step = core.recv_step();
         // SAFETY: the step is of this moment; the rest is passed on.
@@ -253,7 +253,7 @@ impl<T> Channel<T> {
     }
 
     /// The last sender is gone: receivers drain the buffer, then learn it.
-    pub(super) fn disconnect_senders(&self) {
+    pub(crate) fn disconnect_senders(&self) {
         self.lock().senders_gone = true;
         self.dismiss_receivers();
     }
@@ -272,7 +272,7 @@ impl<T> Channel<T> {
 
     /// Both at once, and the buffer stays. False if one of them was so before, and for what tells that a context is
     /// done: only its canceller closes that.
-    pub(super) fn close(&self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         let mut core = self.lock();
         if let Buffer::Done(_) = core.buffer {
             return false;
@@ -315,25 +315,25 @@ impl<T> Channel<T> {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.lock().is_closed()
     }
 
-    /// Is it one of [`never`](super::never)'s?
-    pub(super) fn is_never(&self) -> bool {
+    /// Is it one of `never`'s?
+    pub(crate) fn is_never(&self) -> bool {
         matches!(self.lock().buffer, Buffer::Never)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.capacity
             .is_some_and(|capacity| self.lock().main().is_full(capacity))
     }
 
-    pub(super) fn capacity(&self) -> Option<usize> {
+    pub(crate) fn capacity(&self) -> Option<usize> {
         self.capacity
     }
 }

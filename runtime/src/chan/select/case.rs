@@ -4,15 +4,19 @@ use std::{alloc::Layout, mem::ManuallyDrop, time::Instant};
 
 use goroutines_sched::current;
 
-use super::{
-    Receiver, RecvError, SendError, Sender,
-    counter::Side,
-    locked::Patience,
-    promise::Begun,
-    stash::Stash,
-    waiter::{End, Waiter},
+use super::stash::Stash;
+use crate::chan::{
+    core::{
+        counter::Side,
+        locked::Patience,
+        promise::Begun,
+        waiter::{End, Waiter},
+    },
+    door::waitq::Node,
+    error::{RecvError, SendError},
+    receiver::Receiver,
+    sender::Sender,
 };
-use crate::sync::waitq::Node;
 
 /// A sender or a receiver in a select.
 #[derive(Clone, Copy)]

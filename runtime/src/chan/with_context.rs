@@ -5,8 +5,10 @@ use std::{convert::Infallible, error::Error, fmt, time::Instant};
 use goroutines_sched::WaitReason;
 
 use super::{
-    Receiver, Select, Sender, buffer::Buffer, channel::Channel, counter, locked::Patience,
-    waiter::End,
+    core::{buffer::Buffer, channel::Channel, counter, locked::Patience, waiter::End},
+    receiver::Receiver,
+    select::Select,
+    sender::Sender,
 };
 use crate::context::Context;
 

@@ -9,14 +9,27 @@ use std::{
 use goroutines_sched::WaitReason;
 
 use super::{
-    ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError,
-    TrySelectError,
-    case::{Arm, SelectHandle},
-    choose::{Order, watch},
-    few::Few,
-    locked::Patience,
-    operation::Operation,
+    core::locked::Patience,
+    error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError},
+    receiver::Receiver,
+    sender::Sender,
 };
+use case::{Arm, SelectHandle};
+use choose::{Order, watch};
+use inline_vec::Few;
+use operation::Operation;
+
+mod case;
+mod choose;
+mod inline_vec;
+mod macros;
+mod operation;
+mod selected;
+mod stash;
+
+#[doc(hidden)]
+pub use operation::expansion;
+pub use selected::SelectedOperation;
 
 /// A list of operations on channels, of which one is chosen: as [`select!`](super::select), for lists that are made
 /// while the program runs.

@@ -43,12 +43,16 @@ use goroutines_sched::{Landing, TIMED_OUT, WaitReason, arm, current, park_until,
 
 use super::{
     case::{Arm, Begin, Enlisted, Meeting, SelectHandle, Won},
-    few::FEW,
-    locked::Patience,
+    inline_vec::FEW,
     stash::Stash,
-    waiter::{self, End, Waiter, Who},
 };
-use crate::sync::waitq::Node;
+use crate::chan::{
+    core::{
+        locked::Patience,
+        waiter::{self, End, Waiter, Who},
+    },
+    door::waitq::Node,
+};
 
 /// What a select claims its own ticket with, to look again.
 const LOOK_AGAIN: u32 = TIMED_OUT - 1;

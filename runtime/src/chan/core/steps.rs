@@ -13,10 +13,10 @@ use super::{
 };
 
 /// What the lock protects.
-pub(super) struct Core<T> {
+pub(crate) struct Core<T> {
     pub(super) recvq: Waiters,
     pub(super) sendq: Waiters,
-    pub(super) buffer: Buffer<T>,
+    pub(crate) buffer: Buffer<T>,
     /// Nothing comes behind what is buffered.
     pub(super) senders_gone: bool,
     /// What is sent now is received by nobody.
@@ -27,7 +27,7 @@ pub(super) struct Core<T> {
     pub(super) engaged: Waiters,
     /// Promises whose receiver has left.
     pub(super) unmet: usize,
-    /// Of a clock: one of those who wait has a timer for its next moment (keeper.rs).
+    /// Of a clock: one of those who wait has a timer for its next moment (timekeeper.rs).
     pub(super) is_kept: bool,
 }
 
@@ -212,7 +212,7 @@ impl<T> Core<T> {
     /// # Safety
     ///
     /// As for `Queue::push_back`.
-    pub(super) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) -> Option<Watchers<T>> {
+    pub(crate) unsafe fn enlist(&mut self, side: Side, node: &Node<Waiter>) -> Option<Watchers<T>> {
         let told = node
             .data
             .takes_part()
@@ -222,14 +222,14 @@ impl<T> Core<T> {
         told
     }
 
-    /// By [`close`](super::Sender::close), or because one side is gone.
+    /// By `close`, or because one side is gone.
     pub(super) fn is_closed(&self) -> bool {
         self.senders_gone || self.receivers_gone || self.buffer.is_over()
     }
 
     /// Would a send of `me` wait, or could something be done at once? A look, nothing is done. A select that sends
     /// wants room where there is a buffer: a receiver that waits is served when the message comes.
-    pub(super) fn send_is_ready(&self, me: GRef, by_select: bool) -> bool {
+    pub(crate) fn send_is_ready(&self, me: GRef, by_select: bool) -> bool {
         let wants_receiver = !by_select || self.is_rendezvous();
         self.receivers_gone
             || !matches!(self.room(), Room::No)
@@ -237,7 +237,7 @@ impl<T> Core<T> {
     }
 
     /// As [`Core::send_is_ready`], of a receive.
-    pub(super) fn recv_is_ready(&self, me: GRef) -> bool {
+    pub(crate) fn recv_is_ready(&self, me: GRef) -> bool {
         self.senders_gone
             || self.buffer.len() > 0
             || self.buffer.is_over()

@@ -23,7 +23,7 @@ pub(super) struct Counter<T> {
 
 /// Which side of a channel a handle is on.
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Sender,
     Receiver,
 }
@@ -47,10 +47,10 @@ impl Side {
 }
 
 /// One counted reference. Neither cloned nor dropped by itself: the handles do both.
-pub(super) struct Handle<T>(NonNull<Counter<T>>);
+pub(crate) struct Handle<T>(NonNull<Counter<T>>);
 
 /// Two handles, one for each side, on a new block.
-pub(super) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
+pub(crate) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
     let counter = NonNull::from(Box::leak(Box::new(Counter {
         channel,
         senders: AtomicUsize::new(1),
@@ -61,7 +61,7 @@ pub(super) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
 }
 
 /// The one handle of a channel that never has senders.
-pub(super) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
+pub(crate) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
     Handle(NonNull::from(Box::leak(Box::new(Counter {
         channel,
         senders: AtomicUsize::new(0),
@@ -78,11 +78,11 @@ impl<T> Handle<T> {
     }
 
     #[inline(always)]
-    pub(super) fn channel(&self) -> &Channel<T> {
+    pub(crate) fn channel(&self) -> &Channel<T> {
         &self.counter().channel
     }
 
-    pub(super) fn is_same(&self, other: &Handle<T>) -> bool {
+    pub(crate) fn is_same(&self, other: &Handle<T>) -> bool {
         self.0 == other.0
     }
 
@@ -94,7 +94,7 @@ impl<T> Handle<T> {
     }
 
     /// One more handle on this side.
-    pub(super) fn acquire(&self, side: Side) -> Handle<T> {
+    pub(crate) fn acquire(&self, side: Side) -> Handle<T> {
         // Relaxed: `self` keeps the count above 0; nothing is read that it would order.
         let before = self.count(side).fetch_add(1, Ordering::Relaxed);
         // Only handles that were forgotten by the billion get here; before the count wraps, stop.
@@ -109,7 +109,7 @@ impl<T> Handle<T> {
     /// # Safety
     ///
     /// The handle is on `side`, and is not used again.
-    pub(super) unsafe fn release(&self, side: Side) {
+    pub(crate) unsafe fn release(&self, side: Side) {
         // AcqRel: Release's partner is the Acquire of the last one here, which sees all that the
         // others of its side did.
         if self.count(side).fetch_sub(1, Ordering::AcqRel) != 1 {

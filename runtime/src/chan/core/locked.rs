@@ -8,18 +8,18 @@ use std::{
 };
 
 use super::{
+    boxed_wait::Shelter,
     buffer::Room,
     channel::{Channel, free_block},
     counter::Side,
     door::{ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, park_until, waitq::Node},
-    shelter::Shelter,
     steps::{Core, Promises, RecvStep},
     waiter::{End, Taken, Waiter, Who},
 };
 
 /// How long an operation may wait for its counterpart.
 #[derive(Clone, Copy)]
-pub(super) enum Patience {
+pub(crate) enum Patience {
     None,
     Until(Instant),
     Forever,
@@ -27,13 +27,13 @@ pub(super) enum Patience {
 
 impl Patience {
     /// A timeout that no `Instant` can hold is for ever.
-    pub(super) fn of(timeout: Duration) -> Patience {
+    pub(crate) fn of(timeout: Duration) -> Patience {
         let deadline = Instant::now().checked_add(timeout);
         deadline.map_or(Patience::Forever, Patience::Until)
     }
 
     /// Is there nothing (more) to wait for?
-    pub(super) fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         match self {
             Patience::None => true,
             Patience::Until(deadline) => Instant::now() >= deadline,
@@ -43,7 +43,7 @@ impl Patience {
 }
 
 /// The channel while it is locked.
-pub(super) struct Locked<'a, T>(pub(super) &'a Channel<T>);
+pub(crate) struct Locked<'a, T>(pub(super) &'a Channel<T>);
 
 impl<T> Deref for Locked<'_, T> {
     type Target = Core<T>;
@@ -237,7 +237,7 @@ impl<'a, T> Locked<'a, T> {
     /// # Safety
     ///
     /// It was put into the queue of `side` of this channel.
-    pub(super) unsafe fn leave(&mut self, side: Side, node: &Node<Waiter>) -> bool {
+    pub(crate) unsafe fn leave(&mut self, side: Side, node: &Node<Waiter>) -> bool {
         if node.data.end() != End::Promised {
             // SAFETY: where it was put, it still is, if it is anywhere.
             return unsafe { self.queue(side).unlink(node) };
