@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::bounded;
-use goroutines_benches::measure::Sample;
-use goroutines_benches::rows::{goroutine, osthread, select};
+use goroutines_benches::sample::Sample;
+use goroutines_benches::switch::rows::{goroutine, osthread, select};
 
 /// The rival of [`goroutine::channel`]: two threads, two rendezvous channels, one message back and forth.
 fn crossbeam_hand_over(operations: u64) -> io::Result<Sample> {

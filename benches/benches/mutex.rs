@@ -7,8 +7,8 @@ use std::io;
 use std::sync;
 use std::time::Instant;
 
-use goroutines_benches::measure::Sample;
-use goroutines_benches::rows::{goroutine, osthread};
+use goroutines_benches::sample::Sample;
+use goroutines_benches::switch::rows::{goroutine, osthread};
 
 /// Lock and unlock on a goroutine, nobody else wants the lock.
 fn goroutine_uncontended(operations: u64) -> io::Result<Sample> {

@@ -9,7 +9,7 @@ use std::io;
 use std::time::Instant;
 
 use crossbeam_deque::Worker;
-use goroutines_benches::measure::Sample;
+use goroutines_benches::sample::Sample;
 
 /// One push and one pop by the owner, with so many entries in the queue.
 fn crossbeam(length: usize, operations: u64) -> io::Result<Sample> {

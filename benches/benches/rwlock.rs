@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Instant;
 
 use goroutines::{go, yield_now};
-use goroutines_benches::measure::Sample;
-use goroutines_benches::rows::goroutine;
+use goroutines_benches::sample::Sample;
+use goroutines_benches::switch::rows::goroutine;
 
 /// So many use it together.
 const USERS: u64 = 100;

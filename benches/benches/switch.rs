@@ -2,7 +2,7 @@
 
 mod common;
 
-use goroutines_benches::rows::raw;
+use goroutines_benches::switch::rows::raw;
 
 fn main() {
     common::pin();

@@ -2,7 +2,7 @@
 
 mod common;
 
-use goroutines_benches::rows::{goroutine, osthread};
+use goroutines_benches::switch::rows::{goroutine, osthread};
 
 fn main() {
     common::pin_and_start();

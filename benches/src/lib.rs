@@ -1,29 +1,53 @@
-//! What a switch costs: the workloads that the switch report and the criterion benches share, and the report itself.
+//! The reports, and the workloads that they share with the criterion benches.
 //!
-//! Every number comes from the same kind of measurement, so that the rows can be compared:
+//! A report is a program of `bin/`, whose work a folder here does:
 //!
-//! 1. The whole process is pinned to **one** CPU ([`cpu`]) before any thread exists, so every thread and every M inherits
-//!    that CPU, and the goroutines run on one P. Whatever passes control to somebody else really has to switch.
-//! 2. A row ([`rows`]) is a program that does `n` operations, times only those, and says how many it did. An operation is
-//!    always *one way*: half of a round trip.
-//! 3. The rows are interleaved ([`measure`]): each round runs each row once for a few milliseconds, in an order that a
-//!    fixed seed shuffles. A slow spell of the machine hits all rows alike instead of one row only.
-//! 4. The median over the rounds stands for a row, the 10th and 90th percentile for its spread ([`stats`]).
+//! - [`switch`]: what a switch costs.
+//! - [`stack`]: what stacks cost.
+//! - [`latency`]: how late goroutines run.
+//! - [`sleepers`]: what many sleepers cost.
 //!
-//! What stacks cost is a report of its own, with scenarios instead of rows: [`stacks`]. How late goroutines run is another: [`latency`].
-//!
-//! What was measured becomes a [`report::Report`], and that a text ([`table`]), JSON ([`json`]) or a bar chart ([`chart`]).
+//! In each, `mod.rs` has its arguments and its run, `scenario.rs` (or the rows) what there is to measure, `text.rs` how it is
+//! printed. What they share is [`report`], and, for measuring, [`sample`], [`stats`] and [`stopwatch`]. No report knows
+//! another.
 
-pub mod chart;
-pub mod cpu;
-pub mod failure;
-pub mod json;
 pub mod latency;
-pub mod machine;
-pub mod measure;
-pub mod output;
+mod random;
 pub mod report;
-pub mod rows;
-pub mod stacks;
+pub mod sample;
+pub mod sleepers;
+pub mod stack;
 pub mod stats;
-pub mod table;
+pub mod stopwatch;
+pub mod switch;
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    fn commands() -> [Command; 4] {
+        [
+            switch::Arguments::command(),
+            stack::Arguments::command(),
+            latency::Arguments::command(),
+            sleepers::Arguments::command(),
+        ]
+    }
+
+    #[test]
+    fn the_arguments_are_described_without_contradiction() {
+        commands().into_iter().for_each(Command::debug_assert);
+    }
+
+    #[test]
+    fn every_report_has_the_shared_arguments() {
+        for mut command in commands() {
+            let help = command.render_help().to_string();
+            for flag in ["--json", "--quick", "--only", "--rounds"] {
+                assert!(help.contains(flag), "{flag}: {help}");
+            }
+        }
+    }
+}

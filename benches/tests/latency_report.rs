@@ -1,8 +1,11 @@
 //! The latency report as its user meets it: arguments, exit status, every row.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use goroutines_benches::latency::Scenario;
+use goroutines_benches::latency::scenario::Scenario;
+use serde_json::Value;
 
 fn latency_report(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_latency-report"))
@@ -98,5 +101,27 @@ fn arguments_that_make_no_sense_are_refused() {
     ] {
         let complaint = complaint_of(wrong);
         assert!(complaint.contains("--help"), "{wrong:?}: {complaint}");
+    }
+}
+
+#[test]
+fn the_json_has_the_samples_of_each_row() {
+    let name = format!("latency-report-{}.json", std::process::id());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let json = path.to_str().unwrap();
+    text_of(&latency_report(&[
+        "--quick",
+        "--only",
+        "ticker, alone",
+        "--json",
+        json,
+    ]));
+    let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    fs::remove_file(&path).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    let who: Vec<_> = rows.iter().map(|row| row["who"].as_str()).collect();
+    assert_eq!(who, [Some("ours"), Some("threads")]);
+    for row in rows {
+        assert_eq!(row["late"].as_array().unwrap().len(), 50, "{row}");
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use goroutines_benches::stacks::Stacks;
-use goroutines_benches::stacks::parked::Hold;
-use goroutines_benches::stacks::scenario::{Kind, Scenario, all};
+use goroutines_benches::stack::Stacks;
+use goroutines_benches::stack::parked::Hold;
+use goroutines_benches::stack::scenario::{Kind, Scenario, all};
 use serde_json::Value;
 
 fn stack_report(arguments: &[&str]) -> Output {
@@ -129,8 +129,8 @@ fn a_quick_run_measures_every_scenario() {
     let text = text_of(&output);
     let value: Value = serde_json::from_str(&fs::read_to_string(&json.0).unwrap()).unwrap();
     let lines = value["scenarios"].as_array().unwrap();
-    assert_eq!(lines.len(), all(true).len());
-    for (scenario, line) in all(true).iter().zip(lines) {
+    assert_eq!(lines.len(), all(true, None).len());
+    for (scenario, line) in all(true, None).iter().zip(lines) {
         check(scenario, line, &text);
     }
     assert_eq!(value["look_ahead"], cfg!(not(feature = "no-lookahead")));
@@ -186,10 +186,49 @@ fn the_environment_does_not_change_what_is_measured() {
     assert!(text_of(&output).contains("goroutines resumed"));
 }
 
+/// The figure `name` of the first scenario that `--only` leaves.
+fn figure(arguments: &[&str], name: &str) -> f64 {
+    let json = Json::new(&format!("figure-{}", arguments.len()));
+    let flags = ["--quick", "--json", json.0.to_str().unwrap()];
+    text_of(&stack_report(&[&flags, arguments].concat()));
+    let value: Value = serde_json::from_str(&fs::read_to_string(&json.0).unwrap()).unwrap();
+    let figures = value["scenarios"][0]["outcome"]["measured"].as_array();
+    let figure = figures.unwrap().iter().find(|one| one["name"] == name);
+    figure.unwrap()["value"].as_f64().unwrap()
+}
+
+/// Windows of 1 MiB share the page of a page table with one other, those of 64 KiB with 31.
+#[test]
+fn the_stacks_of_the_children_are_as_large_as_asked() {
+    let tables = |stack: &[&str]| {
+        let only = ["--only", "parked-own-3000-p1"];
+        figure(&[&only, stack].concat(), "  page tables")
+    };
+    let (large, small) = (tables(&[]), tables(&["--stack", "64K"]));
+    assert!(small < large / 4.0, "{small} B of {large} B");
+}
+
+#[test]
+fn the_report_says_how_large_stacks_were_if_that_was_asked_for() {
+    let text = text_of(&stack_report(&[
+        "--quick", "--only", "growth", "--stack", "64K",
+    ]));
+    assert!(text.contains("of at most 65 536 B"), "{text}");
+    let text = text_of(&stack_report(&["--quick", "--only", "resume-own-200-p1"]));
+    assert!(!text.contains("of at most"), "{text}");
+}
+
+#[test]
+fn each_round_has_every_chosen_scenario() {
+    let chosen = ["--quick", "--only", "resume-own-200-p1", "--rounds", "3"];
+    let text = text_of(&stack_report(&chosen));
+    assert_eq!(text.matches("200 goroutines resumed").count(), 3, "{text}");
+}
+
 #[test]
 fn only_the_chosen_scenarios_run() {
     let text = text_of(&stack_report(&["--quick", "--only", "parked-copy"]));
-    let quick = all(true);
+    let quick = all(true, None);
     let (chosen, others): (Vec<&Scenario>, Vec<&Scenario>) = quick
         .iter()
         .partition(|one| one.id().starts_with("parked-copy"));
@@ -211,6 +250,9 @@ fn unknown_flags_stray_words_and_unknown_scenarios_are_errors_of_usage() {
         (&["fast"], "fast"),
         (&["--json"], "--json"),
         (&["--only", "heap"], "`heap`"),
+        (&["--stack", "huge"], "64K"),
+        (&["--stack", "0"], "64K"),
+        (&["--rounds", "0"], "--rounds"),
         (&["--scenario", "heap"], "`heap`"),
         (&["--json", "/no/such/folder/x"], "/no/such/folder/x"),
     ] {

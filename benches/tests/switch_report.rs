@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use goroutines_benches::rows;
+use goroutines_benches::switch::rows;
 use serde_json::Value;
 
 fn switch_report(arguments: &[&str]) -> Output {
@@ -63,6 +63,7 @@ fn unknown_flags_and_stray_words_are_errors_of_usage() {
         &["fast"],
         &["--rounds", "none"],
         &["--json"],
+        &["--only", "no such row"],
     ] {
         let output = switch_report(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -143,6 +144,16 @@ fn a_quick_run_gives_a_table_json_and_a_chart_with_every_row() {
         );
     }
     assert_eq!(folder.len(), 2);
+}
+
+#[test]
+fn only_the_chosen_rows_are_measured() {
+    let output = switch_report(&["--quick", "--only", "goroutine-yield"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("goroutine yield, 2 goroutines"), "{table}");
+    assert!(!table.contains("pipe hand-over"), "{table}");
+    assert!(!table.contains("OS threads, same core"), "{table}");
 }
 
 #[test]

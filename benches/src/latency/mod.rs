@@ -1,139 +1,114 @@
-//! How late goroutines and OS threads go on, beside others that want the CPUs.
+//! The latency report: how late a goroutine runs that should run now, beside others that take the CPUs; and OS threads in
+//! its place, in the same run.
 //!
-//! - A *ticker* ([`ticker`]) sleeps for a millisecond again and again, and notes how much later it went on.
-//! - In a *wake* ([`wake`]) somebody waits for a message. The waker puts the time into it just before it makes the
+//! - A *ticker* ([`ticker`]) sleeps for a millisecond again and again, and notes how much later it resumed.
+//! - In a *wake* ([`wake`]) one waits for a message. The waker puts the time into it just before it makes the
 //!   other one ready, and that one notes how long ago that was when it runs.
 //!
-//! Both are written once, for either [`World`]: goroutines and their channels, OS threads and std's.
+//! Both are written once, for either [`World`](world::World): goroutines and their channels, OS threads and std's.
 
 pub mod beside;
+pub mod late;
+pub mod scenario;
+mod text;
 pub mod ticker;
 pub mod wake;
 pub mod world;
 
-use beside::Beside;
-use wake::Waker;
-use world::{Goroutines, Threads, World};
+use clap::Parser;
+use goroutines::Config;
+use serde::Serialize;
 
-/// How late each of the samples was, in nanoseconds, shortest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Late(Vec<u64>);
+use crate::report::choose::choose;
+use crate::report::cli::Common;
+use crate::report::failure::{Failure, print};
+use crate::report::json;
+use crate::report::machine::Machine;
+use crate::report::output::Requested;
+use crate::report::progress::Progress;
+use late::Late;
+use scenario::Scenario;
 
-impl Late {
-    /// Of samples in any order.
-    pub fn new(mut samples: Vec<u64>) -> Late {
-        samples.sort_unstable();
-        Late(samples)
-    }
+/// Measures how late goroutines go on: a 1 ms ticker, and wakes from ready to running, beside others that take the CPUs
+///
+/// Each row is measured with goroutines on 2 Ps, and then with OS threads. Lateness is in microseconds. All rows take
+/// about a minute. The exit status is 0 whatever the numbers are, 1 when something could not be measured, and 2 when an
+/// argument is wrong.
+#[derive(Parser, Debug)]
+#[command(name = "latency-report", version)]
+#[command(mut_arg("quick", |quick| quick.help(
+    "Only try whether everything works: 50 samples a row"
+)))]
+#[command(mut_arg("only", |only| only.help(
+    "Only the rows whose name contains TEXT, such as `ticker`, `woken by` or `tight loops`"
+)))]
+#[command(mut_arg("rounds", |rounds| rounds.help(
+    "Measure each row so many times, in turns, and print each time [default: 1]"
+)))]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
 
-    /// The sample below or at which the fraction `share` of them lies; 0 if there are none.
-    pub fn at(&self, share: f64) -> u64 {
-        let place = (self.0.len() as f64 * share).ceil() as usize;
-        let last = self.0.len().saturating_sub(1);
-        let place = place.saturating_sub(1).min(last);
-        self.0.get(place).copied().unwrap_or(0)
-    }
-
-    /// How many samples there are.
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
+    /// Samples a row: ticks or wakes, one a millisecond
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000, conflicts_with = "quick",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    samples: u32,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A ticker.
-    Tick,
-    /// A wake, by whom.
-    Wake(Waker),
+/// What was measured of a row in one round.
+#[derive(Clone, Debug, Serialize)]
+struct Line {
+    /// [`Scenario::name`].
+    name: String,
+    /// [`World::NAME`](world::World::NAME).
+    who: &'static str,
+    /// The samples, in nanoseconds, shortest first.
+    late: Late,
 }
 
-/// One row of the report.
-#[derive(Clone, Copy, Debug)]
-pub struct Scenario {
-    /// What is measured.
-    pub kind: Kind,
-    /// Beside whom.
-    pub beside: Beside,
+/// Everything that was measured.
+#[derive(Clone, Debug, Serialize)]
+struct Report {
+    machine: Machine,
+    /// How many ticks or wakes a row.
+    samples: u32,
+    rows: Vec<Line>,
 }
 
-impl Scenario {
-    /// All of them, as the report shows them.
-    pub fn all() -> Vec<Scenario> {
-        use Beside::*;
-        let of = |kind, beside: &[Beside]| -> Vec<Scenario> {
-            let row = |&beside| Scenario { kind, beside };
-            beside.iter().map(row).collect()
-        };
-        [
-            of(Kind::Tick, &[Nothing, Blockers, Loops, Yielders, Workers]),
-            of(Kind::Wake(Waker::Peer), &[Nothing, Workers]),
-            of(Kind::Wake(Waker::BusyPeer), &[Nothing]),
-            of(
-                Kind::Wake(Waker::Outside),
-                &[Nothing, Blockers, Loops, Workers],
-            ),
-        ]
-        .concat()
+/// Measures and prints the report, each row when it is measured.
+///
+/// # Errors
+///
+/// When an argument is wrong, a row cannot be measured, or a file cannot be written.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { common, samples } = arguments;
+    let chosen = choose(&Scenario::all(), common.only.as_deref(), |row| row.name())?;
+    let file = Requested::open("--json", common.json.as_deref())?;
+    // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    unsafe { Config::new().procs(2).start() }.map_err(Failure::run)?;
+    let mut report = Report {
+        machine: Machine::detect(),
+        samples: if common.quick { 50 } else { *samples },
+        rows: Vec::new(),
+    };
+    print(&text::head(&report))?;
+    for scenario in (0..common.rounds_or(1)).flat_map(|_| &chosen) {
+        let name = scenario.name();
+        let mut progress = Progress::start();
+        progress.show(&name);
+        let measured = scenario.measure(report.samples as usize);
+        drop(progress);
+        let measured =
+            measured.map_err(|error| Failure::run(format!("{name}: not measured: {error}")))?;
+        for (who, late) in measured {
+            let name = name.clone();
+            let line = Line { name, who, late };
+            print(&text::row(&line))?;
+            report.rows.push(line);
+        }
     }
-
-    /// Its name in the report.
-    pub fn name(self) -> String {
-        let kind = match self.kind {
-            Kind::Tick => "1 ms ticker",
-            Kind::Wake(waker) => waker.name(),
-        };
-        format!("{kind}, {}", self.beside.name())
-    }
-
-    /// Measures it with goroutines and with OS threads. What the runtime has must be started.
-    ///
-    /// # Errors
-    ///
-    /// When a thread or goroutine cannot be started or has failed.
-    pub fn measure(self, samples: usize) -> Result<[(&'static str, Late); 2], String> {
-        Ok([
-            (Goroutines::NAME, self.measure_in::<Goroutines>(samples)?),
-            (Threads::NAME, self.measure_in::<Threads>(samples)?),
-        ])
-    }
-
-    fn measure_in<W: World>(self, samples: usize) -> Result<Late, String> {
-        let others = beside::Others::start::<W>(self.beside)?;
-        let late = match self.kind {
-            Kind::Tick => ticker::run::<W>(samples),
-            Kind::Wake(waker) => wake::run::<W>(waker, samples),
-        };
-        others.stop::<W>()?;
-        late.map(Late::new)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_the_sample_that_so_many_do_not_exceed() {
-        let late = Late::new((1..=1000).rev().collect());
-        assert_eq!(late.at(0.5), 500);
-        assert_eq!(late.at(0.99), 990);
-        assert_eq!(late.at(0.999), 999);
-        assert_eq!((late.at(0.0), late.at(1.0)), (1, 1000));
-    }
-
-    #[test]
-    fn without_samples_nothing_is_late() {
-        assert_eq!(Late::default().at(0.99), 0);
-    }
-
-    #[test]
-    fn no_two_scenarios_have_the_same_name() {
-        let mut names: Vec<String> = Scenario::all().into_iter().map(Scenario::name).collect();
-        names.sort();
-        let all = names.len();
-        names.dedup();
-        assert_eq!(names.len(), all);
+    match file {
+        Some(file) => file.write(&json::render(&report)?),
+        None => Ok(()),
     }
 }

@@ -120,6 +120,22 @@ fn channels_and_locks_know_only_the_scheduler() {
     }
 }
 
+#[test]
+fn a_report_knows_no_other_and_what_they_share_knows_none() {
+    let reports = ["switch", "stack", "latency", "sleepers"];
+    for room in reports.iter().chain(&["report"]) {
+        for (file, text) in files(&format!("benches/src/{room}"), ".rs") {
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for (line, from) in wings::named(text) {
+                assert!(
+                    from == *room || !reports.contains(&from.as_str()),
+                    "{file}:{line}: `{room}` imports from `{from}`"
+                );
+            }
+        }
+    }
+}
+
 /// The workspace members that the manifest of `member` depends on, tests and benches not counted.
 fn dependencies(member: &str) -> Vec<String> {
     let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).expect("a manifest");

@@ -111,7 +111,7 @@ fn pure_modules_import_synchronisation_from_one_door() {
 }
 
 /// The first names after `crate::` in the code of a file, each with its line.
-fn named(text: &str) -> Vec<(usize, String)> {
+pub(crate) fn named(text: &str) -> Vec<(usize, String)> {
     let mut names = Vec::new();
     let mut list = String::new();
     for (number, line) in code(text) {
