@@ -84,7 +84,7 @@ macro_rules! prefetch {
 /// `Port::client_request`: the instructions that valgrind knows, and the registers in which it finds the words and leaves
 /// the answer. On a CPU they change no register: the rotations add up to whole turns.
 macro_rules! client_request {
-    ($words:literal, $answer:literal: $($code:literal),+) => {
+    ($words:tt, $answer:tt: $($code:literal),+) => {
         #[cfg(feature = "valgrind")]
         fn client_request(request: &[usize; 6]) -> usize {
             let mut answer = 0;
