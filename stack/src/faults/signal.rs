@@ -47,8 +47,8 @@ static INSTALLED: OnceLock<Installed> = OnceLock::new();
 ///
 /// # Safety
 ///
-/// `hooks.current` returns null or a pointer to a [`Stack`] that is valid until its goroutine stops running on the calling
-/// thread. The hooks are async-signal-safe.
+/// `hooks.current` returns null or a pointer to a [`Stack`](crate::Stack) that is valid until its goroutine stops running
+/// on the calling thread. The hooks are async-signal-safe.
 pub unsafe fn install(hooks: Hooks) -> io::Result<()> {
     guard::decide()?;
     // Computed here, so that the handler only loads them.
