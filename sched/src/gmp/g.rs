@@ -23,7 +23,7 @@ use goroutines_stack::{Image, Stack};
 use crate::{
     gmp::{
         identity::IdentityCell,
-        join::JoinWord,
+        join::Join,
         payload::{Entry, Payload},
         segment::Segments,
         shared::{Link, Number},
@@ -70,7 +70,7 @@ pub(crate) struct G {
     /// The M that ran it last, as [`M::mark`](crate::gmp::m::M::mark) says it; 0 before its first run.
     last: AtomicUsize,
     // What spawn, join and the end touch.
-    pub(crate) join: JoinWord,
+    pub(crate) join: Join,
     pub(crate) entry: Cell<Option<&'static Entry>>,
     pub(crate) link: Cell<Option<GRef>>,
     pub(crate) id: Number,
@@ -113,7 +113,7 @@ impl G {
             }),
             errno: Cell::new(0),
             last: AtomicUsize::new(0),
-            join: JoinWord::new(),
+            join: Join::new(),
             entry: Cell::new(None),
             link: Cell::new(None),
             id: Number::new(0),

@@ -13,6 +13,7 @@
 //! | a P taken from an M that does not know; one lent to a blocking call | gate.rs, lending.rs |
 //! | the number of Ps | p_numbers.rs |
 //! | one wait that several may end; a wait in several queues | wait_seq.rs, park_state.rs |
+//! | the end of a goroutine and its handle | join_word.rs |
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
@@ -24,6 +25,7 @@ pub(crate) mod gate;
 pub(crate) mod home_wait;
 pub(crate) mod idle;
 pub(crate) mod inbox;
+pub(crate) mod join_word;
 pub(crate) mod lending;
 pub(crate) mod p_numbers;
 pub(crate) mod park_state;

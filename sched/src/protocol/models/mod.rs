@@ -11,6 +11,7 @@ mod gate;
 mod handover;
 mod homes;
 mod idle;
+mod join;
 mod lending;
 mod locks;
 mod once;
