@@ -10,7 +10,7 @@ use goroutines::{
     yield_now,
 };
 
-use crate::{cpu_time, nap, p99, per_operation};
+use crate::measure::{cpu_time, nap, p99, per_operation};
 
 pub fn run(workload: &str, n: u64) -> Option<f64> {
     // SAFETY: nothing here keeps thread-local storage over a call that can park.

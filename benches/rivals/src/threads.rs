@@ -8,7 +8,7 @@ use std::{
 
 use crossbeam_channel::{bounded, select};
 
-use crate::per_operation;
+use crate::measure::per_operation;
 
 pub fn run(workload: &str, n: u64) -> Option<f64> {
     // A switch costs a microsecond and more: fewer of them will do.

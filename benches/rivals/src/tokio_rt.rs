@@ -9,7 +9,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{cpu_time, nap, p99, per_operation};
+use crate::measure::{cpu_time, nap, p99, per_operation};
 
 pub fn run(workload: &str, n: u64) -> Option<f64> {
     let runtime = Builder::new_current_thread().enable_time().build().ok()?;
