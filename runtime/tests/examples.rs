@@ -49,7 +49,10 @@ fn prints_what_its_head_shows(name: &str) {
         !promised.is_empty(),
         "the head of {name}.rs shows no output"
     );
-    let output = Command::new(program(name))
+    // One that hangs ends with status 124.
+    let output = Command::new("timeout")
+        .arg("300")
+        .arg(program(name))
         .env_remove("GOMAXPROCS")
         .output()
         .expect("a program");
