@@ -131,6 +131,7 @@ pub use error::{
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use future::{RecvFut, RecvStream, SendFut};
+pub(crate) use iter::receiver_iterators;
 pub use iter::{IntoIter, Iter, TryIter};
 pub use receiver::Receiver;
 #[doc(hidden)]
@@ -211,7 +212,7 @@ pub use crate::__chan_select as select;
 #[doc(inline)]
 pub use crate::__chan_select_biased as select_biased;
 
-use self::core::{channel::Channel, counter};
+use self::core::{counter, locked::Channel};
 
 /// A channel that buffers up to `capacity` messages; with 0, `send` and `recv` meet.
 ///

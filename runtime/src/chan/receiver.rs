@@ -10,13 +10,8 @@ use std::{
 use goroutines_sched::give_way;
 
 use super::{
-    core::{
-        counter::{Handle, Side},
-        locked::Patience,
-        waiter::End,
-    },
+    core::{counter::Handle, side::Side, timeout::Patience, waiter::End},
     error::{RecvError, RecvTimeoutError, TryRecvError},
-    iter::{Iter, TryIter},
 };
 
 /// The receiving side of a channel. Clones share the messages: each message goes to one of them. When
@@ -193,40 +188,6 @@ impl<T> Receiver<T> {
     /// How many messages can be buffered; `None` for an unbounded channel.
     pub fn capacity(&self) -> Option<usize> {
         self.handle.channel().capacity()
-    }
-
-    /// Messages until the channel is empty and disconnected; `next` waits for each.
-    ///
-    /// # Parks
-    ///
-    /// `next` does, while it waits.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # unsafe { goroutines::start() }.unwrap();
-    /// let (tx, rx) = goroutines::chan::bounded(0);
-    /// goroutines::go(move || (0..3).for_each(|n| tx.send(n).unwrap()));
-    /// assert_eq!(rx.iter().collect::<Vec<_>>(), [0, 1, 2]);
-    /// ```
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter { receiver: self }
-    }
-
-    /// The messages that are there; ends where a `recv` would wait.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let (tx, rx) = goroutines::chan::unbounded();
-    /// tx.send(1).unwrap();
-    /// tx.send(2).unwrap();
-    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2]);
-    /// assert_eq!(rx.try_iter().next(), None);
-    /// # drop(tx);
-    /// ```
-    pub fn try_iter(&self) -> TryIter<'_, T> {
-        TryIter { receiver: self }
     }
 
     /// Do the two receive from the same channel? All of [`never`](super::never)'s do.

@@ -8,11 +8,7 @@ use std::{
 };
 
 use super::{
-    core::{
-        counter::{Handle, Side},
-        locked::Patience,
-        waiter::End,
-    },
+    core::{counter::Handle, side::Side, timeout::Patience, waiter::End},
     error::{SendError, SendTimeoutError, TrySendError},
 };
 

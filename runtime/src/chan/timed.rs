@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    core::{buffer::Buffer, channel::Channel, clock::Clock, counter},
+    core::{buffer::Buffer, clock::Clock, counter, locked::Channel},
     receiver::Receiver,
 };
 

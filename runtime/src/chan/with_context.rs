@@ -5,7 +5,7 @@ use std::{convert::Infallible, error::Error, fmt, time::Instant};
 use goroutines_sched::WaitReason;
 
 use super::{
-    core::{buffer::Buffer, channel::Channel, counter, locked::Patience, waiter::End},
+    core::{buffer::Buffer, counter, locked::Channel, timeout::Patience, waiter::End},
     receiver::Receiver,
     select::Select,
     sender::Sender,

@@ -16,7 +16,7 @@
 //! than what is in the buffer. A goroutine that waits behind a future that was told stays there, since that message has
 //! its taker. But it never gets a newer one: if a message is sent to it, it gets the oldest, and the new one stays here.
 //!
-//! While there are messages here, `Core::buffer` is [`Buffer::Ahead`], and the real one is [`Ahead::behind`]: so the
+//! While there are messages here, `Core::buffer` is [`Buffer::Ahead`], and the real one is [`Ahead::behind`](super::state::Ahead::behind): so the
 //! usual case, in which there are none, has nothing more to look at.
 
 use std::mem;
@@ -24,35 +24,8 @@ use std::mem;
 use super::{
     blocks::{Block, Blocks},
     buffer::{Buffer, Room},
-    steps::Core,
+    state::Core,
 };
-
-pub(super) struct Ahead<T> {
-    messages: Blocks<T>,
-    /// The buffer, while there are messages; [`Buffer::Ahead`] otherwise.
-    behind: Buffer<T>,
-    /// Futures that were told of a message and have not been polled since. While somebody waits in `recvq`, there are
-    /// no more messages here than these.
-    pub(super) told: usize,
-}
-
-impl<T> Ahead<T> {
-    pub(super) fn new() -> Ahead<T> {
-        Ahead {
-            messages: Blocks::new(),
-            behind: Buffer::Ahead,
-            told: 0,
-        }
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.messages.has_room()
-    }
-
-    pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
-        self.messages.supply(block)
-    }
-}
 
 impl<T> Core<T> {
     /// Do messages lie ahead of the buffer?
@@ -102,7 +75,7 @@ impl<T> Core<T> {
     ///
     /// # Safety
     ///
-    /// [`Ahead::has_room`]; `msg` points at a message, which is the channel's from now on.
+    /// [`Ahead::has_room`](super::state::Ahead::has_room); `msg` points at a message, which is the channel's from now on.
     pub(super) unsafe fn push_ahead(&mut self, msg: *const T) {
         if !self.is_ahead() {
             mem::swap(&mut self.buffer, &mut self.ahead.behind);

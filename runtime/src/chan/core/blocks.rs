@@ -170,3 +170,10 @@ impl<T> Drop for Blocks<T> {
         }
     }
 }
+
+/// Out of the line of the operation that leaves a block over.
+#[cold]
+#[inline(never)]
+pub(super) fn free_block<T>(block: Option<Box<Block<T>>>) {
+    drop(block);
+}

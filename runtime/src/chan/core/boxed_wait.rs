@@ -3,10 +3,9 @@
 use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
-    counter::Side,
-    door::{Instant, Ticket, arm, caller, current, waitq::Node},
-    locked::{Locked, Patience},
-    waiter::{End, Waiter, Who},
+    door::{Ticket, arm, current, waitq::Node},
+    timeout::Patience,
+    waiter::{Waiter, Who},
 };
 
 /// A place for a message, and the node of one who waits with it. It has the same rights to the message
@@ -14,9 +13,9 @@ use super::{
 pub(super) struct Shelter<T> {
     /// From a box; reached by counterparts through the node.
     message: NonNull<MaybeUninit<T>>,
-    node: Box<Node<Waiter>>,
+    pub(super) node: Box<Node<Waiter>>,
     /// For a wait with a deadline.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
 }
 
 impl<T> Shelter<T> {
@@ -35,21 +34,6 @@ impl<T> Shelter<T> {
     /// Where the message lies or is to go.
     pub(super) fn place(&self) -> *mut T {
         self.message.as_ptr().cast()
-    }
-
-    /// # Safety
-    ///
-    /// As for [`Locked::wait`], of the place of this shelter, which was made for this patience.
-    pub(super) unsafe fn wait(&self, core: Locked<'_, T>, patience: Patience, side: Side) -> End {
-        match (patience, self.ticket) {
-            (Patience::Until(deadline), _) if Instant::now() >= deadline => End::OutOfPatience,
-            // SAFETY: passed on; the ticket is the node's.
-            (Patience::Until(deadline), Some(ticket)) => unsafe {
-                core.wait_until(side, &self.node, ticket, Some(deadline))
-            },
-            // SAFETY: passed on.
-            _ => unsafe { core.wait(caller(), side, &self.node) },
-        }
     }
 }
 

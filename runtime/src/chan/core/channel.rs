@@ -1,58 +1,21 @@
-//! The channel itself: a lock, two wait queues and a buffer. The protocol is in the module's essay.
+//! The operations of a channel: send, receive, disconnect. The protocol is in the essay of `core/mod.rs`.
 
-use std::{cell::UnsafeCell, ptr};
+use std::ptr;
 
 use super::{
-    blocks::{Block, Blocks},
+    blocks::Block,
     boxed_wait::Shelter,
     buffer::Buffer,
-    counter::Side,
-    door::{ByteLock, current},
-    locked::{Locked, Patience},
-    ring::Ring,
-    steps::{Core, RecvStep, SendStep},
+    door::current,
+    locked::Channel,
+    side::Side,
+    state::Core,
+    steps::{RecvStep, SendStep},
+    timeout::Patience,
     waiter::{Dismissed, End, Waiters},
 };
 
-pub(crate) struct Channel<T> {
-    pub(super) lock: ByteLock,
-    pub(super) core: UnsafeCell<Core<T>>,
-    /// `None`: unbounded.
-    capacity: Option<usize>,
-}
-
-// SAFETY: `core` is only reached through `Locked`; messages go from thread to thread, so T is Send.
-unsafe impl<T: Send> Sync for Channel<T> {}
-// SAFETY: as above; the queues are empty while nobody borrows the channel.
-unsafe impl<T: Send> Send for Channel<T> {}
-
 impl<T> Channel<T> {
-    pub(crate) fn bounded(capacity: usize) -> Channel<T> {
-        let buffer = match capacity {
-            0 => Buffer::None,
-            _ => Buffer::Ring(Ring::new(capacity)),
-        };
-        Channel::new(buffer, Some(capacity))
-    }
-
-    pub(crate) fn unbounded() -> Channel<T> {
-        Channel::new(Buffer::Blocks(Blocks::new()), None)
-    }
-
-    pub(crate) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
-        Channel {
-            lock: ByteLock::new(),
-            core: UnsafeCell::new(Core::new(buffer)),
-            capacity,
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn lock(&self) -> Locked<'_, T> {
-        self.lock.lock();
-        Locked(self)
-    }
-
     /// Sends the message at `msg`, waiting as long as `patience` says. Inlined down to the park: see
     /// the essay.
     ///
@@ -336,10 +299,4 @@ impl<T> Channel<T> {
     pub(crate) fn capacity(&self) -> Option<usize> {
         self.capacity
     }
-}
-
-#[cold]
-#[inline(never)]
-pub(super) fn free_block<T>(block: Option<Box<Block<T>>>) {
-    drop(block);
 }

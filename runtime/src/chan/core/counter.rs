@@ -10,8 +10,9 @@
 use std::{process, ptr::NonNull};
 
 use super::{
-    channel::Channel,
-    door::{AtomicBool, AtomicUsize, Ordering, WaitReason},
+    door::{AtomicBool, AtomicUsize, Ordering},
+    locked::Channel,
+    side::Side,
 };
 
 pub(super) struct Counter<T> {
@@ -19,31 +20,6 @@ pub(super) struct Counter<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
     destroy: AtomicBool,
-}
-
-/// Which side of a channel a handle is on.
-#[derive(Clone, Copy)]
-pub(crate) enum Side {
-    Sender,
-    Receiver,
-}
-
-impl Side {
-    /// Of one who waits on this side.
-    #[inline(always)]
-    pub(super) fn wait_reason(self) -> WaitReason {
-        match self {
-            Side::Sender => WaitReason::ChanSend,
-            Side::Receiver => WaitReason::ChanReceive,
-        }
-    }
-
-    pub(super) fn other(self) -> Side {
-        match self {
-            Side::Sender => Side::Receiver,
-            Side::Receiver => Side::Sender,
-        }
-    }
 }
 
 /// One counted reference. Neither cloned nor dropped by itself: the handles do both.

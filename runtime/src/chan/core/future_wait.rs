@@ -27,9 +27,9 @@ use std::{
 };
 
 use super::{
-    channel::Channel,
-    counter::Side,
     door::{Instant, waitq::Node},
+    locked::Channel,
+    side::Side,
     steps::{RecvStep, SendStep},
     waiter::{End, Waiter, Who},
 };

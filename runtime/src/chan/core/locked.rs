@@ -1,44 +1,62 @@
-//! The channel while it is locked: how messages go over that need the lock, and how each side waits.
+//! A channel is a lock, two wait queues and a buffer. Here is the channel while it is locked: how messages go over that need the lock, and how each side waits.
 
 use std::{
+    cell::UnsafeCell,
     mem,
     ops::{Deref, DerefMut},
     ptr,
-    time::Duration,
 };
 
 use super::{
+    blocks::{Blocks, free_block},
     boxed_wait::Shelter,
-    buffer::Room,
-    channel::{Channel, free_block},
-    counter::Side,
+    buffer::{Buffer, Room},
     door::{ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, park_until, waitq::Node},
-    steps::{Core, Promises, RecvStep},
+    ring::Ring,
+    side::Side,
+    state::Core,
+    steps::{Promises, RecvStep},
+    timeout::Patience,
     waiter::{End, Taken, Waiter, Who},
 };
 
-/// How long an operation may wait for its counterpart.
-#[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    None,
-    Until(Instant),
-    Forever,
+pub(crate) struct Channel<T> {
+    pub(super) lock: ByteLock,
+    pub(super) core: UnsafeCell<Core<T>>,
+    /// `None`: unbounded.
+    pub(super) capacity: Option<usize>,
 }
 
-impl Patience {
-    /// A timeout that no `Instant` can hold is for ever.
-    pub(crate) fn of(timeout: Duration) -> Patience {
-        let deadline = Instant::now().checked_add(timeout);
-        deadline.map_or(Patience::Forever, Patience::Until)
+// SAFETY: `core` is only reached through `Locked`; messages go from thread to thread, so T is Send.
+unsafe impl<T: Send> Sync for Channel<T> {}
+// SAFETY: as above; the queues are empty while nobody borrows the channel.
+unsafe impl<T: Send> Send for Channel<T> {}
+
+impl<T> Channel<T> {
+    pub(crate) fn bounded(capacity: usize) -> Channel<T> {
+        let buffer = match capacity {
+            0 => Buffer::None,
+            _ => Buffer::Ring(Ring::new(capacity)),
+        };
+        Channel::new(buffer, Some(capacity))
     }
 
-    /// Is there nothing (more) to wait for?
-    pub(crate) fn is_over(self) -> bool {
-        match self {
-            Patience::None => true,
-            Patience::Until(deadline) => Instant::now() >= deadline,
-            Patience::Forever => false,
+    pub(crate) fn unbounded() -> Channel<T> {
+        Channel::new(Buffer::Blocks(Blocks::new()), None)
+    }
+
+    pub(crate) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
+        Channel {
+            lock: ByteLock::new(),
+            core: UnsafeCell::new(Core::new(buffer)),
+            capacity,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> Locked<'_, T> {
+        self.lock.lock();
+        Locked(self)
     }
 }
 
@@ -347,7 +365,7 @@ impl<'a, T> Locked<'a, T> {
         }
         if let Some(shelter) = shelter {
             // SAFETY: the shelter's node is of this place and this patience, says the caller.
-            return Some(unsafe { shelter.wait(self, patience, side) });
+            return Some(unsafe { self.wait_boxed(shelter, patience, side) });
         }
         let me = caller();
         // SAFETY: it is the caller's G.
@@ -369,5 +387,23 @@ impl<'a, T> Locked<'a, T> {
         let node = Waiter::node(Who::Shared(ticket), place.cast());
         // SAFETY: passed on; the ticket is the node's.
         Some(unsafe { self.wait_until(side, &node, ticket, Some(deadline)) })
+    }
+
+    /// As [`Locked::wait`], in the node of `shelter`.
+    ///
+    /// # Safety
+    ///
+    /// The place of the shelter is full if it is a sender's; the shelter was made for this wait of the caller.
+    unsafe fn wait_boxed(self, shelter: &Shelter<T>, patience: Patience, side: Side) -> End {
+        match (patience, shelter.ticket) {
+            (Patience::Until(deadline), _) if Instant::now() >= deadline => End::OutOfPatience,
+            // SAFETY: the ticket is the node's, and the caller's last one; the node is in a box that outlives the wait.
+            (Patience::Until(deadline), Some(ticket)) => unsafe {
+                self.wait_until(side, &shelter.node, ticket, Some(deadline))
+            },
+            // SAFETY: without a ticket the node is of the caller alone, which waits here; it is in a box that outlives
+            // the wait.
+            _ => unsafe { self.wait(caller(), side, &shelter.node) },
+        }
     }
 }

@@ -29,14 +29,16 @@
 use std::{mem::MaybeUninit, ptr, ptr::NonNull, time::Duration};
 
 use super::{
+    blocks::free_block,
     buffer::Room,
-    channel::{Channel, free_block},
-    counter::Side,
     door::{
         Instant, Landing, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, waitq::Node,
     },
-    locked::Patience,
-    steps::{Core, SendStep, Waiting},
+    locked::Channel,
+    side::Side,
+    state::Core,
+    steps::{SendStep, Waiting},
+    timeout::Patience,
     waiter::{self, End, Taken, Waiter, Who},
 };
 

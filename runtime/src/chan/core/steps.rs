@@ -1,35 +1,16 @@
-//! What the lock of a channel protects, and what each side has to do next.
+//! What each side has to do next.
 //!
 //! A step looks at the queues and the buffer, and takes out of its queue whoever it concerns. What is not the common
 //! case (a counterpart that is no plain goroutine or thread, messages that lie ahead of the buffer) stands in functions
 //! of its own that are never inlined.
 
 use super::{
-    ahead::Ahead,
-    buffer::{Buffer, Room},
-    counter::Side,
+    buffer::Room,
     door::{GRef, waitq::Node},
-    waiter::{Taken, Waiter, Waiters, Watchers, take_watchers},
+    side::Side,
+    state::Core,
+    waiter::{Taken, Waiter, Watchers, take_watchers},
 };
-
-/// What the lock protects.
-pub(crate) struct Core<T> {
-    pub(super) recvq: Waiters,
-    pub(super) sendq: Waiters,
-    pub(crate) buffer: Buffer<T>,
-    /// Nothing comes behind what is buffered.
-    pub(super) senders_gone: bool,
-    /// What is sent now is received by nobody.
-    pub(super) receivers_gone: bool,
-    /// What comes before the buffer.
-    pub(super) ahead: Ahead<T>,
-    /// Receivers to which a select has promised a message (promise.rs).
-    pub(super) engaged: Waiters,
-    /// Promises whose receiver has left.
-    pub(super) unmet: usize,
-    /// Of a clock: one of those who wait has a timer for its next moment (timekeeper.rs).
-    pub(super) is_kept: bool,
-}
 
 /// What a sender has to do next.
 pub(super) enum SendStep<T> {
@@ -66,29 +47,6 @@ pub(super) enum RecvStep<T> {
 }
 
 impl<T> Core<T> {
-    pub(super) fn new(buffer: Buffer<T>) -> Core<T> {
-        Core {
-            recvq: Waiters::new(),
-            sendq: Waiters::new(),
-            buffer,
-            senders_gone: false,
-            receivers_gone: false,
-            ahead: Ahead::new(),
-            engaged: Waiters::new(),
-            unmet: 0,
-            is_kept: false,
-        }
-    }
-
-    /// Where those of this side wait.
-    #[inline(always)]
-    pub(super) fn queue(&mut self, side: Side) -> &mut Waiters {
-        match side {
-            Side::Sender => &mut self.sendq,
-            Side::Receiver => &mut self.recvq,
-        }
-    }
-
     #[inline(always)]
     pub(super) fn send_step(&mut self) -> SendStep<T> {
         if self.receivers_gone {

@@ -22,11 +22,11 @@
 
 use super::{
     buffer::Buffer,
-    channel::Channel,
-    counter::Side,
     door::{Instant, arm, current, waitq::Place},
-    locked::{Locked, Patience},
+    locked::{Channel, Locked},
+    side::Side,
     steps::RecvStep,
+    timeout::Patience,
     waiter::{End, Taken, Waiter, Who},
 };
 

@@ -7,9 +7,9 @@ use goroutines_sched::current;
 use super::stash::Stash;
 use crate::chan::{
     core::{
-        counter::Side,
-        locked::Patience,
         promise::Begun,
+        side::Side,
+        timeout::Patience,
         waiter::{End, Waiter},
     },
     door::waitq::Node,

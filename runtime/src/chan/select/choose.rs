@@ -48,7 +48,7 @@ use super::{
 };
 use crate::chan::{
     core::{
-        locked::Patience,
+        timeout::Patience,
         waiter::{self, End, Waiter, Who},
     },
     door::waitq::Node,

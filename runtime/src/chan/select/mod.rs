@@ -9,7 +9,7 @@ use std::{
 use goroutines_sched::WaitReason;
 
 use super::{
-    core::locked::Patience,
+    core::timeout::Patience,
     error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError},
     receiver::Receiver,
     sender::Sender,

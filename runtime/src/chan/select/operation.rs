@@ -10,7 +10,7 @@ use super::{
     stash::Stash,
 };
 use crate::chan::{
-    core::locked::Patience,
+    core::timeout::Patience,
     error::{RecvError, SendError},
     receiver::Receiver,
     sender::Sender,

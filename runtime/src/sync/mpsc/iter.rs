@@ -1,6 +1,7 @@
 //! The receiver as an iterator.
 
-use super::Receiver;
+use super::receiver::Receiver;
+use crate::chan::receiver_iterators;
 
 /// Waits for each message, until the channel is empty and every sender is gone: see [`Receiver::iter`].
 #[derive(Debug)]
@@ -17,32 +18,7 @@ pub struct TryIter<'a, T: 'a> {
 /// As [`Iter`], and owns its receiver.
 #[derive(Debug)]
 pub struct IntoIter<T> {
-    pub(super) rx: Receiver<T>,
+    rx: Receiver<T>,
 }
 
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        self.rx.recv().ok()
-    }
-}
-
-impl<T> Iterator for TryIter<'_, T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        self.rx.try_recv().ok()
-    }
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        self.rx.recv().ok()
-    }
-}
+receiver_iterators!(rx);

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     RecvError, RecvTimeoutError, TryRecvError,
-    iter::{IntoIter, Iter, TryIter},
+    iter::{Iter, TryIter},
 };
 use crate::chan;
 
@@ -152,24 +152,6 @@ impl<T> Receiver<T> {
     /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { rx: self }
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter { rx: self }
     }
 }
 

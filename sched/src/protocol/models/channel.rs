@@ -15,9 +15,10 @@ use loom::{
 };
 
 use self::core::{
-    channel::Channel,
-    counter::{self, Handle, Side},
-    locked::Patience,
+    counter::{self, Handle},
+    locked::Channel,
+    side::Side,
+    timeout::Patience,
     waiter::End,
 };
 use super::explore;

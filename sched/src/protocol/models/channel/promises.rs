@@ -12,8 +12,8 @@ use loom::thread;
 use super::{
     End, Msg, PREEMPTIONS, Patience, Port, SOON, all,
     core::{
-        counter::Side,
         promise::Begun,
+        side::Side,
         waiter::{Case, Waiter, Who},
     },
     door::{Landing, Ticket, WaitReason, arm, park_until, waitq::Node},
