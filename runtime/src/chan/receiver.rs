@@ -10,7 +10,7 @@ use std::{
 use goroutines_sched::give_way;
 
 use super::{
-    core::{counter::Handle, side::Side, timeout::Patience, waiter::End},
+    core::{counter::Handle, side::Side, timeout::Timeout, waiter::End},
     error::{RecvError, RecvTimeoutError, TryRecvError},
 };
 
@@ -70,7 +70,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_with(Patience::Forever).map_err(|_| RecvError)
+        self.recv_with(Timeout::Never).map_err(|_| RecvError)
     }
 
     /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
@@ -99,7 +99,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.recv_with(Patience::None).map_err(|end| match end {
+        self.recv_with(Timeout::Now).map_err(|end| match end {
             End::Disconnected => TryRecvError::Disconnected,
             _ => TryRecvError::Empty,
         })
@@ -145,7 +145,7 @@ impl<T> Receiver<T> {
     ///
     /// When the time is up, and when the channel is empty and every sender is gone.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.recv_with(Patience::Until(deadline))
+        self.recv_with(Timeout::Until(deadline))
             .map_err(|end| match end {
                 End::Disconnected => RecvTimeoutError::Disconnected,
                 _ => RecvTimeoutError::Timeout,
@@ -153,18 +153,18 @@ impl<T> Receiver<T> {
     }
 
     #[inline(always)]
-    fn recv_with(&self, patience: Patience) -> Result<T, End> {
+    fn recv_with(&self, timeout: Timeout) -> Result<T, End> {
         let mut msg = MaybeUninit::uninit();
         // SAFETY: `msg` can be written.
-        match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), patience) } {
+        match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), timeout) } {
             End::Served => {
-                if !matches!(patience, Patience::None) {
+                if !matches!(timeout, Timeout::Now) {
                     give_way();
                 }
                 // SAFETY: it was.
                 Ok(unsafe { msg.assume_init() })
             }
-            End::UnderContext => self.recv_under_context(patience),
+            End::UnderContext => self.recv_under_context(timeout),
             end => Err(end),
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    core::{counter::Handle, side::Side, timeout::Patience, waiter::End},
+    core::{counter::Handle, side::Side, timeout::Timeout, waiter::End},
     error::{SendError, SendTimeoutError, TrySendError},
 };
 
@@ -68,7 +68,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, msg: T) -> Result<(), SendError<T>> {
-        match self.send_with(msg, Patience::Forever) {
+        match self.send_with(msg, Timeout::Never) {
             Ok(()) => Ok(()),
             Err((_, msg)) => Err(SendError(msg)),
         }
@@ -93,7 +93,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, msg: T) -> Result<(), TrySendError<T>> {
-        match self.send_with(msg, Patience::None) {
+        match self.send_with(msg, Timeout::Now) {
             Ok(()) => Ok(()),
             Err((End::Disconnected, msg)) => Err(TrySendError::Disconnected(msg)),
             Err((_, msg)) => Err(TrySendError::Full(msg)),
@@ -140,7 +140,7 @@ impl<T> Sender<T> {
     ///
     /// When the time is up, and when every receiver is gone. The message is in the error.
     pub fn send_deadline(&self, msg: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        match self.send_with(msg, Patience::Until(deadline)) {
+        match self.send_with(msg, Timeout::Until(deadline)) {
             Ok(()) => Ok(()),
             Err((End::Disconnected, msg)) => Err(SendTimeoutError::Disconnected(msg)),
             Err((_, msg)) => Err(SendTimeoutError::Timeout(msg)),
@@ -149,12 +149,12 @@ impl<T> Sender<T> {
 
     /// The message stays where it is until it went over: a large one is copied once.
     #[inline(always)]
-    fn send_with(&self, msg: T, patience: Patience) -> Result<(), (End, T)> {
+    fn send_with(&self, msg: T, timeout: Timeout) -> Result<(), (End, T)> {
         let mut msg = ManuallyDrop::new(msg);
         // SAFETY: `msg` is a message, and given up unless it comes back.
-        match unsafe { self.handle.channel().send(&raw mut *msg, patience) } {
+        match unsafe { self.handle.channel().send(&raw mut *msg, timeout) } {
             End::Served => Ok(()),
-            End::UnderContext => self.send_under_context(ManuallyDrop::into_inner(msg), patience),
+            End::UnderContext => self.send_under_context(ManuallyDrop::into_inner(msg), timeout),
             end => Err((end, ManuallyDrop::into_inner(msg))),
         }
     }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, error::Error, fmt, time::Instant};
 use goroutines_sched::WaitReason;
 
 use super::{
-    core::{buffer::Buffer, counter, locked::Channel, timeout::Patience, waiter::End},
+    core::{buffer::Buffer, counter, locked::Channel, timeout::Timeout, waiter::End},
     receiver::Receiver,
     select::Select,
     sender::Sender,
@@ -32,8 +32,8 @@ pub(crate) fn wait_done(
 ) -> bool {
     let mut select = Select::new_biased();
     select.recv(done);
-    let patience = deadline.map_or(Patience::Forever, Patience::Until);
-    match select.choose_as(patience, true, reason) {
+    let timeout = deadline.map_or(Timeout::Never, Timeout::Until);
+    match select.choose_as(timeout, true, reason) {
         Some(over) => over.recv(done).is_err(),
         None => false,
     }
@@ -48,8 +48,8 @@ pub(crate) fn wait_either(
     let mut select = Select::new_biased();
     let first = select.recv(done);
     select.recv(other);
-    let Some(over) = select.choose_as(Patience::Forever, false, reason) else {
-        unreachable!("goroutines: a select was out of patience");
+    let Some(over) = select.choose_as(Timeout::Never, false, reason) else {
+        unreachable!("goroutines: a select without a timeout timed out");
     };
     let was_first = over.index() == first;
     let _ = over.recv(if was_first { done } else { other });
@@ -83,20 +83,20 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv_ctx(&ctx), Ok(1));
     /// ```
     pub fn recv_ctx(&self, ctx: &Context) -> Result<T, RecvCtxError> {
-        self.recv_until_done(ctx, Patience::Forever)
+        self.recv_until_done(ctx, Timeout::Never)
             .map_err(|end| match end {
                 End::Disconnected => RecvCtxError::Disconnected,
                 _ => RecvCtxError::ContextDone,
             })
     }
 
-    fn recv_until_done(&self, ctx: &Context, patience: Patience) -> Result<T, End> {
+    fn recv_until_done(&self, ctx: &Context, timeout: Timeout) -> Result<T, End> {
         let done = ctx.done();
         let mut select = Select::new_biased();
         let mine = select.recv(self);
         select.recv(&done);
-        let Some(operation) = select.choose_as(patience, true, WaitReason::ChanReceive) else {
-            return Err(End::OutOfPatience);
+        let Some(operation) = select.choose_as(timeout, true, WaitReason::ChanReceive) else {
+            return Err(End::TimedOut);
         };
         if operation.index() == mine {
             return operation.recv(self).map_err(|_| End::Disconnected);
@@ -108,8 +108,8 @@ impl<T> Receiver<T> {
     /// As [`recv`](Receiver::recv) under the caller's context, whose end looks as if the senders were gone.
     #[cold]
     #[inline(never)]
-    pub(super) fn recv_under_context(&self, patience: Patience) -> Result<T, End> {
-        let received = self.recv_until_done(&Context::current(), patience);
+    pub(super) fn recv_under_context(&self, timeout: Timeout) -> Result<T, End> {
+        let received = self.recv_until_done(&Context::current(), timeout);
         received.map_err(|end| match end {
             End::UnderContext => End::Disconnected,
             end => end,
@@ -146,20 +146,20 @@ impl<T> Sender<T> {
     /// # drop(rx);
     /// ```
     pub fn send_ctx(&self, msg: T, ctx: &Context) -> Result<(), SendCtxError<T>> {
-        self.send_until_done(msg, ctx, Patience::Forever)
+        self.send_until_done(msg, ctx, Timeout::Never)
             .map_err(|(end, msg)| match end {
                 End::Disconnected => SendCtxError::Disconnected(msg),
                 _ => SendCtxError::ContextDone(msg),
             })
     }
 
-    fn send_until_done(&self, msg: T, ctx: &Context, patience: Patience) -> Result<(), (End, T)> {
+    fn send_until_done(&self, msg: T, ctx: &Context, timeout: Timeout) -> Result<(), (End, T)> {
         let done = ctx.done();
         let mut select = Select::new_biased();
         let mine = select.send(self);
         select.recv(&done);
-        let Some(operation) = select.choose_as(patience, true, WaitReason::ChanSend) else {
-            return Err((End::OutOfPatience, msg));
+        let Some(operation) = select.choose_as(timeout, true, WaitReason::ChanSend) else {
+            return Err((End::TimedOut, msg));
         };
         if operation.index() == mine {
             let sent = operation.send(self, msg);
@@ -172,8 +172,8 @@ impl<T> Sender<T> {
     /// As [`send`](Sender::send) under the caller's context, whose end looks as if the receivers were gone.
     #[cold]
     #[inline(never)]
-    pub(super) fn send_under_context(&self, msg: T, patience: Patience) -> Result<(), (End, T)> {
-        let sent = self.send_until_done(msg, &Context::current(), patience);
+    pub(super) fn send_under_context(&self, msg: T, timeout: Timeout) -> Result<(), (End, T)> {
+        let sent = self.send_until_done(msg, &Context::current(), timeout);
         sent.map_err(|(end, msg)| match end {
             End::UnderContext => (End::Disconnected, msg),
             end => (end, msg),

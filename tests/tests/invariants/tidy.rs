@@ -9,6 +9,10 @@ use std::{
 #[path = "tidy/wings.rs"]
 mod wings;
 
+/// The order of imports in channels and raw locks.
+#[path = "tidy/rooms.rs"]
+mod rooms;
+
 /// What comments and HACKING.md say of the files.
 #[path = "tidy/names.rs"]
 mod names;

@@ -4,13 +4,13 @@ use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     door::{Ticket, arm, current, waitq::Node},
-    timeout::Patience,
+    timeout::Timeout,
     waiter::{Waiter, Who},
 };
 
 /// A place for a message, and the node of one who waits with it. It has the same rights to the message
-/// as a place on the stack: dropping the shelter does not drop what is in it.
-pub(super) struct Shelter<T> {
+/// as a place on the stack: dropping the boxed wait does not drop what is in it.
+pub(super) struct BoxedWait<T> {
     /// From a box; reached by counterparts through the node.
     message: NonNull<MaybeUninit<T>>,
     pub(super) node: Box<Node<Waiter>>,
@@ -18,13 +18,13 @@ pub(super) struct Shelter<T> {
     pub(super) ticket: Option<Ticket>,
 }
 
-impl<T> Shelter<T> {
-    /// For one operation of the caller that waits as long as `patience` says.
-    pub(super) fn new(patience: Patience) -> Shelter<T> {
-        let ticket = matches!(patience, Patience::Until(_)).then(arm);
+impl<T> BoxedWait<T> {
+    /// For one operation of the caller that waits as long as `timeout` says.
+    pub(super) fn new(timeout: Timeout) -> BoxedWait<T> {
+        let ticket = matches!(timeout, Timeout::Until(_)).then(arm);
         let who = ticket.map_or_else(|| Who::Alone(current()), Who::Shared);
         let message = NonNull::from(Box::leak(Box::new(MaybeUninit::uninit())));
-        Shelter {
+        BoxedWait {
             message,
             node: Box::new(Waiter::node(who, message.as_ptr().cast())),
             ticket,
@@ -37,7 +37,7 @@ impl<T> Shelter<T> {
     }
 }
 
-impl<T> Drop for Shelter<T> {
+impl<T> Drop for BoxedWait<T> {
     fn drop(&mut self) {
         // SAFETY: leaked in `new`; the wait is over, so nobody has the address any more.
         drop(unsafe { Box::from_raw(self.message.as_ptr()) });

@@ -4,45 +4,45 @@ use std::ptr;
 
 use super::{
     blocks::Block,
-    boxed_wait::Shelter,
+    boxed_wait::BoxedWait,
     buffer::Buffer,
     door::current,
     locked::Channel,
     side::Side,
     state::Core,
     steps::{RecvStep, SendStep},
-    timeout::Patience,
-    waiter::{Dismissed, End, Waiters},
+    timeout::Timeout,
+    waiter::{DisconnectedWaiters, End, Waiters},
 };
 
 impl<T> Channel<T> {
-    /// Sends the message at `msg`, waiting as long as `patience` says. Inlined down to the park: see
+    /// Sends the message at `msg`, waiting as long as `timeout` says. Inlined down to the park: see
     /// the essay.
     ///
     /// # Safety
     ///
     /// `msg` points at a message; after `Served` it is gone.
     #[inline(always)]
-    pub(crate) unsafe fn send(&self, msg: *mut T, patience: Patience) -> End {
+    pub(crate) unsafe fn send(&self, msg: *mut T, timeout: Timeout) -> End {
         // SAFETY: passed on.
-        match unsafe { self.send_from(msg, patience, None) } {
+        match unsafe { self.send_from(msg, timeout, None) } {
             Some(end) => end,
             // SAFETY: passed on.
-            None => unsafe { self.send_sheltered(msg, patience) },
+            None => unsafe { self.send_boxed(msg, timeout) },
         }
     }
 
-    /// As [`Channel::send`]; `None`: a shelter is needed.
+    /// As [`Channel::send`]; `None`: a boxed wait is needed.
     ///
     /// # Safety
     ///
-    /// As there; a shelter is of `msg` and `patience`.
+    /// As there; a boxed wait is of `msg` and `timeout`.
     #[inline(always)]
     unsafe fn send_from(
         &self,
         msg: *mut T,
-        patience: Patience,
-        shelter: Option<&Shelter<T>>,
+        timeout: Timeout,
+        boxed: Option<&BoxedWait<T>>,
     ) -> Option<End> {
         loop {
             let mut core = self.lock();
@@ -82,7 +82,7 @@ impl<T> Channel<T> {
                 }
                 SendStep::Wait => {
                     // SAFETY: `msg` is full and stays while we wait.
-                    return unsafe { core.wait_with(patience, Side::Sender, msg, shelter) };
+                    return unsafe { core.wait_with(timeout, Side::Sender, msg, boxed) };
                 }
                 SendStep::Disconnected => return Some(End::Disconnected),
             }
@@ -94,15 +94,15 @@ impl<T> Channel<T> {
     /// As for [`Channel::send`].
     #[cold]
     #[inline(never)]
-    unsafe fn send_sheltered(&self, msg: *mut T, patience: Patience) -> End {
-        let shelter = Shelter::new(patience);
-        // SAFETY: the message moves into the shelter, and back unless it was sent.
+    unsafe fn send_boxed(&self, msg: *mut T, timeout: Timeout) -> End {
+        let boxed = BoxedWait::new(timeout);
+        // SAFETY: the message moves into the boxed wait, and back unless it was sent.
         unsafe {
-            ptr::copy_nonoverlapping(msg, shelter.place(), 1);
-            let end = self.send_from(shelter.place(), patience, Some(&shelter));
-            let end = end.unwrap_or(End::OutOfPatience);
+            ptr::copy_nonoverlapping(msg, boxed.place(), 1);
+            let end = self.send_from(boxed.place(), timeout, Some(&boxed));
+            let end = end.unwrap_or(End::TimedOut);
             if end != End::Served {
-                ptr::copy_nonoverlapping(shelter.place(), msg, 1);
+                ptr::copy_nonoverlapping(boxed.place(), msg, 1);
             }
             end
         }
@@ -126,20 +126,20 @@ impl<T> Channel<T> {
         drop(not_needed);
     }
 
-    /// Receives into `out`, waiting as long as `patience` says. Inlined down to the park: see the
+    /// Receives into `out`, waiting as long as `timeout` says. Inlined down to the park: see the
     /// essay.
     ///
     /// # Safety
     ///
     /// `out` may be written; after `Served` the message there is the caller's.
     #[inline(always)]
-    pub(crate) unsafe fn recv(&self, out: *mut T, patience: Patience) -> End {
+    pub(crate) unsafe fn recv(&self, out: *mut T, timeout: Timeout) -> End {
         loop {
             // SAFETY: passed on.
-            let end = match unsafe { self.recv_to(out, patience, None) } {
+            let end = match unsafe { self.recv_to(out, timeout, None) } {
                 Some(end) => end,
                 // SAFETY: passed on.
-                None => unsafe { self.recv_sheltered(out, patience) },
+                None => unsafe { self.recv_boxed(out, timeout) },
             };
             if end != End::Again {
                 return end;
@@ -160,36 +160,36 @@ impl<T> Channel<T> {
         unsafe { core.recv_by(step, out) }
     }
 
-    /// As [`Channel::recv`]; `None`: a shelter is needed.
+    /// As [`Channel::recv`]; `None`: a boxed wait is needed.
     ///
     /// # Safety
     ///
-    /// As there; a shelter is of `out` and `patience`.
+    /// As there; a boxed wait is of `out` and `timeout`.
     #[inline(always)]
     unsafe fn recv_to(
         &self,
         out: *mut T,
-        patience: Patience,
-        shelter: Option<&Shelter<T>>,
+        timeout: Timeout,
+        boxed: Option<&BoxedWait<T>>,
     ) -> Option<End> {
         let mut core = self.lock();
         match core.recv_step() {
             RecvStep::Promise => {
                 drop(core);
                 // SAFETY: it is the caller's G.
-                if !matches!(patience, Patience::None) && unsafe { current().has_heritage() } {
+                if !matches!(timeout, Timeout::Now) && unsafe { current().has_heritage() } {
                     return Some(End::UnderContext);
                 }
                 // SAFETY: `out` stays while we wait.
-                Some(unsafe { self.recv_promised(out, patience) })
+                Some(unsafe { self.recv_promised(out, timeout) })
             }
             RecvStep::Wait => match core.buffer.next_moment() {
                 // SAFETY: `out` stays while we wait.
-                None => unsafe { core.wait_with(patience, Side::Receiver, out, shelter) },
+                None => unsafe { core.wait_with(timeout, Side::Receiver, out, boxed) },
                 Some(_) => {
                     drop(core);
                     // SAFETY: passed on.
-                    Some(unsafe { self.recv_from_clock(out, patience) })
+                    Some(unsafe { self.recv_from_clock(out, timeout) })
                 }
             },
             // SAFETY: the step is of this moment; the rest is passed on.
@@ -202,14 +202,14 @@ impl<T> Channel<T> {
     /// As for [`Channel::recv`].
     #[cold]
     #[inline(never)]
-    unsafe fn recv_sheltered(&self, out: *mut T, patience: Patience) -> End {
-        let shelter = Shelter::new(patience);
-        // SAFETY: the message arrives in the shelter and moves on to `out`.
+    unsafe fn recv_boxed(&self, out: *mut T, timeout: Timeout) -> End {
+        let boxed = BoxedWait::new(timeout);
+        // SAFETY: the message arrives in the boxed wait and moves on to `out`.
         unsafe {
-            let end = self.recv_to(shelter.place(), patience, Some(&shelter));
-            let end = end.unwrap_or(End::OutOfPatience);
+            let end = self.recv_to(boxed.place(), timeout, Some(&boxed));
+            let end = end.unwrap_or(End::TimedOut);
             if end == End::Served {
-                ptr::copy_nonoverlapping(shelter.place(), out, 1);
+                ptr::copy_nonoverlapping(boxed.place(), out, 1);
             }
             end
         }
@@ -218,7 +218,7 @@ impl<T> Channel<T> {
     /// The last sender is gone: receivers drain the buffer, then learn it.
     pub(crate) fn disconnect_senders(&self) {
         self.lock().senders_gone = true;
-        self.dismiss_receivers();
+        self.disconnect_waiting_receivers();
     }
 
     /// The last receiver is gone: senders get their messages back, and what is buffered is returned
@@ -229,7 +229,7 @@ impl<T> Channel<T> {
         core.receivers_gone = true;
         let messages = core.take_messages();
         drop(core);
-        self.dismiss(|core| (&mut core.sendq, End::Disconnected));
+        self.disconnect_waiters(|core| (&mut core.sendq, End::Disconnected));
         messages
     }
 
@@ -245,13 +245,13 @@ impl<T> Channel<T> {
         core.senders_gone = true;
         core.receivers_gone = true;
         drop(core);
-        self.dismiss(|core| (&mut core.sendq, End::Disconnected));
-        self.dismiss_receivers();
+        self.disconnect_waiters(|core| (&mut core.sendq, End::Disconnected));
+        self.disconnect_waiting_receivers();
         was_open
     }
 
-    fn dismiss_receivers(&self) {
-        self.dismiss(|core| {
+    fn disconnect_waiting_receivers(&self) {
+        self.disconnect_waiters(|core| {
             // Nothing was buffered when they came; but what a future was told of can be received by any of them.
             let is_empty = core.len() == 0;
             let end = if is_empty {
@@ -262,15 +262,15 @@ impl<T> Channel<T> {
             (&mut core.recvq, end)
         });
         // The select that has promised them a message is too late, or was forgotten.
-        self.dismiss(|core| (&mut core.engaged, End::Again));
+        self.disconnect_waiters(|core| (&mut core.engaged, End::Again));
     }
 
     /// Tells all who wait there that the other side is gone: some at a time, so that the lock is never held for long.
-    fn dismiss(&self, queue: impl Fn(&mut Core<T>) -> (&mut Waiters, End)) {
+    fn disconnect_waiters(&self, queue: impl Fn(&mut Core<T>) -> (&mut Waiters, End)) {
         loop {
             let mut core = self.lock();
             let (waiters, end) = queue(&mut core);
-            let some = Dismissed::<T>::take(waiters, end);
+            let some = DisconnectedWaiters::<T>::take(waiters, end);
             drop(core);
             if some.wake() {
                 return;

@@ -6,15 +6,15 @@
 //!
 //! ```text
 //!  future                                              counterpart, under the same lock
-//!  F1 pushes the node into its queue                   C1 takes the node out
-//!  F2 polled, the node still in: another waker         C2 a future that sends: moves its message
+//!  F1 pushes the node into its queue                   F4 takes the node out
+//!  F2 polled, the node still in: another waker         F5 a future that sends: moves its message
 //!     polled, not in any more: sees how it ended          a future that receives: the message goes ahead of
 //!  F3 dropped, the node still in: takes it out            the buffer (ahead.rs), the future is told
-//!     dropped, told: its message is unclaimed          C3 says how it ended, and takes the waker along
-//!                                                      C4 unlocks, calls the waker
+//!     dropped, told: its message is unclaimed          F6 says how it ended, and takes the waker along
+//!                                                      F7 unlocks, calls the waker
 //! ```
 //!
-//! After C4 the counterpart knows nothing of the future, and the future nothing of the counterpart.
+//! After F7 the counterpart knows nothing of the future, and the future nothing of the counterpart.
 //!
 //! Wakers are the code of others: they are cloned, called and dropped without any lock, and cloned before anything is
 //! taken, since that may panic.
@@ -126,12 +126,12 @@ impl<T> Channel<T> {
         if let Some(wait) = wait {
             let node = wait.node();
             match node.data.end() {
-                End::OutOfPatience | End::Promised if is_due => {
+                End::TimedOut | End::Promised if is_due => {
                     // SAFETY: it was put into this channel's queue, if into any.
                     unsafe { core.leave(Side::Receiver, node) };
                 }
                 // It waits already.
-                End::OutOfPatience | End::Promised => {
+                End::TimedOut | End::Promised => {
                     *waker = node.data.set_waker(waker.take());
                     return Polled::Pending(None);
                 }
@@ -161,10 +161,10 @@ impl<T> Channel<T> {
                         // SAFETY: the box stays where it is until it was taken out, or has left.
                         unsafe { core.engage_node(node) };
                         drop(core);
-                        promise.served();
+                        promise.complete();
                         return Polled::Pending(None);
                     }
-                    node.data.set_end(End::OutOfPatience);
+                    node.data.set_end(End::TimedOut);
                     // SAFETY: as above.
                     unsafe {
                         if is_first {
@@ -266,7 +266,7 @@ impl<T> Channel<T> {
     pub(crate) fn poll_sent(&self, wait: &FutureWait<T>, waker: &mut Option<Waker>) -> Polled {
         let core = self.lock();
         let polled = match wait.node().data.end() {
-            End::OutOfPatience => {
+            End::TimedOut => {
                 *waker = wait.node().data.set_waker(waker.take());
                 Polled::Pending(None)
             }

@@ -9,14 +9,14 @@ use std::{
 
 use super::{
     blocks::{Blocks, free_block},
-    boxed_wait::Shelter,
+    boxed_wait::BoxedWait,
     buffer::{Buffer, Room},
     door::{ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, park_until, waitq::Node},
     ring::Ring,
     side::Side,
     state::Core,
     steps::{Promises, RecvStep},
-    timeout::Patience,
+    timeout::Timeout,
     waiter::{End, Taken, Waiter, Who},
 };
 
@@ -90,7 +90,7 @@ impl<T> Drop for Locked<'_, T> {
 }
 
 impl<'a, T> Locked<'a, T> {
-    /// Does what `step` says, which does not wait: `OutOfPatience` where it would, `Promised` for a select that has yet
+    /// Does what `step` says, which does not wait: `TimedOut` where it would, `Promised` for a select that has yet
     /// to make its message.
     ///
     /// # Safety
@@ -121,7 +121,7 @@ impl<'a, T> Locked<'a, T> {
                 End::Again
             }
             RecvStep::Promise => End::Promised,
-            RecvStep::Wait => End::OutOfPatience,
+            RecvStep::Wait => End::TimedOut,
             RecvStep::Disconnected => End::Disconnected,
         }
     }
@@ -162,7 +162,7 @@ impl<'a, T> Locked<'a, T> {
             // SAFETY: there is a place; a sender's is full, and the message the buffer's from now on.
             unsafe { self.buffer.push(sender.place()) };
             drop(self);
-            return sender.served();
+            return sender.complete();
         }
         self.refill_from_others();
     }
@@ -260,7 +260,7 @@ impl<'a, T> Locked<'a, T> {
             // SAFETY: where it was put, it still is, if it is anywhere.
             return unsafe { self.queue(side).unlink(node) };
         }
-        node.data.set_end(End::OutOfPatience);
+        node.data.set_end(End::TimedOut);
         // SAFETY: a receiver to which a message is promised has been moved there.
         let was_engaged = unsafe { self.engaged.unlink(node) };
         self.unmet += usize::from(was_engaged);
@@ -346,8 +346,8 @@ impl<'a, T> Locked<'a, T> {
         node.data.end()
     }
 
-    /// Waits as long as `patience` says, in a node on the stack or in the shelter. `None`: it must
-    /// wait in a shelter, and has none.
+    /// Waits as long as `timeout` says, in a node on the stack or in the boxed wait. `None`: it must
+    /// wait in a boxed wait, and has none.
     ///
     /// # Safety
     ///
@@ -355,17 +355,17 @@ impl<'a, T> Locked<'a, T> {
     #[inline(always)]
     pub(super) unsafe fn wait_with(
         self,
-        patience: Patience,
+        timeout: Timeout,
         side: Side,
         place: *mut T,
-        shelter: Option<&Shelter<T>>,
+        boxed: Option<&BoxedWait<T>>,
     ) -> Option<End> {
-        if let Patience::None = patience {
-            return Some(End::OutOfPatience);
+        if let Timeout::Now = timeout {
+            return Some(End::TimedOut);
         }
-        if let Some(shelter) = shelter {
-            // SAFETY: the shelter's node is of this place and this patience, says the caller.
-            return Some(unsafe { self.wait_boxed(shelter, patience, side) });
+        if let Some(boxed) = boxed {
+            // SAFETY: the boxed wait's node is of this place and this timeout, says the caller.
+            return Some(unsafe { self.wait_boxed(boxed, timeout, side) });
         }
         let me = caller();
         // SAFETY: it is the caller's G.
@@ -375,13 +375,13 @@ impl<'a, T> Locked<'a, T> {
         if me.g().is_copied_out() {
             return None;
         }
-        let Patience::Until(deadline) = patience else {
+        let Timeout::Until(deadline) = timeout else {
             let node = Waiter::node(Who::Alone(me.g()), place.cast());
             // SAFETY: passed on.
             return Some(unsafe { self.wait(me, side, &node) });
         };
         if Instant::now() >= deadline {
-            return Some(End::OutOfPatience);
+            return Some(End::TimedOut);
         }
         let ticket = arm();
         let node = Waiter::node(Who::Shared(ticket), place.cast());
@@ -389,21 +389,21 @@ impl<'a, T> Locked<'a, T> {
         Some(unsafe { self.wait_until(side, &node, ticket, Some(deadline)) })
     }
 
-    /// As [`Locked::wait`], in the node of `shelter`.
+    /// As [`Locked::wait`], in the node of `boxed`.
     ///
     /// # Safety
     ///
-    /// The place of the shelter is full if it is a sender's; the shelter was made for this wait of the caller.
-    unsafe fn wait_boxed(self, shelter: &Shelter<T>, patience: Patience, side: Side) -> End {
-        match (patience, shelter.ticket) {
-            (Patience::Until(deadline), _) if Instant::now() >= deadline => End::OutOfPatience,
+    /// The place of the boxed wait is full if it is a sender's; the boxed wait was made for this wait of the caller.
+    unsafe fn wait_boxed(self, boxed: &BoxedWait<T>, timeout: Timeout, side: Side) -> End {
+        match (timeout, boxed.ticket) {
+            (Timeout::Until(deadline), _) if Instant::now() >= deadline => End::TimedOut,
             // SAFETY: the ticket is the node's, and the caller's last one; the node is in a box that outlives the wait.
-            (Patience::Until(deadline), Some(ticket)) => unsafe {
-                self.wait_until(side, &shelter.node, ticket, Some(deadline))
+            (Timeout::Until(deadline), Some(ticket)) => unsafe {
+                self.wait_until(side, &boxed.node, ticket, Some(deadline))
             },
             // SAFETY: without a ticket the node is of the caller alone, which waits here; it is in a box that outlives
             // the wait.
-            _ => unsafe { self.wait(caller(), side, &shelter.node) },
+            _ => unsafe { self.wait(caller(), side, &boxed.node) },
         }
     }
 }

@@ -38,21 +38,21 @@ use super::{
     side::Side,
     state::Core,
     steps::{SendStep, Waiting},
-    timeout::Patience,
+    timeout::Timeout,
     waiter::{self, End, Taken, Waiter, Who},
 };
 
 /// How long a receiver that does not wait stays for the message of a select that it has called.
 pub(super) const GRACE: Duration = Duration::from_millis(1);
 
-impl Patience {
+impl Timeout {
     /// Until when to wait for a message that is being made.
-    pub(crate) fn with_grace(self) -> Patience {
+    pub(crate) fn with_grace(self) -> Timeout {
         let grace = Instant::now().checked_add(GRACE);
         match (self, grace) {
-            (Patience::Forever, _) | (_, None) => Patience::Forever,
-            (Patience::None, Some(grace)) => Patience::Until(grace),
-            (Patience::Until(deadline), Some(grace)) => Patience::Until(deadline.max(grace)),
+            (Timeout::Never, _) | (_, None) => Timeout::Never,
+            (Timeout::Now, Some(grace)) => Timeout::Until(grace),
+            (Timeout::Until(deadline), Some(grace)) => Timeout::Until(deadline.max(grace)),
         }
     }
 }
@@ -225,7 +225,7 @@ impl<T> Channel<T> {
         };
         core.unmet += 1;
         drop(core);
-        promise.served();
+        promise.complete();
         true
     }
 
@@ -252,10 +252,10 @@ impl<T> Channel<T> {
     /// `out` may be written; after `Served` the message there is the caller's.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn recv_promised(&self, out: *mut T, patience: Patience) -> End {
-        let deadline = match patience.with_grace() {
-            Patience::Until(deadline) => Some(deadline),
-            Patience::None | Patience::Forever => None,
+    pub(crate) unsafe fn recv_promised(&self, out: *mut T, timeout: Timeout) -> End {
+        let deadline = match timeout.with_grace() {
+            Timeout::Until(deadline) => Some(deadline),
+            Timeout::Now | Timeout::Never => None,
         };
         let ticket = arm();
         if !current().is_copied_out() {
@@ -296,7 +296,7 @@ impl<T> Channel<T> {
         // SAFETY: it stays until it was taken out, by who serves us or below.
         unsafe { core.engage_node(node) };
         drop(core);
-        promise.served();
+        promise.complete();
         // SAFETY: whoever claims the ticket makes us ready if the landing says that we have parked; a commit that says
         // false knows from it that the ticket was claimed.
         let ended_by =

@@ -23,7 +23,7 @@ pub(crate) struct Core<T> {
     /// Promises whose receiver has left.
     pub(super) unmet: usize,
     /// Of a clock: one of those who wait has a timer for its next moment (timekeeper.rs).
-    pub(super) is_kept: bool,
+    pub(super) has_timekeeper: bool,
 }
 
 impl<T> Core<T> {
@@ -37,7 +37,7 @@ impl<T> Core<T> {
             ahead: Ahead::new(),
             engaged: Waiters::new(),
             unmet: 0,
-            is_kept: false,
+            has_timekeeper: false,
         }
     }
 

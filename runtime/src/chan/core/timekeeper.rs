@@ -1,24 +1,26 @@
 //! Receivers that wait for one clock: one of them has a timer for its next moment.
 //!
-//! That one is the *keeper*, and `Core::is_kept` says that there is one. The others stand in `recvq` behind it, with a
-//! timer for their own deadline only. Who comes to wait and finds no keeper becomes it. A keeper that leaves, with the
-//! message or without, hands the timekeeping to the first in line, who is woken for that and arms its own timer.
+//! That one is the *timekeeper*, and `Core::has_timekeeper` says that there is one. The others stand in `recvq` behind it,
+//! with a timer for their own deadline only. A receiver that comes to wait and finds no timekeeper becomes it. A
+//! timekeeper that leaves, with the message or without, hands the timekeeping to the first in line, which is woken for
+//! that and arms its own timer.
 //!
 //! ```text
-//! receiver                                           pass on, under the same lock
-//! K1 lock; the message is there, or the channel is    P1 no moment is to come, or nobody is in line:
-//!    closed, or the time is up: if it keeps, P1;         there is no keeper
-//!    done                                             P2 claim the ticket of the first in line that is
-//! K2 nobody keeps: it does                               no select and no future; take its node out
-//! K3 into the queue; unlock; park until its deadline  P3 unlock; wake it: it keeps, and is at K1
-//!    or, if it keeps, the moment; K1
+//! receiver                                           timekeeper that leaves, under the same lock
+//! K1 lock; the message is there, or the channel is    K4 no moment is to come, or nobody is in line:
+//!    closed, or the time is up: the timekeeper           there is no timekeeper
+//!    goes to K4; done                                 K5 claim the ticket of the first in line that is
+//! K2 there is no timekeeper: it becomes it               no select and no future; take its node out
+//! K3 into the queue; unlock; park until its deadline  K6 unlock; wake it: it is the timekeeper, and at K1
+//!    or, of the timekeeper, the moment; K1
 //! ```
 //!
-//! The moment of a clock only moves to later ones. So the keeper's timer is never too late, whoever takes a message
-//! meanwhile: the keeper finds none, and goes on for the next moment. One who is woken at P3 is the keeper from then on:
-//! between P3 and its K1 nobody else becomes it, and at K1 it waits for the moment or passes on.
+//! The moment of a clock only moves to later ones. So the timekeeper's timer is never too late, whatever receiver takes a
+//! message meanwhile: the timekeeper finds none, and waits for the next moment. The one that is woken at K6 is the
+//! timekeeper from then on: between K6 and its K1 no other becomes it, and at K1 it waits for the moment or goes to K4.
 //!
-//! Selects keep their own time, and so do futures (alarm.rs), and who waits for the deadline of a context: that wakes all.
+//! Selects keep their own time, and so do futures (future/alarm.rs), and receivers that wait for the deadline of a
+//! context: that wakes all.
 
 use super::{
     buffer::Buffer,
@@ -26,7 +28,7 @@ use super::{
     locked::{Channel, Locked},
     side::Side,
     steps::RecvStep,
-    timeout::Patience,
+    timeout::Timeout,
     waiter::{End, Taken, Waiter, Who},
 };
 
@@ -38,23 +40,23 @@ impl<T> Channel<T> {
     /// As for [`Channel::recv`].
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn recv_from_clock(&self, out: *mut T, patience: Patience) -> End {
-        if matches!(patience, Patience::None) {
-            return End::OutOfPatience;
+    pub(super) unsafe fn recv_from_clock(&self, out: *mut T, timeout: Timeout) -> End {
+        if matches!(timeout, Timeout::Now) {
+            return End::TimedOut;
         }
         // SAFETY: it is the caller's G.
         if unsafe { current().has_heritage() } {
             return End::UnderContext;
         }
-        let mut keeps = false;
+        let mut keeps_time = false;
         loop {
             let mut core = self.lock();
             let end = match core.recv_step() {
-                RecvStep::Wait if !patience.is_over() => {
-                    keeps = core.wait_in_line(patience, keeps);
+                RecvStep::Wait if !timeout.is_over() => {
+                    keeps_time = core.wait_in_line(timeout, keeps_time);
                     continue;
                 }
-                RecvStep::Wait => End::OutOfPatience,
+                RecvStep::Wait => End::TimedOut,
                 RecvStep::Pop => {
                     // SAFETY: the step says that there is a message; `out` may be written, says the caller. A clock
                     // leaves no memory over.
@@ -64,7 +66,7 @@ impl<T> Channel<T> {
                 RecvStep::Disconnected => End::Disconnected,
                 _ => unreachable!("goroutines: a sender waits in a clock"),
             };
-            if keeps {
+            if keeps_time {
                 core.pass_on();
             }
             return end;
@@ -73,23 +75,24 @@ impl<T> Channel<T> {
 }
 
 impl<T> Locked<'_, T> {
-    /// K2, K3: waits for a clock without a message. Whether the caller keeps afterwards; `keeps`: it did before.
-    fn wait_in_line(mut self, patience: Patience, mut keeps: bool) -> bool {
+    /// K2, K3: waits for a clock without a message. Returns whether the caller is the timekeeper
+    /// afterwards; `keeps_time`: it was before.
+    fn wait_in_line(mut self, timeout: Timeout, mut keeps_time: bool) -> bool {
         let moment = self.buffer.next_moment();
-        let deadline = match patience {
-            Patience::Until(deadline) => Some(deadline),
+        let deadline = match timeout {
+            Timeout::Until(deadline) => Some(deadline),
             _ => None,
         };
         let until = if matches!(self.buffer, Buffer::Clock(_)) {
             if moment.is_none() {
-                // Nothing is to come: nobody needs a keeper.
-                self.is_kept &= !keeps;
-                keeps = false;
-            } else if !self.is_kept {
-                self.is_kept = true;
-                keeps = true;
+                // Nothing is to come: nobody needs a timekeeper.
+                self.has_timekeeper &= !keeps_time;
+                keeps_time = false;
+            } else if !self.has_timekeeper {
+                self.has_timekeeper = true;
+                keeps_time = true;
             }
-            earlier(deadline, moment.filter(|_| keeps))
+            earlier(deadline, moment.filter(|_| keeps_time))
         } else {
             earlier(deadline, moment)
         };
@@ -99,13 +102,13 @@ impl<T> Locked<'_, T> {
         let node = Place::of(ticket.g(), waiter);
         // SAFETY: the place is not used: the channel has no senders. The node stays where it is.
         let end = unsafe { self.wait_until(Side::Receiver, &node, ticket, until) };
-        // What is served to one in line is the timekeeping (P3).
-        keeps || end == End::Served
+        // What is served to one in line is the timekeeping (K6).
+        keeps_time || end == End::Served
     }
 
-    /// P1 to P3, by the keeper.
+    /// K4 to K6, by the timekeeper.
     fn pass_on(mut self) {
-        self.is_kept = false;
+        self.has_timekeeper = false;
         if self.buffer.next_moment().is_none() {
             return;
         }
@@ -116,7 +119,7 @@ impl<T> Locked<'_, T> {
         unsafe { self.recvq.unlink(node.as_ref()) };
         // SAFETY: just taken out, and claimed.
         let next = unsafe { Taken::<T>::new(node) };
-        self.is_kept = true;
+        self.has_timekeeper = true;
         drop(self);
         next.wake_last(End::Served);
     }

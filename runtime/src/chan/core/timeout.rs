@@ -6,25 +6,27 @@ use super::door::Instant;
 
 /// How long an operation may wait for its counterpart.
 #[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    None,
+pub(crate) enum Timeout {
+    /// It does not wait.
+    Now,
     Until(Instant),
-    Forever,
+    /// It waits as long as it takes.
+    Never,
 }
 
-impl Patience {
-    /// A timeout that no `Instant` can hold is for ever.
-    pub(crate) fn of(timeout: Duration) -> Patience {
+impl Timeout {
+    /// A timeout that no `Instant` can hold never comes.
+    pub(crate) fn of(timeout: Duration) -> Timeout {
         let deadline = Instant::now().checked_add(timeout);
-        deadline.map_or(Patience::Forever, Patience::Until)
+        deadline.map_or(Timeout::Never, Timeout::Until)
     }
 
-    /// Is there nothing (more) to wait for?
+    /// Returns whether the time is up.
     pub(crate) fn is_over(self) -> bool {
         match self {
-            Patience::None => true,
-            Patience::Until(deadline) => Instant::now() >= deadline,
-            Patience::Forever => false,
+            Timeout::Now => true,
+            Timeout::Until(deadline) => Instant::now() >= deadline,
+            Timeout::Never => false,
         }
     }
 }

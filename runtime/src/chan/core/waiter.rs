@@ -9,11 +9,11 @@
 //! a receiver, which then stands in `engaged` until the message comes (promise.rs).
 //!
 //! ```text
-//!   OutOfPatience ──► Served         a counterpart filled or emptied the place; a promise: it may be kept;
-//!     (what it is if                 a future that receives: it was told, its message lies ahead of the buffer
-//!      nobody comes)──► Disconnected the other side is gone; the place is as it was
-//!                   ──► Promised     a receiver that a select will give a message
-//!                   ──► Again        that select has no message after all: look again
+//!   TimedOut ──────► Served       a counterpart filled or emptied the place; a promise: it may be kept;
+//!     (what it is if                a future that receives: it was told, its message lies ahead of the buffer
+//!      nobody comes)─► Disconnected the other side is gone; the place is as it was
+//!               ─────► Promised     a receiver that a select will give a message
+//!               ─────► Again        that select has no message after all: look again
 //! ```
 //!
 //! A future may be polled with another waker, or be gone, as soon as the channel is unlocked. So whoever takes the
@@ -82,7 +82,7 @@ pub(crate) enum End {
     /// The other side is gone, no message went over.
     Disconnected,
     /// Nobody came in time.
-    OutOfPatience,
+    TimedOut,
     /// A select will give it a message.
     Promised,
     /// A promise was not kept; or something else has changed: look anew.
@@ -109,7 +109,7 @@ impl Waiter {
         Waiter {
             who,
             place,
-            end: Cell::new(End::OutOfPatience),
+            end: Cell::new(End::TimedOut),
         }
     }
 
@@ -271,7 +271,7 @@ impl<T> Taken<T> {
     pub(super) unsafe fn deliver(self, msg: *const T) {
         // SAFETY: the place of a parked receiver is valid and the taker's, and not the sender's.
         unsafe { ptr::copy_nonoverlapping(msg, self.waiter().place.cast::<T>(), 1) };
-        self.served();
+        self.complete();
     }
 
     /// Moves the message of this sender to `out` and wakes it.
@@ -283,11 +283,11 @@ impl<T> Taken<T> {
     pub(super) unsafe fn collect(self, out: *mut T) {
         // SAFETY: the place of a parked sender is full and the taker's, and not the receiver's.
         unsafe { ptr::copy_nonoverlapping(self.waiter().place.cast::<T>(), out, 1) };
-        self.served();
+        self.complete();
     }
 
     /// Where the message of this sender lies: for one who moves it, and then wakes the sender with
-    /// [`Taken::served`].
+    /// [`Taken::complete`].
     #[inline(always)]
     pub(super) fn place(&self) -> *const T {
         self.waiter().place.cast_const().cast()
@@ -310,7 +310,7 @@ impl<T> Taken<T> {
 
     /// Wakes the waiter, whose message went over. It runs next on this P.
     #[inline(always)]
-    pub(super) fn served(self) {
+    pub(super) fn complete(self) {
         let waiter = self.waiter();
         waiter.end.set(End::Served);
         let g = match &waiter.who {
@@ -330,7 +330,7 @@ impl<T> Taken<T> {
         let waiter = self.waiter();
         waiter.end.set(end);
         if let Some(g) = waiter.who.wake() {
-            // SAFETY: as in `served`.
+            // SAFETY: as in `complete`.
             unsafe { ready_tail(g) };
         }
     }
@@ -358,7 +358,7 @@ impl<T> Wake<T> {
     /// Without the lock.
     pub(super) fn wake(self) {
         match self {
-            Wake::Waiter(taken, End::Served) => taken.served(),
+            Wake::Waiter(taken, End::Served) => taken.complete(),
             Wake::Waiter(taken, end) => taken.wake_last(end),
             Wake::Future(waker) => {
                 if let Some(waker) = waker {
@@ -373,14 +373,14 @@ impl<T> Wake<T> {
 const MANY: usize = 16;
 
 /// Some of the waiters of a queue, to be woken without the lock because the other side is gone.
-pub(super) struct Dismissed<T> {
+pub(super) struct DisconnectedWaiters<T> {
     some: [Option<Wake<T>>; MANY],
     are_all: bool,
 }
 
-impl<T> Dismissed<T> {
+impl<T> DisconnectedWaiters<T> {
     /// Under the channel's lock, after which nobody comes to wait here.
-    pub(super) fn take(waiters: &mut Waiters, end: End) -> Dismissed<T> {
+    pub(super) fn take(waiters: &mut Waiters, end: End) -> DisconnectedWaiters<T> {
         let mut some = [const { None }; MANY];
         for place in &mut some {
             let Some(node) = waiters.pop_front() else {
@@ -391,7 +391,7 @@ impl<T> Dismissed<T> {
                 *place = Some(Taken(node, PhantomData).into_wake(end));
             }
         }
-        Dismissed {
+        DisconnectedWaiters {
             some,
             are_all: waiters.is_empty(),
         }

@@ -1,20 +1,20 @@
 //! Alarms: they wake futures at moments that no counterpart tells them, such as when the message of an `after` is there.
 //!
-//! All of them lie in one map, by their moments. One goroutine, the keeper, sleeps until the first is due. It is started
-//! for the first alarm, and ends when it finds none; so an alarm is an entry of the map, however long it is set.
+//! All of them lie in one map, by their moments. One goroutine, the timekeeper, sleeps until the first is due. It is
+//! started for the first alarm, and ends when it finds none; so an alarm is an entry of the map, however long it is set.
 //!
 //! ```text
-//! set                                        keeper
-//! 1  lock; into the map                      1  lock; take out what is due
-//! 2  no keeper: start one                    2  some: unlock; a goroutine wakes them; 1
-//!    it is the first: wake the keeper        3  none is left: there is no keeper; unlock, end
-//! drop                                       4  unlock; park until the first is due, or
-//! 1  lock; out of the map                          somebody wakes it; 1
-//! 2  it was the last: wake the keeper
+//! set                                         timekeeper
+//! A1 lock; into the map                       A5 lock; take out what is due
+//! A2 no timekeeper: start one                 A6 some: unlock; a goroutine wakes them; A5
+//!    it is the first: wake the timekeeper     A7 none is left: there is no timekeeper; unlock, end
+//! drop                                        A8 unlock; park until the first is due, or
+//! A3 lock; out of the map                        somebody wakes it; A5
+//! A4 it was the last: wake the timekeeper
 //! ```
 //!
-//! The lock is never held over a wake, or anything else that is the user's: a waker may block, so it is not the keeper
-//! who calls it.
+//! The lock is never held over a wake, or anything else that is the user's: a waker may block, so it is not the
+//! timekeeper that calls it.
 
 use std::{
     collections::BTreeMap,
@@ -46,10 +46,10 @@ type Key = (Instant, u64);
 struct Alarms {
     set: BTreeMap<Key, Waker>,
     numbers: u64,
-    keeper: Keeper,
+    timekeeper: Timekeeper,
 }
 
-enum Keeper {
+enum Timekeeper {
     None,
     /// It has not looked yet.
     Starting,
@@ -59,7 +59,7 @@ enum Keeper {
 static ALARMS: Mutex<Alarms> = Mutex::new(Alarms {
     set: BTreeMap::new(),
     numbers: 0,
-    keeper: Keeper::None,
+    timekeeper: Timekeeper::None,
 });
 
 fn alarms() -> MutexGuard<'static, Alarms> {
@@ -84,16 +84,16 @@ impl Alarm {
             .set
             .first_key_value()
             .is_some_and(|(key, _)| *key == alarm.key);
-        match &all.keeper {
-            Keeper::None => {
-                all.keeper = Keeper::Starting;
+        match &all.timekeeper {
+            Timekeeper::None => {
+                all.timekeeper = Timekeeper::Starting;
                 drop(all);
-                start_keeper();
+                start_timekeeper();
             }
-            Keeper::Runs(keeper) if is_first => {
-                let keeper = keeper.clone();
+            Timekeeper::Runs(timekeeper) if is_first => {
+                let timekeeper = timekeeper.clone();
                 drop(all);
-                keeper.unpark();
+                timekeeper.unpark();
             }
             _ => {}
         }
@@ -121,24 +121,26 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         let mut all = alarms();
         let waker = all.set.remove(&self.key);
-        let keeper = match &all.keeper {
-            Keeper::Runs(keeper) if waker.is_some() && all.set.is_empty() => Some(keeper.clone()),
+        let timekeeper = match &all.timekeeper {
+            Timekeeper::Runs(timekeeper) if waker.is_some() && all.set.is_empty() => {
+                Some(timekeeper.clone())
+            }
             _ => None,
         };
         drop(all);
         drop(waker);
-        if let Some(keeper) = keeper {
-            keeper.unpark();
+        if let Some(timekeeper) = timekeeper {
+            timekeeper.unpark();
         }
     }
 }
 
-fn start_keeper() {
+fn start_timekeeper() {
     /// Should there be no room for a goroutine: another alarm may find some.
     struct NotStarted;
     impl Drop for NotStarted {
         fn drop(&mut self) {
-            alarms().keeper = Keeper::None;
+            alarms().timekeeper = Timekeeper::None;
         }
     }
     let not_started = NotStarted;
@@ -148,7 +150,7 @@ fn start_keeper() {
 }
 
 fn keep() {
-    alarms().keeper = Keeper::Runs(thread::current());
+    alarms().timekeeper = Timekeeper::Runs(thread::current());
     loop {
         let now = Instant::now();
         let mut due = Vec::new();
@@ -161,7 +163,7 @@ fn keep() {
         }
         let next = all.set.first_key_value().map(|(key, _)| key.0);
         if due.is_empty() && next.is_none() {
-            all.keeper = Keeper::None;
+            all.timekeeper = Timekeeper::None;
             return;
         }
         drop(all);

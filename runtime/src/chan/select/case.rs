@@ -9,7 +9,7 @@ use crate::chan::{
     core::{
         promise::Begun,
         side::Side,
-        timeout::Patience,
+        timeout::Timeout,
         waiter::{End, Waiter},
     },
     door::waitq::Node,
@@ -115,7 +115,7 @@ impl<T> SelectHandle for Receiver<T> {
             let end = unsafe {
                 match channel.recv_now(place) {
                     End::Promised if meeting == Meeting::Bound => {
-                        channel.recv_promised(place, Patience::Forever)
+                        channel.recv_promised(place, Timeout::Never)
                     }
                     end => end,
                 }
@@ -126,7 +126,7 @@ impl<T> SelectHandle for Receiver<T> {
                 End::Promised if meeting == Meeting::TooLate => Begin::Waits,
                 End::Promised if channel.call_promise() => Begin::Called,
                 End::Promised | End::Again => continue,
-                End::OutOfPatience | End::UnderContext => Begin::Waits,
+                End::TimedOut | End::UnderContext => Begin::Waits,
             };
         }
     }

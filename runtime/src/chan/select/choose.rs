@@ -5,11 +5,11 @@
 //! C1  a look at each case, in a random order, with      W1 lock, take our node out of the queue
 //!     its channel locked: what can be done at once      W2 claim our ticket with the node's number;
 //!     is won there (a message, room, a receiver)           lost: the node is void, take the next
-//! C2  nothing, one case, and no patience: done          W3 move the message (or say that it is called
+//! C2  nothing, one case, and no timeout: done          W3 move the message (or say that it is called
 //! C3  open the ticket; a node for each case: lock its      to make one), then the landing: ready(us), if
 //!     channel; something to do: C7; else into the          we have parked
 //!     queue, unlock
-//! C4  no patience: claim our own ticket. Won: C5, done
+//! C4  no timeout: claim our own ticket. Won: C5, done
 //!     Else park until the deadline; the commit tells
 //!     the landing
 //! C5  each other node: lock its channel, unlink it, unlock
@@ -43,12 +43,12 @@ use goroutines_sched::{Landing, TIMED_OUT, WaitReason, arm, current, park_until,
 
 use super::{
     case::{Arm, Begin, Enlisted, Meeting, SelectHandle, Won},
-    inline_vec::FEW,
+    inline_vec::INLINE,
     stash::Stash,
 };
 use crate::chan::{
     core::{
-        timeout::Patience,
+        timeout::Timeout,
         waiter::{self, End, Waiter, Who},
     },
     door::waitq::Node,
@@ -58,7 +58,7 @@ use crate::chan::{
 const LOOK_AGAIN: u32 = TIMED_OUT - 1;
 
 /// The nodes of so many cases lie on the stack.
-const ON_STACK: usize = FEW;
+const ON_STACK: usize = INLINE;
 
 /// In which order cases are looked at that are ready at the same time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,22 +77,22 @@ enum Waited {
     Chosen(usize, Option<Won>),
     LookAgain,
     /// For one moment there was nothing to do in any of the cases.
-    OutOfPatience,
+    TimedOut,
 }
 
-/// Chooses one of `cases`: its place among them and what was won. `None`: patience is over. One that is `revocable`, or
+/// Chooses one of `cases`: its place among them and what was won. `None`: the time is up. One that is `revocable`, or
 /// has a deadline, is not bound to a case whose message another select has yet to make. It parks for `reason`.
 #[inline]
 pub(super) fn choose(
     cases: Cases<'_, '_>,
     order: Order,
-    patience: Patience,
+    timeout: Timeout,
     revocable: bool,
     reason: WaitReason,
     stash: &mut Stash,
 ) -> Option<(usize, Won)> {
-    let mut meeting = match patience {
-        Patience::Forever if !revocable => Meeting::Bound,
+    let mut meeting = match timeout {
+        Timeout::Never if !revocable => Meeting::Bound,
         _ => Meeting::Revocable,
     };
     loop {
@@ -103,16 +103,16 @@ pub(super) fn choose(
         let mut wanted = Wanted {
             bound: meeting == Meeting::Bound,
             called: None,
-            patience,
+            timeout,
             reason,
         };
         match found {
             Some((at, Begin::Won(won))) => return Some((at, won)),
             Some((at, _)) => {
                 wanted.called = Some(at);
-                wanted.patience = patience.with_grace();
+                wanted.timeout = timeout.with_grace();
             }
-            None if patience.is_over() && (cases.len() < 2 || meeting == Meeting::TooLate) => {
+            None if timeout.is_over() && (cases.len() < 2 || meeting == Meeting::TooLate) => {
                 return None;
             }
             None => {}
@@ -120,9 +120,9 @@ pub(super) fn choose(
         match wait(cases, order, &wanted, Some(stash)) {
             Waited::Chosen(at, Some(won)) => return Some((at, won)),
             Waited::Chosen(_, None) | Waited::LookAgain => {}
-            Waited::OutOfPatience => return None,
+            Waited::TimedOut => return None,
         }
-        if wanted.called.is_some() && patience.is_over() {
+        if wanted.called.is_some() && timeout.is_over() {
             // One more look, and no other select is called.
             meeting = Meeting::TooLate;
         }
@@ -130,25 +130,25 @@ pub(super) fn choose(
 }
 
 /// As [`choose`], but only says which case need not wait.
-pub(super) fn watch(cases: Cases<'_, '_>, order: Order, patience: Patience) -> Option<usize> {
+pub(super) fn watch(cases: Cases<'_, '_>, order: Order, timeout: Timeout) -> Option<usize> {
     loop {
         let ready = look(cases, order, |case| case.is_ready().then_some(()));
         if let Some((at, ())) = ready {
             return Some(at);
         }
-        if cases.len() < 2 && patience.is_over() {
+        if cases.len() < 2 && timeout.is_over() {
             return None;
         }
         let wanted = Wanted {
             bound: false,
             called: None,
-            patience,
+            timeout,
             reason: WaitReason::Select,
         };
         match wait(cases, order, &wanted, None) {
             Waited::Chosen(at, _) => return Some(at),
             Waited::LookAgain => {}
-            Waited::OutOfPatience => return None,
+            Waited::TimedOut => return None,
         }
     }
 }
@@ -159,7 +159,7 @@ struct Wanted {
     bound: bool,
     /// The case in which it has called another select, which is to make a message for it.
     called: Option<usize>,
-    patience: Patience,
+    timeout: Timeout,
     reason: WaitReason,
 }
 
@@ -309,9 +309,9 @@ impl Round<'_, '_, '_> {
     /// Landing, nodes and place stay where they are while the caller is parked, and can be reached then.
     unsafe fn run(self) -> Waited {
         let ticket = arm();
-        let mut until = match self.wanted.patience {
-            Patience::Until(deadline) => Some(deadline),
-            Patience::None | Patience::Forever => None,
+        let mut until = match self.wanted.timeout {
+            Timeout::Until(deadline) => Some(deadline),
+            Timeout::Now | Timeout::Never => None,
         };
         let mut enlisted = 0;
         for &at in self.places {
@@ -344,9 +344,9 @@ impl Round<'_, '_, '_> {
             }
             enlisted += 1;
         }
-        if self.wanted.patience.is_over() && ticket.claim(TIMED_OUT) {
+        if self.wanted.timeout.is_over() && ticket.claim(TIMED_OUT) {
             self.withdraw(enlisted);
-            return Waited::OutOfPatience;
+            return Waited::TimedOut;
         }
         // SAFETY: whoever claimed the ticket, or will, makes us ready if the landing says that we have
         // parked; a commit that says false knows from it that the ticket was claimed.
@@ -393,7 +393,7 @@ impl Round<'_, '_, '_> {
             End::Served if self.cases[at].0.message().is_some() => Some(Won::Message),
             End::Served => Some(self.cases[at].0.won_in_queue()),
             // A promise was not kept; or nobody ended the wait, which cannot be.
-            End::Again | End::Promised | End::OutOfPatience | End::UnderContext => None,
+            End::Again | End::Promised | End::TimedOut | End::UnderContext => None,
         }
     }
 }

@@ -3,27 +3,27 @@
 use std::{mem::MaybeUninit, slice};
 
 /// Up to so many are kept in place.
-pub(super) const FEW: usize = 8;
+pub(super) const INLINE: usize = 8;
 
-pub(super) struct Few<T> {
+pub(super) struct InlineVec<T> {
     /// The first `len` are there, unless `many` is in use.
-    few: [MaybeUninit<T>; FEW],
+    few: [MaybeUninit<T>; INLINE],
     len: usize,
     /// All of them, once there were more than a few.
     many: Vec<T>,
 }
 
-impl<T: Copy> Few<T> {
-    pub(super) fn new() -> Few<T> {
-        Few {
-            few: [const { MaybeUninit::uninit() }; FEW],
+impl<T: Copy> InlineVec<T> {
+    pub(super) fn new() -> InlineVec<T> {
+        InlineVec {
+            few: [const { MaybeUninit::uninit() }; INLINE],
             len: 0,
             many: Vec::new(),
         }
     }
 
     pub(super) fn push(&mut self, item: T) {
-        if self.many.is_empty() && self.len < FEW {
+        if self.many.is_empty() && self.len < INLINE {
             self.few[self.len].write(item);
             self.len += 1;
             return;
@@ -56,9 +56,9 @@ impl<T: Copy> Few<T> {
     }
 }
 
-impl<T: Copy> Clone for Few<T> {
-    fn clone(&self) -> Few<T> {
-        Few {
+impl<T: Copy> Clone for InlineVec<T> {
+    fn clone(&self) -> InlineVec<T> {
+        InlineVec {
             few: self.few,
             len: self.len,
             many: self.many.clone(),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn few_or_many_it_is_a_list() {
-        let (mut list, mut oracle) = (Few::new(), Vec::new());
+        let (mut list, mut oracle) = (InlineVec::new(), Vec::new());
         let mut random = 1_u32;
         for i in 0..2000_u32 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -9,26 +9,26 @@ use std::{
 use goroutines_sched::WaitReason;
 
 use super::{
-    core::timeout::Patience,
+    core::timeout::Timeout,
     error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError},
     receiver::Receiver,
     sender::Sender,
 };
 use case::{Arm, SelectHandle};
 use choose::{Order, watch};
-use inline_vec::Few;
+use inline_vec::InlineVec;
 use operation::Operation;
 
 mod case;
 mod choose;
+#[doc(hidden)]
+pub mod expansion;
 mod inline_vec;
 mod macros;
 mod operation;
 mod selected;
 mod stash;
 
-#[doc(hidden)]
-pub use operation::expansion;
 pub use selected::SelectedOperation;
 
 /// A list of operations on channels, of which one is chosen: as [`select!`](super::select), for lists that are made
@@ -66,9 +66,9 @@ pub use selected::SelectedOperation;
 /// assert_eq!(recv_any(&receivers), Ok("hello"));
 /// ```
 pub struct Select<'a> {
-    handles: Few<Arm<'a>>,
+    handles: InlineVec<Arm<'a>>,
     /// What `handles` are called, in the same order.
-    indices: Few<usize>,
+    indices: InlineVec<usize>,
     next_index: usize,
     order: Order,
 }
@@ -116,8 +116,8 @@ impl<'a> Select<'a> {
 
     fn with(order: Order) -> Select<'a> {
         Select {
-            handles: Few::new(),
-            indices: Few::new(),
+            handles: InlineVec::new(),
+            indices: InlineVec::new(),
             next_index: 0,
             order,
         }
@@ -186,7 +186,7 @@ impl<'a> Select<'a> {
     ///
     /// When there is none.
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
-        self.choose(Patience::None).ok_or(TrySelectError)
+        self.choose(Timeout::Now).ok_or(TrySelectError)
     }
 
     /// Chooses an operation; waits until one need not wait.
@@ -200,9 +200,9 @@ impl<'a> Select<'a> {
     /// When the list is empty.
     pub fn select(&mut self) -> SelectedOperation<'a> {
         self.must_not_be_empty();
-        match self.choose(Patience::Forever) {
+        match self.choose(Timeout::Never) {
             Some(chosen) => chosen,
-            None => unreachable!("goroutines: a select was out of patience"),
+            None => unreachable!("goroutines: a select without a timeout timed out"),
         }
     }
 
@@ -233,7 +233,7 @@ impl<'a> Select<'a> {
         &mut self,
         timeout: Duration,
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
-        self.choose(Patience::of(timeout)).ok_or(SelectTimeoutError)
+        self.choose(Timeout::of(timeout)).ok_or(SelectTimeoutError)
     }
 
     /// As [`select`](Select::select), but waits at most until `deadline`.
@@ -249,24 +249,24 @@ impl<'a> Select<'a> {
         &mut self,
         deadline: Instant,
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
-        self.choose(Patience::Until(deadline))
+        self.choose(Timeout::Until(deadline))
             .ok_or(SelectTimeoutError)
     }
 
-    fn choose(&self, patience: Patience) -> Option<SelectedOperation<'a>> {
-        self.choose_as(patience, false, WaitReason::Select)
+    fn choose(&self, timeout: Timeout) -> Option<SelectedOperation<'a>> {
+        self.choose_as(timeout, false, WaitReason::Select)
     }
 
     /// As [`Select::select_deadline`] and its kind; with `revocable`, another select that makes a message for one case
     /// is not waited for if another case can be chosen. It parks for `reason`.
     pub(super) fn choose_as(
         &self,
-        patience: Patience,
+        timeout: Timeout,
         revocable: bool,
         reason: WaitReason,
     ) -> Option<SelectedOperation<'a>> {
         let handles = self.handles.as_slice();
-        let operation = Operation::choose(handles, self.order, patience, revocable, reason)?;
+        let operation = Operation::choose(handles, self.order, timeout, revocable, reason)?;
         let index = self.indices.as_slice()[operation.place()];
         Some(SelectedOperation { operation, index })
     }
@@ -291,7 +291,7 @@ impl<'a> Select<'a> {
     /// assert_eq!(rx.try_recv(), Ok(5));
     /// ```
     pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
-        self.watch(Patience::None).ok_or(TryReadyError)
+        self.watch(Timeout::Now).ok_or(TryReadyError)
     }
 
     /// Waits until one of the operations need not wait; returns its index. Somebody else may be faster than the
@@ -325,9 +325,9 @@ impl<'a> Select<'a> {
     /// ```
     pub fn ready(&mut self) -> usize {
         self.must_not_be_empty();
-        match self.watch(Patience::Forever) {
+        match self.watch(Timeout::Never) {
             Some(index) => index,
-            None => unreachable!("goroutines: a select was out of patience"),
+            None => unreachable!("goroutines: a select without a timeout timed out"),
         }
     }
 
@@ -341,7 +341,7 @@ impl<'a> Select<'a> {
     ///
     /// When the time is up.
     pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
-        self.watch(Patience::of(timeout)).ok_or(ReadyTimeoutError)
+        self.watch(Timeout::of(timeout)).ok_or(ReadyTimeoutError)
     }
 
     /// As [`ready`](Select::ready), but waits at most until `deadline`.
@@ -354,12 +354,12 @@ impl<'a> Select<'a> {
     ///
     /// When the time is up.
     pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
-        self.watch(Patience::Until(deadline))
+        self.watch(Timeout::Until(deadline))
             .ok_or(ReadyTimeoutError)
     }
 
-    fn watch(&self, patience: Patience) -> Option<usize> {
-        let at = watch(self.handles.as_slice(), self.order, patience)?;
+    fn watch(&self, timeout: Timeout) -> Option<usize> {
+        let at = watch(self.handles.as_slice(), self.order, timeout)?;
         Some(self.indices.as_slice()[at])
     }
 

@@ -7,8 +7,6 @@ use std::{
     ptr, thread,
 };
 
-#[cfg(doc)]
-use super::Select;
 use super::operation::Operation;
 use crate::chan::{
     error::{RecvError, SendError},
@@ -16,7 +14,7 @@ use crate::chan::{
     sender::Sender,
 };
 
-/// An operation that a [`Select`] has chosen: it has begun, and must be completed with
+/// An operation that a [`Select`](crate::chan::Select) has chosen: it has begun, and must be completed with
 /// [`send`](SelectedOperation::send) or [`recv`](SelectedOperation::recv), which do not wait any more.
 ///
 /// # Panics
@@ -34,7 +32,7 @@ impl UnwindSafe for SelectedOperation<'_> {}
 impl RefUnwindSafe for SelectedOperation<'_> {}
 
 impl SelectedOperation<'_> {
-    /// The index of the operation: what [`Select::send`] or [`Select::recv`] returned.
+    /// The index of the operation: what [`Select::send`](crate::chan::Select::send) or [`Select::recv`](crate::chan::Select::recv) returned.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -51,7 +49,7 @@ impl SelectedOperation<'_> {
     ///
     /// # Panics
     ///
-    /// When `s` is not the very reference that was given to [`Select::send`].
+    /// When `s` is not the very reference that was given to [`Select::send`](crate::chan::Select::send).
     ///
     /// # Examples
     ///
@@ -89,7 +87,7 @@ impl SelectedOperation<'_> {
     ///
     /// # Panics
     ///
-    /// When `r` is not the very reference that was given to [`Select::recv`].
+    /// When `r` is not the very reference that was given to [`Select::recv`](crate::chan::Select::recv).
     ///
     /// # Examples
     ///

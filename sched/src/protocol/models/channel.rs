@@ -18,7 +18,7 @@ use self::core::{
     counter::{self, Handle},
     locked::Channel,
     side::Side,
-    timeout::Patience,
+    timeout::Timeout,
     waiter::End,
 };
 use super::explore;
@@ -99,24 +99,24 @@ impl Drop for Port {
     }
 }
 
-const SOON: Patience = Patience::Until(Instant::Later);
+const SOON: Timeout = Timeout::Until(Instant::Later);
 
 impl Port {
     /// Sends message `number`; a message that did not go over must still be there.
-    fn send(&self, number: usize, patience: Patience) -> End {
+    fn send(&self, number: usize, timeout: Timeout) -> End {
         let mut msg = std::mem::ManuallyDrop::new(Msg::new(&self.world, number));
         // SAFETY: a message, given up if it was sent.
-        let end = unsafe { self.handle.channel().send(&raw mut *msg, patience) };
+        let end = unsafe { self.handle.channel().send(&raw mut *msg, timeout) };
         if end != End::Served {
             assert_eq!(std::mem::ManuallyDrop::into_inner(msg).open(), number);
         }
         end
     }
 
-    fn recv(&self, patience: Patience) -> Result<usize, End> {
+    fn recv(&self, timeout: Timeout) -> Result<usize, End> {
         let mut msg = std::mem::MaybeUninit::uninit();
         // SAFETY: the place may be written.
-        match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), patience) } {
+        match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), timeout) } {
             // SAFETY: it was written, and is ours.
             End::Served => Ok(unsafe { msg.assume_init() }.open()),
             end => Err(end),
@@ -125,7 +125,7 @@ impl Port {
 
     /// All that come.
     fn recv_all(&self) -> Vec<usize> {
-        std::iter::from_fn(|| self.recv(Patience::Forever).ok()).collect()
+        std::iter::from_fn(|| self.recv(Timeout::Never).ok()).collect()
     }
 }
 
@@ -188,20 +188,20 @@ fn sorted(lists: Vec<Vec<usize>>) -> Vec<usize> {
 
 /// Sends it, and must not fail.
 fn send_one<const NUMBER: usize>(tx: Port) -> Vec<usize> {
-    assert_eq!(tx.send(NUMBER, Patience::Forever), End::Served);
+    assert_eq!(tx.send(NUMBER, Timeout::Never), End::Served);
     vec![NUMBER]
 }
 
 fn send_two(tx: Port) -> Vec<usize> {
     for n in [0, 1] {
-        assert_eq!(tx.send(n, Patience::Forever), End::Served);
+        assert_eq!(tx.send(n, Timeout::Never), End::Served);
     }
     vec![0, 1]
 }
 
 /// Sends it, if somebody is there to take it.
 fn offer<const NUMBER: usize>(tx: Port) -> Vec<usize> {
-    match tx.send(NUMBER, Patience::Forever) {
+    match tx.send(NUMBER, Timeout::Never) {
         End::Served => vec![NUMBER],
         end => {
             assert_eq!(end, End::Disconnected);
@@ -222,7 +222,7 @@ fn recv_all(rx: Port) -> Vec<usize> {
 }
 
 fn recv_one(rx: Port) -> Vec<usize> {
-    rx.recv(Patience::Forever).into_iter().collect()
+    rx.recv(Timeout::Never).into_iter().collect()
 }
 
 fn recv_soon(rx: Port) -> Vec<usize> {
@@ -305,10 +305,10 @@ fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
             let [tx, rx] = ports(capacity);
             let sender = thread::spawn(move || {
                 for n in 0..=capacity {
-                    assert_eq!(tx.send(n, Patience::Forever), End::Served);
+                    assert_eq!(tx.send(n, Timeout::Never), End::Served);
                 }
             });
-            assert_eq!(rx.recv(Patience::Forever), Ok(0));
+            assert_eq!(rx.recv(Timeout::Never), Ok(0));
             sender.join().unwrap();
             assert_eq!(rx.recv_all().len(), capacity);
         });

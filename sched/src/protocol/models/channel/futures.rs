@@ -13,7 +13,7 @@ use loom::{
 };
 
 use super::{
-    Msg, PREEMPTIONS, Patience, Port, SOON, all, all_in_order,
+    Msg, PREEMPTIONS, Port, SOON, Timeout, all, all_in_order,
     core::{
         future_wait::{FutureWait, Polled, RecvWait},
         waiter::End,
@@ -120,7 +120,7 @@ fn receive_beside_a_future(rx: Port) -> Vec<usize> {
         .flatten()
         .into_iter()
         .collect();
-    got.extend(rx.recv(Patience::Forever));
+    got.extend(rx.recv(Timeout::Never));
     drop(receive);
     got.extend(rx.recv_all());
     got
@@ -221,8 +221,8 @@ fn what_a_dropped_future_was_told_of_goes_to_who_waits_behind_it() {
         let [tx, rx] = ports(0);
         let other = rx.clone();
         let polls = thread::spawn(move || poll_and_drop(other));
-        let waits = thread::spawn(move || rx.recv(Patience::Forever));
-        assert_eq!(tx.send(0, Patience::Forever), End::Served);
+        let waits = thread::spawn(move || rx.recv(Timeout::Never));
+        assert_eq!(tx.send(0, Timeout::Never), End::Served);
         if polls.join().unwrap().is_empty() {
             assert_eq!(waits.join().unwrap(), Ok(0));
         } else {

@@ -10,7 +10,7 @@ use std::{
 use loom::thread;
 
 use super::{
-    End, Msg, PREEMPTIONS, Patience, Port, SOON, all,
+    End, Msg, PREEMPTIONS, Port, SOON, Timeout, all,
     core::{
         promise::Begun,
         side::Side,
@@ -104,7 +104,7 @@ fn select_in_vain(tx: Port) -> Vec<usize> {
 
 /// Does not wait, as a call that tries; then all that come.
 fn try_and_recv_all(rx: Port) -> Vec<usize> {
-    let tried = rx.recv(Patience::None);
+    let tried = rx.recv(Timeout::Now);
     tried.into_iter().chain(rx.recv_all()).collect()
 }
 
@@ -170,7 +170,7 @@ fn who_was_promised_a_message_that_does_not_come_is_served_by_others() {
 /// The message is made only when the receiver has come back: that it does not wait for it.
 #[test]
 fn a_deadline_holds_while_the_message_is_made() {
-    for patience in [Patience::None, SOON] {
+    for timeout in [Timeout::Now, SOON] {
         explore(Some(PREEMPTIONS), move || {
             let [tx, rx] = ports(0);
             let has_left = Arc::new((loom::sync::Mutex::new(false), loom::sync::Condvar::new()));
@@ -184,11 +184,11 @@ fn a_deadline_holds_while_the_message_is_made() {
                 drop(left);
                 assert_eq!(tx.complete(begun, 0), End::Served);
             });
-            let got = rx.recv(patience);
-            assert_eq!(got, Err(End::OutOfPatience));
+            let got = rx.recv(timeout);
+            assert_eq!(got, Err(End::TimedOut));
             *has_left.0.lock().unwrap() = true;
             has_left.1.notify_one();
-            assert_eq!(rx.recv(Patience::Forever), Ok(0));
+            assert_eq!(rx.recv(Timeout::Never), Ok(0));
             select.join().unwrap();
         });
     }
