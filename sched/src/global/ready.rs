@@ -4,9 +4,13 @@
 //! |---|---|
 //! | made ready, by a goroutine | `runnext` of the P; what was there goes to the tail of the ring |
 //! | made ready behind the others, spawned, or yielding | the tail of the ring |
+//! | the first whose time has come | `runnext` of the P; the others go to the tail of the ring |
 //! | the same from a thread without a P, or where others shall go first | the global queue |
 //! | half of a ring that is full | the global queue |
 //! | waits with its thread | no queue: the parker of its G is notified |
+//!
+//! Those that are runnable and are only moved to another queue do not: stolen, out of the P that is put down or is not
+//! run, or back to the M that alone may run them. Neither does who is spawned pinned: it goes to its M at once.
 
 use crate::{
     global::{retake, sched},
@@ -15,7 +19,6 @@ use crate::{
         m::M,
         p::P,
     },
-    protocol::status::Status,
     switch::{fork_check, signal_check, thread_word::current_m},
 };
 
@@ -30,9 +33,15 @@ pub unsafe fn ready(g: GRef) {
     signal_check::check();
     let m = current_m();
     let _inside = retake::enter_if(m);
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
+    end_wait(g, || next(m, g));
+}
+
+/// The wait of `g` is over: `queue` queues it, if it is not one that waits with its thread.
+#[inline(always)]
+fn end_wait(g: GRef, queue: impl FnOnce()) {
+    debug_assert!(g.get().is_parked(), "ready of {g:?}");
     if g.get().kind() == Kind::Goroutine {
-        next(m, g);
+        queue();
     } else {
         notify(g);
     }
@@ -52,12 +61,7 @@ fn notify(g: GRef) {
 /// As for [`ready`].
 #[inline(always)]
 pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
-    if g.get().kind() == Kind::Goroutine {
-        next(Some(m), g);
-    } else {
-        notify(g);
-    }
+    end_wait(g, || next(Some(m), g));
 }
 
 /// As [`ready`], but `g` waits for its turn behind what is in the run queue.
@@ -70,11 +74,31 @@ pub unsafe fn ready_tail(g: GRef) {
     signal_check::check();
     let m = current_m();
     let _inside = retake::enter_if(m);
-    debug_assert!(g.get().status.is_parked(), "ready of {g:?}");
-    if g.get().kind() == Kind::Goroutine {
-        tail(m, g);
-    } else {
-        notify(g);
+    end_wait(g, || tail(m, g));
+}
+
+/// `g`, which has parked in the heap of a P and was claimed there by the caller, is due. The `first` of several, which
+/// has waited longest, goes next on `p`, which the caller owns; what it displaces goes to the tail, like the others.
+pub(crate) fn due(p: &P, g: GRef, first: bool) {
+    if !first {
+        return push(p, g);
+    }
+    g.get().made_ready();
+    if let Some(old) = p.ring.put_next(g.to_word()) {
+        // SAFETY: slots hold words of Gs.
+        append(p, unsafe { GRef::from_word(old) });
+    }
+}
+
+/// Queues `g`, which has just been made, behind the others. `p` is the one of the caller's M, and inside the gate.
+#[inline]
+pub(crate) fn spawned(p: Option<&P>, g: GRef) {
+    match p {
+        Some(p) => {
+            append(p, g);
+            published(p);
+        }
+        None => append_globally(g),
     }
 }
 
@@ -84,7 +108,7 @@ pub(crate) fn next(m: Option<&M>, g: GRef) {
     let Some(p) = m.and_then(M::p) else {
         return globally(g);
     };
-    g.get().status.set(Status::Runnable);
+    g.get().made_ready();
     // A lone `runnext` wakes nobody: it is the next thing that runs here.
     if let Some(old) = p.ring.put_next(g.to_word()) {
         displaced(p, old);
@@ -94,9 +118,8 @@ pub(crate) fn next(m: Option<&M>, g: GRef) {
 /// What was `runnext` of `p` goes to the tail.
 #[inline(never)]
 fn displaced(p: &P, old: usize) {
-    if let Err(word) = p.ring.push(old) {
-        spill(p, word);
-    }
+    // SAFETY: slots hold words of Gs.
+    append(p, unsafe { GRef::from_word(old) });
     published(p);
 }
 
@@ -104,22 +127,24 @@ fn displaced(p: &P, old: usize) {
 #[inline]
 pub(crate) fn tail(m: Option<&M>, g: GRef) {
     match m.and_then(M::p) {
-        Some(p) => push_and_wake(p, g),
+        Some(p) => {
+            push(p, g);
+            published(p);
+        }
         None => globally(g),
     }
 }
 
-/// Appends `g` to the ring of `p`, which the caller owns, and wakes an M if one should take part.
+/// Makes `g` ready at the tail of the ring of `p`, which the caller owns.
 #[inline]
-pub(crate) fn push_and_wake(p: &P, g: GRef) {
-    push(p, g);
-    published(p);
+fn push(p: &P, g: GRef) {
+    g.get().made_ready();
+    append(p, g);
 }
 
-/// Appends `g` to the ring of `p`, which the caller owns, or to the global queue when that is full.
+/// Appends `g`, which is runnable, to the ring of `p`, which the caller owns, or to the global queue when that is full.
 #[inline]
-pub(crate) fn push(p: &P, g: GRef) {
-    g.get().status.set(Status::Runnable);
+pub(crate) fn append(p: &P, g: GRef) {
     if let Err(word) = p.ring.push(g.to_word()) {
         spill(p, word);
     }
@@ -157,13 +182,19 @@ fn published(p: &P) {
     }
 }
 
-/// Appends `g` to the global queue: from a thread without a P, and where others shall go first.
+/// Makes `g` ready at the tail of the global queue: from a thread without a P, and where others shall go first.
 #[cold]
 pub(crate) fn globally(g: GRef) {
+    g.get().made_ready();
+    append_globally(g);
+}
+
+/// Appends `g`, which is runnable, to the global queue.
+#[cold]
+fn append_globally(g: GRef) {
     // A thread that the runtime does not know comes here first.
     fork_check::check();
     let sched = sched::own();
-    g.get().status.set(Status::Runnable);
     sched.inject(g.to_word());
     if sched.idle.should_wake() {
         sched.wake();

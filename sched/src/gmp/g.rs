@@ -63,8 +63,8 @@ pub(crate) struct G {
     kind: AtomicU8,
     /// Does somebody work on its stack while it is parked (see shrink.rs)?
     pub(crate) shrinking: Shrinking,
-    /// What it does, and what it waits for (see status.rs).
-    pub(crate) status: StatusCell,
+    /// What it does, and what it waits for (see status.rs); changed in life_cycle.rs.
+    pub(super) status: StatusCell,
     /// `errno` as it was when it left its thread.
     pub(crate) errno: Cell<c_int>,
     /// The M that ran it last, as [`M::mark`](crate::gmp::m::M::mark) says it; 0 before its first run.

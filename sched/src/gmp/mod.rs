@@ -24,6 +24,7 @@ pub(crate) mod counters;
 pub(crate) mod g;
 pub(crate) mod identity;
 pub(crate) mod join;
+pub(crate) mod life_cycle;
 pub(crate) mod locals;
 pub(crate) mod m;
 pub(crate) mod mode;

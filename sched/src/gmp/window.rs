@@ -133,7 +133,7 @@ impl Window {
         if g.get().pinned.get() {
             return true; // it has never left
         }
-        g.get().status.set(Status::Runnable);
+        debug_assert_eq!(g.get().status().get(), Status::Runnable);
         if !self.handover.enter(g) {
             return false;
         }

@@ -26,10 +26,7 @@ use crate::{
         m::M,
     },
     park::{on_thread, park_with},
-    protocol::{status::Status, wait_reason::WaitReason},
-    switch::{
-        commit::note_reason, current::running_goroutine, signal_check, thread_word::current_m,
-    },
+    switch::{current::running_goroutine, signal_check, thread_word::current_m},
     sys::errno,
 };
 
@@ -55,7 +52,7 @@ fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     signal_check::check();
     let _inside = retake::enter(m);
     g.get().set_kind(Kind::Thread);
-    note_reason(g, Some(WaitReason::BlockingCall));
+    g.get().enters_call();
     m.lent.set(m.give_up_p().map(|p| (p, p.lending.lend())));
     counters::note_call();
     ExitSyscall { g }
@@ -85,7 +82,7 @@ impl Drop for ExitSyscall {
         let Some(m) = current_m() else {
             crate::sys::fatal::throw(format_args!("a blocking call without an M"));
         };
-        self.g.get().status.set(Status::Running); // no reason any more
+        self.g.get().leaves_call();
         if let Some((p, call)) = m.lent.take() {
             let _inside = retake::enter(m);
             if p.lending.take_back(call) {

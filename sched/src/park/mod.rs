@@ -56,7 +56,7 @@ use crate::{
         p::P,
         ticket::{TIMED_OUT, Ticket},
     },
-    protocol::{status::Status, timers::NEVER, wait_reason::WaitReason},
+    protocol::{timers::NEVER, wait_reason::WaitReason},
     switch::{
         commit::{Commit, CommitOf, leave_with},
         current::{current, may_leave, running_goroutine},
@@ -141,9 +141,7 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
         return unsafe { unwinding::park_here(m, g, reason, commit) };
     }
     let wait = || {
-        // In a blocking call it has a reason, which is the one again after.
-        let before = g.get().status.reason();
-        g.get().status.set_with(Status::Blocked, reason);
+        let before = g.get().blocks(reason);
         // A goroutine that keeps its thread has given its P away: this M is the one without.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
@@ -151,7 +149,7 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
         {
             g.get().parker.wait(|| None);
         }
-        g.get().status.set_with(Status::Running, before);
+        g.get().goes_on(before);
     };
     match g.get().kind() {
         Kind::Thread => wait(),
@@ -240,8 +238,7 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
 /// The same on an OS thread: it is its own timer.
 fn wait_with_timeout(reason: WaitReason, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
-    let before = g.status.reason(); // as in `park_thread`
-    g.status.set_with(Status::Blocked, Some(reason));
+    let before = g.blocks(Some(reason));
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {
@@ -249,5 +246,5 @@ fn wait_with_timeout(reason: WaitReason, ticket: Ticket, when: u64, commit: impl
             g.parker.wait(|| None);
         }
     }
-    g.status.set_with(Status::Running, before);
+    g.goes_on(before);
 }

@@ -31,13 +31,7 @@ use crate::{
     park::blocking,
     protocol::wait_reason::WaitReason,
     schedule::locked,
-    switch::{
-        self,
-        commit::{Commit, note_reason},
-        panic_count::MOVABLE,
-        signal_check,
-        thread_word::current_m,
-    },
+    switch::{self, commit::Commit, panic_count::MOVABLE, signal_check, thread_word::current_m},
 };
 
 /// The M of `g`, which runs here and may not leave its thread, if others are bound to that and can run meanwhile.
@@ -71,9 +65,8 @@ pub(crate) unsafe fn park_here(
     if unwinds {
         m.unwinders.borrow_mut().push(Unwinder { g, moved: 0 });
     }
-    note_reason(g, reason);
     // SAFETY: `g` runs on `m`; the commit is the caller's, and is run once.
-    unsafe { switch::leave(m, g, commit) };
+    unsafe { switch::leave(m, g, reason, commit) };
     if unwinds {
         m.unwinders.borrow_mut().retain(|one| one.g != g);
     }

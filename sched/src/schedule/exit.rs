@@ -15,7 +15,6 @@ use crate::{
         m::M,
         window::Window,
     },
-    protocol::status::Status,
     schedule::locked,
     switch::{commit::leave_with, extents, thread_word::current_m},
     sys::{asm::Context, fatal},
@@ -152,7 +151,7 @@ fn leave_nothing(g: GRef) -> ! {
 /// On g0: nobody works on the stack of `g` any more (R1 and R2 of shrink.rs).
 #[inline]
 fn end_of(g: &G) {
-    g.shrinking.take_up(&g.status, Status::Dead);
+    g.has_ended();
 }
 
 /// On g0: a goroutine has ended, and its stack goes back into the cache of this M's P.

@@ -76,7 +76,7 @@ fn take_turns(sched: &'static Sched, p: &P) -> Option<usize> {
     let next = first.and_then(|_| p.ring.take_next());
     for word in second.into_iter().chain(next) {
         // SAFETY: queues and `runnext` hold words of Gs.
-        ready::push(p, unsafe { GRef::from_word(word) });
+        ready::append(p, unsafe { GRef::from_word(word) });
     }
     first
 }

@@ -22,7 +22,7 @@ use crate::{
         p::P,
         ticket::TIMED_OUT,
     },
-    protocol::{ring::Rest, status::Status, steps, sync::spin_loop, timers::NEVER},
+    protocol::{ring::Rest, steps, sync::spin_loop, timers::NEVER},
     schedule::fairness,
     switch::{prefetch_g, prefetch_stack},
     sys::clock::now,
@@ -243,18 +243,8 @@ fn fire_due(from: &P, to: &'static P) -> bool {
     from.timers.fire(now, |ticket| {
         let won = ticket.claim(TIMED_OUT);
         if won {
-            // The G is parked: `Timers::insert_and` held the lock until it was. The one that has
-            // waited longest goes next; what it displaces goes to the tail, like the others.
-            let g = ticket.g();
-            if std::mem::take(&mut first) {
-                g.get().status.set(Status::Runnable);
-                if let Some(old) = to.ring.put_next(g.to_word()) {
-                    // SAFETY: slots hold words of Gs.
-                    ready::push(to, unsafe { GRef::from_word(old) });
-                }
-            } else {
-                ready::push(to, g);
-            }
+            // The G is parked: `Timers::insert_and` held the lock until it was.
+            ready::due(to, ticket.g(), std::mem::take(&mut first));
         }
         won
     })

@@ -34,7 +34,6 @@ use crate::{
         sched::{self, Sched},
     },
     gmp::{g::GRef, m::M, window::Window},
-    protocol::status::Status,
     switch::{self, commit::Commit},
     sys::fatal,
 };
@@ -111,9 +110,8 @@ fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
     let Some(window) = sched.windows.enter_first(sched.class, g) else {
         return false;
     };
-    g.get().set_last(m.mark());
     // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
-    unsafe { switch::prepare(g, window.stack(), exit::main) };
+    unsafe { start(m, g, || window.stack()) };
     if !execute(m, g) {
         leave(window, m);
     }
@@ -125,7 +123,7 @@ fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
 fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
-        g.get().shrinking.take_up(&g.get().status, Status::Running);
+        g.get().resumed();
         // Both numbers are the same mostly, and loads are cheaper than stores.
         if m.errno() != g.get().errno.get() {
             m.set_errno(g.get().errno.get());
@@ -140,7 +138,7 @@ fn execute(m: &'static M, g: GRef) -> bool {
         }
         retake::back_on_g0(m);
         m.current.set(None);
-        g.get().status.set_waiting();
+        g.get().has_left();
         let stays = g.get().pinned.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
@@ -172,12 +170,22 @@ fn gives_way(m: &'static M, g: GRef) -> bool {
 /// next one starts all use the same warm stack.
 #[inline]
 fn first_run(sched: &Sched, m: &'static M, g: GRef) {
-    g.get().set_last(m.mark());
     // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
     let stack = unsafe { &mut *g.get().stack.get() };
-    let stack = stack.get_or_insert_with(|| new_stack(sched, m));
     // SAFETY: nothing lives on the stack, and `g` is ours.
-    unsafe { switch::prepare(g, stack, exit::main) };
+    unsafe { start(m, g, || stack.get_or_insert_with(|| new_stack(sched, m))) };
+}
+
+/// `m` is about to run `g` for the first time, on this stack.
+///
+/// # Safety
+///
+/// Nothing lives on `stack`, which nobody else uses, and `g` is the caller's.
+#[inline(always)]
+unsafe fn start<'s>(m: &'static M, g: GRef, stack: impl FnOnce() -> &'s Stack) {
+    g.get().started(m.mark());
+    // SAFETY: nothing lives on the stack, and `g` is ours, says the caller.
+    unsafe { switch::prepare(g, stack(), exit::main) };
 }
 
 #[inline]

@@ -173,7 +173,7 @@ fn look(all: &AllGs) -> bool {
 
 impl Shrinks for G {
     fn status(&self) -> &StatusCell {
-        &self.status
+        G::status(self)
     }
 
     fn word(&self) -> &Shrinking {
@@ -191,6 +191,6 @@ impl Shrinks for G {
     }
 
     fn note_shrunk(&self) {
-        self.status.change(Status::Marked, Status::Shrunk);
+        G::status(self).change(Status::Marked, Status::Shrunk);
     }
 }

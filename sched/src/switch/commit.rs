@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 
 use crate::{
     gmp::{g::GRef, m::M},
-    protocol::{status::Status, wait_reason::WaitReason},
+    protocol::wait_reason::WaitReason,
     switch::{self, signal_check},
 };
 
@@ -43,18 +43,9 @@ where
     C: FnOnce(&'static M) -> bool,
 {
     signal_check::check();
-    note_reason(g, reason);
     let commit = CommitOf::new(commit);
     // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
-    unsafe { switch::leave(m, g, (&raw const commit).cast()) };
-}
-
-/// ST-1 of status.rs, by `g`, which runs here and is about to leave its stack: one store, and none without a reason.
-#[inline(always)]
-pub(crate) fn note_reason(g: GRef, reason: Option<WaitReason>) {
-    if reason.is_some() {
-        g.get().status.set_with(Status::Running, reason);
-    }
+    unsafe { switch::leave(m, g, reason, (&raw const commit).cast()) };
 }
 
 impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {

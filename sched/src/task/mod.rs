@@ -39,7 +39,7 @@ use crate::{
         payload::{self, Outcome, entry_of},
     },
     park::{arm, caller::caller, park_until},
-    protocol::{status::Status, wait_reason::WaitReason},
+    protocol::wait_reason::WaitReason,
     switch::{current::on_goroutine, signal_check, thread_word::current_m},
 };
 
@@ -109,10 +109,7 @@ where
     let p = m.and_then(M::p);
     match make(sched, p, options, entry_of::<F, T>(), f) {
         Ok(g) => {
-            match p {
-                Some(p) => ready::push_and_wake(p, g),
-                None => ready::globally(g),
-            }
+            ready::spawned(p, g);
             Ok(Task::of(g))
         }
         Err((error, f)) => {
@@ -155,7 +152,7 @@ pub(crate) fn make<F>(
     // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
     unsafe { payload::put(desc.payload(), f) };
     desc.join.reset();
-    desc.status.set(Status::Fresh);
+    desc.spawned();
     match p {
         Some(p) => p.counters.spawned.add_own(1),
         None => ALL.spawned.add(),

@@ -111,6 +111,27 @@ fn the_switch_is_named_in_one_file_of_sched() {
 }
 
 #[test]
+fn every_event_in_the_life_of_a_goroutine_is_called_where_its_table_says() {
+    let text = fs::read_to_string(root().join("sched/src/gmp/life_cycle.rs")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("//! | `"));
+    let mut events = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let place = format!("sched/src/{}", cells[3]);
+        for event in cells[1].split(", ").map(|name| name.trim_matches('`')) {
+            assert!(text.contains(&format!("fn {event}(&self")), "no `{event}`");
+            let call = format!(".{event}(");
+            only_in(&["sched/src"], &call, &[&place]);
+            let caller = fs::read_to_string(root().join(&place)).unwrap();
+            assert!(caller.contains(&call), "{place} does not call `{event}`");
+            events += 1;
+        }
+    }
+    // The two others ask, and change nothing.
+    assert_eq!(events + 2, text.matches("pub(crate) fn ").count());
+}
+
+#[test]
 fn channels_and_locks_know_only_the_scheduler() {
     for word in [
         "std::sync::Mutex",

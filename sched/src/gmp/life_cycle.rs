@@ -1,0 +1,108 @@
+//! The life of a goroutine: every change of its status is an event, and has one function here.
+//!
+//! ```text
+//!          spawned          resumed           has_left
+//!    Dead ─────────► Fresh ─────────► Running ──────────► Waiting ──┬────────► Dead
+//!                                        ▲                          │ has_ended
+//!                                        │ resumed                  │
+//!                                     Runnable ◄────────────────────┘
+//!                                                 made_ready
+//! ```
+//!
+//! | event | what has happened | by |
+//! |---|---|---|
+//! | `spawned` | it is made, and goes into a queue | task/mod.rs |
+//! | `started` | it is about to run for the first time | schedule/mod.rs |
+//! | `resumed` | g0 jumps onto its stack | schedule/mod.rs |
+//! | `waits` | it is about to leave its stack, for this reason; not before it yields or ends | switch/mod.rs |
+//! | `has_left` | it is off its stack | schedule/mod.rs |
+//! | `made_ready` | its wait is over, or it yielded: it goes into a queue | global/ready.rs |
+//! | `has_ended` | it is off its stack for good; but it runs again where its handle was dropped just then | schedule/exit.rs |
+//! | `blocks`, `goes_on` | it waits with its thread, for this reason; it does not any more | park/mod.rs |
+//! | `enters_call`, `leaves_call` | it is in a blocking call; it is not any more | park/blocking.rs |
+//!
+//! Whatever observes goroutines observes them here: each event is called in the file of its row and in no other. Which queue a runnable goroutine is in is no event: it may be moved
+//! several times before it runs. Shrinking changes the status as well (shrink.rs), and tells a parked goroutine from
+//! one that has long been.
+
+use crate::{
+    gmp::g::G,
+    protocol::{
+        status::{Status, StatusCell},
+        wait_reason::WaitReason,
+    },
+};
+
+impl G {
+    #[inline(always)]
+    pub(crate) fn spawned(&self) {
+        self.status.set(Status::Fresh);
+    }
+
+    /// On the M whose mark this is.
+    #[inline(always)]
+    pub(crate) fn started(&self, mark: usize) {
+        self.set_last(mark);
+    }
+
+    /// R1 and R2 of shrink.rs.
+    #[inline(always)]
+    pub(crate) fn resumed(&self) {
+        self.shrinking.take_up(&self.status, Status::Running);
+    }
+
+    /// ST-1 of status.rs: one store.
+    #[inline(always)]
+    pub(crate) fn waits(&self, reason: WaitReason) {
+        self.status.set_with(Status::Running, Some(reason));
+    }
+
+    /// ST-2 of status.rs, R3 of shrink.rs.
+    #[inline(always)]
+    pub(crate) fn has_left(&self) {
+        self.status.set_waiting();
+    }
+
+    #[inline(always)]
+    pub(crate) fn made_ready(&self) {
+        self.status.set(Status::Runnable);
+    }
+
+    /// R1 and R2 of shrink.rs: nobody works on its stack any more.
+    #[inline(always)]
+    pub(crate) fn has_ended(&self) {
+        self.shrinking.take_up(&self.status, Status::Dead);
+    }
+
+    /// Returns what [`G::goes_on`] needs: in a blocking call it has a reason already.
+    pub(crate) fn blocks(&self, reason: Option<WaitReason>) -> Option<WaitReason> {
+        let before = self.status.reason();
+        self.status.set_with(Status::Blocked, reason);
+        before
+    }
+
+    pub(crate) fn goes_on(&self, before: Option<WaitReason>) {
+        self.status.set_with(Status::Running, before);
+    }
+
+    #[inline(always)]
+    pub(crate) fn enters_call(&self) {
+        self.status
+            .set_with(Status::Running, Some(WaitReason::BlockingCall));
+    }
+
+    #[inline(always)]
+    pub(crate) fn leaves_call(&self) {
+        self.status.set(Status::Running);
+    }
+
+    /// Returns whether it waits to be made ready.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.status.is_parked()
+    }
+
+    /// For shrink.rs.
+    pub(crate) fn status(&self) -> &StatusCell {
+        &self.status
+    }
+}
