@@ -100,7 +100,7 @@ pub unsafe fn prepare(top: *mut u8, entry: Entry) -> Context {
     unsafe { Native::prepare(top, entry) }
 }
 
-/// Makes a fresh stack into a context whose backtraces go on in another's: see [`Port::prepare_linked`].
+/// Makes a fresh stack into a context whose backtraces continue in another's: see [`Port::prepare_linked`].
 ///
 /// # Safety
 ///

@@ -37,7 +37,7 @@
 //! | `entry` starts on an aligned stack | `entry_starts_with_an_aligned_stack` |
 //! | panics unwind on the new stack and are caught there | `panic_is_caught_on_the_new_stack` |
 //! | a backtrace ends at `root` | `backtrace_ends_at_root` |
-//! | a backtrace of a linked context goes on in the code it is linked to | `backtrace_follows_the_link` |
+//! | a backtrace of a linked context continues in the code it is linked to | `backtrace_follows_the_link` |
 //! | the chain of frame pointers ends in zero | `frame_pointer_chain_ends_in_zero` |
 //! | a suspended context uses at most a `Frame` below its stack pointer | `suspension_uses_at_most_a_frame_below_sp` |
 //! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |

@@ -693,7 +693,7 @@ static HITS: AtomicUsize = AtomicUsize::new(0);
 static HANDLER_SP: AtomicUsize = AtomicUsize::new(0);
 static PROTECT_FAILED: AtomicI32 = AtomicI32::new(0);
 
-/// Notes the address and opens the guard: the instruction runs again, and the code that hit it goes on.
+/// Notes the address and opens the guard: the instruction runs again, and the code that hit it continues.
 ///
 /// The statics' orderings have no partner: handler and test are one thread.
 extern "C" fn on_fault(_signal: i32, info: *mut libc::siginfo_t, _ucontext: *mut c_void) {

@@ -118,7 +118,7 @@ fn limit_address_space(bytes: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
 }
 
-/// Acquires until it fails, which must be with a clear error; then what there is must go on working.
+/// Acquires until it fails, which must be with a clear error; then the stacks that exist must still work.
 fn little_address_space() {
     limit_address_space(1 << 30);
     let mut stacks = Vec::new();
@@ -273,7 +273,7 @@ fn mprotect_gives_memory_back() {
     cache.release(stack);
     cache.drain();
     give_back_idle();
-    assert_ne!(resident(deep), 0, "nobody had time to need it");
+    assert_ne!(resident(deep), 0, "the stack was not idle for a while yet");
     give_back_idle();
     assert_eq!(resident(deep), 0);
 }

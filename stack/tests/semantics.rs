@@ -90,7 +90,7 @@ fn forked() {
 }
 
 /// Memory that is locked cannot have guard regions: locked before the first stack they are made with mprotect, locked
-/// later fresh stacks are refused with the reason, while those that are there go on.
+/// later fresh stacks are refused with the reason, while those that exist still work.
 fn locked(before: bool) {
     // SAFETY: asks that memory be locked.
     let lock = || unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } == 0;

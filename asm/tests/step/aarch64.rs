@@ -66,7 +66,7 @@ pub(crate) fn again() {
 
 /// `context` is the kernel's, of the code that was stopped.
 ///
-/// What lies below its stack pointer is nobody's. The kernel's own frame begins there if the handler has no stack, but
+/// The memory below its stack pointer is not in use. The kernel's own frame begins there if the handler has no stack, but
 /// leaves the first words as they were: so they are overwritten here, up to the link at its top.
 unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
     walk::begin();

@@ -1,7 +1,7 @@
 //! Faults: what happens when a guard is touched, and the signal handlers.
 //!
-//! Imports `memory/` and `windows/`; nothing but `lib.rs` imports it. All of it runs, or may run, in a signal handler: no
-//! locks, no allocation.
+//! Imports `memory/` and `windows/`; nothing but `lib.rs` imports it. The handlers, and all that they call, take no lock and
+//! do not allocate; the functions that install them, and that ask for samples, are ordinary code.
 //!
 //! | file | essay |
 //! |---|---|
