@@ -1,6 +1,6 @@
 #!/bin/bash
 # Breaks the ports on purpose, one way at a time, and demands that a test notices: of what a switch does those of
-# asm/tests/conformance.rs, of what it tells unwinders that of asm/tests/step.
+# asm/tests/conformance, of what it tells unwinders that of asm/tests/step.
 #
 #   scripts/mutants.sh [ARCH...]        every port when none is named
 #

@@ -41,7 +41,7 @@
 //! # Where to read on
 //!
 //! [`Port`] is the contract between this crate and a CPU, and the guide to writing the next port.
-//! `tests/conformance.rs` holds every port to it.
+//! `tests/conformance` holds every port to it.
 //!
 //! # Example
 //!

@@ -27,7 +27,7 @@
 //!
 //! # The thirteen promises
 //!
-//! `tests/conformance.rs` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
+//! `tests/conformance` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
 //! else is known about a port.
 //!
 //! | promise | test |

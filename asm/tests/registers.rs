@@ -1,5 +1,5 @@
 //! Registers that only some CPUs of an architecture have, and that an inlined switch has to keep all the same: those of
-//! AVX-512. `tests/conformance.rs` has the registers of the ABI.
+//! AVX-512. `tests/conformance` has the registers of the ABI.
 #![cfg(target_arch = "x86_64")]
 
 use goroutines_asm::{Context, Native, Port};

@@ -42,7 +42,7 @@ unsafe impl Saved for Frame {
 const _: () = assert!(offset_of!(Frame, x19) == 0 && offset_of!(Frame, x29) == 8);
 const _: () = assert!(offset_of!(Frame, resume) == 16 && size_of::<Frame>() == 32);
 
-// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance.rs runs all promises.
+// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance runs all promises.
 unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "aarch64";

@@ -38,7 +38,7 @@ unsafe impl Saved for Frame {
 const _: () = assert!(offset_of!(Frame, resume) == 0 && offset_of!(Frame, rbx) == 8);
 const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
 
-// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance.rs runs all promises.
+// SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance runs all promises.
 unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "x86_64";

@@ -1,0 +1,130 @@
+//! What an entry finds that is not wrapped by a fiber: an aligned stack, and a chain of frame pointers that ends.
+
+use crate::fiber::Stack;
+use goroutines_asm::{Context, Native, Port, prepare, switch};
+use std::cell::Cell;
+use std::hint::black_box;
+
+#[repr(align(16))]
+struct Aligned(#[allow(dead_code, reason = "only its address counts")] [u8; 16]);
+
+/// The address of a local for which the compiler relies on the alignment of the stack pointer.
+#[inline(never)]
+fn address_of_aligned_local() -> usize {
+    let local = Aligned([0; 16]);
+    black_box(&raw const local) as usize
+}
+
+/// What an entry that is not wrapped by a fiber has seen, and where it goes back to.
+struct Seen {
+    outside: Cell<Context>,
+    values: [Cell<usize>; 3],
+}
+
+impl Seen {
+    fn new() -> Self {
+        Self {
+            outside: Cell::new(Context::NULL),
+            values: [const { Cell::new(0) }; 3],
+        }
+    }
+
+    /// Leaves the entry for good.
+    fn leave(&self) -> ! {
+        let mut own = Context::NULL;
+        // SAFETY: whoever entered waits in the switch that wrote `outside`.
+        unsafe { switch(&raw mut own, self.outside.get(), 0) };
+        unreachable!("an entry was resumed after it had left")
+    }
+}
+
+#[test]
+fn entry_starts_with_an_aligned_stack() {
+    unsafe extern "C" fn start(seen: usize) -> ! {
+        let local = Aligned([0; 16]);
+        // SAFETY: the address of a `Seen` that waits for us.
+        let seen = unsafe { &*(seen as *const Seen) };
+        seen.values[0].set(black_box(&raw const local) as usize);
+        seen.values[1].set(address_of_aligned_local());
+        seen.leave()
+    }
+    for below in (0..16).map(|i| i * Native::STACK_ALIGN) {
+        let stack = Stack::new();
+        let seen = Seen::new();
+        // SAFETY: the lowered top is still aligned and inside the stack; the fresh context is entered once.
+        unsafe {
+            switch(
+                seen.outside.as_ptr(),
+                prepare(stack.top().sub(below), start),
+                &raw const seen as usize,
+            )
+        };
+        for address in [&seen.values[0], &seen.values[1]] {
+            assert_eq!(
+                address.get() % 16,
+                0,
+                "the stack of an entry is misaligned, top lowered by {below}"
+            );
+        }
+    }
+}
+
+/// Follows the records from ten calls further in; returns how many there are before the one that is no record, and it.
+#[inline(never)]
+fn walk(depth: usize) -> (usize, usize) {
+    if depth > 0 {
+        return black_box(walk(black_box(depth - 1)));
+    }
+    let mut records = 0;
+    let mut frame = Native::frame_pointer().cast::<usize>();
+    while records < 100 && frame as usize > 0x10000 && frame.is_aligned() {
+        records += 1;
+        // SAFETY: the tests call this only in builds with frame pointers, where each record holds the address of the next.
+        frame = unsafe { frame.read() } as *const usize;
+    }
+    (records, frame as usize)
+}
+
+#[test]
+fn frame_pointer_chain_ends_in_zero() {
+    unsafe extern "C" fn start(seen: usize) -> ! {
+        let frame = Native::frame_pointer();
+        // SAFETY: the address of a `Seen` that waits for us.
+        let seen = unsafe { &*(seen as *const Seen) };
+        seen.values[0].set(frame as usize);
+        // Built without frame pointers, an entry finds the zero itself, and compiled code has no chain to follow.
+        if !frame.is_null() {
+            let (records, end) = walk(10);
+            seen.values[1].set(end);
+            seen.values[2].set(records);
+        }
+        seen.leave()
+    }
+    let stack = Stack::new();
+    let seen = Seen::new();
+    // The probe enters with something in the frame pointer that ends no chain.
+    let mut record = [0x1111_usize; 2];
+    let mut registers = vec![record.as_mut_ptr() as u64; Native::CALLEE_SAVED.len()];
+    let (save, arg) = (seen.outside.as_ptr(), &raw const seen as usize);
+    // SAFETY: a fresh context, entered once; a word for every register.
+    unsafe {
+        Native::probe(
+            save,
+            prepare(stack.top(), start),
+            arg,
+            registers.as_mut_ptr(),
+        )
+    };
+
+    let [frame, end, records] = seen.values.map(Cell::into_inner);
+    let bounds = stack.low() as usize..stack.top() as usize;
+    assert!(
+        frame == 0 || bounds.contains(&frame),
+        "the first record is at {frame:#x}"
+    );
+    assert!(
+        frame == 0 || (11..20).contains(&records),
+        "{records} records, ending in {end:#x}"
+    );
+    assert_eq!(end, 0, "the chain does not end in zero");
+}
