@@ -89,7 +89,10 @@ fn windows_that_nobody_takes_give_back_even_their_first_page() {
         give_back_idle(),
         "there are windows that the next call finds idle"
     );
-    assert!(in_memory() >= 700, "the stacks were not idle for a while yet");
+    assert!(
+        in_memory() >= 700,
+        "the stacks were not idle for a while yet"
+    );
     // The one that is used meanwhile stays warm.
     drop(acquire(Class::DEFAULT).unwrap());
     give_back_idle();
