@@ -200,7 +200,7 @@ pub struct GRef(NonNull<G>);
 
 // SAFETY: a GRef gives access to a `G` only inside this crate, and `G` is Sync.
 unsafe impl Send for GRef {}
-// SAFETY: as for `Send`.
+// SAFETY: a shared GRef gives what a copy of it gives: access to a `G`, which is Sync.
 unsafe impl Sync for GRef {}
 
 impl fmt::Debug for GRef {

@@ -68,7 +68,7 @@ pub struct Identity(NonNull<Inner>);
 // SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync; a
 // heritage is Send, wherever it is dropped.
 unsafe impl Send for Identity {}
-// SAFETY: as above.
+// SAFETY: others may read the number and the name, which never change, and use the token, which is Sync.
 unsafe impl Sync for Identity {}
 
 impl Identity {
@@ -145,7 +145,8 @@ impl Identity {
     ///
     /// As for [`has_heritage`](Identity::has_heritage).
     pub(crate) unsafe fn heritage(&self) -> Option<Heritage> {
-        // SAFETY: as there.
+        // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
+        // here.
         unsafe { (*self.inner().heritage.0.get()).clone() }
     }
 
@@ -153,7 +154,8 @@ impl Identity {
     ///
     /// As for [`has_heritage`](Identity::has_heritage).
     pub(crate) unsafe fn replace_heritage(&self, new: Option<Heritage>) -> Option<Heritage> {
-        // SAFETY: as there.
+        // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
+        // here.
         unsafe { mem::replace(&mut *self.inner().heritage.0.get(), new) }
     }
 }
@@ -168,7 +170,7 @@ impl Clone for Identity {
 
 impl Drop for Identity {
     fn drop(&mut self) {
-        // SAFETY: as above; this reference is gone after.
+        // SAFETY: the pointer came from `Arc::into_raw`, and the count has this reference, which is gone after.
         unsafe { Arc::decrement_strong_count(self.0.as_ptr()) };
     }
 }
@@ -239,7 +241,7 @@ impl IdentityCell {
     pub(crate) unsafe fn clear(&self) {
         // Relaxed (both): the caller is alone.
         if !self.0.load(Ordering::Relaxed).is_null() {
-            // SAFETY: passed on.
+            // SAFETY: the goroutine has ended, and nobody has a reference from `get`.
             unsafe { self.clear_slow() };
         }
     }
@@ -253,7 +255,7 @@ impl IdentityCell {
         let inner = self.0.swap(std::ptr::null_mut(), Ordering::Relaxed);
         if let Some(inner) = NonNull::new(inner) {
             let identity = Identity(inner); // the cell's reference
-            // SAFETY: says the caller: nobody runs whose values these were.
+            // SAFETY: the goroutine whose values these were has ended, and its G is about to be freed.
             unsafe { identity.locals().free() };
         }
     }

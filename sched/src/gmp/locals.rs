@@ -40,7 +40,7 @@ pub(crate) struct Locals {
 // SAFETY: only the goroutine or thread whose they are reaches them, and after its end who frees its G; the G's way
 // from one to the next orders that.
 unsafe impl Sync for Locals {}
-// SAFETY: as above: the values go where their goroutine goes, as those on its stack do.
+// SAFETY: the values go where their goroutine goes, as those on its stack do.
 unsafe impl Send for Locals {}
 
 /// What comes before each value.
@@ -107,7 +107,7 @@ impl Locals {
     ///
     /// The goroutine or thread has ended, and the caller is the one who frees its G.
     pub(crate) unsafe fn free(&self) {
-        // SAFETY: says the caller.
+        // SAFETY: the goroutine has ended, so nobody else has a reference to its slots.
         let slots = mem::take(unsafe { &mut *self.slots.get() });
         for head in slots {
             if head != EMPTY && head != GONE {

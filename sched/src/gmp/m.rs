@@ -272,7 +272,7 @@ impl M {
     /// The `errno` that the goroutine which has just left leaves behind; only on g0.
     #[inline(always)]
     pub(crate) fn errno(&self) -> c_int {
-        // SAFETY: as in `set_errno`.
+        // SAFETY: g0 runs goroutines, so `settle` has set the address of this thread's `errno`.
         unsafe { self.errno.get().read() }
     }
 

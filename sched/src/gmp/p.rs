@@ -61,7 +61,7 @@ pub(crate) struct Local {
 // whose callers own the P, and ownership passes between threads through the idle lists' lock and
 // the parkers' Release/Acquire.
 unsafe impl Sync for P {}
-// SAFETY: as for `Sync`; nothing in a P belongs to the thread that made it.
+// SAFETY: nothing in a P belongs to the thread that made it; it is reached by one owner after the other.
 unsafe impl Send for P {}
 
 impl P {
@@ -120,7 +120,7 @@ impl P {
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub(crate) unsafe fn local(&self) -> &mut Local {
-        // SAFETY: only the owner gets here, one reference at a time, says the caller.
+        // SAFETY: the cell is reached here alone, and the caller is the owner and has no other reference to it.
         unsafe { &mut *self.local.get() }
     }
 

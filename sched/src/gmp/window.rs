@@ -232,7 +232,7 @@ impl Line for GRef {
     }
 
     unsafe fn of(word: usize) -> GRef {
-        // SAFETY: passed on.
+        // SAFETY: the line holds the words of `word` above, which are Gs'.
         unsafe { GRef::from_word(word) }
     }
 

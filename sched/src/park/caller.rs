@@ -71,7 +71,8 @@ impl Caller {
     /// As for [`park`](crate::park()), and: nothing has parked since this caller was asked for.
     #[inline(always)]
     pub unsafe fn park<C: FnOnce() -> bool>(self, reason: WaitReason, commit: C) {
-        // SAFETY: the caller's contract; it was found out above.
+        // SAFETY: nothing has parked since `caller`, so `g` still runs on `m`; it may leave its thread where `m` is
+        // there. Of the commit `park_if` asks what `park` does.
         unsafe { park_if(self.m.map(|m| (m, self.g)), Some(reason), move |_| commit()) }
     }
 }

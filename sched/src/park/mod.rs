@@ -85,7 +85,7 @@ use crate::{
 ///   that lets the waker go.
 #[inline(always)]
 pub unsafe fn park<C: FnOnce() -> bool>(reason: WaitReason, commit: C) {
-    // SAFETY: the caller's contract.
+    // SAFETY: `park` and `park_with` ask the same: one `ready` for each commit that returns true, and not before it.
     unsafe { park_with(Some(reason), move |_| commit()) }
 }
 
@@ -100,7 +100,8 @@ pub(crate) unsafe fn park_with<C>(reason: Option<WaitReason>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
-    // SAFETY: the caller's contract.
+    // SAFETY: `running_goroutine` says who runs here and may leave its thread; of the commit `park_with` asks the
+    // same.
     unsafe { park_if(running_goroutine(), reason, commit) }
 }
 
@@ -118,11 +119,12 @@ pub(crate) unsafe fn park_if<C>(
     C: FnOnce(&'static M) -> bool,
 {
     match running {
-        // SAFETY: the caller's contract.
+        // SAFETY: `g` runs here, on `m`, and does not unwind: it is what `running_goroutine` says; the commit is one
+        // that a park may have.
         Some((m, g)) => unsafe { leave_with(m, g, reason, commit) },
         None => {
             let commit = CommitOf::new(commit);
-            // SAFETY: the caller's contract; the commit lies on this stack until the call returns.
+            // SAFETY: the commit lies on this stack until the call returns, and is run once there.
             unsafe { park_thread(reason, (&raw const commit).cast()) }
         }
     }
@@ -137,7 +139,8 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
     fork_check::check();
     let g = current();
     if let Some(m) = unwinding::shared_thread(g) {
-        // SAFETY: the caller's contract.
+        // SAFETY: `shared_thread` gave `m` for `g`; the commit lies on the stack of whoever called `park_thread`, and
+        // is run once.
         return unsafe { unwinding::park_here(m, g, reason, commit) };
     }
     let wait = || {
@@ -187,9 +190,9 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
     commit: C,
 ) -> u32 {
     match deadline.map_or(NEVER, clock::at) {
-        // SAFETY: the caller's contract.
+        // SAFETY: `park_until` asks of its commit what `park` does; no timer knows the ticket.
         NEVER => unsafe { park(reason, commit) },
-        // SAFETY: the caller's contract.
+        // SAFETY: the ticket is the caller's last, and who claims it makes the caller ready.
         when => unsafe { park_with_timer(reason, ticket, when, commit) },
     }
     ticket.g.get().episode.outcome()
@@ -213,8 +216,8 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
         };
     }
     let timers_of: Cell<Option<&'static P>> = Cell::new(None);
-    // SAFETY: the caller's contract. The heap's lock is held while `commit` runs, so the timer does
-    // not fire before the goroutine is off its stack and committed.
+    // SAFETY: who claims the ticket makes the caller ready, once, not before `commit` let it. The heap's lock is held while
+    // `commit` runs, so the timer does not fire before the goroutine is off its stack and committed.
     unsafe {
         park_with(Some(reason), |m| {
             // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.

@@ -34,7 +34,7 @@ fn yield_thread() {
     let Some(g) = runs.filter(|&g| shared_thread(g).is_some()) else {
         return thread::yield_now();
     };
-    // SAFETY: as in `yield_now`.
+    // SAFETY: the commit queues the goroutine, once, as its last step; it is the one that runs here.
     unsafe {
         park_with(None, move |m| {
             ready::requeue(m, g);

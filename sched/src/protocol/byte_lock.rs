@@ -27,7 +27,7 @@ const LONGEST_NAP: u32 = 512;
 /// // SAFETY: this thread holds the lock.
 /// unsafe { lock.unlock() };
 /// assert!(lock.try_lock());
-/// # unsafe { lock.unlock() }; // SAFETY: as above
+/// # unsafe { lock.unlock() }; // SAFETY: `try_lock` has locked it
 /// ```
 pub struct ByteLock {
     locked: AtomicU8,

@@ -197,7 +197,7 @@ impl Bound {
             one.set_next(NONE);
             match queue.last {
                 NONE => queue.first = one.word(),
-                // SAFETY: as above.
+                // SAFETY: `last` is not 0, so it is a word that `push` has put there.
                 last => unsafe { L::of(last) }.set_next(one.word()),
             }
             queue.last = one.word();

@@ -62,7 +62,7 @@ impl<W: Copy> Token<W> {
     ///
     /// The owner holds the lock.
     pub(crate) unsafe fn wait(&self, waiter: W) {
-        // SAFETY: says the caller.
+        // SAFETY: the caller holds the lock, under which the state is.
         unsafe { *self.state.get() = State::Waits(waiter) };
     }
 
@@ -72,7 +72,7 @@ impl<W: Copy> Token<W> {
     ///
     /// The owner holds the lock.
     pub(crate) unsafe fn commit(&self) {
-        // SAFETY: says the caller.
+        // SAFETY: the caller holds the lock: `take_or_lock` has returned false to it.
         unsafe { self.lock.unlock() };
     }
 

@@ -69,7 +69,7 @@ impl Ring {
     /// `place` may be written and nobody else uses it.
     #[cfg(not(loom))]
     pub(crate) unsafe fn make_at(place: *mut Ring, shared: bool) {
-        // SAFETY: says the caller; all fields are written, and zeroes are slots.
+        // SAFETY: `place` is valid for writes, as the caller owes; all fields are written, and zeroes are slots.
         unsafe {
             (&raw mut (*place).shared).write(shared);
             (&raw mut (*place).head).write(Line(AtomicU32::new(0)));

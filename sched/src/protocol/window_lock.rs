@@ -99,7 +99,7 @@ fn release_line<L: Line>(mut word: usize, mut ready: impl FnMut(L)) {
         word = next;
     }
     while first != BUSY {
-        // SAFETY: as above.
+        // SAFETY: the words of the line up to BUSY were put there by `enter`, each from an L.
         let one = unsafe { L::of(first) };
         first = one.next();
         ready(one);

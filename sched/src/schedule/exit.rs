@@ -62,7 +62,8 @@ fn leave_result(g: GRef) {
         }
         End::Claim(ticket) => {
             if ticket.claim(JOINED) {
-                // SAFETY: as above, and its wait was claimed here.
+                // SAFETY: its wait was claimed here, so nobody else wakes it; its commit has left the ticket, so it
+                // has parked.
                 unsafe { ready_from_g0(m, ticket.g()) };
             }
             true
@@ -84,7 +85,8 @@ unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
     let Some(m) = current_m() else {
         fatal::throw(format_args!("a goroutine without an M"));
     };
-    // SAFETY: passed on; it runs here.
+    // SAFETY: `g` runs here, on this M; its code has ended, so it does not unwind; the closures of this file are
+    // commits that nobody makes ready.
     unsafe { leave_with(m, g, None, commit) };
 }
 

@@ -125,13 +125,13 @@ impl Scheduler for &'static Sched {
 
     #[inline]
     unsafe fn m(self, id: usize) -> &'static M {
-        // SAFETY: passed on.
+        // SAFETY: the steps ask for words of the idle lists and of `HomeWaits`, which come from `M::id`.
         unsafe { M::from_id(id) }
     }
 
     #[inline]
     unsafe fn p(self, id: usize) -> &'static P {
-        // SAFETY: passed on.
+        // SAFETY: the steps ask for words of the idle lists, which come from `P::id`.
         unsafe { P::from_id(id) }
     }
 

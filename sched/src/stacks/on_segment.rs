@@ -209,7 +209,8 @@ unsafe extern "C" fn enter(work: usize) -> ! {
 ///
 /// `call` is a `Call<F, R>` that was not run yet.
 unsafe fn run<F: FnOnce() -> R, R>(call: *mut ()) {
-    // SAFETY: says the caller; the frame that it lies in waits for us.
+    // SAFETY: `call` is the address of a `Call<F, R>` in the frame of `on_segment`, which waits on the older stack
+    // until `enter` has come back.
     let call = unsafe { &mut *call.cast::<Call<F, R>>() };
     // SAFETY: taken once: the call is run once.
     let f = unsafe { ManuallyDrop::take(&mut call.f) };

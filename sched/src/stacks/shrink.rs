@@ -181,12 +181,12 @@ impl Shrinks for G {
     }
 
     unsafe fn trim(&self) {
-        // SAFETY: the goroutine is parked and stays there, says the caller, so nobody changes the cell.
+        // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running: nobody changes the cell.
         if let Some(stack) = unsafe { &*self.stack.get() } {
             // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
             unsafe { stack.trim(self.own_sp()) };
         }
-        // SAFETY: parked, as above.
+        // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running until this returns.
         unsafe { self.segments.trim(self.ctx.get().sp()) };
     }
 

@@ -61,7 +61,8 @@ impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {
     ///
     /// `head` is that of a commit of this type, whose closure was not taken yet.
     unsafe fn call(head: *const Commit, m: &'static M) -> bool {
-        // SAFETY: says the caller; the head is the first field, and nobody takes the closure after us.
+        // SAFETY: `head` is the first field of a `CommitOf<C>`, since `new` made both; a commit is run once, so its
+        // closure is read once.
         let closure = unsafe { (&raw const (*head.cast::<Self>()).closure).read() };
         ManuallyDrop::into_inner(closure)(m)
     }

@@ -133,7 +133,7 @@ pub(crate) unsafe fn prefetch_g(word: usize) {
 /// `word` came from [`GRef::to_word`].
 #[inline(always)]
 pub(crate) unsafe fn prefetch_stack(word: usize) {
-    // SAFETY: passed on.
+    // SAFETY: the word is a G's, and a G is never freed.
     asm::prefetch_frame(unsafe { GRef::from_word(word) }.get().ctx_hint());
 }
 

@@ -33,7 +33,7 @@ const MEMORY: &str = "; raise the limit of memory: RLIMIT_AS (`ulimit -v`), the 
 impl Drop for Kept {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: as in `keep`.
+        // SAFETY: the address is that of this thread's `errno`, which lives as long as the thread.
         unsafe { *libc::__errno_location() = self.0 };
     }
 }

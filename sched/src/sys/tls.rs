@@ -66,7 +66,8 @@ impl Tls {
     /// Both are aligned to words, everything between them is readable, and nobody writes to it.
     pub(crate) unsafe fn is_pointed_at(&self, low: *const u8, high: *const u8) -> bool {
         let count = (high.addr() - low.addr()) / size_of::<usize>();
-        // SAFETY: says the caller; to the compiler this is memory from elsewhere, all of it written.
+        // SAFETY: both ends are aligned, and what is between them is readable while this looks at it; to the compiler
+        // this is memory from elsewhere, all of it written.
         let words = unsafe { slice::from_raw_parts(low.cast::<usize>(), count) };
         self.0.iter().any(|range| range.is_in(words))
     }
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn a_handle_of_the_thread_is_seen_and_one_of_another_is_not() {
         let word = |handle: &Thread| {
-            // SAFETY: as in `handle`.
+            // SAFETY: a `Thread` is no smaller than a `usize`, which the call asserts, and holds a reference without padding.
             unsafe { std::mem::transmute_copy::<Thread, usize>(handle) }
         };
         let here = Tls::here();

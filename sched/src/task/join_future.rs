@@ -57,7 +57,7 @@ enum State<T> {
 
 // SAFETY: the state is touched under the lock only; it gives the T to one who takes it, perhaps on another thread.
 unsafe impl<T: Send> Sync for CellOf<T> {}
-// SAFETY: as above.
+// SAFETY: a cell belongs to no thread; the T in it is Send.
 unsafe impl<T: Send> Send for CellOf<T> {}
 
 impl<T> CellOf<T> {
@@ -112,7 +112,8 @@ unsafe fn deliver<T>(cell: NonNull<Cell>, g: GRef) {
     let all = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: `into_word` made it of an Arc of this type, and the reference is ours.
         let cell = unsafe { Arc::from_raw(cell.as_ptr().cast::<CellOf<T>>().cast_const()) };
-        // SAFETY: says the caller.
+        // SAFETY: `g` runs here and has ended with its outcome in its payload, which nobody else takes: the end has
+        // taken the cell out of the word, so the descriptor is its own.
         let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
         if let State::Waits(waker) = cell.with(|state| mem::replace(state, State::Here(outcome))) {
             wake(waker);

@@ -101,7 +101,8 @@ impl<T: 'static> LocalKey<T> {
         if head != EMPTY {
             // SAFETY: this key's slot, so a T; the references that `init` had to it are gone with `init`.
             let place = unsafe { value_of::<T>(head) };
-            // SAFETY: as above.
+            // SAFETY: the place is a box that holds a T; `init` has returned, and with it every reference that it
+            // had.
             let old = unsafe { mem::replace(&mut *place.as_ptr(), value) };
             drop(old);
             return Ok(place);
@@ -150,7 +151,8 @@ impl<T: 'static> std::fmt::Debug for LocalKey<T> {
 /// `head` is that of a `Local<T>`.
 #[inline(always)]
 unsafe fn value_of<T>(head: *mut Head) -> NonNull<T> {
-    // SAFETY: says the caller; a field of a box has an address that is not null.
+    // SAFETY: `head` is the first field of a `Local<T>` in a box, so its field `value` has an address in that box,
+    // which is not null.
     unsafe { NonNull::new_unchecked((&raw mut (*head.cast::<Local<T>>()).value).cast()) }
 }
 
@@ -158,7 +160,8 @@ unsafe fn value_of<T>(head: *mut Head) -> NonNull<T> {
 ///
 /// `head` is that of a `Local<T>` with a value, which nobody uses.
 unsafe fn destroy<T>(head: *mut Head) {
-    // SAFETY: says the caller.
+    // SAFETY: `head` is that of a `Local<T>` whose value was made; its slot leads here no more, and it is dropped
+    // here once.
     let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
         value_of::<T>(head).drop_in_place();
     }));

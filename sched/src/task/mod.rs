@@ -334,7 +334,7 @@ impl<T> Drop for Task<T> {
         }
         // It has finished: its result is ours.
         let g = self.g;
-        // SAFETY: as in `join`.
+        // SAFETY: `detach` has failed, so the goroutine is done and its G the handle's; the payload is its outcome.
         let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
         free(g);
         drop(outcome);

@@ -36,7 +36,7 @@ impl Line for MemberRef {
         self.0.link.with_mut(|link| unsafe { *link = word });
     }
     fn next(self) -> usize {
-        // SAFETY: as above.
+        // SAFETY: who is in the line owns the link of each member there; loom checks it.
         self.0.link.with(|link| unsafe { *link })
     }
     fn is_visitor(self) -> bool {

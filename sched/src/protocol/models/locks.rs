@@ -24,7 +24,7 @@ pub(super) struct Guarded<L> {
 
 // SAFETY: loom checks it.
 unsafe impl<L> Sync for Guarded<L> {}
-// SAFETY: as above.
+// SAFETY: a number and a lock belong to no thread.
 unsafe impl<L> Send for Guarded<L> {}
 
 impl<L> Guarded<L> {

@@ -21,7 +21,7 @@ struct Made {
 
 // SAFETY: loom checks it.
 unsafe impl Sync for Made {}
-// SAFETY: as above.
+// SAFETY: a number and a `RawOnce` belong to no thread.
 unsafe impl Send for Made {}
 
 impl Made {

@@ -34,7 +34,7 @@ impl World {
         self.word.take_up(&self.status, Status::Running);
         // SAFETY: the goroutine runs; loom checks it.
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
-        // SAFETY: as above: the switch away writes the context.
+        // SAFETY: the goroutine runs, and loom checks it: the switch away writes the context.
         self.context.with_mut(|context| unsafe { *context += 1 });
         self.status
             .set_with(Status::Running, Some(WaitReason::Join));
@@ -65,7 +65,7 @@ impl Shrinks for World {
     unsafe fn trim(&self) {
         // SAFETY: the goroutine is parked and stays so; loom checks it.
         self.context.with(|context| unsafe { *context });
-        // SAFETY: as above.
+        // SAFETY: the word is BUSY, so the goroutine stays parked; loom checks it.
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
     }
 

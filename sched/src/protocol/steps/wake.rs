@@ -19,7 +19,7 @@ pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
     // SAFETY: ids in the idle lists are Ps' and Ms'.
     let p = unsafe { s.p(wake.p) };
     match wake.m {
-        // SAFETY: as above.
+        // SAFETY: the idle lists hold the words of Ms, and this one was taken off them.
         Some(m) => unsafe { s.m(m) }.hand(p, true),
         None => s.start_m(p, true),
     }

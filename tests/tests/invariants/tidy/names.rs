@@ -101,3 +101,35 @@ fn the_table_of_models_in_hacking_is_the_folder() {
         .collect();
     assert_eq!(rows, models);
 }
+
+/// Words that stand for a fact that a reader would have to look for elsewhere.
+const FORMULAS: [&str; 9] = [
+    "as above",
+    "as before",
+    "as there",
+    "as in `",
+    "as for `",
+    "passed on",
+    "says the caller",
+    "the caller's contract",
+    "the same contract",
+];
+
+#[test]
+fn safety_comments_state_the_fact_of_their_place() {
+    let mut formulas = Vec::new();
+    for dir in ["sched/src", "stack/src", "asm/src"] {
+        for (file, text) in files(dir, ".rs") {
+            for (number, line) in text.lines().enumerate() {
+                let Some((_, fact)) = line.split_once("// SAFETY:") else {
+                    continue;
+                };
+                let fact = fact.trim_start().to_lowercase();
+                if FORMULAS.iter().any(|formula| fact.starts_with(formula)) {
+                    formulas.push(format!("{file}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(formulas.is_empty(), "formulas:\n{}", formulas.join("\n"));
+}

@@ -27,7 +27,7 @@ impl Caller {
     }
 
     pub(super) unsafe fn park(self, reason: WaitReason, commit: impl FnOnce() -> bool) {
-        // SAFETY: passed on.
+        // SAFETY: both doors ask the same of a commit: one `ready` for each that returns true.
         unsafe { super::super::locks::door::park(reason, commit) }
     }
 }

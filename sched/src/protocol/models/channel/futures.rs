@@ -158,10 +158,10 @@ fn try_sent<const NUMBER: usize>(tx: Port) -> Vec<usize> {
     let msg = ManuallyDrop::new(Msg::new(&tx.world, NUMBER));
     let channel = tx.handle.channel();
     let wait = FutureWait::sender(Waker::from(Arc::new(Bell::default())));
-    // SAFETY: as in `await_sent`.
+    // SAFETY: the message is given up unless it comes back; the wait is new.
     let is_sent = match unsafe { channel.poll_send(&raw const *msg, Some(&wait)) } {
         Polled::Ready(end) => {
-            // SAFETY: as there.
+            // SAFETY: the wait was in no queue, and has no message.
             unsafe { wait.free() };
             if end != End::Served {
                 drop(ManuallyDrop::into_inner(msg));
