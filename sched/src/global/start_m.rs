@@ -168,7 +168,7 @@ impl Threads {
 }
 
 impl Sched {
-    /// Has an M started that begins with `p`, by the starter (R1 and R2 there).
+    /// Has an M started that begins with `p`, by the starter (R1 and R2 of starter.rs).
     pub(crate) fn request_m(&'static self, p: &'static P, as_spinner: bool) {
         fork_check::check();
         let max = self.threads.max;
@@ -180,7 +180,7 @@ impl Sched {
         self.requests.push(Request::M { p, as_spinner });
     }
 
-    /// R4: there is no thread for the M that was counted, or not what it needs to run.
+    /// R4 of starter.rs: there is no thread for the M that was counted, or not what it needs to run.
     #[cold]
     pub(crate) fn do_without_m(&'static self, p: &'static P, as_spinner: bool, error: &io::Error) {
         ALL.threads_failed.add();

@@ -139,7 +139,7 @@ impl Order {
         }
     }
 
-    /// V1.
+    /// V1 of unwinding.rs.
     pub(crate) fn deliver(&self, charge: Charge) {
         *lock(&self.made) = Some(charge);
         self.parker.notify();

@@ -17,6 +17,10 @@ mod rooms;
 #[path = "tidy/names.rs"]
 mod names;
 
+/// Whose the numbered steps are that comments name.
+#[path = "tidy/steps.rs"]
+mod steps;
+
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the workspace is above").to_owned()

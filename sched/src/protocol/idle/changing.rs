@@ -63,7 +63,7 @@ impl Idle {
         self.note_hungry(&lists);
         self.publish(&lists);
         drop(lists);
-        // As I3: the caller looks at the queues next, for what was published while there were fewer idle Ps.
+        // As I3 of idle.rs: the caller looks at the queues next, for what was published while there were fewer idle Ps.
         fence(Ordering::SeqCst);
         changed
     }

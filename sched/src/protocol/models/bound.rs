@@ -132,7 +132,7 @@ fn a_keeper_that_is_called_home_leaves_the_time_to_another() {
     explore(None, || {
         let world = keeper_at_rest();
         send(&world, Goroutine::pinned());
-        // M1 has P2. Nobody holds P1 with its timer: the other M is up, and keeps the time when it sleeps.
+        // `M1` has `P2`. Nobody holds `P1` with its timer: the other M is up, and keeps the time when it sleeps.
         assert!(world.m_of(M1).is_woken() && world.m_of(M2).is_woken());
         assert!(world.m_of(M2).wait(NEVER, false));
         assert_eq!(world.m_of(M2).holds(), P1);

@@ -1,4 +1,5 @@
-//! Park and ready: a G is woken exactly once per wait, and never before its context is saved.
+//! Park and ready: a G is woken exactly once per wait, and never before its context is saved. The steps are those of
+//! park/mod.rs.
 
 use loom::{
     cell::UnsafeCell,

@@ -1,4 +1,5 @@
 //! A select: it waits in two channels at once, and whoever comes, it gets one message and no other is lost.
+//! The steps are those of choose.rs.
 
 use loom::{
     cell::UnsafeCell,

@@ -1,4 +1,5 @@
-//! Shrinking: nobody works on the stack of a goroutine that runs, and the context that is read is whole.
+//! Shrinking: nobody works on the stack of a goroutine that runs, and the context that is read is whole. The steps are those of
+//! shrink.rs.
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
 

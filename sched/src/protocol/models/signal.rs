@@ -1,4 +1,5 @@
-//! Signals: none is lost, and the owner is made ready once per park, never in another wait.
+//! Signals: none is lost, and the owner is made ready once per park, never in another wait. The steps are those of
+//! wake_flag.rs.
 
 use loom::{
     sync::{

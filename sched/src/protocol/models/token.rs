@@ -1,4 +1,5 @@
-//! The token of `park` and `unpark`: never lost, never used twice, and the owner is woken once per wait.
+//! The token of `park` and `unpark`: never lost, never used twice, and the owner is woken once per wait. The steps are those of
+//! park_token.rs.
 
 use loom::{
     cell::UnsafeCell,

@@ -204,7 +204,7 @@ impl World {
         steps::rest(self, m, p);
     }
 
-    /// S1 to S6, in the ring of `p`.
+    /// S1 to S6 of idle.rs, in the ring of `p`.
     pub(super) fn submit(&self, p: usize, word: usize) {
         self.p_of(p).ring.push(word).unwrap();
         self.publish();
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// S1 to S6, in the global queue.
+    /// S1 to S6 of idle.rs, in the global queue.
     pub(super) fn submit_globally(&self, word: usize) {
         self.submit_silently(word);
         self.publish();

@@ -1,4 +1,5 @@
-//! How an M sleeps that is locked: on no list, because it may not be woken for the work of others (inbox.rs).
+//! How an M sleeps that is locked: on no list, because it may not be woken for the work of others (inbox.rs). T3 is a
+//! step of steps/mod.rs.
 
 use super::{Machine, Processor, Scheduler, hand_off, rest_p, see_to_time, stop_m};
 use crate::protocol::timers::NEVER;

@@ -25,7 +25,7 @@ pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
         let p = unsafe { s.p(p) };
         home.hand(p, false);
         if was_keeper {
-            see_to_time(s, Some(p)); // T4
+            see_to_time(s, Some(p)); // T4 of steps/mod.rs
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn found<S: Scheduler>(s: S, m: S::M, word: usize) -> usize {
     word
 }
 
-/// F1 to F3, and T4: `m` is the spinner no more.
+/// F1 to F3, and T4 of steps/mod.rs: `m` is the spinner no more.
 pub(super) fn stop_spinning<S: Scheduler>(s: S, m: S::M) {
     m.set_spinning(false);
     s.idle().stop_spinning();

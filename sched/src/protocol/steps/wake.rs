@@ -1,4 +1,4 @@
-//! Waking an M, and handing a P on: S4 to S6 of idle.rs, T3 to T6 of this folder's essay.
+//! Waking an M, and handing a P on: S4 to S6 of idle.rs, T3 to T6 of steps/mod.rs.
 
 use super::{Machine, Processor, Scheduler, is_time_untended};
 use crate::protocol::{
