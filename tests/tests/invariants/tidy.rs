@@ -452,3 +452,36 @@ fn paths(line: &str) -> impl Iterator<Item = String> {
         names.join("/")
     })
 }
+
+#[test]
+fn safety_comments_of_asm_and_stack_state_the_fact_of_their_place() {
+    let formulas = [
+        "as above",
+        "as before",
+        "as in ",
+        "as for ",
+        "passed on",
+        "says so",
+        "says the caller",
+        "the caller says",
+        "the caller's contract",
+        "keeps the same contract",
+        "keeps the contract",
+    ];
+    let mut found = Vec::new();
+    for (file, text) in ["asm", "stack"].iter().flat_map(|dir| files(dir, ".rs")) {
+        for (n, line) in text.lines().enumerate() {
+            let Some((_, comment)) = line.split_once("// SAFETY:") else {
+                continue;
+            };
+            if formulas.iter().any(|formula| comment.contains(formula)) {
+                found.push(format!("{file}:{}:{comment}", n + 1));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "formulas where a fact belongs:\n{}",
+        found.join("\n")
+    );
+}
