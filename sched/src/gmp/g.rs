@@ -137,7 +137,7 @@ impl G {
         }
     }
 
-    /// See the field.
+    /// The mark of the M that ran it last; 0 before its first run.
     #[inline(always)]
     pub(crate) fn last(&self) -> usize {
         // Acquire: partner is `set_last`, before which that M's storage was looked at for the last time.

@@ -1,7 +1,7 @@
 //! Blocking calls: the goroutine keeps its thread, the P goes where it is needed.
 //!
 //! ```text
-//! M, in `blocking`                            sysmon, some 20 us later or more
+//! M, in `blocking`                            sysmon, some 70 us later or more
 //! B1 the G is woken as a thread (Kind)        Y1 a P has been lent since the last look, and there is
 //! B2 the M has no P; lend the P: a store         work for it
 //! B3 ... the call ...                         Y2 retake it: CAS

@@ -5,7 +5,7 @@
 //! | mod.rs | `park` and waits that several may end; the other verb, `ready`, is in global/ready.rs |
 //! | caller.rs | who is about to wait, asked once |
 //! | on_thread.rs, unwinding.rs | goroutines that wait without leaving their thread |
-//! | blocking.rs, checkpoint.rs, yield_now.rs | blocking calls, long computations, letting others go first |
+//! | blocking.rs, checkpoint.rs, yield_now.rs, sleep.rs | blocking calls, long computations, letting others go first, sleeping |
 //! | waker.rs | wakers of goroutines and threads |
 //!
 //! # `park` and `ready`: the two verbs on which every blocking operation is written
@@ -42,6 +42,7 @@ pub(crate) mod blocking;
 pub(crate) mod caller;
 pub(crate) mod checkpoint;
 pub(crate) mod on_thread;
+pub(crate) mod sleep;
 pub(crate) mod unwinding;
 pub(crate) mod waker;
 pub(crate) mod yield_now;

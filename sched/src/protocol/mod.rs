@@ -1,7 +1,7 @@
 //! The wing `protocol`: the words on which two sides meet, and the steps that Ms take on them.
 //!
 //! Imported by every wing but `sys`. It imports nothing but itself; its one door to atomics, locks and the futex is
-//! [`sync`]. The models compile exactly this folder, with loom's types behind that door, and run it in every
+//! [`sync`], which alone takes something of `sys`, where no model runs. The models compile exactly this folder, with loom's types behind that door, and run it in every
 //! interleaving (models). So a word and the steps of both its sides lie here, whatever they belong to otherwise; what
 //! the steps ask of the scheduler is behind the traits of [`steps`].
 //!
@@ -17,7 +17,8 @@
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
-//! | stacks that shrink, run windows | shrink_word.rs, status.rs, window_lock.rs |
+//! | whose a G is, and what it waits for | status.rs, wait_reason.rs |
+//! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
 //! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;

@@ -4,7 +4,8 @@
 //! every round:      timers that are due
 //! every round:      now and then a goroutine that only this M may run (inbox.rs)
 //! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
-//! otherwise:        runnext - local ring - global queue - (network poller) - steal - spin - sleep
+//! otherwise:        runnext - local ring - global queue - what only this M may run - (network poller)
+//!                   - steal, timers of others included - spin - a `runnext` of a P that stood still meanwhile - sleep
 //! ```
 //!
 //! Fair rounds (fairness.rs) are what keeps the global queue, and the ring behind a pair of goroutines that pass

@@ -40,7 +40,7 @@ use crate::{
     },
     park::{arm, caller::caller, park_until},
     protocol::wait_reason::WaitReason,
-    switch::{current::on_goroutine, signal_check, thread_word::current_m},
+    switch::{signal_check, thread_word::current_m},
 };
 
 /// What a builder says of a goroutine.
@@ -338,32 +338,5 @@ impl<T> Drop for Task<T> {
         let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
         free(g);
         drop(outcome);
-    }
-}
-
-/// Waits until `deadline`.
-///
-/// # Parks
-///
-/// Only the goroutine; other goroutines run meanwhile. A plain OS thread sleeps.
-pub fn sleep_until(deadline: Instant) {
-    if !on_goroutine() {
-        return thread::sleep(deadline.saturating_duration_since(Instant::now()));
-    }
-    let ticket = arm();
-    // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
-    unsafe { park_until(WaitReason::Sleep, ticket, Some(deadline), || true) };
-}
-
-/// Waits for ever.
-///
-/// # Parks
-///
-/// And never goes on.
-pub fn sleep_forever() -> ! {
-    loop {
-        let ticket = arm();
-        // SAFETY: nobody knows the ticket, so nobody claims it.
-        unsafe { park_until(WaitReason::Sleep, ticket, None, || true) };
     }
 }

@@ -1,6 +1,6 @@
 //! Loom models: every interleaving, and every value an atomic may return, of the protocols.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p goroutines-sched --lib`. The models use
+//! HACKING.md has the command, and says of each file what it proves. The models use
 //! the scheduler's own modules; only the limits are small (a ring has four slots).
 
 use crate::protocol::idle::{Change, Idle};
