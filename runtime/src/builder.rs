@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use goroutines_sched::{self as sched, Class, Options, Step};
 
-use crate::JoinHandle;
+use crate::go::JoinHandle;
 
 /// What a goroutine is started with: shaped as [`std::thread::Builder`].
 ///
@@ -229,7 +229,8 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        // SAFETY: passed on: a goroutine that was joined, or has dropped its result, uses neither any more.
+        // SAFETY: what `f` and its result borrow lives as long as the caller of `spawn_unchecked` promised:
+        // until the goroutine was joined, or has dropped its result.
         unsafe { sched::spawn_unchecked(self.options()?, f) }.map(JoinHandle::of)
     }
 }

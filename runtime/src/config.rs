@@ -97,7 +97,7 @@ impl Config {
     /// all.into_iter().for_each(|one| one.join().unwrap());
     /// ```
     pub unsafe fn copy_stacks(self) -> Config {
-        // SAFETY: passed on.
+        // SAFETY: the caller promises for its goroutines what `copy_stacks` of sched asks for.
         Config(unsafe { self.0.copy_stacks() })
     }
 

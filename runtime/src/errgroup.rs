@@ -60,7 +60,7 @@ enum Failure<E> {
 
 // SAFETY: the failure is touched under the lock only, and goes from one goroutine to another.
 unsafe impl<E: Send> Sync for Shared<E> {}
-// SAFETY: as above.
+// SAFETY: moved or dropped, the failure goes to one other thread, which E allows.
 unsafe impl<E: Send> Send for Shared<E> {}
 
 /// Calls `f` with a [`Group`], in which it can start goroutines that borrow what lives outside of the call. Returns

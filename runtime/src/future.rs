@@ -3,15 +3,18 @@
 use std::{
     fmt,
     panic::{RefUnwindSafe, UnwindSafe},
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
+    pin::Pin,
+    task::{Context, Poll},
     thread,
-    time::Instant,
 };
 
-use goroutines_sched::{Awaiting, Doorbell, pin_stack};
+use goroutines_sched::Awaiting;
 
-use crate::{JoinHandle, context};
+use crate::{
+    context,
+    drive::{Interrupted, drive},
+    go::JoinHandle,
+};
 
 /// Runs `future` to its end on the caller, and returns its output.
 ///
@@ -79,33 +82,6 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     match drive(future.into_future(), None, |_| Poll::Pending) {
         Ok(output) => output,
         Err(Interrupted) => unreachable!("goroutines: block_on was interrupted"),
-    }
-}
-
-/// Something else has ended the wait for a future.
-pub(crate) struct Interrupted;
-
-/// As [`block_on`], until `interrupt` is ready, which is polled when the future is pending, or until `deadline`.
-pub(crate) fn drive<F: Future>(
-    future: F,
-    deadline: Option<Instant>,
-    mut interrupt: impl FnMut(&mut Context<'_>) -> Poll<()>,
-) -> Result<F::Output, Interrupted> {
-    let _stays = pin_stack();
-    let bell = Doorbell::new();
-    let waker = Waker::from(bell.clone());
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        bell.hush();
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return Ok(output);
-        }
-        let over = interrupt(&mut context).is_ready();
-        if over || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Interrupted);
-        }
-        bell.wait(deadline);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, io, thread, time::Duration, time::Instant};
 
 use goroutines_sched::{self as sched, Options, Task};
 
-use crate::{context::Context, thread::Thread};
+use crate::{context::Context, thread::current::Thread};
 
 /// Starts the runtime with the default [`Config`](crate::Config). Once per process, before the first
 /// [`go`]. After it a child of a `fork` may only `exec`: see [the crate](crate#signals-and-forks).

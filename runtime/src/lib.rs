@@ -99,6 +99,7 @@ pub mod chan;
 mod checkpoint;
 mod config;
 pub mod context;
+mod drive;
 pub mod errgroup;
 mod future;
 mod go;

@@ -4,7 +4,7 @@ use std::io;
 
 use goroutines_sched as sched;
 
-use crate::{Builder, JoinHandle};
+use crate::{builder::Builder, go::JoinHandle};
 
 /// What a goroutine is started with that stays on the thread of its spawner: from [`Builder::pinned`].
 ///

@@ -40,7 +40,8 @@ pub struct Receiver<T> {
 // SAFETY: a receiver gets messages from other threads, so T is Send; all it shares is the channel,
 // which is Sync then.
 unsafe impl<T: Send> Send for Receiver<T> {}
-// SAFETY: as for `Send`.
+// SAFETY: a shared receiver gets messages from other threads, so T is Send; all it shares is the channel,
+// which is Sync then.
 unsafe impl<T: Send> Sync for Receiver<T> {}
 
 impl<T> UnwindSafe for Receiver<T> {}

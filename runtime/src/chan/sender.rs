@@ -36,7 +36,8 @@ pub struct Sender<T> {
 // SAFETY: a sender moves messages to other threads, so T is Send; all it shares is the channel, which
 // is Sync then.
 unsafe impl<T: Send> Send for Sender<T> {}
-// SAFETY: as for `Send`.
+// SAFETY: a shared sender moves messages to other threads, so T is Send; all it shares is the channel, which
+// is Sync then.
 unsafe impl<T: Send> Sync for Sender<T> {}
 
 impl<T> UnwindSafe for Sender<T> {}

@@ -62,7 +62,7 @@ struct Link(Node<Weak<Inner>>);
 
 // SAFETY: what links it is touched under the lock of the parent in whose list it is; its data never changes.
 unsafe impl Sync for Link {}
-// SAFETY: as above.
+// SAFETY: what links it is touched under the parent's lock from whatever thread; its data, a Weak, is Send.
 unsafe impl Send for Link {}
 
 // Whatever panics in between, a context is a context.
@@ -71,7 +71,8 @@ impl RefUnwindSafe for Inner {}
 
 // SAFETY: `children` is touched under the lock only.
 unsafe impl Sync for Inner {}
-// SAFETY: as above; it is empty when a context is freed, since every child in it counts.
+// SAFETY: `children` is empty when a context is freed, since every child in it counts; nothing of it belongs
+// to a thread.
 unsafe impl Send for Inner {}
 
 impl Inner {

@@ -43,7 +43,7 @@ use goroutines_sched::{self as sched, Heritage, WaitReason};
 
 use crate::{
     chan::{self, Receiver},
-    future::drive,
+    drive::drive,
 };
 use family::Inner;
 

@@ -49,7 +49,7 @@ struct Group {
 
 // SAFETY: `group` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for Barrier {}
-// SAFETY: as above; the queue is empty while nobody borrows the barrier.
+// SAFETY: the queue is empty while nobody borrows the barrier, so nothing is moved that a waiter points to.
 unsafe impl Send for Barrier {}
 
 impl UnwindSafe for Barrier {}

@@ -81,7 +81,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
             let closure = unsafe { mem::replace(&mut *this.data.get(), Data::Gone) };
             if let Data::Closure(f) = closure {
                 let value = f();
-                // SAFETY: as above.
+                // SAFETY: one closure at a time runs here, and nobody reads before it has completed.
                 unsafe { *this.data.get() = Data::Value(value) };
             }
         });

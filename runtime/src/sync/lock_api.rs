@@ -129,7 +129,7 @@ unsafe impl lock_api::RawMutex for RawMutex {
     }
 }
 
-// SAFETY: as for `RawMutex`.
+// SAFETY: a fair unlock hands the lock to the first waiter, which holds it alone.
 unsafe impl lock_api::RawMutexFair for RawMutex {
     unsafe fn unlock_fair(&self, _guard: GuardNoSend) {
         // SAFETY: the caller holds the lock.
@@ -137,7 +137,7 @@ unsafe impl lock_api::RawMutexFair for RawMutex {
     }
 }
 
-// SAFETY: as for `RawMutex`; true is only said of a lock that was taken.
+// SAFETY: an attempt says true only of a lock that it took.
 unsafe impl lock_api::RawMutexTimed for RawMutex {
     type Duration = Duration;
     type Instant = Instant;
@@ -206,7 +206,7 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     }
 }
 
-// SAFETY: as for `RawRwLock`.
+// SAFETY: a fair unlock hands the lock to who waits; a writer among them is alone.
 unsafe impl lock_api::RawRwLockFair for RawRwLock {
     unsafe fn unlock_shared_fair(&self, _guard: GuardNoSend) {
         // SAFETY: the caller is a reader inside.
@@ -219,7 +219,8 @@ unsafe impl lock_api::RawRwLockFair for RawRwLock {
     }
 }
 
-// SAFETY: as for `RawRwLock`; in between nobody writes, because the word never says that nobody is inside.
+// SAFETY: the writer becomes a reader in one step of the word, which never says in between that nobody is
+// inside: nobody else writes.
 unsafe impl lock_api::RawRwLockDowngrade for RawRwLock {
     unsafe fn downgrade(&self, guard: GuardNoSend) -> GuardNoSend {
         // SAFETY: the caller is the writer inside.
@@ -228,7 +229,7 @@ unsafe impl lock_api::RawRwLockDowngrade for RawRwLock {
     }
 }
 
-// SAFETY: as for `RawRwLock`; true is only said of a lock that was taken.
+// SAFETY: an attempt says true only of a lock that it took.
 unsafe impl lock_api::RawRwLockTimed for RawRwLock {
     type Duration = Duration;
     type Instant = Instant;

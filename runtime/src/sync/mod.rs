@@ -25,6 +25,7 @@ mod acquire_error;
 mod barrier;
 mod condvar;
 mod door;
+mod exclusive;
 mod guard;
 mod lazylock;
 #[cfg(feature = "lock_api")]

@@ -1,8 +1,10 @@
 //! Poisoning: a lock remembers that somebody panicked while holding it.
 
 use std::{
+    fmt,
+    ops::Deref,
     sync::atomic::{AtomicBool, Ordering},
-    sync::{LockResult, PoisonError},
+    sync::{LockResult, PoisonError, TryLockError, TryLockResult},
     thread,
 };
 
@@ -62,3 +64,43 @@ impl Flag {
 pub(crate) struct Guard {
     was_panicking: bool,
 }
+
+/// Shows a lock: `locked` is of an attempt to take it. The value is shown if nobody has it, and `if_taken`
+/// otherwise: std writes that in two ways.
+pub(super) fn show<G>(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    locked: TryLockResult<G>,
+    if_taken: &dyn fmt::Debug,
+    is_poisoned: bool,
+) -> fmt::Result
+where
+    G: Deref<Target: fmt::Debug>,
+{
+    let mut out = f.debug_struct(name);
+    match locked {
+        Ok(guard) => out.field("data", &&*guard),
+        Err(TryLockError::Poisoned(poisoned)) => out.field("data", &&**poisoned.get_ref()),
+        Err(TryLockError::WouldBlock) => out.field("data", if_taken),
+    };
+    out.field("poisoned", &is_poisoned);
+    out.finish_non_exhaustive()
+}
+
+/// A lock can be made of a value.
+macro_rules! made_of_value {
+    ($lock:ident) => {
+        impl<T> From<T> for $lock<T> {
+            fn from(value: T) -> $lock<T> {
+                $lock::new(value)
+            }
+        }
+
+        impl<T: Default> Default for $lock<T> {
+            fn default() -> $lock<T> {
+                $lock::new(T::default())
+            }
+        }
+    };
+}
+pub(super) use made_of_value;

@@ -41,102 +41,63 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
             raw: &lock.raw,
         }
     }
-
-    /// A guard of a part of the value. Associated, so that it hides no method of the value.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use goroutines::sync::{RwLock, RwLockReadGuard};
-    ///
-    /// let pair = RwLock::new((1, "one"));
-    /// let name = RwLockReadGuard::map(pair.read().unwrap(), |pair| pair.1);
-    /// assert_eq!(&*name, "one");
-    /// assert!(pair.try_write().is_err());
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
-    where
-        U: ?Sized,
-        F: FnOnce(&T) -> &U,
-    {
-        let data = NonNull::from(f(&orig));
-        MappedRwLockReadGuard {
-            data,
-            raw: orig.hand_on(),
-        }
-    }
-
-    /// As [`RwLockReadGuard::map`], if there is such a part.
-    ///
-    /// # Errors
-    ///
-    /// The guard itself, when `f` returns `None`.
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
-    where
-        U: ?Sized,
-        F: FnOnce(&T) -> Option<&U>,
-    {
-        match f(&orig).map(NonNull::from) {
-            Some(data) => Ok(MappedRwLockReadGuard {
-                data,
-                raw: orig.hand_on(),
-            }),
-            None => Err(orig),
-        }
-    }
-
-    /// The lock, which stays locked.
-    fn hand_on(self) -> &'a RawRw {
-        let raw = self.raw;
-        mem::forget(self);
-        raw
-    }
-}
-
-impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
-    /// As [`RwLockReadGuard::map`].
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
-    where
-        U: ?Sized,
-        F: FnOnce(&T) -> &U,
-    {
-        let data = NonNull::from(f(&orig));
-        MappedRwLockReadGuard {
-            data,
-            raw: orig.hand_on(),
-        }
-    }
-
-    /// As [`RwLockReadGuard::filter_map`].
-    ///
-    /// # Errors
-    ///
-    /// The guard itself, when `f` returns `None`.
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
-    where
-        U: ?Sized,
-        F: FnOnce(&T) -> Option<&U>,
-    {
-        match f(&orig).map(NonNull::from) {
-            Some(data) => Ok(MappedRwLockReadGuard {
-                data,
-                raw: orig.hand_on(),
-            }),
-            None => Err(orig),
-        }
-    }
-
-    /// The lock, which stays locked.
-    fn hand_on(self) -> &'a RawRw {
-        let raw = self.raw;
-        mem::forget(self);
-        raw
-    }
 }
 
 /// What both kinds are.
 macro_rules! reads {
     ($($guard:ident)*) => {$(
+        impl<'a, T: ?Sized> $guard<'a, T> {
+            /// A guard of a part of the value. Associated, so that it hides no method of the value.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use goroutines::sync::{RwLock, RwLockReadGuard};
+            ///
+            /// let pair = RwLock::new((1, "one"));
+            /// let name = RwLockReadGuard::map(pair.read().unwrap(), |pair| pair.1);
+            /// assert_eq!(&*name, "one");
+            /// assert!(pair.try_write().is_err());
+            /// ```
+            pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
+            where
+                U: ?Sized,
+                F: FnOnce(&T) -> &U,
+            {
+                let data = NonNull::from(f(&orig));
+                MappedRwLockReadGuard {
+                    data,
+                    raw: orig.hand_on(),
+                }
+            }
+
+            /// As [`RwLockReadGuard::map`], if there is such a part.
+            ///
+            /// # Errors
+            ///
+            /// The guard itself, when `f` returns `None`.
+            pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
+            where
+                U: ?Sized,
+                F: FnOnce(&T) -> Option<&U>,
+            {
+                match f(&orig).map(NonNull::from) {
+                    Some(data) => Ok(MappedRwLockReadGuard {
+                        data,
+                        raw: orig.hand_on(),
+                    }),
+                    None => Err(orig),
+                }
+            }
+
+            /// The lock, which stays locked.
+            fn hand_on(self) -> &'a RawRw {
+                let raw = self.raw;
+                mem::forget(self);
+                raw
+            }
+        }
+
         impl<T: ?Sized> Deref for $guard<'_, T> {
             type Target = T;
 

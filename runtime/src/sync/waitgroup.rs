@@ -55,7 +55,7 @@ struct Inner {
 
 // SAFETY: `waiters` is only touched under `lock`; a GRef is Send.
 unsafe impl Sync for Inner {}
-// SAFETY: as above; the queue is empty while nobody borrows the group.
+// SAFETY: the queue is empty while nobody borrows the group, so nothing is moved that a waiter points to.
 unsafe impl Send for Inner {}
 
 // A count is all there is to see, and no panic leaves it half changed.
@@ -176,7 +176,7 @@ impl Inner {
         self.lock.lock();
         // SAFETY: the lock is held.
         let mut waiters = unsafe { mem::replace(&mut *self.waiters.get(), Queue::new()) };
-        // SAFETY: as above.
+        // SAFETY: `done` is touched under the lock only, which is held.
         let done = unsafe { (*self.done.get()).take() };
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };

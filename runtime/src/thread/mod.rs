@@ -15,7 +15,7 @@
 //! - `thread_local!` is per thread, and a goroutine changes threads: [`goroutine_local!`](crate::goroutine_local) is
 //!   what takes its place.
 
-mod current;
+pub(crate) mod current;
 mod local;
 mod park;
 mod scope;

@@ -45,7 +45,7 @@ struct State {
 
 // SAFETY: the state is touched under the lock only; a GRef is Send.
 unsafe impl Sync for Count {}
-// SAFETY: as above.
+// SAFETY: moved or dropped, the state is reached by one owner only; a GRef is Send.
 unsafe impl Send for Count {}
 // No code of a user runs while the state changes.
 impl RefUnwindSafe for Count {}

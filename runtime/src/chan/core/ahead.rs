@@ -92,7 +92,7 @@ impl<T> Core<T> {
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn push_behind(&mut self, msg: *const T) {
-        // SAFETY: passed on.
+        // SAFETY: messages are ahead, so the buffer is behind, and the caller knows that it has room.
         unsafe { self.ahead.behind.push(msg) };
     }
 

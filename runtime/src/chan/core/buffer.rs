@@ -125,7 +125,7 @@ impl<T> Buffer<T> {
         match self {
             // SAFETY: there is room, says the caller.
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
-            // SAFETY: as above.
+            // SAFETY: there is room, says the caller, and the message is the list's from now on.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
             Buffer::None
             | Buffer::Closed
@@ -150,7 +150,7 @@ impl<T> Buffer<T> {
                 unsafe { ring.pop(out) };
                 None
             }
-            // SAFETY: as above.
+            // SAFETY: there is a message, says the caller, who lets us write `out`.
             Buffer::Blocks(blocks) => unsafe { blocks.pop(out) },
             Buffer::Clock(clock) => {
                 // SAFETY: T is Instant.

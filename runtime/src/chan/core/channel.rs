@@ -24,10 +24,10 @@ impl<T> Channel<T> {
     /// `msg` points at a message; after `Served` it is gone.
     #[inline(always)]
     pub(crate) unsafe fn send(&self, msg: *mut T, timeout: Timeout) -> End {
-        // SAFETY: passed on.
+        // SAFETY: the caller gives the message at `msg`.
         match unsafe { self.send_from(msg, timeout, None) } {
             Some(end) => end,
-            // SAFETY: passed on.
+            // SAFETY: without an end nothing was sent: the message is still at `msg`.
             None => unsafe { self.send_boxed(msg, timeout) },
         }
     }
@@ -54,7 +54,8 @@ impl<T> Channel<T> {
                     return Some(End::Served);
                 }
                 SendStep::PutAhead(receiver) => {
-                    // SAFETY: as for `Deliver`; the step says that there is room.
+                    // SAFETY: `recvq` holds receivers; the message is the caller's to give, and the step says
+                    // that there is room ahead.
                     unsafe { core.put_ahead(receiver, msg) };
                     return Some(End::Served);
                 }
@@ -64,7 +65,8 @@ impl<T> Channel<T> {
                     return Some(End::Served);
                 }
                 SendStep::PushBehind => {
-                    // SAFETY: as above.
+                    // SAFETY: the step says that messages are ahead and that the buffer behind has room; the
+                    // message is the caller's to give.
                     unsafe { core.push_behind(msg) };
                     return Some(End::Served);
                 }
@@ -135,10 +137,10 @@ impl<T> Channel<T> {
     #[inline(always)]
     pub(crate) unsafe fn recv(&self, out: *mut T, timeout: Timeout) -> End {
         loop {
-            // SAFETY: passed on.
+            // SAFETY: the caller lets us write `out`.
             let end = match unsafe { self.recv_to(out, timeout, None) } {
                 Some(end) => end,
-                // SAFETY: passed on.
+                // SAFETY: without an end nothing was received: `out` may still be written.
                 None => unsafe { self.recv_boxed(out, timeout) },
             };
             if end != End::Again {
@@ -188,7 +190,7 @@ impl<T> Channel<T> {
                 None => unsafe { core.wait_with(timeout, Side::Receiver, out, boxed) },
                 Some(_) => {
                     drop(core);
-                    // SAFETY: passed on.
+                    // SAFETY: the caller lets us write `out`, and it stays while we wait.
                     Some(unsafe { self.recv_from_clock(out, timeout) })
                 }
             },

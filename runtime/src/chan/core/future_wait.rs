@@ -81,7 +81,7 @@ impl<P> FutureWait<P> {
     }
 
     fn place(&self) -> *mut P {
-        // SAFETY: as above.
+        // SAFETY: the box is freed when this right is used up.
         unsafe { self.0.as_ref() }.place.get().cast()
     }
 
@@ -165,7 +165,7 @@ impl<T> Channel<T> {
                         return Polled::Pending(None);
                     }
                     node.data.set_end(End::TimedOut);
-                    // SAFETY: as above.
+                    // SAFETY: the box stays where it is until its node was taken out, or has left.
                     unsafe {
                         if is_first {
                             core.recvq.push_front(node);
@@ -218,7 +218,8 @@ impl<T> Channel<T> {
                     return Polled::Ready(End::Served);
                 }
                 SendStep::PutAhead(receiver) => {
-                    // SAFETY: as above; the step says that there is room.
+                    // SAFETY: `recvq` holds receivers; the message is given up, and the step says that there
+                    // is room ahead.
                     unsafe { core.put_ahead(receiver, msg) };
                     return Polled::Ready(End::Served);
                 }
@@ -228,7 +229,8 @@ impl<T> Channel<T> {
                     return Polled::Ready(End::Served);
                 }
                 SendStep::PushBehind => {
-                    // SAFETY: as above.
+                    // SAFETY: the step says that messages are ahead and that the buffer behind has room; the
+                    // message is given up.
                     unsafe { core.push_behind(msg) };
                     return Polled::Ready(End::Served);
                 }
@@ -295,7 +297,8 @@ impl<T> FutureWait<T> {
     ///
     /// It is of one that sends, and its node is in no queue; the message was sent, or is in the place.
     pub(crate) unsafe fn end(self, is_sent: bool) -> Option<T> {
-        // SAFETY: says the caller.
+        // SAFETY: the message is in the place if it was not sent; the node is in no queue, so nobody else has
+        // the box.
         unsafe {
             let message = (!is_sent).then(|| self.place().read());
             self.free();

@@ -29,7 +29,7 @@ pub(crate) struct Channel<T> {
 
 // SAFETY: `core` is only reached through `Locked`; messages go from thread to thread, so T is Send.
 unsafe impl<T: Send> Sync for Channel<T> {}
-// SAFETY: as above; the queues are empty while nobody borrows the channel.
+// SAFETY: the queues are empty while nobody borrows the channel; messages move with it, so T is Send.
 unsafe impl<T: Send> Send for Channel<T> {}
 
 impl<T> Channel<T> {
@@ -111,7 +111,7 @@ impl<'a, T> Locked<'a, T> {
                 End::Served
             }
             RecvStep::CollectLocked(sender) => {
-                // SAFETY: as for `Collect`.
+                // SAFETY: `sendq` holds senders; the step says that it is no promise.
                 unsafe { self.collect(sender, out) };
                 End::Served
             }
@@ -135,12 +135,13 @@ impl<'a, T> Locked<'a, T> {
     pub(super) unsafe fn pop(mut self, out: *mut T) {
         if self.is_ahead() {
             // No place becomes free.
-            // SAFETY: passed on.
+            // SAFETY: messages are ahead; the caller lets us write `out`.
             let spent = unsafe { self.pop_ahead(out) };
             drop(self);
             return free_block(spent);
         }
-        // SAFETY: passed on.
+        // SAFETY: none are ahead, so the message that there is lies in the buffer; the caller lets us write
+        // `out`.
         let spent = unsafe { self.buffer.pop(out) };
         match self.sendq.first() {
             None => drop(self),
@@ -178,7 +179,8 @@ impl<'a, T> Locked<'a, T> {
                     if sender.is_promise() {
                         core.main_mut().reserve();
                     } else {
-                        // SAFETY: as in `refill`.
+                        // SAFETY: there is a place; the sender's is full, and the message the buffer's from
+                        // now on.
                         unsafe { core.main_mut().push(sender.place()) };
                     }
                     core.finish(sender, End::Served);
@@ -227,7 +229,7 @@ impl<'a, T> Locked<'a, T> {
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn put_ahead(mut self, receiver: Taken<T>, msg: *const T) {
-        // SAFETY: passed on.
+        // SAFETY: the caller gives the message, and knows that there is room ahead.
         unsafe { self.push_ahead(msg) };
         // SAFETY: a message is there, and it is a receiver.
         unsafe { self.give_oldest(receiver) };
@@ -273,7 +275,7 @@ impl<'a, T> Locked<'a, T> {
     ///
     /// As there.
     pub(super) unsafe fn leave_late(mut self, side: Side, node: &Node<Waiter>) -> End {
-        // SAFETY: passed on.
+        // SAFETY: it was put into this channel's queue of that side.
         unsafe { self.leave(side, node) };
         // It was behind a future that was told, or waited for a select: others may have a message by now.
         let has_message = |waiter: &Waiter| waiter.takes_part() && !waiter.is_promise();
@@ -377,7 +379,7 @@ impl<'a, T> Locked<'a, T> {
         }
         let Timeout::Until(deadline) = timeout else {
             let node = Waiter::node(Who::Alone(me.g()), place.cast());
-            // SAFETY: passed on.
+            // SAFETY: the node is of `me`, which waits here alone; the place is the caller's, and valid.
             return Some(unsafe { self.wait(me, side, &node) });
         };
         if Instant::now() >= deadline {
@@ -385,7 +387,7 @@ impl<'a, T> Locked<'a, T> {
         }
         let ticket = arm();
         let node = Waiter::node(Who::Shared(ticket), place.cast());
-        // SAFETY: passed on; the ticket is the node's.
+        // SAFETY: the ticket is the node's, and the caller's last one; the place is the caller's, and valid.
         Some(unsafe { self.wait_until(side, &node, ticket, Some(deadline)) })
     }
 

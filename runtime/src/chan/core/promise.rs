@@ -103,7 +103,8 @@ impl<T> Core<T> {
     pub(super) fn call(&mut self) -> Option<Taken<T>> {
         while self.sendq.first()?.is_promise() {
             let node = self.sendq.pop_front()?;
-            // SAFETY: as in `engage`.
+            // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we
+            // hold and unlinked it.
             if unsafe { &node.as_ref().data }.claim() {
                 // SAFETY: just taken out, and claimed.
                 return Some(unsafe { Taken::new(node) });
@@ -119,7 +120,7 @@ impl<T> Core<T> {
     /// As for `Queue::push_back`: until [`Locked::leave`](super::locked::Locked::leave).
     pub(super) unsafe fn engage_node(&mut self, node: &Node<Waiter>) {
         node.data.set_end(End::Promised);
-        // SAFETY: passed on.
+        // SAFETY: the caller keeps the node where it is until it was taken out.
         unsafe { self.engaged.push_back(node) };
     }
 }
@@ -175,7 +176,8 @@ impl<T> Channel<T> {
                 }
                 Some(SendStep::PutAhead(receiver)) => {
                     core.unmet -= usize::from(is_unmet);
-                    // SAFETY: as above; the step says that there is room.
+                    // SAFETY: a receiver; the message is the caller's to give, and the step says that there
+                    // is room ahead.
                     unsafe { core.put_ahead(receiver, msg) };
                     return End::Served;
                 }
@@ -210,7 +212,8 @@ impl<T> Channel<T> {
         let Some(node) = core.engaged.pop_front() else {
             return;
         };
-        // SAFETY: as in `engage`.
+        // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we hold
+        // and unlinked it.
         if unsafe { &node.as_ref().data }.claim() {
             // SAFETY: just taken out, and claimed.
             core.finish(unsafe { Taken::new(node) }, End::Again);
@@ -240,7 +243,7 @@ impl<T> Channel<T> {
             return false;
         }
         core.unmet -= 1;
-        // SAFETY: passed on.
+        // SAFETY: the caller keeps the node where it is until it was taken out.
         unsafe { core.engage_node(node) };
         true
     }
@@ -326,18 +329,20 @@ impl<T> Channel<T> {
                     return End::Served;
                 }
                 SendStep::PutAhead(receiver) => {
-                    // SAFETY: as above; the step says that there is room.
+                    // SAFETY: a receiver; the message is the caller's to give, and the step says that there
+                    // is room ahead.
                     unsafe { core.put_ahead(receiver, msg) };
                     self.settle();
                     return End::Served;
                 }
                 SendStep::Push => {
-                    // SAFETY: as above.
+                    // SAFETY: the step says that there is room; the message is the caller's to give.
                     unsafe { core.buffer.push(msg) };
                     return End::Served;
                 }
                 SendStep::PushBehind => {
-                    // SAFETY: as above.
+                    // SAFETY: the step says that messages are ahead and that the buffer behind has room; the
+                    // message is the caller's to give.
                     unsafe { core.push_behind(msg) };
                     return End::Served;
                 }

@@ -148,7 +148,8 @@ impl<T> Core<T> {
                 return self.is_rendezvous().then_some(RecvStep::Promise);
             }
             let node = self.sendq.pop_front()?;
-            // SAFETY: as in `step_to`.
+            // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we
+            // hold and unlinked it.
             let waiter = unsafe { &node.as_ref().data };
             if !waiter.claim() {
                 continue;
@@ -175,7 +176,7 @@ impl<T> Core<T> {
             .data
             .takes_part()
             .then(|| take_watchers(self.queue(side.other())));
-        // SAFETY: passed on.
+        // SAFETY: the caller keeps the node where it is until it was taken out, and it is in no queue.
         unsafe { self.queue(side).push_back(node) };
         told
     }

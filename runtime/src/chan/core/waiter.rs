@@ -330,7 +330,8 @@ impl<T> Taken<T> {
         let waiter = self.waiter();
         waiter.end.set(end);
         if let Some(g) = waiter.who.wake() {
-            // SAFETY: as in `complete`.
+            // SAFETY: it had parked when its node could be found under the channel's lock, or has told its
+            // landing so; being the taker makes us the one who wakes it.
             unsafe { ready_tail(g) };
         }
     }
@@ -386,7 +387,8 @@ impl<T> DisconnectedWaiters<T> {
             let Some(node) = waiters.pop_front() else {
                 break;
             };
-            // SAFETY: as in `take_watchers`.
+            // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that the
+            // caller holds and unlinked it.
             if unsafe { &node.as_ref().data }.claim() {
                 *place = Some(Taken(node, PhantomData).into_wake(end));
             }

@@ -143,7 +143,7 @@ impl<T> SelectHandle for Receiver<T> {
     unsafe fn enlist(&self, node: &Node<Waiter>, has_called: bool) -> Enlisted {
         let me = current();
         let channel = self.handle.channel();
-        // SAFETY: passed on.
+        // SAFETY: the node stays where it is until `withdraw`, which takes it out of `engaged` too.
         if has_called && unsafe { channel.enlist_engaged(node) } {
             return Enlisted::Waiting(None);
         }
@@ -152,7 +152,7 @@ impl<T> SelectHandle for Receiver<T> {
             return Enlisted::Ready;
         }
         let moment = core.buffer.next_moment();
-        // SAFETY: passed on.
+        // SAFETY: the node stays where it is until `withdraw`, and is in no queue.
         let told = unsafe { core.enlist(Side::Receiver, node) };
         drop(core);
         if let Some(watchers) = told {
@@ -163,7 +163,7 @@ impl<T> SelectHandle for Receiver<T> {
 
     unsafe fn withdraw(&self, node: &Node<Waiter>) {
         let mut core = self.handle.channel().lock();
-        // SAFETY: passed on.
+        // SAFETY: the node was put into a queue of this channel's receivers by `enlist`.
         unsafe { core.leave(Side::Receiver, node) };
     }
 
@@ -214,7 +214,7 @@ impl<T> SelectHandle for Sender<T> {
         if core.send_is_ready(me, node.data.takes_part()) {
             return Enlisted::Ready;
         }
-        // SAFETY: passed on.
+        // SAFETY: the node stays where it is until `withdraw`, and is in no queue.
         let told = unsafe { core.enlist(Side::Sender, node) };
         drop(core);
         if let Some(watchers) = told {
@@ -225,7 +225,7 @@ impl<T> SelectHandle for Sender<T> {
 
     unsafe fn withdraw(&self, node: &Node<Waiter>) {
         let mut core = self.handle.channel().lock();
-        // SAFETY: passed on.
+        // SAFETY: the node was put into the queue of this channel's senders by `enlist`.
         unsafe { core.leave(Side::Sender, node) };
     }
 

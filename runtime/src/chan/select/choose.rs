@@ -372,7 +372,7 @@ impl Round<'_, '_, '_> {
     ///
     /// The node at `at` has been written.
     unsafe fn node(&self, at: usize) -> &Node<Waiter> {
-        // SAFETY: says the caller; from then on it is only shared.
+        // SAFETY: the caller has written the node; from then on it is only shared.
         unsafe { (*self.slot(at)).assume_init_ref() }
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct RawCond {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawCond {}
-// SAFETY: as above; the queue is empty while nobody borrows the condition.
+// SAFETY: the queue is empty while nobody borrows the condition, so nothing is moved that a waiter points to.
 unsafe impl Send for RawCond {}
 
 impl RawCond {

@@ -59,7 +59,7 @@ pub(crate) struct RawLock {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawLock {}
-// SAFETY: as above; the queue is empty while nobody borrows the lock.
+// SAFETY: the queue is empty while nobody borrows the lock, so nothing is moved that a waiter points to.
 unsafe impl Send for RawLock {}
 
 impl RawLock {
@@ -140,7 +140,7 @@ impl RawLock {
     pub(crate) unsafe fn unlock(&self) {
         self.owner.clear();
         if !self.give_up_alone() {
-            // SAFETY: passed on.
+            // SAFETY: the caller holds the lock, which `give_up_alone` has not given up.
             unsafe { self.unlock_slow(false) };
         }
     }
@@ -154,7 +154,7 @@ impl RawLock {
     pub(crate) unsafe fn unlock_fair(&self) {
         self.owner.clear();
         if !self.give_up_alone() {
-            // SAFETY: passed on.
+            // SAFETY: the caller holds the lock, which `give_up_alone` has not given up.
             unsafe { self.unlock_slow(true) };
         }
     }

@@ -73,7 +73,7 @@ enum Found {
 
 // SAFETY: `inner` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for RawOnce {}
-// SAFETY: as above; the queue is empty while nobody borrows it.
+// SAFETY: the queue is empty while nobody borrows it, so nothing is moved that a waiter points to.
 unsafe impl Send for RawOnce {}
 
 impl RawOnce {

@@ -72,7 +72,7 @@ pub(crate) struct RawRw {
 
 // SAFETY: `waiting` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawRw {}
-// SAFETY: as above; the queues are empty while nobody borrows the lock.
+// SAFETY: the queues are empty while nobody borrows the lock, so nothing is moved that a waiter points to.
 unsafe impl Send for RawRw {}
 
 macro_rules! fresh {

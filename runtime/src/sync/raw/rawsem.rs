@@ -74,7 +74,7 @@ pub(crate) struct RawSemaphore {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawSemaphore {}
-// SAFETY: as above; the queue is empty while nobody borrows the semaphore.
+// SAFETY: the queue is empty while nobody borrows the semaphore: nothing is moved that a waiter points to.
 unsafe impl Send for RawSemaphore {}
 
 macro_rules! fresh {
@@ -345,7 +345,7 @@ impl RawSemaphore {
         if !starving && word & WOKEN == 0 {
             while let Some(wish) = take_if_enough(queue, free) {
                 free -= wish.data.wants;
-                // SAFETY: as above.
+                // SAFETY: out of its queue, and parked until it is woken below: its wait was claimed.
                 unsafe { taken.push_back(wish) };
                 count += 1;
                 woken = WOKEN;
@@ -406,7 +406,7 @@ fn first_starves(queue: &Queue<Wish>) -> bool {
 /// Takes the first out whose wait is not over, if `free` are enough for it. Under the queue's lock, as [`take`](super::sleeper::take).
 fn take_if_enough(queue: &mut Queue<Wish>, free: u64) -> Option<&Node<Wish>> {
     while queue.first()?.wants <= free {
-        // SAFETY: as in `take`: a waiter leaves its node only after it was woken, or under the lock.
+        // SAFETY: a waiter leaves its node only after it was woken, or under the lock, which is held.
         let node = unsafe { queue.pop_front()?.as_ref() };
         if node.data.sleeper().claim() {
             return Some(node);

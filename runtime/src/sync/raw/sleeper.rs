@@ -68,7 +68,8 @@ impl Sleeper {
                 unsafe { park(reason, commit) };
                 true
             }
-            // SAFETY: as above, if it wins the ticket, which is our last one.
+            // SAFETY: the ticket is our last one; who takes the node out of its queue and wins the ticket
+            // makes us ready once.
             Some(ticket) => unsafe { park_until(reason, ticket, deadline, commit) != TIMED_OUT },
         }
     }
@@ -100,7 +101,8 @@ impl Sleeper {
     ///
     /// As for [`Sleeper::wake`].
     pub(crate) unsafe fn wake_in_turn(self) {
-        // SAFETY: as in `wake`.
+        // SAFETY: it had parked when its node could be found under the queue's lock, and the claim makes the
+        // caller the one who wakes it.
         unsafe { ready_tail(self.g) };
     }
 }

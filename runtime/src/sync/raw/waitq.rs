@@ -161,7 +161,7 @@ impl<D> Queue<D> {
         node.linked.set(false);
         self.head = node.next.get();
         match self.head {
-            // SAFETY: as above.
+            // SAFETY: nodes of the queue stay where they are until they are out of it, and `next` is one.
             Some(next) => unsafe { next.as_ref() }.prev.set(None),
             None => self.tail = None,
         }
@@ -203,7 +203,7 @@ impl<D> Queue<D> {
             None => self.head = next,
         }
         match next {
-            // SAFETY: as above.
+            // SAFETY: nodes of the queue stay where they are until they are out of it, and `next` is one.
             Some(next) => unsafe { next.as_ref() }.prev.set(prev),
             None => self.tail = prev,
         }

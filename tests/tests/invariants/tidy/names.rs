@@ -118,7 +118,7 @@ const FORMULAS: [&str; 9] = [
 #[test]
 fn safety_comments_state_the_fact_of_their_place() {
     let mut formulas = Vec::new();
-    for dir in ["sched/src", "stack/src", "asm/src"] {
+    for dir in ["sched/src", "stack/src", "asm/src", "runtime/src"] {
         for (file, text) in files(dir, ".rs") {
             for (number, line) in text.lines().enumerate() {
                 let Some((_, fact)) = line.split_once("// SAFETY:") else {
