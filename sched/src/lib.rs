@@ -3,7 +3,7 @@
 //! The life of a goroutine, and where each part is written:
 //!
 //! ```text
-//!  spawn (task/mod.rs)      a G from the P's free list (global/g_pool.rs), closure into its payload, tail of the ring
+//!  spawn (task/spawn.rs)    a G from the P's free list (global/g_pool.rs), closure into its payload, tail of the ring
 //!    │
 //!  ready (global/ready.rs)  the one door into run queues: spawned, woken, yielding
 //!    │
@@ -110,13 +110,13 @@ pub use {
         random::random,
     },
     task::{
-        Options, Task,
+        handle::Task,
         inherited::{heritage, replace_heritage},
         join_future::Awaiting,
         local_key::{LocalGone, LocalKey},
         pinned::{lock_os_thread, spawn_pinned, unlock_os_thread},
         set_procs::set_procs,
-        spawn, spawn_unchecked,
+        spawn::{Options, spawn, spawn_unchecked},
         stack_pin::{StackPin, pin_stack},
         unpark::park_until_unparked,
     },

@@ -38,7 +38,7 @@ use crate::{
     park::waker::wake,
     protocol::byte_lock::ByteLock,
     sys::fatal,
-    task::Task,
+    task::handle::Task,
 };
 
 #[repr(C)]

@@ -8,7 +8,10 @@ use crate::{
     protocol::steps,
     schedule::locked,
     switch::{signal_check, thread_word::current_m},
-    task::{Options, Task, make},
+    task::{
+        handle::Task,
+        spawn::{Options, make},
+    },
 };
 
 /// The goroutine that runs here, also in a blocking call, and its M.
