@@ -19,6 +19,7 @@
 #![cfg(not(loom))]
 
 pub(crate) mod g_pool;
+pub(crate) mod poll;
 pub(crate) mod procs;
 pub(crate) mod queue;
 pub(crate) mod ready;

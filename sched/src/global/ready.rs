@@ -5,6 +5,7 @@
 //! | made ready, by a goroutine | `runnext` of the P; what was there goes to the tail of the ring |
 //! | made ready behind the others, spawned, or yielding | the tail of the ring |
 //! | the first whose time has come | `runnext` of the P; the others go to the tail of the ring |
+//! | the first that an event of the poller woke | runs at once; the others go to the tail of the ring |
 //! | the same from a thread without a P, or where others shall go first | the global queue |
 //! | half of a ring that is full | the global queue |
 //! | waits with its thread | no queue: the parker of its G is notified |
@@ -13,7 +14,10 @@
 //! run, or back to the M that alone may run them. Neither does who is spawned pinned: it goes to its M at once.
 
 use crate::{
-    global::{retake, sched},
+    global::{
+        retake,
+        sched::{self, Sched},
+    },
     gmp::{
         g::{GRef, Kind},
         m::M,
@@ -88,6 +92,23 @@ pub(crate) fn due(p: &P, g: GRef, first: bool) {
         // SAFETY: slots hold words of Gs.
         append(p, unsafe { GRef::from_word(old) });
     }
+}
+
+/// `g` was claimed for an event, by an M with a P that has nothing else to do: its word, to be run at once.
+pub(crate) fn polled_first(g: GRef) -> usize {
+    g.get().made_ready();
+    g.to_word()
+}
+
+/// `g` was claimed for an event: to the tail of the ring of `p`, which the caller owns and [publishes](published).
+pub(crate) fn polled(p: &P, g: GRef) {
+    push(p, g);
+}
+
+/// The same without a P: into the global queue. The caller wakes an M if one should take part.
+pub(crate) fn polled_globally(sched: &Sched, g: GRef) {
+    g.get().made_ready();
+    sched.inject(g.to_word());
 }
 
 /// Queues `g`, which has just been made, behind the others. `p` is the one of the caller's M, and inside the gate.
@@ -172,7 +193,7 @@ fn spill(p: &P, word: usize) {
 
 /// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.
 #[inline]
-fn published(p: &P) {
+pub(crate) fn published(p: &P) {
     // The only P is the caller's, so nobody rests.
     if p.ring.is_shared() {
         let sched = sched::own();

@@ -7,6 +7,7 @@ use goroutines_stack::Class;
 use crate::{
     global::{
         g_pool::GPool,
+        poll::Poller,
         procs::Procs,
         queue::GlobalQueue,
         settings::Settings,
@@ -53,6 +54,7 @@ pub(crate) struct Sched {
     /// Homes whose visitors wait for them.
     pub(crate) homesick: HomeWaits,
     pub(crate) sysmon_sleep: SysmonSleep,
+    pub(crate) poller: Poller,
     /// What the starter is asked for.
     pub(crate) requests: Requests<Request>,
     /// Did the start succeed whose scheduler this is (start/mod.rs)?
@@ -105,6 +107,7 @@ impl Sched {
             threads: Threads::new(max_threads, thread_idle, body),
             homesick: HomeWaits::new(),
             sysmon_sleep: SysmonSleep::new(),
+            poller: Poller::new(),
             requests: Requests::new(),
             launched: OnceLock::new(),
         }

@@ -16,7 +16,7 @@ use goroutines_stack::{AddressRange, SignalStack};
 use crate::{
     gmp::{g::GRef, mode, p::P, signal_stack},
     protocol::{gate::Gate, inbox::Bound, lending::Call, parker::Parker},
-    sys::{asm::Context, tls::Tls},
+    sys::{asm::Context, epoll, tls::Tls},
 };
 
 /// No M's mark.
@@ -289,7 +289,7 @@ impl M {
         let word = p.id() | usize::from(as_spinner);
         // Relaxed: published by the Release in `notify`.
         self.handed.store(word, Ordering::Relaxed);
-        self.parker.notify();
+        self.parker.notify_or(epoll::kick);
     }
 
     /// Takes over what it was woken with. Only after the parker gave its token.

@@ -30,6 +30,7 @@ pub(crate) mod m;
 pub(crate) mod mode;
 pub(crate) mod p;
 pub(crate) mod payload;
+pub(crate) mod poll_desc;
 pub(crate) mod segment;
 pub(crate) mod shared;
 pub(crate) mod signal_stack;

@@ -2,7 +2,7 @@
 
 use crate::{
     global::sched::{self, Sched},
-    gmp::{counters::ALL, p::P},
+    gmp::{counters::ALL, p::P, poll_desc},
 };
 
 /// A snapshot of the scheduler. Counts go up from the start of the process; the rest is how things stand.
@@ -61,6 +61,14 @@ pub struct Metrics {
     pub sent_back: u64,
     /// Those of these that went on elsewhere after all, because that thread was blocked or busy for long.
     pub let_go: u64,
+    /// Sockets for which somebody has waited, and that are open.
+    pub sockets: usize,
+    /// Descriptors that are registered with the network poller.
+    pub registered: usize,
+    /// Times somebody asked the kernel for events of sockets.
+    pub polls: u64,
+    /// Events that there were.
+    pub poll_events: u64,
     /// The Ps that there are now.
     pub procs: Vec<ProcMetrics>,
 }
@@ -110,6 +118,7 @@ impl Sched {
         let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();
         let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();
         let migrations = migration_stats();
+        let (registered, polls, poll_events) = self.poller.counts();
         let threads_ended = ALL.threads_ended.get();
         let threads_started = ALL.threads_started.get();
         Metrics {
@@ -137,6 +146,10 @@ impl Sched {
             migrations_checked: migrations.scanned,
             sent_back: migrations.sent_back,
             let_go: ALL.let_go.get(),
+            sockets: poll_desc::in_use(),
+            registered,
+            polls,
+            poll_events,
             procs,
         }
     }

@@ -41,6 +41,8 @@
 pub(crate) mod blocking;
 pub(crate) mod caller;
 pub(crate) mod checkpoint;
+pub(crate) mod io_register;
+pub(crate) mod io_wait;
 pub(crate) mod on_thread;
 pub(crate) mod sleep;
 pub(crate) mod unwinding;
@@ -190,7 +192,22 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
     deadline: Option<Instant>,
     commit: C,
 ) -> u32 {
-    match deadline.map_or(NEVER, clock::at) {
+    // SAFETY: it asks what this function asks.
+    unsafe { park_until_moment(reason, ticket, deadline.map_or(NEVER, clock::at), commit) }
+}
+
+/// As [`park_until`]; `when` is a moment on our clock, or [`NEVER`].
+///
+/// # Safety
+///
+/// As for [`park_until`].
+pub(crate) unsafe fn park_until_moment<C: FnOnce() -> bool>(
+    reason: WaitReason,
+    ticket: Ticket,
+    when: u64,
+    commit: C,
+) -> u32 {
+    match when {
         // SAFETY: `park_until` asks of its commit what `park` does; no timer knows the ticket.
         NEVER => unsafe { park(reason, commit) },
         // SAFETY: the ticket is the caller's last, and who claims it makes the caller ready.

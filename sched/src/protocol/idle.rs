@@ -39,6 +39,7 @@
 
 mod changing;
 mod outcomes;
+mod roles;
 
 use std::collections::VecDeque;
 
@@ -57,6 +58,8 @@ pub(crate) struct Idle {
     busy: AtomicU32,
     /// Is there an M that spins, or was one woken to spin?
     spinning: AtomicBool,
+    /// Is an M in the kernel's poll, or on its way there or back? Changed under the lock.
+    in_poll: AtomicBool,
     /// Number of Ms in `hungry`, readable without the lock.
     starving: AtomicU32,
     lists: Mutex<Lists>,
@@ -69,6 +72,8 @@ struct Lists {
     ms: Vec<Id>,
     /// The M among `ms` that sleeps until a timer, and until when.
     keeper: Option<(Id, u64)>,
+    /// The M among `ms` that sleeps in the kernel's poll.
+    poller: Option<Id>,
     /// Ms that hold a goroutine and wait for a P, longest first.
     hungry: VecDeque<Id>,
     /// How many Ms there are, asleep or not.
@@ -88,11 +93,13 @@ impl Idle {
             resting: AtomicU32::new(0),
             busy: AtomicU32::new(0),
             spinning: AtomicBool::new(false),
+            in_poll: AtomicBool::new(false),
             starving: AtomicU32::new(0),
             lists: Mutex::new(Lists {
                 ps: Vec::new(),
                 ms: Vec::new(),
                 keeper: None,
+                poller: None,
                 hungry: VecDeque::new(),
                 all_ms: 0,
                 all_ps: 0,
@@ -200,13 +207,13 @@ impl Idle {
             return Rise::Woken;
         };
         let Some(p) = self.pop_p(&mut lists) else {
-            // It keeps no time any more: every P runs, and looks at its own timers. In the same step, because an M that
-            // goes to sleep right after it must not find a keeper that gives up.
-            lists.dismiss_keeper(m);
+            // It keeps no time any more: every P runs, and looks at its own timers, and at sockets. In the same step,
+            // because an M that goes to sleep right after it must not find a keeper that gives up.
+            lists.dismiss(m);
             return Rise::Stay;
         };
         lists.ms.swap_remove(place);
-        lists.dismiss_keeper(m);
+        lists.dismiss(m);
         Rise::Take(p)
     }
 
@@ -218,28 +225,11 @@ impl Idle {
         };
         lists.ms.swap_remove(place);
         let was_keeper = lists.keeper.is_some_and(|(keeper, _)| keeper == m);
-        lists.dismiss_keeper(m);
+        lists.dismiss(m);
         match self.take_p_or_line_up(&mut lists, m) {
             Some(p) => Summons::Take { p, was_keeper },
             None => Summons::Hungry,
         }
-    }
-
-    /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
-    /// before that. True if `m` must sleep only until then.
-    pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
-        let mut lists = lock(&self.lists);
-        if !lists.ms.contains(&m) || lists.keeper.is_some_and(|(_, due)| due <= when) {
-            return false;
-        }
-        lists.keeper = Some((m, when));
-        true
-    }
-
-    /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
-    pub(crate) fn keeps_time(&self, when: u64) -> bool {
-        let lists = lock(&self.lists);
-        lists.keeper.is_some_and(|(_, due)| due <= when)
     }
 
     /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
@@ -299,7 +289,8 @@ impl Idle {
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
             return Retire::Woken;
         };
-        if !lists.has_spare_m() || lists.keeper.is_some_and(|(keeper, _)| keeper == m) {
+        let keeps = lists.keeper.is_some_and(|(keeper, _)| keeper == m) || lists.poller == Some(m);
+        if keeps || !lists.has_spare_m() {
             return Retire::Stay;
         }
         lists.ms.swap_remove(place);
@@ -365,26 +356,5 @@ impl Lists {
     /// How many Ps are not idle.
     fn busy(&self) -> usize {
         self.all_ps - self.ps.len()
-    }
-
-    /// A sleeping M, the keeper last.
-    fn take_sleeper(&mut self) -> Option<Sleeper> {
-        let keeper = self.keeper.map(|(m, _)| m);
-        let place = self.ms.iter().rposition(|&m| Some(m) != keeper);
-        let was_keeper = place.is_none();
-        let m = match place {
-            Some(place) => self.ms.swap_remove(place),
-            None => {
-                self.keeper = None;
-                self.ms.pop()?
-            }
-        };
-        Some(Sleeper { m, was_keeper })
-    }
-
-    fn dismiss_keeper(&mut self, m: Id) {
-        if self.keeper.is_some_and(|(keeper, _)| keeper == m) {
-            self.keeper = None;
-        }
     }
 }

@@ -8,13 +8,16 @@
 //!     └───────────── wait returns ◄──────────── NOTIFIED ◄── notify (nobody slept: no system call)
 //! ```
 //!
-//! One token, one waiter, any number of notifiers; a token given before the wait is not lost.
+//! One token, one waiter, any number of notifiers; a token given before the wait is not lost. A waiter may also sleep
+//! somewhere else, in the kernel's poll: it is POLLING then in place of ASLEEP, and whoever notifies it is told so, and
+//! interrupts it there.
 
 use crate::protocol::sync::{Futex, Ordering};
 
 const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
 const ASLEEP: u32 = 2;
+const POLLING: u32 = 3;
 
 pub(crate) struct Parker {
     futex: Futex,
@@ -71,11 +74,38 @@ impl Parker {
         }
     }
 
+    /// Runs `sleep`, which somebody who notifies interrupts, unless the token is there already. Returns whether it is, and
+    /// uses it up.
+    pub(crate) fn poll(&self, sleep: impl FnOnce()) -> bool {
+        let word = self.futex.word();
+        // EMPTY -> POLLING. Relaxed: nothing of ours is published here. Acquire on failure: partner is the Release swap in
+        // `notify_or`.
+        let begun = word.compare_exchange(EMPTY, POLLING, Ordering::Relaxed, Ordering::Acquire);
+        if begun.is_ok() {
+            sleep();
+            // POLLING -> EMPTY. Orderings as above.
+            let none = word.compare_exchange(POLLING, EMPTY, Ordering::Relaxed, Ordering::Acquire);
+            if none.is_ok() {
+                return false;
+            }
+        }
+        // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+        word.store(EMPTY, Ordering::Relaxed);
+        true
+    }
+
     /// Gives the token, and wakes the waiter if it sleeps.
     pub(crate) fn notify(&self) {
-        // * -> NOTIFIED. Release: partner is the Acquire in `wait`.
-        if self.futex.word().swap(NOTIFIED, Ordering::Release) == ASLEEP {
-            self.futex.wake_one();
+        self.notify_or(|| ());
+    }
+
+    /// The same for a waiter that may be in [`Parker::poll`]: `interrupt` ends its sleep.
+    pub(crate) fn notify_or(&self, interrupt: impl FnOnce()) {
+        // * -> NOTIFIED. Release: partner is the Acquire in `wait` and `poll`.
+        match self.futex.word().swap(NOTIFIED, Ordering::Release) {
+            ASLEEP => self.futex.wake_one(),
+            POLLING => interrupt(),
+            _ => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 //! every round:      timers that are due
 //! every round:      now and then a goroutine that only this M may run (inbox.rs)
 //! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
-//! otherwise:        runnext - local ring - global queue - what only this M may run - (network poller)
+//! otherwise:        runnext - local ring - global queue - what only this M may run - network poller (poll.rs)
 //!                   - steal, timers of others included - spin - a `runnext` of a P that stood still meanwhile - sleep
 //! ```
 //!
@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use crate::{
-    global::{ready, sched::Sched},
+    global::{poll::IDLE_AGE, ready, sched::Sched},
     gmp::{
         counters::ALL,
         g::GRef,
@@ -112,6 +112,9 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         if p.shall_shed() {
             p.shed_stacks();
         }
+        if sched.poller.is_watching() {
+            sched.poll_in_passing(p);
+        }
         if let Some(word) = fairness::first(sched, m, p) {
             return Some(word);
         }
@@ -133,6 +136,7 @@ fn pick_elsewhere(sched: &'static Sched, m: &'static M, p: &'static P) -> Option
     sched
         .take_batch(p)
         .or_else(|| m.bound.pop().map(GRef::to_word))
+        .or_else(|| sched.poll_inline(p, IDLE_AGE))
 }
 
 /// What is behind the goroutine that runs next, if anything: fetches what the next rounds will touch while this one
@@ -214,6 +218,7 @@ fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
 fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     let ticks: Vec<(&P, u64)> = sched.procs.now().iter().map(|p| (p, p.tick())).collect();
     let end = now() + SPIN.as_nanos() as u64;
+    let mut looks = 0_u32;
     while now() < end {
         for _ in 0..PAUSES {
             spin_loop();
@@ -222,6 +227,12 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
             return Some(word);
         }
+        if looks.is_multiple_of(4)
+            && let Some(word) = sched.poll_inline(p, IDLE_AGE)
+        {
+            return Some(word);
+        }
+        looks += 1;
         if m.bound.any() {
             return m.bound.pop().map(GRef::to_word);
         }

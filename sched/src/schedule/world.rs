@@ -2,7 +2,7 @@
 
 use crate::protocol::steps::{Machine, Processor, Scheduler};
 use crate::{
-    global::sched::Sched,
+    global::sched::{self, Sched},
     gmp::{
         g::GRef,
         m::{Fitness, M},
@@ -102,6 +102,14 @@ impl Machine for &'static M {
         }
         handed
     }
+
+    fn poll(self, until: u64, sharp: bool) -> bool {
+        let handed = sched::own().sleep_in_poll(self, until, sharp);
+        if handed {
+            self.accept();
+        }
+        handed
+    }
 }
 
 impl Scheduler for &'static Sched {
@@ -137,6 +145,10 @@ impl Scheduler for &'static Sched {
 
     fn now(self) -> u64 {
         now()
+    }
+
+    fn is_watching(self) -> bool {
+        self.poller.is_watching()
     }
 
     fn any_work(self) -> bool {

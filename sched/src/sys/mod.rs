@@ -18,6 +18,7 @@
 pub(crate) mod asm;
 pub(crate) mod clock;
 pub(crate) mod cpus;
+pub(crate) mod epoll;
 pub(crate) mod errno;
 pub(crate) mod fatal;
 pub(crate) mod futex;

@@ -21,6 +21,9 @@
 //! was in its short period.
 //! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
 //!
+//! While sockets are registered and nobody sleeps in the kernel's poll it looks each millisecond at least, and polls
+//! itself if nobody else has (poll.rs).
+//!
 //! It also wakes an M for timers of Ps that nobody holds, where no M is up for them (steps/mod.rs), and lets goroutines go
 //! whose home does not come (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
 
@@ -119,6 +122,12 @@ pub(crate) fn watch(
         }
         sched.retry_refused(time);
         handlers.look(sched, time);
+        if sched.poll_late(time) {
+            look = Look::Acted;
+        } else if sched.poller.is_watching() && !sched.idle.has_poller() {
+            // Somebody computes, or looks for work: it may be long until it polls.
+            look = look.max(Look::Soon);
+        }
         if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
         } else if time_watch.is_alarmed() || !sched.homesick.is_empty() {

@@ -143,10 +143,17 @@ fn channels_and_locks_know_only_the_scheduler() {
         "parking_lot",
         "goroutines_asm",
         "goroutines_stack",
-        "libc::",
     ] {
         only_in(&["runtime/src"], word, &[]);
     }
+    // The calls of sockets, and their errors.
+    only_in(&["runtime/src"], "libc::", &["runtime/src/net/"]);
+}
+
+#[test]
+fn epoll_is_named_in_one_file() {
+    only_in(&SOURCES, "libc::epoll", &["sched/src/sys/epoll.rs"]);
+    only_in(&SOURCES, "eventfd", &["sched/src/sys/epoll.rs"]);
 }
 
 #[test]
@@ -375,7 +382,10 @@ fn functions_that_can_park_say_so() {
                     .any(|ending| name.ends_with(ending));
                 let may_park = parks.contains(&name)
                     || name.starts_with("acquire")
-                    || timed && !name.starts_with("is_") && !name.starts_with("with_");
+                    || timed && !name.starts_with("is_") && !name.starts_with("with_")
+                        // Of a socket: they say how long others may wait.
+                        && !name.starts_with("set_")
+                        && !["read_timeout", "write_timeout"].contains(&name);
                 assert!(
                     !may_park || docs.contains("# Parks") || docs.contains("Does not wait."),
                     "{file}: `{name}` can park and its documentation has no section `# Parks`"

@@ -11,7 +11,7 @@ use super::explore;
 use door::{Instant, lose_patience};
 use raw::{rawcond::RawCond, rawlock::RawLock};
 
-pub(super) mod door;
+pub(in crate::protocol) mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
 #[path = "../../../../runtime/src/sync/raw/mod.rs"]
 pub(super) mod raw;

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize as Plain;
 use loom::{
     cell::UnsafeCell,
     sync::{
-        Arc, Mutex,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -44,8 +44,7 @@ pub(super) struct World {
     homes: HomeWaits,
     ps: [ModelP; 2],
     ms: [ModelM; 3],
-    /// The global queue.
-    global: Mutex<Vec<usize>>,
+    pub(super) kernel: std::sync::Arc<Kernel>,
     clock: Clock,
     /// Ms whose threads wait to be started.
     spare: Mutex<Vec<usize>>,
@@ -71,6 +70,7 @@ pub(super) struct ModelM {
     /// 1: tainted; 2: its thread ends.
     tainted: Plain,
     clock: Clock,
+    kernel: std::sync::Arc<Kernel>,
 }
 
 /// What fires: a word.
@@ -157,13 +157,14 @@ impl World {
         };
         assert!(idle.change(&come).left.is_empty());
         let clock = Clock::new(AtomicU64::new(0));
+        let kernel = std::sync::Arc::new(Kernel::new());
         Arc::new(World {
             idle,
             sysmon: SysmonSleep::new(),
             homes: HomeWaits::new(),
             ps: [P1, P2].map(ModelP::new),
-            ms: [M1, M2, M3].map(|m| ModelM::new(m, &clock)),
-            global: Mutex::new(Vec::new()),
+            ms: [M1, M2, M3].map(|m| ModelM::new(m, &clock, &kernel)),
+            kernel,
             clock,
             spare: Mutex::new(spare.to_vec()),
         })
@@ -212,7 +213,7 @@ impl World {
 
     /// In the global queue, and nobody is told.
     pub(super) fn submit_silently(&self, word: usize) {
-        self.global.lock().unwrap().push(word);
+        self.kernel.global.lock().unwrap().push(word);
     }
 
     /// The thread of `m` ends; with `word` the others are told to end as well.
@@ -283,7 +284,77 @@ impl World {
                 found = p.ring.pop();
             }
         }
-        found.or_else(|| self.global.lock().unwrap().pop())
+        found
+            .or_else(|| self.kernel.global.lock().unwrap().pop())
+            .or_else(|| self.kernel.poll())
+    }
+}
+
+/// What sockets are for the scheduler: events that come, each of which makes one goroutine ready. Also the global queue,
+/// into which the sleeping poller puts these.
+pub(super) struct Kernel {
+    global: Mutex<Vec<usize>>,
+    state: Mutex<Events>,
+    sleeper: Condvar,
+    /// Is any socket registered?
+    watched: Plain,
+}
+
+#[derive(Default)]
+struct Events {
+    words: Vec<usize>,
+    kicked: bool,
+}
+
+impl Kernel {
+    fn new() -> Kernel {
+        Kernel {
+            global: Mutex::new(Vec::new()),
+            state: Mutex::new(Events::default()),
+            sleeper: Condvar::new(),
+            watched: Plain::new(0),
+        }
+    }
+
+    /// A socket is registered from the start on.
+    pub(super) fn watch(&self) {
+        self.watched.store(1, Ordering::Relaxed);
+    }
+
+    fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed) != 0
+    }
+
+    /// An event comes.
+    pub(super) fn happen(&self, word: usize) {
+        self.state.lock().unwrap().words.push(word);
+        self.sleeper.notify_one();
+    }
+
+    fn kick(&self) {
+        self.state.lock().unwrap().kicked = true;
+        self.sleeper.notify_one();
+    }
+
+    /// The poll that does not wait.
+    fn poll(&self) -> Option<usize> {
+        self.state.lock().unwrap().words.pop()
+    }
+
+    /// The one that does, without end if not `timed`. False: the time is over.
+    fn wait(&self, timed: bool) -> bool {
+        let mut state = self.state.lock().unwrap();
+        while state.words.is_empty() && !state.kicked {
+            if timed {
+                return false;
+            }
+            state = self.sleeper.wait(state).unwrap();
+        }
+        state.kicked = false;
+        let words = std::mem::take(&mut state.words);
+        drop(state);
+        self.global.lock().unwrap().extend(words);
+        true
     }
 }
 
@@ -299,7 +370,7 @@ impl ModelP {
 }
 
 impl ModelM {
-    fn new(number: usize, clock: &Clock) -> ModelM {
+    fn new(number: usize, clock: &Clock, kernel: &std::sync::Arc<Kernel>) -> ModelM {
         ModelM {
             number,
             bound: Bound::new(),
@@ -309,6 +380,7 @@ impl ModelM {
             spinning: Plain::new(0),
             tainted: Plain::new(0),
             clock: clock.clone(),
+            kernel: kernel.clone(),
         }
     }
 

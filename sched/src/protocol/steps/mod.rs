@@ -84,6 +84,8 @@ pub(crate) trait Machine: Copy {
     /// By itself: sleeps until it is handed a P, or until `until`, if that is a moment on our clock and not [`NEVER`];
     /// `sharply` without the slack that the kernel takes. True: it holds the P.
     fn wait(self, until: u64, sharply: bool) -> bool;
+    /// By itself: the same in the kernel's poll (K2 to K5 of poll.rs). It may return before.
+    fn poll(self, until: u64, sharply: bool) -> bool;
 }
 
 /// The scheduler, as the steps see it.
@@ -103,6 +105,8 @@ pub(crate) trait Scheduler: Copy {
     /// `id` is the word of a P.
     unsafe fn p(self, id: usize) -> Self::P;
     fn now(self) -> u64;
+    /// Is there a socket that somebody must poll for?
+    fn is_watching(self) -> bool;
     /// Is there work that an M without any could take?
     fn any_work(self) -> bool;
     fn any_injected(self) -> bool;
@@ -146,4 +150,9 @@ pub(crate) trait Scheduler: Copy {
 fn is_time_untended<S: Scheduler>(s: S, handed: Option<S::P>) -> bool {
     let due = s.unheld_wake(handed);
     due != NEVER && !s.idle().keeps_time(due)
+}
+
+/// Is there a socket, and nobody asleep in the kernel's poll?
+fn is_poll_untended<S: Scheduler>(s: S) -> bool {
+    s.is_watching() && !s.idle().has_poller()
 }

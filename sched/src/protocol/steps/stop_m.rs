@@ -82,11 +82,17 @@ fn sleep_unless_work<S: Scheduler>(s: S, m: S::M) -> bool {
     stays
 }
 
-/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due. False if it was
-/// not needed for so long that its thread shall end.
+/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due, or, in the kernel's poll,
+/// until there is an event. False if it was not needed for so long that its thread shall end.
 fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
     let due = s.next_wake();
     let mut keeper = due != NEVER && s.idle().keep_time(m.id(), due);
+    if s.is_watching() && s.idle().keep_poll(m.id()) {
+        match sleep_in_poll(s, m, keeper.then_some(due)) {
+            Polled::HasP => return true,
+            Polled::Asleep { keeps_time } => keeper = keeps_time,
+        }
+    }
     let mut end = if s.idle().has_spare_m() {
         s.end_of_sleep()
     } else {
@@ -140,4 +146,44 @@ pub(super) fn take<S: Scheduler>(s: S, m: S::M, p: usize) {
     s.sysmon().note_busy();
     // SAFETY: ids in the idle lists are Ps'.
     m.take(unsafe { s.p(p) });
+}
+
+/// How the sleep in the kernel's poll ended.
+enum Polled {
+    HasP,
+    /// It sleeps on elsewhere, or is being handed a P.
+    Asleep {
+        keeps_time: bool,
+    },
+}
+
+/// K2 to K6 of poll.rs, for `m`, which has the part; `due` if it keeps the time.
+fn sleep_in_poll<S: Scheduler>(s: S, m: S::M, due: Option<u64>) -> Polled {
+    loop {
+        let handed = m.poll(due.unwrap_or(NEVER), due.is_some());
+        s.idle().end_poll(m.id());
+        if handed {
+            return Polled::HasP;
+        }
+        let works = s.any_work();
+        if works || due.is_some_and(|due| due <= s.now()) {
+            return match s.idle().rise(m.id()) {
+                Rise::Take(p) => {
+                    take(s, m, p);
+                    if works {
+                        // I5: there may be more than one.
+                        m.set_spinning(s.idle().start_spinning());
+                    }
+                    Polled::HasP
+                }
+                Rise::Woken | Rise::Stay => Polled::Asleep { keeps_time: false },
+            };
+        }
+        // Interrupted for nothing.
+        if !s.idle().keep_poll(m.id()) {
+            return Polled::Asleep {
+                keeps_time: due.is_some(),
+            };
+        }
+    }
 }

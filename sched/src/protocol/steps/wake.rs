@@ -1,6 +1,6 @@
 //! Waking an M, and handing a P on: S4 to S6 of idle.rs, T3 to T6 of steps/mod.rs.
 
-use super::{Machine, Processor, Scheduler, is_time_untended};
+use super::{Machine, Processor, Scheduler, is_poll_untended, is_time_untended};
 use crate::protocol::{
     idle::Rested,
     sync::{Ordering, fence},
@@ -63,8 +63,8 @@ pub(crate) fn rest_p<S: Scheduler>(s: S, p: S::P) {
         // I4 of idle.rs: it was published while this P did not count as idle; and T3. Without a thread to be had
         // sysmon tries again.
         Rested::Idle => {
-            if s.idle().may_wake() && !s.is_refused() && (s.any_work() || is_time_untended(s, None))
-            {
+            let untended = || is_time_untended(s, None) || is_poll_untended(s);
+            if s.idle().may_wake() && !s.is_refused() && (s.any_work() || untended()) {
                 wake(s);
             }
         }
@@ -90,7 +90,8 @@ impl TimeWatch {
     pub(crate) fn look<S: Scheduler>(&mut self, s: S) -> bool {
         let due = s.unheld_wake(None);
         let matters = due != NEVER && (due <= s.now() || s.idle().all_rest());
-        let untended = matters && !s.idle().keeps_time(due);
+        let untended =
+            matters && !s.idle().keeps_time(due) || is_poll_untended(s) && s.idle().all_rest();
         let before = std::mem::replace(&mut self.0, untended);
         before && untended && s.idle().may_wake() && wake(s)
     }
@@ -112,7 +113,8 @@ pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
             // What was published before the last P was put down, by somebody who found a spinner that then got no
             // thread, is seen from here on: partner is the fence in `stop_spinning`.
             fence(Ordering::SeqCst);
-            s.homes().is_empty() && !s.wants_retry() && !is_time_untended(s, None)
+            let untended = || is_time_untended(s, None) || is_poll_untended(s);
+            s.homes().is_empty() && !s.wants_retry() && !untended()
         },
         || (due != NEVER).then(|| due.saturating_sub(s.now())),
     )

@@ -79,13 +79,24 @@ impl<'a> Machine for &'a ModelM {
         let word = std::ptr::from_ref(p) as usize | usize::from(as_spinner);
         let before = self.handed.swap(word, Ordering::Relaxed);
         assert_eq!(before, 0, "two Ps for one M");
-        self.parker.notify();
+        self.parker.notify_or(|| self.kernel.kick());
     }
     fn wait(self, until: u64, _sharply: bool) -> bool {
         let handed = self.parker.wait(|| (until != NEVER).then_some(0));
         if !handed {
             self.clock.fetch_max(until, Ordering::Relaxed);
         }
+        if handed {
+            self.accept();
+        }
+        handed
+    }
+    fn poll(self, until: u64, _sharply: bool) -> bool {
+        let handed = self.parker.poll(|| {
+            if !self.kernel.wait(until != NEVER) {
+                self.clock.fetch_max(until, Ordering::Relaxed);
+            }
+        });
         if handed {
             self.accept();
         }
@@ -115,14 +126,17 @@ impl<'a> Scheduler for &'a World {
     fn now(self) -> u64 {
         self.clock.load(Ordering::Relaxed)
     }
+    fn is_watching(self) -> bool {
+        self.kernel.is_watched()
+    }
     fn any_work(self) -> bool {
         self.any_injected() || self.ps.iter().any(|p| !p.ring.is_empty())
     }
     fn any_injected(self) -> bool {
-        !self.global.lock().unwrap().is_empty()
+        !self.kernel.global.lock().unwrap().is_empty()
     }
     fn inject(self, g: Goroutine) {
-        self.global.lock().unwrap().push(g.word());
+        self.kernel.global.lock().unwrap().push(g.word());
     }
     fn next_wake(self) -> u64 {
         let wakes = self.ps.iter().map(|p| p.timers.wake_at());
@@ -145,8 +159,9 @@ impl<'a> Scheduler for &'a World {
         };
         self.fire_due(p, p);
         let own = p.ring.pop();
-        own.or_else(|| self.global.lock().unwrap().pop())
+        own.or_else(|| self.kernel.global.lock().unwrap().pop())
             .or_else(|| m.bound.pop().map(Goroutine::word))
+            .or_else(|| self.kernel.poll())
     }
     /// As find_runnable.rs, without the time it spends spinning.
     fn search(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {

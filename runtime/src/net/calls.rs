@@ -1,0 +1,115 @@
+//! The kernel's calls, which do not wait whatever the mode of the socket: the only file of `net` with `unsafe` calls into
+//! libc.
+//!
+//! They go through functions of libc, whose call touches the stack below every buffer of the caller: a guard page
+//! that lies there has moved before the kernel, which does not move it, writes.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::{self, MaybeUninit},
+    net::SocketAddr,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    ptr,
+};
+
+use socket2::{SockAddr, SockRef};
+
+/// Not to wait, and not to raise SIGPIPE.
+const SEND: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+fn size(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+fn status(result: i32) -> io::Result<i32> {
+    match result {
+        0.. => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+pub(super) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the buffer is live and as long as said.
+    size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
+}
+
+pub(super) fn peek(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
+    // SAFETY: the buffer is live and as long as said.
+    size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), flags) })
+}
+
+pub(super) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
+    // SAFETY: the buffer is live and as long as said.
+    size(unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), SEND) })
+}
+
+/// Receives a datagram, and where it comes from.
+pub(super) fn recv_from(
+    socket: &impl AsFd,
+    buf: &mut [u8],
+    flags: i32,
+) -> io::Result<(usize, SockAddr)> {
+    // SAFETY: bytes that may be uninitialised are written only, here by the kernel.
+    let buf = unsafe { &mut *(ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) };
+    SockRef::from(socket).recv_from_with_flags(buf, libc::MSG_DONTWAIT | flags)
+}
+
+/// The same with an address of the Internet.
+pub(super) fn inet((n, from): (usize, SockAddr)) -> io::Result<(usize, SocketAddr)> {
+    let from = from.as_socket();
+    let strange = || io::Error::new(io::ErrorKind::InvalidInput, "invalid argument");
+    Ok((n, from.ok_or_else(strange)?))
+}
+
+pub(super) fn send_to(socket: &impl AsFd, buf: &[u8], to: &SockAddr) -> io::Result<usize> {
+    SockRef::from(socket).send_to_with_flags(buf, to, SEND)
+}
+
+/// A message header for `count` parts from `parts` on, at most as many as the kernel takes.
+fn header(parts: *mut libc::iovec, count: usize) -> libc::msghdr {
+    // SAFETY: a header of zeros is valid: no address, no parts, no control data.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = parts;
+    header.msg_iovlen = count.min(libc::UIO_MAXIOV as usize) as _;
+    header
+}
+
+pub(super) fn recv_vectored(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    // An `IoSliceMut` is an iovec: std says so for Unix.
+    let mut header = header(bufs.as_mut_ptr().cast(), bufs.len());
+    // SAFETY: the header and the buffers live until the call returns.
+    size(unsafe { libc::recvmsg(fd, &raw mut header, libc::MSG_DONTWAIT) })
+}
+
+pub(super) fn send_vectored(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // An `IoSlice` is an iovec: std says so for Unix. The kernel only reads the parts of a message that is sent.
+    let header = header(bufs.as_ptr().cast_mut().cast(), bufs.len());
+    // SAFETY: the header and the buffers live until the call returns.
+    size(unsafe { libc::sendmsg(fd, &raw const header, SEND) })
+}
+
+/// Waits, with the thread, until `fd` is ready for `events`, at most for `timeout` milliseconds; -1: for ever.
+pub(super) fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
+    let mut entry = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    // SAFETY: one entry, which lives until the call returns.
+    Ok(status(unsafe { libc::poll(&raw mut entry, 1, timeout) })? != 0)
+}
+
+/// Returns whether the file is in non-blocking mode.
+pub(super) fn is_nonblocking(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    // SAFETY: takes numbers only.
+    let flags = status(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+pub(super) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
+    let mut value = libc::c_int::from(nonblocking);
+    // SAFETY: one number, which lives until the call returns.
+    status(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, ptr::from_mut(&mut value)) })?;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Connecting: one address after the other.
+//!
+//! 1. A socket that does not block connects: the kernel says "in progress".
+//! 2. Only then it is registered, because an unconnected socket is at its end already.
+//! 3. After each wake-up: is there an error? Is there a peer? Neither: the wake-up was for nothing, wait again.
+//! 4. The socket goes back to blocking mode.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{SocketAddr, TcpStream as Std},
+    time::{Duration, Instant},
+};
+
+use goroutines_sched::{Interest, IoWait, can_park, keep_thread};
+use socket2::{Domain, Protocol, SockAddr, Type};
+
+use super::{TcpStream, ToSocketAddrs, socket::Socket};
+
+/// What `f` makes of the first address with which it succeeds; the error of the last one otherwise.
+pub(super) fn each<A: ToSocketAddrs, R>(
+    addr: A,
+    mut f: impl FnMut(&SocketAddr) -> io::Result<R>,
+) -> io::Result<R> {
+    let mut last = None;
+    for addr in addr.to_socket_addrs()? {
+        match f(&addr) {
+            Ok(result) => return Ok(result),
+            Err(error) => last = Some(error),
+        }
+    }
+    // As std words it.
+    let none = || {
+        io::Error::new(
+            ErrorKind::InvalidInput,
+            "could not resolve to any addresses",
+        )
+    };
+    Err(last.unwrap_or_else(none))
+}
+
+/// Connects to the first address that answers.
+pub(super) fn first_of<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+    each(addr, |addr| to(addr, None))
+}
+
+/// Connects to `addr` within `timeout`.
+pub(super) fn within(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    if !can_park() || timeout.is_zero() {
+        // An OS thread, or an error that std words.
+        let stream = keep_thread(|| Std::connect_timeout(addr, timeout))?;
+        return Ok(TcpStream(Socket::fresh(stream)));
+    }
+    to(addr, Instant::now().checked_add(timeout))
+}
+
+fn to(addr: &SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
+    if !can_park() {
+        let stream = keep_thread(|| Std::connect(addr))?;
+        return Ok(TcpStream(Socket::fresh(stream)));
+    }
+    let socket = socket2::Socket::new(
+        Domain::for_address(*addr),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    let begun = socket.connect(&SockAddr::from(*addr));
+    let stream = Socket::fresh(Std::from(socket));
+    if let Err(error) = begun {
+        // EINTR: it goes on as well.
+        let pending = [Some(libc::EINPROGRESS), Some(libc::EINTR)];
+        if !pending.contains(&error.raw_os_error()) {
+            return Err(error);
+        }
+        wait(&stream, deadline)?;
+    }
+    stream.set_nonblocking(false)?;
+    Ok(TcpStream(stream))
+}
+
+/// Step 3.
+fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let seen = stream.io.look(Interest::Write);
+        stream.io.clear(Interest::Write, seen);
+        match stream.io.wait(stream.fd(), Interest::Write, deadline)? {
+            IoWait::Ready => {}
+            IoWait::TimedOut => {
+                return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));
+            }
+            IoWait::Closed | IoWait::Unpollable => return wait_with_thread(stream, deadline),
+        }
+        if is_connected(stream)? {
+            return Ok(());
+        }
+    }
+}
+
+fn is_connected(stream: &Std) -> io::Result<bool> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the poller cannot help: poll(2), with the thread.
+#[cold]
+fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
+    crate::blocking(|| {
+        loop {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
+            super::calls::poll(stream.fd(), libc::POLLOUT, millis)?;
+            if is_connected(stream)? {
+                return Ok(());
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));
+            }
+        }
+    })
+}

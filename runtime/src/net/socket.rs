@@ -1,0 +1,223 @@
+//! What all sockets have in common: a socket of std, and how a goroutine waits for it.
+//!
+//! ```text
+//!  where the call is made                      what is done
+//!  a goroutine that may leave its thread       the call with MSG_DONTWAIT; told "not now": wait in the poller
+//!  an OS thread, `blocking`                    std's own call
+//!  a goroutine that unwinds                    std's own call; its P goes to another thread
+//! ```
+//!
+//! The file stays in the mode that its user gave it: a stream is used with MSG_DONTWAIT on a blocking file, so that whoever
+//! gets its descriptor sees what std would have given. The exceptions have no such flag: a listener for which a goroutine
+//! has waited, and a socket while it connects.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    mem::ManuallyDrop,
+    ops::Deref,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    time::Instant,
+};
+
+use goroutines_sched::{Interest, IoSource, IoWait, can_park, keep_thread};
+
+use super::calls;
+
+/// The user wants calls to return at once. A note of [`IoSource`], as the others.
+pub(super) const NONBLOCKING: u32 = 1;
+/// The descriptor was given out: its mode may change without our knowledge, and others may have it.
+pub(super) const EXPOSED: u32 = 1 << 1;
+/// We have made a listener non-blocking, and its user has not.
+pub(super) const PREPARED: u32 = 1 << 2;
+
+/// A socket of std's type `S`.
+pub(super) struct Socket<S: AsFd> {
+    std: ManuallyDrop<S>,
+    pub(super) io: IoSource,
+}
+
+impl<S: AsFd> Socket<S> {
+    /// One that is in blocking mode and has no timeouts: made just now.
+    pub(super) fn fresh(std: S) -> Socket<S> {
+        Socket {
+            std: ManuallyDrop::new(std),
+            io: IoSource::new(),
+        }
+    }
+
+    /// One that shares the file of `other`.
+    pub(super) fn clone_of(other: &Socket<S>, std: S) -> io::Result<Socket<S>> {
+        Ok(Socket {
+            std: ManuallyDrop::new(std),
+            io: other.io.share()?,
+        })
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.std.as_fd().as_raw_fd()
+    }
+
+    /// The descriptor, for users.
+    pub(super) fn expose(&self) -> BorrowedFd<'_> {
+        if self.io.notes() & EXPOSED == 0 {
+            // Without room for a note the mode of the file is asked for anyway.
+            let _ = self.io.change_notes(EXPOSED, 0);
+        }
+        self.std.as_fd()
+    }
+
+    /// The socket as std's, which knows no poller.
+    pub(super) fn into_std(mut self) -> S {
+        self.io.release(self.fd(), false);
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped, so nobody else takes it.
+        unsafe { ManuallyDrop::take(&mut this.std) }
+    }
+
+    /// Does the user want calls to return at once?
+    fn is_nonblocking(&self) -> bool {
+        match self.io.notes() {
+            notes if notes & EXPOSED != 0 => {
+                calls::is_nonblocking(self.std.as_fd()).unwrap_or(false)
+            }
+            notes => notes & NONBLOCKING != 0,
+        }
+    }
+
+    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        calls::set_nonblocking(self.std.as_fd(), nonblocking)?;
+        match nonblocking {
+            true => self.io.change_notes(NONBLOCKING, 0),
+            false => self.io.change_notes(0, NONBLOCKING),
+        }
+    }
+
+    /// A socket call. `now` is the call that does not wait, `std` the one that does. `takes_all` says of a result that
+    /// there is nothing more for the moment, so that the next call waits without a try.
+    #[inline]
+    pub(super) fn call<R>(
+        &self,
+        interest: Interest,
+        mut now: impl FnMut(RawFd) -> io::Result<R>,
+        takes_all: impl Fn(&R) -> bool,
+        mut std: impl FnMut(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if !can_park() {
+            return keep_thread(|| std(&self.std));
+        }
+        crate::checkpoint();
+        let fd = self.fd();
+        let seen = self.io.look(interest);
+        if seen.shall_try() {
+            match now(fd) {
+                Ok(result) => {
+                    if takes_all(&result) {
+                        self.io.clear(interest, seen);
+                    }
+                    self.io.pass_baton(interest);
+                    return Ok(result);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.io.clear(interest, seen);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.io.pass_baton(interest);
+                    return Err(error);
+                }
+            }
+        }
+        self.call_slowly(interest, &mut now, &mut std)
+    }
+
+    /// A socket call whose success no event announces: it blocks where it would wait.
+    pub(super) fn call_or_block<R>(
+        &self,
+        now: impl FnOnce() -> io::Result<R>,
+        std: impl FnOnce(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if !can_park() {
+            return keep_thread(|| std(&self.std));
+        }
+        crate::checkpoint();
+        match now() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !self.is_nonblocking() => {
+                crate::blocking(|| std(&self.std))
+            }
+            result => result,
+        }
+    }
+
+    #[cold]
+    fn call_slowly<R>(
+        &self,
+        interest: Interest,
+        now: &mut dyn FnMut(RawFd) -> io::Result<R>,
+        std: &mut dyn FnMut(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if self.is_nonblocking() {
+            return now(self.fd());
+        }
+        let timeout = self.io.timeout(interest);
+        // A moment that std's clock does not know never comes.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            match self.io.wait(self.fd(), interest, deadline)? {
+                IoWait::Ready => {}
+                IoWait::TimedOut => return Err(timed_out(&self.io, interest)),
+                IoWait::Closed => return Err(closed()),
+                IoWait::Unpollable => return crate::blocking(|| std(&self.std)),
+            }
+            let seen = self.io.look(interest);
+            if !seen.shall_try() {
+                continue;
+            }
+            match now(self.fd()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.io.clear(interest, seen);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => {
+                    self.io.pass_baton(interest);
+                    return result;
+                }
+            }
+        }
+    }
+}
+
+/// What std says when the time of its setters is over, or, for our deadlines, what says so.
+fn timed_out(io: &IoSource, interest: Interest) -> io::Error {
+    if io.is_late(interest) {
+        return io::Error::new(ErrorKind::TimedOut, "the deadline of the socket passed");
+    }
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}
+
+fn closed() -> io::Error {
+    io::Error::new(ErrorKind::ConnectionAborted, "use of a closed listener")
+}
+
+impl<S: AsFd> Drop for Socket<S> {
+    fn drop(&mut self) {
+        let closes = self.io.notes() & EXPOSED == 0;
+        self.io.release(self.fd(), closes);
+        // SAFETY: it is dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.std) };
+    }
+}
+
+impl<S: AsFd> Deref for Socket<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.std
+    }
+}
+
+impl<S: AsFd + fmt::Debug> fmt::Debug for Socket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.std.fmt(f)
+    }
+}

@@ -1,0 +1,213 @@
+//! A TCP connection.
+
+use std::{
+    io,
+    net::{Shutdown, SocketAddr, TcpStream as Std},
+    time::Duration,
+};
+
+use goroutines_sched::Interest;
+
+use super::{
+    ToSocketAddrs, calls, connect,
+    fd::{StdSocket, fd_traits, stream_traits, timeout_methods},
+    socket::{EXPOSED, Socket},
+};
+
+/// A TCP connection, as [`std::net::TcpStream`]. What waits parks the goroutine.
+///
+/// # Examples
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{go, net::{TcpListener, TcpStream}};
+/// use std::io::{Read, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// go(move || {
+///     let (mut stream, _) = listener.accept().unwrap();
+///     stream.write_all(b"hello").unwrap();
+/// });
+/// let greeting = go(move || {
+///     let mut text = String::new();
+///     TcpStream::connect(address).unwrap().read_to_string(&mut text).unwrap();
+///     text
+/// });
+/// assert_eq!(greeting.join().unwrap(), "hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct TcpStream(pub(super) Socket<Std>);
+
+fd_traits!(TcpStream, Std);
+timeout_methods!(TcpStream, "connection");
+stream_traits!(TcpStream, TcpStream::is_plain);
+
+impl StdSocket for Std {
+    fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
+        Ok((self.read_timeout()?, self.write_timeout()?))
+    }
+}
+
+impl From<TcpStream> for Std {
+    fn from(stream: TcpStream) -> Std {
+        stream.0.into_std()
+    }
+}
+
+impl TcpStream {
+    /// Connects to `addr`: to one address after the other, until one answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last address; `InvalidInput` if there is none.
+    ///
+    /// # Parks
+    ///
+    /// Until the connection is there, and while names are looked up.
+    pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+        connect::first_of(addr)
+    }
+
+    /// Connects to `addr`, within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: the timeout is zero. `TimedOut`: nobody answered in time.
+    ///
+    /// # Parks
+    ///
+    /// Until the connection is there.
+    pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        connect::within(addr, timeout)
+    }
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, and what the kernel says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Ends one direction of the connection, or both. Those that wait in it go on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// Another handle of the same connection. Timeouts, deadlines and the mode are common to both.
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        let clone = self.0.try_clone()?;
+        Ok(TcpStream(Socket::clone_of(&self.0, clone)?))
+    }
+
+    /// Receives without taking what is received away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::read`](std::io::Read::read).
+    ///
+    /// # Parks
+    ///
+    /// Until there is something, or the other side has ended its direction.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let buf = std::cell::RefCell::new(buf);
+        self.0.call(
+            Interest::Read,
+            |fd| calls::peek(fd, &mut buf.borrow_mut()),
+            |_| false,
+            |std| std.peek(&mut buf.borrow_mut()),
+        )
+    }
+
+    /// Waits until there is something to read, or the other side has ended its direction. No buffer is needed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::read`](std::io::Read::read).
+    ///
+    /// # Parks
+    ///
+    /// Yes.
+    pub fn wait_readable(&self) -> io::Result<()> {
+        self.peek(&mut [0]).map(|_| ())
+    }
+
+    /// Whether small messages are sent at once (TCP_NODELAY). Default: false.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.0.set_nodelay(nodelay)
+    }
+
+    /// See [`TcpStream::set_nodelay`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.0.nodelay()
+    }
+
+    /// The time to live of packets (IP_TTL).
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.0.set_ttl(ttl)
+    }
+
+    /// See [`TcpStream::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.0.ttl()
+    }
+
+    /// The error that is noted for the socket, which is none after.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.0.set_nonblocking(nonblocking)
+    }
+
+    /// Is a read that got less than it asked for a sign that there is no more? Not if others may have changed what a
+    /// read returns.
+    fn is_plain(&self) -> bool {
+        self.0.io.notes() & EXPOSED == 0
+    }
+}

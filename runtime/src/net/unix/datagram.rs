@@ -1,0 +1,267 @@
+//! Datagrams between processes of this machine.
+
+use std::{
+    cell::RefCell,
+    ffi::OsStr,
+    io,
+    net::Shutdown,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram as Std},
+        },
+    },
+    path::Path,
+    time::Duration,
+};
+
+use goroutines_sched::Interest;
+use socket2::SockAddr;
+
+use crate::net::{
+    calls,
+    fd::{StdSocket, fd_traits, timeout_methods},
+    socket::Socket,
+};
+
+/// A UNIX datagram socket, as [`std::os::unix::net::UnixDatagram`]. What waits parks the goroutine.
+pub struct UnixDatagram(Socket<Std>);
+
+fd_traits!(UnixDatagram, Std);
+timeout_methods!(UnixDatagram, "socket");
+
+impl StdSocket for Std {
+    fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
+        Ok((self.read_timeout()?, self.write_timeout()?))
+    }
+}
+
+impl From<UnixDatagram> for Std {
+    fn from(socket: UnixDatagram) -> Std {
+        socket.0.into_std()
+    }
+}
+
+impl UnixDatagram {
+    /// One at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram(Socket::fresh(Std::bind(path)?)))
+    }
+
+    /// One at an address.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram(Socket::fresh(Std::bind_addr(address)?)))
+    }
+
+    /// One without an address.
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram(Socket::fresh(Std::unbound()?)))
+    }
+
+    /// Sends to, and receives from, the socket at `path` only.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.0.connect(path)
+    }
+
+    /// The same with an address.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        self.0.connect_addr(address)
+    }
+
+    /// Receives a datagram, and where it comes from. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// Until there is one.
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let buf = RefCell::new(buf);
+        self.0.call(
+            Interest::Read,
+            |_| calls::recv_from(&*self.0, &mut buf.borrow_mut(), 0).and_then(local),
+            |_| false,
+            |std| std.recv_from(&mut buf.borrow_mut()),
+        )
+    }
+
+    /// Receives a datagram.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// Until there is one.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let buf = RefCell::new(buf);
+        self.0.call(
+            Interest::Read,
+            |fd| calls::recv(fd, &mut buf.borrow_mut()),
+            |_| false,
+            |std| std.recv(&mut buf.borrow_mut()),
+        )
+    }
+
+    /// Sends a datagram to the socket at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// Until there is room for it.
+    pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
+        let to = SockAddr::unix(path.as_ref())?;
+        self.send_to_socket(buf, &to, |std| std.send_to(buf, path.as_ref()))
+    }
+
+    /// The same with an address.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// Until there is room for it.
+    pub fn send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        let to = match (address.as_pathname(), address.as_abstract_name()) {
+            (Some(path), _) => SockAddr::unix(path)?,
+            (_, Some(name)) => SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?,
+            // std's call says what is wrong with one that has no name.
+            _ => return self.0.send_to_addr(buf, address),
+        };
+        self.send_to_socket(buf, &to, |std| std.send_to_addr(buf, address))
+    }
+
+    fn send_to_socket(
+        &self,
+        buf: &[u8],
+        to: &SockAddr,
+        std: impl FnOnce(&Std) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        // The poller tells of room in this socket, and not in the one at the other end.
+        self.0
+            .call_or_block(|| calls::send_to(&*self.0, buf, to), std)
+    }
+
+    /// Sends a datagram to the socket to which this one is connected.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// Until there is room for it.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.call(
+            Interest::Write,
+            |fd| calls::send(fd, buf),
+            |_| false,
+            |std| std.send(buf),
+        )
+    }
+
+    /// Two that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (one, other) = Std::pair()?;
+        Ok((
+            UnixDatagram(Socket::fresh(one)),
+            UnixDatagram(Socket::fresh(other)),
+        ))
+    }
+
+    /// Another handle of the same socket. Timeouts, deadlines and the mode are common to both.
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
+        let clone = self.0.try_clone()?;
+        Ok(UnixDatagram(Socket::clone_of(&self.0, clone)?))
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, and what the kernel says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Ends one direction, or both. Those that wait in it go on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// The error that is noted for the socket, which is none after.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.0.set_nonblocking(nonblocking)
+    }
+}
+
+/// Where a datagram came from; one without an address has an empty one.
+fn local((n, from): (usize, SockAddr)) -> io::Result<(usize, SocketAddr)> {
+    match from.as_unix() {
+        Some(from) => Ok((n, from)),
+        None => Ok((n, SocketAddr::from_pathname("")?)),
+    }
+}

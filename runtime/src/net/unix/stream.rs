@@ -1,0 +1,145 @@
+//! A stream between two processes of this machine.
+
+use std::{
+    io,
+    net::Shutdown,
+    os::unix::net::{SocketAddr, UnixStream as Std},
+    path::Path,
+    time::Duration,
+};
+
+use crate::net::{
+    fd::{StdSocket, fd_traits, stream_traits, timeout_methods},
+    off_thread,
+    socket::Socket,
+};
+
+/// A UNIX stream socket, as [`std::os::unix::net::UnixStream`]. What waits parks the goroutine.
+pub struct UnixStream(pub(super) Socket<Std>);
+
+fd_traits!(UnixStream, Std);
+timeout_methods!(UnixStream, "connection");
+// A read stops short at a message that carries descriptors, and more may be there.
+stream_traits!(UnixStream, |_| false);
+
+impl StdSocket for Std {
+    fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
+        Ok((self.read_timeout()?, self.write_timeout()?))
+    }
+}
+
+impl From<UnixStream> for Std {
+    fn from(stream: UnixStream) -> Std {
+        stream.0.into_std()
+    }
+}
+
+impl UnixStream {
+    /// Connects to the listener at `path`. Where its queue is full it waits until there is room.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    ///
+    /// # Parks
+    ///
+    /// No: it is a blocking call, during which other goroutines run elsewhere.
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        // A full queue is "not now" for a socket that does not block, and no event tells of room in it.
+        let stream = off_thread(|| Std::connect(path))?;
+        Ok(UnixStream(Socket::fresh(stream)))
+    }
+
+    /// The same with an address.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        let stream = off_thread(|| Std::connect_addr(address))?;
+        Ok(UnixStream(Socket::fresh(stream)))
+    }
+
+    /// Two that are connected to each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # unsafe { goroutines::start() }.unwrap();
+    /// use goroutines::{go, net::unix::UnixStream};
+    /// use std::io::{Read, Write};
+    ///
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// go(move || one.write_all(b"hello").unwrap());
+    /// let mut text = String::new();
+    /// other.read_to_string(&mut text)?;
+    /// assert_eq!(text, "hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = Std::pair()?;
+        Ok((
+            UnixStream(Socket::fresh(one)),
+            UnixStream(Socket::fresh(other)),
+        ))
+    }
+
+    /// Another handle of the same socket. Timeouts, deadlines and the mode are common to both.
+    ///
+    /// # Errors
+    ///
+    /// Where no more descriptors are to be had.
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        let clone = self.0.try_clone()?;
+        Ok(UnixStream(Socket::clone_of(&self.0, clone)?))
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected`, and what the kernel says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Ends one direction, or both. Those that wait in it go on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// The error that is noted for the socket, which is none after.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.0.set_nonblocking(nonblocking)
+    }
+}

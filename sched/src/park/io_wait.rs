@@ -1,0 +1,356 @@
+//! Waiting for a socket: the door of `net` into the scheduler.
+//!
+//! A socket holds an [`IoSource`]. What a call does with it, as steps of io_line.rs: [`IoSource::look`] before the call
+//! (W1), [`IoSource::clear`] when the kernel said "not now" (W2), [`IoSource::wait`] (W3 to W6), and
+//! [`IoSource::pass_baton`] when it has what it wanted (W7).
+
+use std::{
+    io,
+    os::fd::RawFd,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    gmp::{
+        g::Kind,
+        poll_desc::{self, PollDesc},
+        ticket::{TIMED_OUT, Ticket},
+    },
+    park::{
+        arm,
+        io_register::{register, release, wake},
+        on_thread, park_until_moment,
+    },
+    protocol::{
+        io_line::{EVENT, Line, Node, Refusal},
+        readiness::Seen,
+        timers::NEVER,
+        wait_reason::WaitReason,
+    },
+    switch::{
+        current::{current, running_goroutine},
+        thread_word::current_m,
+    },
+    sys::{
+        clock::{self, now},
+        fatal,
+    },
+};
+
+/// A direction of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interest {
+    /// Receiving, and accepting.
+    Read,
+    /// Sending, and connecting.
+    Write,
+}
+
+/// What is known of one direction of a socket: see [`IoSource::look`].
+#[derive(Clone, Copy, Debug)]
+pub struct IoSeen(Option<Seen>);
+
+impl IoSeen {
+    /// Returns whether the call is worth trying.
+    #[inline]
+    pub fn shall_try(self) -> bool {
+        self.0.is_none_or(Seen::shall_try)
+    }
+}
+
+/// How a wait for a socket ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IoWait {
+    /// The call may succeed now.
+    Ready,
+    /// The deadline passed: the caller's, or the one of [`IoSource::set_deadline`].
+    TimedOut,
+    /// Waiting is over for good: [`IoSource::close_waits`].
+    Closed,
+    /// The kernel cannot tell when the call may succeed, for this kind of file or just now.
+    Unpollable,
+}
+
+/// The part of a socket that waits: the number of its record (poll_desc.rs), 0 before the first wait.
+#[derive(Debug, Default)]
+pub struct IoSource {
+    number: AtomicU32,
+}
+
+fn line(desc: &PollDesc, interest: Interest) -> &Line<Ticket> {
+    match interest {
+        Interest::Read => &desc.read,
+        Interest::Write => &desc.write,
+    }
+}
+
+impl PollDesc {
+    fn timeout(&self, interest: Interest) -> &AtomicU64 {
+        match interest {
+            Interest::Read => &self.read_timeout,
+            Interest::Write => &self.write_timeout,
+        }
+    }
+}
+
+/// Returns whether the caller is a goroutine that may leave its thread: none that unwinds, or is in
+/// [`blocking`](crate::blocking()), and no OS thread.
+#[inline]
+pub fn can_park() -> bool {
+    running_goroutine().is_some()
+}
+
+/// Runs `call`, which may block, where the caller [cannot park](can_park). The P of a goroutine that unwinds goes to
+/// another M meanwhile.
+pub fn keep_thread<R>(call: impl FnOnce() -> R) -> R {
+    if current_m().is_none() {
+        return call();
+    }
+    let g = current();
+    if g.get().kind() != Kind::Goroutine {
+        return call();
+    }
+    let mut result = None;
+    on_thread::keep_thread(g, || result = Some(call()));
+    match result {
+        Some(result) => result,
+        None => fatal::throw(format_args!("a call that kept its thread was not made")),
+    }
+}
+
+impl IoSource {
+    /// Of a socket for which nobody has waited.
+    #[must_use]
+    pub const fn new() -> IoSource {
+        IoSource {
+            number: AtomicU32::new(0),
+        }
+    }
+
+    #[inline]
+    fn desc(&self) -> Option<&'static PollDesc> {
+        // Acquire: partner is the CAS in `made`.
+        poll_desc::get(self.number.load(Ordering::Acquire))
+    }
+
+    /// The record; makes it if there is none. None if there are too many.
+    fn made(&self) -> Option<&'static PollDesc> {
+        if let Some(desc) = self.desc() {
+            return Some(desc);
+        }
+        let (number, desc) = PollDesc::take()?;
+        // Release: partner is the Acquire in `desc`.
+        let first = self
+            .number
+            .compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_err() {
+            desc.leave(number);
+            return self.desc();
+        }
+        Some(desc)
+    }
+
+    /// W1: what is known, before the call.
+    #[inline]
+    pub fn look(&self, interest: Interest) -> IoSeen {
+        IoSeen(self.desc().map(|desc| line(desc, interest).look()))
+    }
+
+    /// W2: the call, which began after `seen` was looked up, was told "not now", or there is no more for it.
+    #[inline]
+    pub fn clear(&self, interest: Interest, seen: IoSeen) {
+        if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
+            line(desc, interest).clear(seen);
+        }
+    }
+
+    /// W3 to W6, for the socket `fd`: waits until a call may succeed, at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses the poller itself (no descriptors left).
+    ///
+    /// # Parks
+    ///
+    /// Yes. The caller is a goroutine that [can park](crate::can_park).
+    pub fn wait(
+        &self,
+        fd: RawFd,
+        interest: Interest,
+        deadline: Option<Instant>,
+    ) -> io::Result<IoWait> {
+        let Some(desc) = self.made() else {
+            return Ok(IoWait::Unpollable);
+        };
+        let line = line(desc, interest);
+        if !line.look().is_registered() {
+            // The call is tried once more after that: what came before is not announced in each case.
+            // Relaxed: read by this thread before.
+            let number = self.number.load(Ordering::Relaxed);
+            return Ok(
+                match register(desc, number, fd, interest == Interest::Write)? {
+                    true => IoWait::Ready,
+                    false => IoWait::Unpollable,
+                },
+            );
+        }
+        let until = deadline.map_or(NEVER, clock::at);
+        Ok(wait_in(line, until.min(line.deadline())))
+    }
+
+    /// Before `fd` is closed (`closes`) or leaves the runtime's hands. Nothing waits through this socket.
+    pub fn release(&mut self, fd: RawFd, closes: bool) {
+        release(std::mem::take(self.number.get_mut()), fd, closes);
+    }
+
+    /// W7: wakes the next one that waits, if there may be something for it.
+    #[inline]
+    pub fn pass_baton(&self, interest: Interest) {
+        if let Some(desc) = self.desc() {
+            line(desc, interest).pass_baton(wake);
+        }
+    }
+
+    /// Another socket for the same file shares the record: deadlines, and who waits.
+    ///
+    /// # Errors
+    ///
+    /// When there are two million records.
+    pub fn share(&self) -> io::Result<IoSource> {
+        self.need()?.share();
+        Ok(IoSource {
+            // Relaxed: read by this thread before.
+            number: AtomicU32::new(self.number.load(Ordering::Relaxed)),
+        })
+    }
+
+    /// Calls in this direction may last so long from now on; None: for ever. What the owner of the socket asks for with
+    /// [`IoSource::timeout`]; [`IoSource::wait`] does not look at it.
+    ///
+    /// # Errors
+    ///
+    /// When there are two million records.
+    pub fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<()> {
+        if timeout.is_none() && self.desc().is_none() {
+            return Ok(());
+        }
+        let nanos = timeout.map_or(0, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(0));
+        // Relaxed: a call that begins meanwhile may go by either.
+        self.need()?
+            .timeout(interest)
+            .store(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// See [`IoSource::set_timeout`].
+    pub fn timeout(&self, interest: Interest) -> Option<Duration> {
+        // Relaxed: as in `set_timeout`.
+        let nanos = self.desc()?.timeout(interest).load(Ordering::Relaxed);
+        (nanos != 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// Sets and clears bits that all sockets for this file share; what they mean is the owner's.
+    ///
+    /// # Errors
+    ///
+    /// When there are two million records.
+    pub fn change_notes(&self, set: u32, clear: u32) -> io::Result<()> {
+        if set == 0 && self.desc().is_none() {
+            return Ok(());
+        }
+        let notes = &self.need()?.notes;
+        // Relaxed (both): single bits, which say nothing of other memory.
+        notes.fetch_or(set, Ordering::Relaxed);
+        notes.fetch_and(!clear, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// See [`IoSource::change_notes`].
+    #[inline]
+    pub fn notes(&self) -> u32 {
+        // Relaxed: as in `change_notes`.
+        self.desc()
+            .map_or(0, |desc| desc.notes.load(Ordering::Relaxed))
+    }
+
+    /// Is the deadline over that was set for this direction?
+    pub fn is_late(&self, interest: Interest) -> bool {
+        self.desc()
+            .is_some_and(|desc| line(desc, interest).deadline() <= now())
+    }
+
+    fn need(&self) -> io::Result<&'static PollDesc> {
+        self.made()
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOBUFS))
+    }
+
+    /// Waits in this direction end at `deadline` from now on, also those that go on just now.
+    ///
+    /// # Errors
+    ///
+    /// When there are two million records.
+    pub fn set_deadline(&self, interest: Interest, deadline: Option<Instant>) -> io::Result<()> {
+        let desc = self.need()?;
+        line(desc, interest).set_deadline(deadline.map_or(NEVER, clock::at), wake);
+        Ok(())
+    }
+
+    /// Ends all waits, and refuses further ones.
+    ///
+    /// # Errors
+    ///
+    /// When there are two million records.
+    pub fn close_waits(&self) -> io::Result<()> {
+        let desc = self.need()?;
+        desc.read.close(wake);
+        desc.write.close(wake);
+        Ok(())
+    }
+}
+
+/// W3 to W6.
+fn wait_in(line: &Line<Ticket>, until: u64) -> IoWait {
+    if until <= now() {
+        return IoWait::TimedOut;
+    }
+    let ticket = arm();
+    let node = Node::new(ticket);
+    if ticket.g().is_copied_out() {
+        let node = Box::new(node);
+        return wait_with(line, &node, ticket, until);
+    }
+    wait_with(line, &node, ticket, until)
+}
+
+fn wait_with(line: &Line<Ticket>, node: &Node<Ticket>, ticket: Ticket, until: u64) -> IoWait {
+    // SAFETY: the node stays where it is until this function returns, which it does after an event took it out, or
+    // after `withdraw`.
+    if let Err(refusal) = unsafe { line.enlist(node, until) } {
+        return match refusal {
+            Refusal::Closed => IoWait::Closed,
+            Refusal::Late if line.deadline() <= now() => IoWait::TimedOut,
+            Refusal::Ready | Refusal::NotRegistered | Refusal::Late => IoWait::Ready,
+        };
+    }
+    let commit = || {
+        // SAFETY: `enlist` left it locked for this.
+        unsafe { line.unlock() };
+        true
+    };
+    // SAFETY: the ticket is this caller's last one, whoever claims it calls `ready`, and the commit's last step is the
+    // one that lets others reach the node.
+    let outcome = unsafe { park_until_moment(WaitReason::Io, ticket, until, commit) };
+    if outcome == EVENT {
+        return IoWait::Ready;
+    }
+    line.withdraw(node);
+    if outcome == TIMED_OUT {
+        return IoWait::TimedOut;
+    }
+    // What it knew has changed: it looks at the word again, and tries the call.
+    if line.look().is_closed() {
+        return IoWait::Closed;
+    }
+    IoWait::Ready
+}

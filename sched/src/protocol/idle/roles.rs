@@ -1,0 +1,78 @@
+//! What a sleeping M does for the others: it keeps the time, or it sleeps in the kernel's poll, or both.
+
+use super::{Id, Idle, Lists, Sleeper};
+use crate::protocol::sync::{Ordering, lock};
+
+impl Idle {
+    /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
+    /// before that. True if `m` must sleep only until then.
+    pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
+        let mut lists = lock(&self.lists);
+        if !lists.ms.contains(&m) || lists.keeper.is_some_and(|(_, due)| due <= when) {
+            return false;
+        }
+        lists.keeper = Some((m, when));
+        true
+    }
+
+    /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
+    pub(crate) fn keeps_time(&self, when: u64) -> bool {
+        let lists = lock(&self.lists);
+        lists.keeper.is_some_and(|(_, due)| due <= when)
+    }
+
+    /// K1 of poll.rs: makes the sleeping `m` the one that sleeps in the kernel's poll, if there is none and the last one has
+    /// left it. Then `m` calls [`Idle::end_poll`] when it is back.
+    pub(crate) fn keep_poll(&self, m: Id) -> bool {
+        let mut lists = lock(&self.lists);
+        // Relaxed (both): under the lock.
+        if !lists.ms.contains(&m) || self.in_poll.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.in_poll.store(true, Ordering::Relaxed);
+        lists.poller = Some(m);
+        true
+    }
+
+    /// `m` is back from the kernel's poll.
+    pub(crate) fn end_poll(&self, m: Id) {
+        let mut lists = lock(&self.lists);
+        // Relaxed: under the lock; who asks without it asks again.
+        self.in_poll.store(false, Ordering::Relaxed);
+        if lists.poller == Some(m) {
+            lists.poller = None;
+        }
+    }
+
+    /// Does an M sleep in the kernel's poll? Where that decides whether anybody will poll, a fence of the caller came
+    /// after the last P was put down.
+    pub(crate) fn has_poller(&self) -> bool {
+        // Relaxed: see above.
+        self.in_poll.load(Ordering::Relaxed)
+    }
+}
+
+impl Lists {
+    /// A sleeping M: one that sleeps for nothing else first, then the keeper, then the one in the kernel's poll.
+    pub(super) fn take_sleeper(&mut self) -> Option<Sleeper> {
+        let keeper = self.keeper.map(|(m, _)| m);
+        let last = self.ms.len().checked_sub(1)?;
+        let spare = |&m: &Id| Some(m) != keeper && Some(m) != self.poller;
+        let place = self.ms.iter().rposition(spare);
+        let place = place.or_else(|| self.ms.iter().rposition(|&m| Some(m) != self.poller));
+        let m = self.ms.swap_remove(place.unwrap_or(last));
+        self.dismiss(m);
+        let was_keeper = keeper == Some(m);
+        Some(Sleeper { m, was_keeper })
+    }
+
+    /// `m`, which is awake from here on, keeps no time and does not count as polling.
+    pub(super) fn dismiss(&mut self, m: Id) {
+        if self.keeper.is_some_and(|(keeper, _)| keeper == m) {
+            self.keeper = None;
+        }
+        if self.poller == Some(m) {
+            self.poller = None;
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Those who wait for one direction of a socket, and what wakes them.
+//!
+//! ```text
+//! caller (a goroutine in `read`)                  poller (any M, or sysmon)
+//! W1 look at the word (readiness.rs): registered  E1 the kernel's list of events
+//!    and nothing there: W3, without a call        E2 per direction that an event touches: lock the line
+//! W2 the call, which does not wait                E3 another generation: a stale event, unlock, ignore
+//!      done: W7                                   E4 note the event in the word, in one step
+//!      "not now": clear READY, if no event        E5 take out waiters until one can be claimed for an
+//!      came since W1; not registered: do that,       event; all of them if there is no further event
+//!      and W1                                     E6 unlock; make ready who was claimed
+//! W3 lock the line. Closed, ready, not
+//!    registered, or too late: unlock, say so
+//! W4 the node to the tail
+//! W5 park; the commit unlocks
+//! W6 woken: EVENT: W2. TIMED_OUT: lock, take the
+//!    node out if it is there. RECHECK: W1
+//! W7 leaving, READY still set, somebody waits:
+//!    claim one as at E5 (the *baton*)
+//! ```
+//!
+//! - *What W3 looks at* (closed, ready, registered, the deadline) is changed first and then announced under the lock. The
+//!   lock is held until the commit of W5. So whoever announces finds the waiter queued, or the waiter finds the change.
+//! - *Nobody sleeps on data that is there*: a node is queued only under the lock and only while READY is clear, and READY
+//!   is cleared only by who was told "not now" with the tick unchanged since before that call. READY set and a waiter
+//!   queued implies that one taken out is between E5 and its W7.
+//! - *One event, many units*: three connections that are queued make one event. The baton wakes the next acceptor; the
+//!   chain ends at the one that is told "not now".
+//! - *A claim that a timer won*: E5 goes on to the next, so no event ends with a timeout.
+//!
+//! Nodes lie on the stacks of those who wait, in a box for a stack that is copied out. They are touched under the lock only.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    marker::PhantomPinned,
+    ptr,
+};
+
+#[cfg(not(all(test, loom)))]
+use crate::protocol::byte_lock::ByteLock;
+// Two that spin keep loom from letting a third go on.
+#[cfg(all(test, loom))]
+use crate::protocol::models::locks::door::ByteLock;
+use crate::protocol::{
+    readiness::{Readiness, Seen},
+    sync::{AtomicU32, AtomicU64, Ordering},
+    timers::NEVER,
+};
+
+/// What a waiter is claimed with: an event came.
+pub(crate) const EVENT: u32 = 1;
+/// What it knew has changed (the deadline, the registration): it looks again.
+pub(crate) const RECHECK: u32 = 2;
+
+/// The right to end one wait.
+pub(crate) trait Waiter: Copy {
+    /// Returns whether the wait is ended by this call: for one caller only.
+    fn claim(self, outcome: u32) -> bool;
+}
+
+/// One that waits.
+pub(crate) struct Node<W> {
+    waiter: W,
+    next: Cell<*const Node<W>>,
+    prev: Cell<*const Node<W>>,
+    linked: Cell<bool>,
+    _stays: PhantomPinned,
+}
+
+impl<W> Node<W> {
+    pub(crate) fn new(waiter: W) -> Node<W> {
+        Node {
+            waiter,
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            linked: Cell::new(false),
+            _stays: PhantomPinned,
+        }
+    }
+}
+
+/// Why a caller must not wait: W3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// The call may succeed.
+    Ready,
+    Closed,
+    NotRegistered,
+    /// The deadline is over.
+    Late,
+}
+
+/// One direction of a socket.
+pub(crate) struct Line<W> {
+    ready: Readiness,
+    lock: ByteLock,
+    /// How many nodes are queued, readable without the lock.
+    waiting: AtomicU32,
+    /// When calls end in any case, [`NEVER`] if they do not.
+    deadline: AtomicU64,
+    ends: UnsafeCell<Ends<W>>,
+}
+
+struct Ends<W> {
+    head: *const Node<W>,
+    tail: *const Node<W>,
+}
+
+// SAFETY: `ends`, and the nodes, are touched under the lock only; a waiter is a right that any thread may use.
+unsafe impl<W: Send> Sync for Line<W> {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl<W: Send> Send for Line<W> {}
+
+impl<W: Waiter> Line<W> {
+    pub(crate) fn new() -> Line<W> {
+        Line {
+            ready: Readiness::new(),
+            lock: ByteLock::new(),
+            waiting: AtomicU32::new(0),
+            deadline: AtomicU64::new(NEVER),
+            ends: UnsafeCell::new(Ends {
+                head: ptr::null(),
+                tail: ptr::null(),
+            }),
+        }
+    }
+
+    /// W1.
+    #[inline]
+    pub(crate) fn look(&self) -> Seen {
+        self.ready.load()
+    }
+
+    /// W2, "not now".
+    #[inline]
+    pub(crate) fn clear(&self, seen: Seen) {
+        // False: an event came meanwhile, and W3 finds it.
+        self.ready.clear(seen);
+    }
+
+    /// When calls end in any case.
+    #[inline]
+    pub(crate) fn deadline(&self) -> u64 {
+        // Relaxed: W3 looks again, under the lock.
+        self.deadline.load(Ordering::Relaxed)
+    }
+
+    /// W3 and W4. The caller of [`Line::enlist`] knew of `until` as the earliest end of its wait.
+    ///
+    /// # Safety
+    ///
+    /// `node` is in no line, and stays where it is until it was claimed for an event or [`Line::withdraw`] returned. On
+    /// `Ok` the lock is held: the caller calls [`Line::unlock`] once.
+    pub(crate) unsafe fn enlist(&self, node: &Node<W>, until: u64) -> Result<(), Refusal> {
+        self.lock.lock();
+        let seen = self.ready.load();
+        let refusal = if seen.is_closed() {
+            Some(Refusal::Closed)
+        } else if seen.is_ready() {
+            Some(Refusal::Ready)
+        } else if !seen.is_registered() {
+            Some(Refusal::NotRegistered)
+        } else if self.deadline() < until {
+            Some(Refusal::Late)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            // SAFETY: locked above.
+            unsafe { self.lock.unlock() };
+            return Err(refusal);
+        }
+        // SAFETY: the lock is held, and the caller keeps the node.
+        unsafe { (*self.ends.get()).push(node) };
+        self.count(1);
+        Ok(())
+    }
+
+    /// The commit of W5.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held since [`Line::enlist`].
+    pub(crate) unsafe fn unlock(&self) {
+        // SAFETY: the caller's promise is that of `ByteLock::unlock`.
+        unsafe { self.lock.unlock() };
+    }
+
+    /// W6 of a wait that ended otherwise than by an event: `node` is in no line any more.
+    pub(crate) fn withdraw(&self, node: &Node<W>) {
+        self.locked(|ends| {
+            if node.linked.get() {
+                // SAFETY: the lock is held; a linked node is in this line.
+                unsafe { ends.unlink(node) };
+                self.count(-1);
+            }
+        });
+    }
+
+    /// E2 to E6: an event, `last` if there may be no further one. `is_current` is asked under the lock whether it is
+    /// meant for this socket. `wake` makes ready who was claimed.
+    pub(crate) fn announce(
+        &self,
+        last: bool,
+        is_current: impl FnOnce() -> bool,
+        mut wake: impl FnMut(W),
+    ) {
+        self.lock.lock();
+        if !is_current() {
+            // SAFETY: locked above.
+            return unsafe { self.lock.unlock() };
+        }
+        self.ready.note_event(last);
+        if last {
+            self.claim_all_and_unlock(EVENT, wake);
+        } else {
+            let claimed = self.claim_one();
+            // SAFETY: locked above.
+            unsafe { self.lock.unlock() };
+            claimed.into_iter().for_each(&mut wake);
+        }
+    }
+
+    /// W7. `wake` as in [`Line::announce`].
+    #[inline]
+    pub(crate) fn pass_baton(&self, wake: impl FnOnce(W)) {
+        // Relaxed: one that was queued before the event which woke this caller is seen, because the claim was under the
+        // lock; one that comes later finds READY.
+        if self.waiting.load(Ordering::Relaxed) != 0 && self.ready.load().is_ready() {
+            self.pass_slowly(wake);
+        }
+    }
+
+    #[cold]
+    fn pass_slowly(&self, wake: impl FnOnce(W)) {
+        self.lock.lock();
+        let claimed = self.claim_one();
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        if let Some(waiter) = claimed {
+            wake(waiter);
+        }
+    }
+
+    /// Calls end at `deadline` from now on; those that wait look again.
+    pub(crate) fn set_deadline(&self, deadline: u64, wake: impl FnMut(W)) {
+        // Relaxed: announced under the lock.
+        self.deadline.store(deadline, Ordering::Relaxed);
+        self.recall(RECHECK, wake);
+    }
+
+    /// The poller hears of this direction from now on, or does not any more: then those that wait look again.
+    pub(crate) fn set_registered(&self, registered: bool, wake: impl FnMut(W)) {
+        self.ready.set_registered(registered);
+        if !registered {
+            self.recall(RECHECK, wake);
+        }
+    }
+
+    /// Waiting is over for good.
+    pub(crate) fn close(&self, wake: impl FnMut(W)) {
+        self.ready.close();
+        self.recall(RECHECK, wake);
+    }
+
+    /// For another socket, whose first user this is. Nobody waits.
+    pub(crate) fn reset(&self, change: impl FnOnce()) {
+        self.lock.lock();
+        change();
+        self.ready.reset();
+        // Relaxed: under the lock.
+        self.deadline.store(NEVER, Ordering::Relaxed);
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+    }
+
+    /// All that wait are taken out, and look again.
+    fn recall(&self, outcome: u32, wake: impl FnMut(W)) {
+        self.lock.lock();
+        self.claim_all_and_unlock(outcome, wake);
+    }
+
+    /// The lock is held.
+    fn claim_one(&self) -> Option<W> {
+        // SAFETY: the callers hold the lock; nodes in the line are alive.
+        while let Some(waiter) = unsafe { (*self.ends.get()).pop() } {
+            self.count(-1);
+            if waiter.claim(EVENT) {
+                return Some(waiter);
+            }
+        }
+        None
+    }
+
+    /// The lock is held, and is not after. In parts, so that the claimed fit into a small array.
+    fn claim_all_and_unlock(&self, outcome: u32, mut wake: impl FnMut(W)) {
+        loop {
+            let mut claimed = [None; 8];
+            let mut count = 0;
+            while count < claimed.len()
+                // SAFETY: the lock is held; nodes in the line are alive.
+                && let Some(waiter) = unsafe { (*self.ends.get()).pop() }
+            {
+                self.count(-1);
+                if waiter.claim(outcome) {
+                    claimed[count] = Some(waiter);
+                    count += 1;
+                }
+            }
+            // SAFETY: the lock is held.
+            unsafe { self.lock.unlock() };
+            claimed.into_iter().flatten().for_each(&mut wake);
+            if count < claimed.len() {
+                return;
+            }
+            self.lock.lock();
+        }
+    }
+
+    fn locked<R>(&self, f: impl FnOnce(&mut Ends<W>) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let result = f(unsafe { &mut *self.ends.get() });
+        // SAFETY: locked above.
+        unsafe { self.lock.unlock() };
+        result
+    }
+
+    /// After each change of the queue, under the lock.
+    fn count(&self, change: i32) {
+        // Relaxed (both): written under the lock; see `pass_baton`.
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        self.waiting
+            .store(waiting.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+}
+
+impl<W: Copy> Ends<W> {
+    /// # Safety
+    ///
+    /// The line is locked; `node` is in none, and stays until it is taken out.
+    unsafe fn push(&mut self, node: &Node<W>) {
+        node.next.set(ptr::null());
+        node.prev.set(self.tail);
+        node.linked.set(true);
+        // SAFETY: null, or a node in the line, which is alive.
+        match unsafe { self.tail.as_ref() } {
+            Some(last) => last.next.set(node),
+            None => self.head = node,
+        }
+        self.tail = node;
+    }
+
+    /// Takes out the one that has waited longest.
+    ///
+    /// # Safety
+    ///
+    /// The line is locked.
+    unsafe fn pop(&mut self) -> Option<W> {
+        // SAFETY: null, or a node in the line, which is alive.
+        let node = unsafe { self.head.as_ref() }?;
+        // SAFETY: it is in this line, which is locked.
+        unsafe { self.unlink(node) };
+        Some(node.waiter)
+    }
+
+    /// # Safety
+    ///
+    /// The line is locked, and `node` is in it.
+    unsafe fn unlink(&mut self, node: &Node<W>) {
+        let (prev, next) = (node.prev.get(), node.next.get());
+        // SAFETY: null, or a node in the line, which is alive.
+        match unsafe { prev.as_ref() } {
+            Some(prev) => prev.next.set(next),
+            None => self.head = next,
+        }
+        // SAFETY: as for the one before it.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.set(prev),
+            None => self.tail = prev,
+        }
+        node.linked.set(false);
+    }
+}

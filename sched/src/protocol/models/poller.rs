@@ -1,0 +1,139 @@
+//! Who polls (poll.rs): an event that comes at any time makes somebody run, whatever the Ms do just then.
+//!
+//! An event that nobody asks for shows as a deadlock.
+
+use loom::thread;
+
+use super::{
+    explore,
+    world::{M1, M2, P1, P2, World},
+};
+use crate::protocol::steps::{self, TimeWatch};
+
+/// Words of what is run.
+const EVENT: usize = 5;
+const WORK: usize = 6;
+const END: usize = 9;
+
+#[test]
+fn an_event_is_found_by_an_m_that_goes_to_sleep() {
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.kernel.watch();
+        world.give(M1, P1);
+        let kernel = thread::spawn({
+            let world = world.clone();
+            move || world.kernel.happen(EVENT)
+        });
+        assert_eq!(world.next(M1), EVENT);
+        kernel.join().unwrap();
+    });
+}
+
+#[test]
+fn work_and_an_event_are_both_found_by_the_one_that_sleeps_in_the_poll() {
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.kernel.watch();
+        world.give(M1, P1);
+        let kernel = thread::spawn({
+            let world = world.clone();
+            move || world.kernel.happen(EVENT)
+        });
+        let submitter = thread::spawn({
+            let world = world.clone();
+            move || world.submit_globally(WORK)
+        });
+        let found = [world.next(M1), world.next(M1)];
+        assert_eq!(found.iter().sum::<usize>(), EVENT + WORK);
+        kernel.join().unwrap();
+        submitter.join().unwrap();
+    });
+}
+
+#[test]
+fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
+    explore(Some(2), || {
+        let world = World::new(2);
+        world.kernel.watch();
+        world.give(M1, P1);
+        world.give(M2, P2);
+        let others = [M1, M2].map(|m| {
+            let world = world.clone();
+            thread::spawn(move || {
+                let mut found = Vec::new();
+                loop {
+                    match world.next(m) {
+                        END => break,
+                        word => found.push(word),
+                    }
+                    if found.last() == Some(&EVENT) {
+                        // The other sleeps, or looks for work: it ends as well.
+                        world.submit_globally(END);
+                        break;
+                    }
+                }
+                world.end(m, END);
+                found
+            })
+        });
+        world.kernel.happen(EVENT);
+        let found: Vec<usize> = others.into_iter().flat_map(|m| m.join().unwrap()).collect();
+        assert_eq!(found, [EVENT]);
+    });
+}
+
+#[test]
+fn an_event_is_found_after_a_p_was_put_down_without_its_m() {
+    explore(Some(3), || {
+        // M1 sleeps on its futex: no socket was there. M2 registers one, and then stays behind in a call.
+        let world = World::new(1);
+        world.give(M1, P1);
+        world.stop(M1);
+        assert_eq!(world.idle().take_p(), Some(P1));
+        let sleeper = thread::spawn({
+            let world = world.clone();
+            move || world.live(M1)
+        });
+        world.kernel.watch();
+        steps::rest_p(&*world, world.p_of(P1));
+        world.kernel.happen(EVENT);
+        assert_eq!(sleeper.join().unwrap(), EVENT);
+    });
+}
+
+#[test]
+fn sysmon_wakes_a_poller_where_all_rest_and_nobody_polls() {
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.give(M1, P1);
+        world.stop(M1);
+        world.kernel.watch();
+        let sleeper = thread::spawn({
+            let world = world.clone();
+            move || world.live(M1)
+        });
+        let mut watch = TimeWatch::default();
+        assert!(!watch.look(&*world));
+        assert!(watch.look(&*world));
+        world.kernel.happen(EVENT);
+        assert_eq!(sleeper.join().unwrap(), EVENT);
+    });
+}
+
+#[test]
+fn the_poller_keeps_the_time_as_well() {
+    explore(Some(3), || {
+        let world = World::new(1);
+        world.kernel.watch();
+        world.give(M1, P1);
+        world.insert(P1, 5, WORK);
+        let kernel = thread::spawn({
+            let world = world.clone();
+            move || world.kernel.happen(EVENT)
+        });
+        let found = [world.next(M1), world.next(M1)];
+        assert_eq!(found.iter().sum::<usize>(), EVENT + WORK);
+        kernel.join().unwrap();
+    });
+}
