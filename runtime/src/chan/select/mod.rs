@@ -1,4 +1,9 @@
-//! `Select`: a list of operations that is made while the program runs, and what it chooses.
+//! `Select`: a list of operations that is made while the program runs, and what it chooses. How it chooses is in
+//! choose.rs. A file imports only from those before it:
+//!
+//! ```text
+//! macros < stash < inline_vec < case < choose < operation < expansion < selected < mod
+//! ```
 
 use std::{
     fmt,

@@ -1,7 +1,11 @@
 //! The raw locks: the words and wait queues that the public locks put values and guards around.
 //!
 //! The loom models of sched compile this folder, whole, with another `door`. So its files import from each other and from
-//! there, and nothing else that synchronises.
+//! there, and nothing else that synchronises. A file imports only from those before it:
+//!
+//! ```text
+//! door < rwword < waitq < sleeper < waiter < turns < rawlock < rawcond < rawsem < rawonce < rawrw < rwslow
+//! ```
 
 use super::door;
 

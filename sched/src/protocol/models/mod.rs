@@ -3,7 +3,19 @@
 //! HACKING.md has the command, and says of each file what it proves. The models use
 //! the scheduler's own modules; only the limits are small (a ring has four slots).
 
-use crate::protocol::idle::{Change, Idle};
+use std::mem;
+
+use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use crate::protocol::{
+    idle::{Change, Idle},
+    parker::Parker,
+    timers::Sleeper,
+    wait_seq::Episode,
+};
 
 mod bound;
 mod channel;
@@ -29,6 +41,54 @@ mod signal;
 mod time;
 mod token;
 mod world;
+
+/// A G that waits, in models of one: what it sleeps on, and what is checked of it.
+struct Parked {
+    episode: Episode,
+    parker: Parker,
+    /// The saved context: plain memory, written by the side that parks, read by the side that resumes. Loom reports a
+    /// race when one does not come before the other.
+    ctx: UnsafeCell<u32>,
+    /// How often it was made ready.
+    readied: AtomicUsize,
+}
+
+impl Parked {
+    fn new() -> Parked {
+        Parked {
+            episode: Episode::new(),
+            parker: Parker::new(),
+            ctx: UnsafeCell::new(0),
+            readied: AtomicUsize::new(0),
+        }
+    }
+
+    /// Its context is saved.
+    fn save(&self) {
+        // SAFETY: nobody resumes it before the commit; loom checks it.
+        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+    }
+
+    /// By the winner of the claim. It resumes on the thread that takes it from a queue, here at once: so its context must
+    /// be there.
+    fn ready(&self) {
+        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
+        let saved = self.ctx.with_mut(|ctx| unsafe { mem::take(&mut *ctx) });
+        assert_eq!(saved, 7);
+        self.readied.fetch_add(1, Ordering::Relaxed); // Relaxed: a count.
+        self.parker.notify();
+    }
+}
+
+/// What the timer heap of a model holds: the number of a wait.
+#[derive(Clone, Copy)]
+struct Entry(u32);
+
+impl Sleeper for Entry {
+    fn is_waiting(&self) -> bool {
+        true
+    }
+}
 
 /// Makes `ps` the Ps of `idle`, none of them at rest.
 fn busy(idle: &Idle, ps: Vec<usize>) {

@@ -1,22 +1,16 @@
 //! Park and ready: a G is woken exactly once per wait, and never before its context is saved. The steps are those of
 //! park/mod.rs.
 
+use std::ops::Deref;
+
 use loom::{
     cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread,
 };
 
-use super::explore;
-use crate::protocol::{
-    byte_lock::ByteLock,
-    parker::Parker,
-    timers::{Sleeper, Timers},
-    wait_seq::Episode,
-};
+use super::{Entry, Parked, explore};
+use crate::protocol::{byte_lock::ByteLock, parker::Parker, timers::Timers, wait_seq::Episode};
 
 const BY_CHANNEL: u32 = 1;
 const BY_TIMER: u32 = 2;
@@ -26,22 +20,15 @@ struct World {
     lock: ByteLock,
     /// Under `lock`: does the G wait here, and in which episode?
     queued: UnsafeCell<Option<u32>>,
-    /// The saved context: plain memory, written by the side that parks, read by the side that
-    /// resumes. Loom reports a race when one does not come before the other.
-    ctx: UnsafeCell<u32>,
-    episode: Episode,
-    parker: Parker,
     timers: Timers<Entry>,
-    readied: AtomicUsize,
+    g: Parked,
 }
 
-/// What the timer heap holds.
-#[derive(Clone, Copy)]
-struct Entry(u32);
+impl Deref for World {
+    type Target = Parked;
 
-impl Sleeper for Entry {
-    fn is_waiting(&self) -> bool {
-        true
+    fn deref(&self) -> &Parked {
+        &self.g
     }
 }
 
@@ -50,11 +37,8 @@ impl World {
         Arc::new(World {
             lock: ByteLock::new(),
             queued: UnsafeCell::new(None),
-            ctx: UnsafeCell::new(0),
-            episode: Episode::new(),
-            parker: Parker::new(),
             timers: Timers::new(),
-            readied: AtomicUsize::new(0),
+            g: Parked::new(),
         })
     }
 
@@ -64,12 +48,6 @@ impl World {
         // SAFETY: the lock is held; loom checks it.
         self.queued
             .with_mut(|queued| unsafe { *queued = Some(number) });
-    }
-
-    /// P3: the context is saved.
-    fn save(&self) {
-        // SAFETY: nobody resumes us before the commit; loom checks it.
-        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
     }
 
     /// P4.
@@ -99,17 +77,6 @@ impl World {
             }
             won
         });
-    }
-
-    /// W3: the G goes on on the thread of whoever takes it from the queue; here that thread resumes
-    /// it at once, so the context must be there.
-    fn ready(&self) {
-        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
-        self.ctx.with_mut(|ctx| {
-            assert_eq!(unsafe { std::mem::take(&mut *ctx) }, 7);
-        });
-        self.readied.fetch_add(1, Ordering::Relaxed);
-        self.parker.notify();
     }
 }
 

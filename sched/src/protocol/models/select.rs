@@ -1,23 +1,16 @@
 //! A select: it waits in two channels at once, and whoever comes, it gets one message and no other is lost.
 //! The steps are those of choose.rs.
 
+use std::ops::Deref;
+
 use loom::{
     cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread,
 };
 
-use super::explore;
-use crate::protocol::{
-    byte_lock::ByteLock,
-    park_state::Landing,
-    parker::Parker,
-    timers::{Sleeper, Timers},
-    wait_seq::Episode,
-};
+use super::{Entry, Parked, explore};
+use crate::protocol::{byte_lock::ByteLock, park_state::Landing, timers::Timers};
 
 const BY_TIMER: u32 = 8;
 const LOOK_AGAIN: u32 = 9;
@@ -53,39 +46,32 @@ impl Channel {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Entry(u32);
-
-impl Sleeper for Entry {
-    fn is_waiting(&self) -> bool {
-        true
-    }
-}
-
 /// Two channels and a select that receives from both.
 struct World {
     channels: [Channel; 2],
-    episode: Episode,
     landing: Landing,
     timers: Timers<Entry>,
-    /// Where the message goes, and the saved context: plain memory, which loom watches.
+    /// Where the message goes: plain memory, which loom watches.
     place: UnsafeCell<Option<u32>>,
-    ctx: UnsafeCell<u32>,
-    parker: Parker,
-    readied: AtomicUsize,
+    g: Parked,
+}
+
+impl Deref for World {
+    type Target = Parked;
+
+    fn deref(&self) -> &Parked {
+        &self.g
+    }
 }
 
 impl World {
     fn new() -> Arc<World> {
         Arc::new(World {
             channels: [Channel::new(), Channel::new()],
-            episode: Episode::new(),
             landing: Landing::new(),
             timers: Timers::new(),
             place: UnsafeCell::new(None),
-            ctx: UnsafeCell::new(0),
-            parker: Parker::new(),
-            readied: AtomicUsize::new(0),
+            g: Parked::new(),
         })
     }
 
@@ -119,15 +105,6 @@ impl World {
         });
     }
 
-    /// The G goes on on the thread that takes it from a queue: its context must be there.
-    fn ready(&self) {
-        self.ctx
-            // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
-            .with_mut(|ctx| assert_eq!(unsafe { std::mem::take(&mut *ctx) }, 7));
-        self.readied.fetch_add(1, Ordering::Relaxed);
-        self.parker.notify();
-    }
-
     /// C3 to C7: what was received, `None` if the timer came first.
     fn select(&self, with_timer: bool) -> Option<u32> {
         let number = self.episode.open();
@@ -146,8 +123,7 @@ impl World {
                 break;
             }
         }
-        // SAFETY: nobody resumes us before the commit; loom checks it.
-        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+        self.save();
         let parked = if with_timer {
             self.timers
                 .insert_and(1, Entry(number), || self.landing.park())
@@ -238,8 +214,7 @@ fn a_landing_wakes_whoever_comes_first() {
                 world.ready();
             }
         });
-        // SAFETY: nobody resumes us before the commit; loom checks it.
-        world.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+        world.save();
         if world.landing.park() {
             assert!(world.parker.wait(|| None));
         }

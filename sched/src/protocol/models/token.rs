@@ -1,8 +1,9 @@
 //! The token of `park` and `unpark`: never lost, never used twice, and the owner is woken once per wait. The steps are those of
 //! park_token.rs.
 
+use std::ops::Deref;
+
 use loom::{
-    cell::UnsafeCell,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,8 +11,8 @@ use loom::{
     thread,
 };
 
-use super::explore;
-use crate::protocol::{park_token::Token, parker::Parker, wait_seq::Episode};
+use super::{Parked, explore};
+use crate::protocol::park_token::Token;
 
 const BY_GIVER: u32 = 1;
 const BY_TIMER: u32 = 2;
@@ -20,23 +21,24 @@ const BY_TIMER: u32 = 2;
 struct World {
     /// Waits are known by their episode's number.
     token: Token<u32>,
-    episode: Episode,
-    parker: Parker,
-    /// The saved context: written by the owner, read by who makes it ready. Loom reports a race.
-    ctx: UnsafeCell<u32>,
-    readied: AtomicUsize,
+    g: Parked,
     /// Written before a token is given, read after it was used.
     data: AtomicUsize,
+}
+
+impl Deref for World {
+    type Target = Parked;
+
+    fn deref(&self) -> &Parked {
+        &self.g
+    }
 }
 
 impl World {
     fn new() -> Arc<World> {
         Arc::new(World {
             token: Token::new(),
-            episode: Episode::new(),
-            parker: Parker::new(),
-            ctx: UnsafeCell::new(0),
-            readied: AtomicUsize::new(0),
+            g: Parked::new(),
             data: AtomicUsize::new(0),
         })
     }
@@ -47,8 +49,7 @@ impl World {
             return None;
         }
         let number = self.episode.open();
-        // SAFETY: nobody resumes us before the commit; loom checks it.
-        self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
+        self.save();
         // SAFETY: the lock is held from `take_or_lock` on.
         unsafe {
             self.token.wait(number);
@@ -61,15 +62,6 @@ impl World {
             self.token.time_is_up();
         }
         Some(outcome)
-    }
-
-    fn ready(&self) {
-        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
-        self.ctx.with_mut(|ctx| {
-            assert_eq!(unsafe { std::mem::take(&mut *ctx) }, 7);
-        });
-        self.readied.fetch_add(1, Ordering::Relaxed);
-        self.parker.notify();
     }
 
     /// U1 to U3.
