@@ -36,7 +36,7 @@ mod stash;
 
 pub use selected::SelectedOperation;
 
-/// A list of operations on channels, of which one is chosen: as [`select!`](super::select), for lists that are made
+/// A list of operations on channels, of which one is chosen: as [`select!`](macro@super::select), for lists that are made
 /// while the program runs.
 ///
 /// An operation can be chosen when it need not wait; also when it would only fail, because the channel is
