@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! door < side < timeout < ring < blocks < clock < buffer < waiter < state < ahead < steps < boxed_wait < locked
-//!     < channel < promise < future_wait < timekeeper < counter
+//!     < channel < promise < won_room < future_wait < timekeeper < counter
 //! ```
 //!
 //! # The protocol
@@ -106,3 +106,4 @@ pub(super) mod steps;
 pub(super) mod timekeeper;
 pub(super) mod timeout;
 pub(super) mod waiter;
+pub(super) mod won_room;

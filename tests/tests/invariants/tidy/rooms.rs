@@ -35,6 +35,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "locked",
             "channel",
             "promise",
+            "won_room",
             "future_wait",
             "timekeeper",
             "counter",
