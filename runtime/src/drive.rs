@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use goroutines_sched::{Doorbell, pin_stack};
+use goroutines_sched::{ThreadWaker, pin_stack};
 
 /// Something else has ended the wait for a future.
 pub(crate) struct Interrupted;
@@ -18,12 +18,12 @@ pub(crate) fn drive<F: Future>(
     mut interrupt: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> Result<F::Output, Interrupted> {
     let _stays = pin_stack();
-    let bell = Doorbell::new();
+    let bell = ThreadWaker::new();
     let waker = Waker::from(bell.clone());
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        bell.hush();
+        bell.clear();
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Ok(output);
         }

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use goroutines_sched::Awaiting;
+use goroutines_sched::JoinFuture;
 
 use crate::{
     context,
@@ -103,7 +103,7 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 /// assert_eq!(goroutines::block_on(async { answer.await.unwrap() }), 42);
 /// ```
 #[must_use = "futures do nothing unless they are polled; dropping this one detaches the goroutine"]
-pub struct Join<T>(Awaiting<T>);
+pub struct Join<T>(JoinFuture<T>);
 
 // As the handle.
 impl<T> UnwindSafe for Join<T> {}
@@ -191,6 +191,6 @@ impl<T> IntoFuture for JoinHandle<T> {
     type IntoFuture = Join<T>;
 
     fn into_future(self) -> Join<T> {
-        Join(Awaiting::new(self.into_task()))
+        Join(JoinFuture::new(self.into_task()))
     }
 }

@@ -223,7 +223,7 @@ pub fn sleep(duration: Duration) {
 
 /// Until `deadline`, or the end of the caller's context.
 pub(crate) fn sleep_at_most(deadline: Option<Instant>) {
-    if sched::heritage().is_some() {
+    if sched::inherited().is_some() {
         let _ = Context::current().sleep_until(deadline);
         return;
     }

@@ -136,7 +136,7 @@ impl Wake for Blocks {
 fn a_waker_that_blocks_holds_up_no_other() {
     let _alone = start();
     let before = goroutines();
-    let (let_go, blocked) = chan::bounded(0);
+    let (sent_back_expired, blocked) = chan::bounded(0);
     let clock = chan::after(Duration::from_millis(1));
     let mut future = clock.recv_async();
     let _ = poll_with(&mut future, &Waker::from(Arc::new(Blocks(blocked))));
@@ -145,7 +145,7 @@ fn a_waker_that_blocks_holds_up_no_other() {
         let other = go(|| block_on(chan::after(Duration::from_millis(1)).recv_async()));
         assert!(other.join().unwrap().is_ok());
     }
-    drop((let_go, future));
+    drop((sent_back_expired, future));
     until(|| goroutines() == before);
 }
 

@@ -29,18 +29,21 @@ const BOTH: [On; 2] = [On::Goroutine, On::Thread];
 
 /// Somebody who reads until the flag is set; returns when it does.
 fn hold_read(on: On, lock: &Arc<RwLock<u32>>) -> (Arc<AtomicBool>, common::Handle<()>) {
-    let (here, let_go) = (
+    let (here, sent_back_expired) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicBool::new(false)),
     );
-    let (lock, flags) = (Arc::clone(lock), (Arc::clone(&here), Arc::clone(&let_go)));
+    let (lock, flags) = (
+        Arc::clone(lock),
+        (Arc::clone(&here), Arc::clone(&sent_back_expired)),
+    );
     let holder = on.spawn(move || {
         let _guard = lock.read().unwrap();
         flags.0.store(true, Ordering::SeqCst);
         until(|| flags.1.load(Ordering::SeqCst));
     });
     until(|| here.load(Ordering::SeqCst));
-    (let_go, holder)
+    (sent_back_expired, holder)
 }
 
 /// Is somebody in the queue? Then who comes has to wait, also to read.
@@ -119,12 +122,12 @@ fn a_writer_waits_for_readers_and_readers_for_a_writer() {
     for holder in BOTH {
         for waiter in BOTH {
             let lock = Arc::new(RwLock::new(1));
-            let (let_go, reader) = hold_read(holder, &lock);
+            let (sent_back_expired, reader) = hold_read(holder, &lock);
             let same = Arc::clone(&lock);
             let writer = waiter.spawn(move || *same.write().unwrap() = 2);
             until(|| somebody_waits(&lock));
             assert!(!writer.is_finished());
-            let_go.store(true, Ordering::SeqCst);
+            sent_back_expired.store(true, Ordering::SeqCst);
             reader.join();
             writer.join();
 
@@ -403,13 +406,13 @@ fn a_destructor_that_writes_while_unwinding_does_not_poison() {
         let lock = Arc::new(RwLock::new(0));
         let farewell = Farewell(Arc::clone(&lock));
         // It has to wait in the middle of the unwinding.
-        let (let_go, holder) = hold_read(On::Goroutine, &lock);
+        let (sent_back_expired, holder) = hold_read(On::Goroutine, &lock);
         let failed = on.spawn(move || {
             let _farewell = farewell;
             panic!("outside of the lock");
         });
         until(|| somebody_waits(&lock));
-        let_go.store(true, Ordering::SeqCst);
+        sent_back_expired.store(true, Ordering::SeqCst);
         assert!(failed.try_join().is_err());
         holder.join();
         assert_eq!(*lock.read().unwrap(), 1);

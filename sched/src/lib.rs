@@ -70,7 +70,7 @@ mod sysmon;
 // configuration and start
 mod start;
 
-pub use protocol::{byte_lock::ByteLock, park_state::Landing, wait_reason::WaitReason};
+pub use protocol::{byte_lock::ByteLock, park_state::ParkState, wait_reason::WaitReason};
 #[cfg(not(loom))]
 pub use {
     global::{
@@ -79,7 +79,7 @@ pub use {
     },
     gmp::{
         g::GRef,
-        identity::{Heritage, Identity},
+        identity::{Identity, Inherited},
         ticket::{TIMED_OUT, Ticket},
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
@@ -95,7 +95,7 @@ pub use {
         io_wait::{Interest, IoSeen, IoSource, IoWait, can_park, keep_thread},
         park, park_until,
         sleep::{sleep_forever, sleep_until},
-        waker::{Doorbell, wake},
+        waker::{ThreadWaker, wake},
         yield_now::yield_now,
     },
     stacks::{
@@ -112,8 +112,8 @@ pub use {
     },
     task::{
         handle::Task,
-        inherited::{heritage, replace_heritage},
-        join_future::Awaiting,
+        inherited::{inherited, replace_inherited},
+        join_future::JoinFuture,
         local_key::{LocalGone, LocalKey},
         pinned::{lock_os_thread, spawn_pinned, unlock_os_thread},
         set_procs::set_procs,

@@ -7,7 +7,7 @@ pub(super) use std::{
 };
 
 pub(super) use goroutines_sched::{
-    ByteLock, Caller, GRef, Landing, TIMED_OUT, Ticket, WaitReason, arm, caller, current,
+    ByteLock, Caller, GRef, ParkState, TIMED_OUT, Ticket, WaitReason, arm, caller, current,
     park_until, ready, ready_tail, wake,
 };
 

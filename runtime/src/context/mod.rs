@@ -39,7 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{self as sched, Heritage, WaitReason};
+use goroutines_sched::{self as sched, Inherited, WaitReason};
 
 use crate::{
     chan::{self, Receiver},
@@ -105,7 +105,7 @@ impl Context {
     /// assert_eq!(digger.join().unwrap(), Some(ContextError::Cancelled));
     /// ```
     pub fn current() -> Context {
-        Context(sched::heritage().and_then(|heritage| heritage.downcast::<Inner>().ok()))
+        Context(sched::inherited().and_then(|inherited| inherited.downcast::<Inner>().ok()))
     }
 
     fn child(&self, deadline: Option<Instant>) -> (Context, Canceller) {
@@ -260,14 +260,14 @@ impl Context {
     /// # drop(rx);
     /// ```
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Restore(Option<Heritage>);
+        struct Restore(Option<Inherited>);
         impl Drop for Restore {
             fn drop(&mut self) {
-                drop(sched::replace_heritage(self.0.take()));
+                drop(sched::replace_inherited(self.0.take()));
             }
         }
-        let mine = self.0.clone().map(|inner| -> Heritage { inner });
-        let _restore = Restore(sched::replace_heritage(mine));
+        let mine = self.0.clone().map(|inner| -> Inherited { inner });
+        let _restore = Restore(sched::replace_inherited(mine));
         f()
     }
 

@@ -159,7 +159,7 @@ impl P {
         let free = unsafe { &mut self.local().free };
         free.push(g);
         if free.len() > 4 * G_BATCH {
-            sched::own().share_free(free);
+            sched::running().share_free(free);
         }
     }
 }
@@ -187,6 +187,6 @@ pub(crate) fn free_to(p: Option<&P>, g: GRef) {
     unsafe { g.get().identity.clear() };
     match p {
         Some(p) => p.free_g(g),
-        None => sched::own().free_g_shared(g),
+        None => sched::running().free_g_shared(g),
     }
 }

@@ -3,12 +3,12 @@
 //! Nothing is stopped. Ps that are too many leave when they are put down, and until then work on:
 //!
 //! ```text
-//! changer (any thread), under the lock of `seats`      M with a P that goes, or sysmon
+//! changer (any thread), under the lock of `numbers`      M with a P that goes, or sysmon
 //! C1 which Ps come, stay, go                           L1 sees the flag: at the next 61st round, or without
 //! C2 under the lock of the idle lists: those that         work; sysmon takes the P from hogs and blocked Ms
 //!    come are idle, idle ones that go have left,       L2 puts it down. Under the lock of the idle lists:
 //!    the others are listed as leaving                     listed as leaving? then it has left and is ours
-//! C3 flags for those that go                           L3 under the lock of `seats`: wanted again? back to the
+//! C3 flags for those that go                           L3 under the lock of `numbers`: wanted again? back to the
 //! C4 clears out those that have left                      idle ones as it is. Else clear it out: goroutines into
 //! C5 wakes an M if there is work for Ps that came         the global queue, timers to a P that stays
 //! C6 waits until the last one has left                 L4 was it the last? ready whoever waits at C6
@@ -19,7 +19,7 @@
 //!   is still taken and does not make it idle a second time.
 //! - *Nothing is lost*: what is in a P that leaves is put where others look, before it counts as gone. Others put
 //!   nothing into it: they own no P that has left, and an M without a P inserts its timers under the lock of
-//!   `seats` into one that is wanted, which is cleared out later if at all.
+//!   `numbers` into one that is wanted, which is cleared out later if at all.
 //! - *Others look*: L3 is followed by steps I4 to I6 of idle.rs if it was an M that put its P down, or else an idle
 //!   P is handed to an M which takes these.
 //! - *Ms that wait for a P* get one at C2 and L3, as long as there are idle ones. A P that is put down goes to the first
@@ -34,7 +34,7 @@ use std::sync::{
 use crate::{
     global::{ready::ready, sched::Sched},
     gmp::{g::GRef, m::M, p::P},
-    protocol::{idle::Change, p_numbers::Seats, sync::lock},
+    protocol::{idle::Change, p_numbers::PNumbers, sync::lock},
     sys::fatal,
 };
 
@@ -50,11 +50,11 @@ pub(crate) struct Procs {
     count: AtomicUsize,
     /// No P has this number or a higher one.
     end: AtomicUsize,
-    seats: Mutex<Waiting>,
+    numbers: Mutex<Waiting>,
 }
 
 struct Waiting {
-    seats: Seats,
+    numbers: PNumbers,
     /// Who waits at C6.
     waiters: Vec<GRef>,
 }
@@ -86,8 +86,8 @@ impl Procs {
         Procs {
             count: AtomicUsize::new(0),
             end: AtomicUsize::new(0),
-            seats: Mutex::new(Waiting {
-                seats: Seats::new(),
+            numbers: Mutex::new(Waiting {
+                numbers: PNumbers::new(),
                 waiters: Vec::new(),
             }),
         }
@@ -102,7 +102,7 @@ impl Procs {
 
     /// Those in force. Ps that are about to leave are none of them.
     pub(crate) fn now(&self) -> Ps {
-        Ps(&SLOTS[Seats::numbers(self.count())])
+        Ps(&SLOTS[PNumbers::numbers(self.count())])
     }
 
     /// Every P that was ever made.
@@ -111,7 +111,7 @@ impl Procs {
         Ps(&SLOTS[..self.end.load(Ordering::Relaxed)])
     }
 
-    /// The P of this number; under the lock of `seats`.
+    /// The P of this number; under the lock of `numbers`.
     fn made(&self, number: usize) -> &'static P {
         let slot = &SLOTS[number..=number];
         if let Some(p) = Ps(slot).get(0) {
@@ -129,33 +129,33 @@ impl Procs {
 impl Sched {
     /// C1 to C5. Returns how many there were to be before.
     pub(crate) fn resize(&'static self, target: usize) -> usize {
-        self.resize_locked(lock(&self.procs.seats), target)
+        self.resize_locked(lock(&self.procs.numbers), target)
     }
 
     /// The machine gives `target` CPUs from now on. Nothing to do if somebody has said how many Ps there shall be.
     pub(crate) fn follow_to(&'static self, target: usize) {
-        let waiting = lock(&self.procs.seats);
-        if self.follow.is_on() {
+        let waiting = lock(&self.procs.numbers);
+        if self.update_procs.is_on() {
             self.resize_locked(waiting, target.min(self.threads.max()).min(MAX_PROCS));
         }
     }
 
     /// As [`resize`](Sched::resize), for somebody who has said how many: the machine is not followed any more.
     pub(crate) fn resize_for_good(&'static self, target: usize) -> usize {
-        let waiting = lock(&self.procs.seats);
-        self.follow.stop();
+        let waiting = lock(&self.procs.numbers);
+        self.update_procs.stop();
         self.resize_locked(waiting, target)
     }
 
     /// Returns whether all Ps that were to leave have left.
     pub(crate) fn is_settled(&self) -> bool {
-        lock(&self.procs.seats).seats.settled()
+        lock(&self.procs.numbers).numbers.settled()
     }
 
     /// C6, as the last step of a commit: L4 makes `g` ready, which is off its stack. False if there is nothing to wait for.
     pub(crate) fn await_settled(&self, g: GRef) -> bool {
-        let mut waiting = lock(&self.procs.seats);
-        let waits = !waiting.seats.settled();
+        let mut waiting = lock(&self.procs.numbers);
+        let waits = !waiting.numbers.settled();
         if waits {
             waiting.waiters.push(g);
         }
@@ -163,11 +163,11 @@ impl Sched {
     }
 
     fn resize_locked(&'static self, mut waiting: MutexGuard<'_, Waiting>, target: usize) -> usize {
-        let before = waiting.seats.target();
+        let before = waiting.numbers.target();
         if before == target {
             return before;
         }
-        let plan = waiting.seats.plan(target);
+        let plan = waiting.numbers.plan(target);
         let ids = |numbers: &[usize]| numbers.iter().map(|&n| self.procs.made(n).id()).collect();
         let change = Change {
             // The last one put there is taken first: the one with the lowest number.
@@ -201,8 +201,8 @@ impl Sched {
     /// L3 and L4, for the one who was told that `p` left. True if timers moved, for which an M must look before it
     /// sleeps.
     pub(crate) fn leave(&'static self, p: &'static P) -> bool {
-        let mut waiting = lock(&self.procs.seats);
-        let (changed, moved) = if waiting.seats.wants(p.number) {
+        let mut waiting = lock(&self.procs.numbers);
+        let (changed, moved) = if waiting.numbers.wants(p.number) {
             let back = Change {
                 come: vec![p.id()],
                 come_used: 1,
@@ -231,7 +231,7 @@ impl Sched {
             self.sysmon_sleep.note_busy();
             // SAFETY: ids in the idle lists are Ms' and Ps'; both were taken off them together, for this.
             let (m, p) = unsafe { (M::from_id(m), P::from_id(p)) };
-            m.hand(p, false);
+            m.wake_with(p, false);
         }
     }
 
@@ -246,11 +246,11 @@ impl Sched {
         let local = unsafe { p.local() };
         local.stacks.drain();
         self.free_all(&mut local.free);
-        waiting.seats.free(p.number);
+        waiting.numbers.free(p.number);
         moved
     }
 
-    /// A P that is wanted; under the lock of `seats`.
+    /// A P that is wanted; under the lock of `numbers`.
     fn heir(&self) -> &'static P {
         match self.procs.now().get(0) {
             Some(p) => p,
@@ -260,14 +260,14 @@ impl Sched {
 
     /// For an M without a P: runs `insert` with a P that stays while it does.
     pub(crate) fn with_some_p<R>(&self, insert: impl FnOnce(&'static P) -> R) -> R {
-        let _seats = lock(&self.procs.seats);
+        let _seats = lock(&self.procs.numbers);
         insert(self.heir())
     }
 
     /// C5, and I4 for work and timers that a caller has moved who does not go to sleep now.
     pub(crate) fn look_after(&'static self, timers: bool) {
         if timers && let Some(p) = self.take_idle_p() {
-            self.hand_off(p);
+            self.handoff_p(p);
         } else if self.any_work() && self.idle.may_wake() {
             self.wake();
         }
@@ -284,7 +284,7 @@ impl Sched {
 impl Waiting {
     /// L4: who can go on.
     fn over(&mut self) -> Vec<GRef> {
-        if self.seats.settled() {
+        if self.numbers.settled() {
             std::mem::take(&mut self.waiters)
         } else {
             Vec::new()

@@ -183,7 +183,7 @@ pub(crate) fn requeue(m: &M, g: GRef) {
 /// The ring is full: half of it and `word` go to the global queue.
 #[cold]
 fn spill(p: &P, word: usize) {
-    let sched = sched::own();
+    let sched = sched::running();
     p.counters.overflows.add_own(1);
     for old in p.ring.spill() {
         sched.inject(old);
@@ -196,7 +196,7 @@ fn spill(p: &P, word: usize) {
 pub(crate) fn published(p: &P) {
     // The only P is the caller's, so nobody rests.
     if p.ring.is_shared() {
-        let sched = sched::own();
+        let sched = sched::running();
         if sched.idle.should_wake() {
             sched.wake();
         }
@@ -215,7 +215,7 @@ pub(crate) fn globally(g: GRef) {
 fn append_globally(g: GRef) {
     // A thread that the runtime does not know comes here first.
     fork_check::check();
-    let sched = sched::own();
+    let sched = sched::running();
     sched.inject(g.to_word());
     if sched.idle.should_wake() {
         sched.wake();

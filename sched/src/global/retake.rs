@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use crate::{
     global::sched,
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         g::{GRef, Kind},
         m::M,
         p::P,
@@ -85,7 +85,7 @@ fn enter_slow(m: &'static M) {
     if m.gate.enter_fenced() && settle(m) {
         m.lose_p();
         // With an idle one it goes on at once, and needs no other M to be woken for it.
-        if let Some(p) = sched::own().take_idle_p() {
+        if let Some(p) = sched::running().take_idle_p() {
             m.set_p(p);
         }
     }
@@ -98,13 +98,13 @@ fn settle(m: &M) -> bool {
 
 /// sysmon's side, T1 to T4, for `p`, which `m` held when the caller looked: true if `p` is the caller's now, to be given
 /// to another M.
-pub(crate) fn take(p: &'static P, m: &'static M) -> bool {
+pub(crate) fn retake_from_unaware(p: &'static P, m: &'static M) -> bool {
     let _takers = lock(&TAKERS);
     // Another M may hold it by now, inside the runtime or not: its gate is not the one that is shut.
     let holds = || p.owner().is_some_and(|owner| std::ptr::eq(owner, m));
     let taken = m.gate.take_if(holds);
     if taken {
-        ALL.takes.add();
+        GLOBAL.takes.add();
         p.set_owner(None);
     }
     taken
@@ -148,10 +148,13 @@ mod tests {
         let (holder, other) = (outside(), outside());
         let p = P::leaked(1, true);
         p.set_owner(Some(holder));
-        assert!(!take(p, other), "taken from one that had it before");
+        assert!(
+            !retake_from_unaware(p, other),
+            "taken from one that had it before"
+        );
         assert!(p.owner().is_some_and(|owner| std::ptr::eq(owner, holder)));
         assert!(!settle(other), "who had none has lost none");
-        assert!(take(p, holder));
+        assert!(retake_from_unaware(p, holder));
         assert!(p.owner().is_none());
         assert!(settle(holder), "the M is told");
         assert!(!settle(holder), "once");

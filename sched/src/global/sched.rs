@@ -13,7 +13,7 @@ use crate::{
         settings::Settings,
         start_m::{Body, Threads},
         starter::Request,
-        update_procs::Follow,
+        update_procs::UpdateProcs,
     },
     gmp::{all_gs::AllGs, m::M, window::Windows},
     protocol::{
@@ -36,7 +36,7 @@ pub(crate) fn get() -> Option<&'static Sched> {
 pub(crate) struct Sched {
     pub(crate) procs: Procs,
     /// Does the number of Ps follow the machine?
-    pub(crate) follow: Follow,
+    pub(crate) update_procs: UpdateProcs,
     /// The global queue: words of Gs.
     pub(super) queue: GlobalQueue,
     pub(crate) idle: Idle,
@@ -52,7 +52,7 @@ pub(crate) struct Sched {
     pub(crate) windows: Windows,
     pub(crate) threads: Threads,
     /// Homes whose visitors wait for them.
-    pub(crate) homesick: HomeWaits,
+    pub(crate) home_waits: HomeWaits,
     pub(crate) sysmon_sleep: SysmonSleep,
     pub(crate) poller: Poller,
     /// What the starter is asked for.
@@ -76,7 +76,7 @@ pub fn rounds() -> Option<u32> {
 
 /// The running scheduler, on its own threads, where it is known to run.
 #[inline(always)]
-pub(crate) fn own() -> &'static Sched {
+pub(crate) fn running() -> &'static Sched {
     match get() {
         Some(sched) => sched,
         None => fatal::throw(format_args!("a scheduler thread without a scheduler")),
@@ -95,7 +95,7 @@ impl Sched {
         } = *settings;
         Sched {
             procs: Procs::new(),
-            follow: Follow::new(follow, caller),
+            update_procs: UpdateProcs::new(follow, caller),
             queue: GlobalQueue::new(),
             idle: Idle::new(),
             class: stacks.class,
@@ -105,7 +105,7 @@ impl Sched {
             shrinker: Shrinker::new(stack_idle),
             windows: Windows::new(procs.max(cpus::available())),
             threads: Threads::new(max_threads, thread_idle, body),
-            homesick: HomeWaits::new(),
+            home_waits: HomeWaits::new(),
             sysmon_sleep: SysmonSleep::new(),
             poller: Poller::new(),
             requests: Requests::new(),

@@ -4,12 +4,12 @@
 //! - *Too many*: a program whose goroutines block more than [`Config::max_threads`](crate::Config::max_threads)
 //!   threads at once has a mistake, and dies of it, before the machine does.
 //! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest
-//!   with what it has in a place where others find it ([`Sched::shelve`]). No thread is asked for in the next [`RETRY`];
+//!   with what it has in a place where others find it ([`Sched::idle_p_for_want_of_thread`]). No thread is asked for in the next [`RETRY`];
 //!   after that sysmon asks again for as long as there is work and an idle P. Meanwhile it is *crowded*: whoever has a
 //!   P and would not have to wait in a lock, a channel or a select lets the others go first when his slice is over, as
 //!   at a checkpoint. When it has been crowded for [`TOLD`], a line on stderr says so.
 //! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
-//!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the keeper
+//!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the timekeeper
 //!   stays as well.
 //! - *Tainted*: an M to which a goroutine was locked when it ended (locked.rs) ends as well.
 //!
@@ -28,7 +28,7 @@ use std::{
 use crate::{
     global::{sched::Sched, starter::Request},
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         m::{Fitness, M},
         p::P,
     },
@@ -183,23 +183,23 @@ impl Sched {
     /// R4 of starter.rs: there is no thread for the M that was counted, or not what it needs to run.
     #[cold]
     pub(crate) fn do_without_m(&'static self, p: &'static P, as_spinner: bool, error: &io::Error) {
-        ALL.threads_failed.add();
+        GLOBAL.threads_failed.add();
         self.idle.remove_m();
         self.threads.note_refused(error);
         if as_spinner {
             // The Ms that exist will do the work.
             self.idle.stop_spinning();
         }
-        self.shelve(p);
+        self.idle_p_for_want_of_thread(p);
     }
 
     /// Puts `p`, for which there is no M, to rest: what is in it can be found by every M that looks for work.
-    pub(crate) fn shelve(&'static self, p: &'static P) {
+    pub(crate) fn idle_p_for_want_of_thread(&'static self, p: &'static P) {
         // Thieves take `runnext` last, and an M that goes to sleep does not look at it at all.
         if let Some(word) = p.ring.take_next() {
             self.inject(word);
         }
-        self.rest_p(p);
+        self.put_idle_p(p);
     }
 
     /// For sysmon: asks again for the thread that was refused, if there is something to do for it.

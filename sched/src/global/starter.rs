@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use crate::{
     global::sched::Sched,
-    gmp::{counters::ALL, p::P},
+    gmp::{counters::GLOBAL, p::P},
     switch::panic_count::{Charge, Order},
     sys::spawn::spawn,
 };
@@ -66,7 +66,7 @@ fn run_shrinker(sched: &'static Sched) {
     sched.shrinker.run(
         &sched.all_gs,
         || sched.procs.now().iter().for_each(P::ask_to_shed),
-        || sched.idle.all_rest(),
+        || sched.idle.all_idle(),
     );
 }
 
@@ -91,7 +91,7 @@ impl Sched {
     pub(crate) fn start_m(&'static self, p: &'static P, as_spinner: bool) -> std::io::Result<()> {
         let body = self.threads.body;
         spawn("goroutines-m", None, move || body(self, p, as_spinner))?;
-        ALL.threads_started.add();
+        GLOBAL.threads_started.add();
         self.threads.note_started();
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::sys::cpus;
 /// Nanoseconds between two looks. A look reads some ten small files of the kernel.
 const PERIOD: u64 = 1_000_000_000;
 
-pub(crate) struct Follow {
+pub(crate) struct UpdateProcs {
     on: AtomicBool,
     /// When to look next. For sysmon.
     due: AtomicU64,
@@ -18,9 +18,9 @@ pub(crate) struct Follow {
     thread: libc::pid_t,
 }
 
-impl Follow {
-    pub(crate) fn new(on: bool, thread: libc::pid_t) -> Follow {
-        Follow {
+impl UpdateProcs {
+    pub(crate) fn new(on: bool, thread: libc::pid_t) -> UpdateProcs {
+        UpdateProcs {
             on: AtomicBool::new(on),
             due: AtomicU64::new(0),
             thread,

@@ -2,7 +2,7 @@
 
 use crate::{
     global::sched::Sched,
-    gmp::{counters::ALL, p::P},
+    gmp::{counters::GLOBAL, p::P},
     protocol::steps,
 };
 
@@ -11,14 +11,14 @@ impl Sched {
     #[cold]
     pub(crate) fn wake(&'static self) {
         if steps::wake(self) {
-            ALL.wakes.add();
+            GLOBAL.wakes.add();
         }
     }
 
     /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
-    pub(crate) fn hand_off(&'static self, p: &'static P) {
-        ALL.handoffs.add();
-        steps::hand_off(self, p);
+    pub(crate) fn handoff_p(&'static self, p: &'static P) {
+        GLOBAL.handoffs.add();
+        steps::handoff_p(self, p);
     }
 
     /// Takes an idle P for an M that has none.
@@ -27,16 +27,16 @@ impl Sched {
     }
 
     /// Puts `p` to rest without an M, and sees to it that what is left in it is found.
-    pub(crate) fn rest_p(&'static self, p: &'static P) {
-        steps::rest_p(self, p);
+    pub(crate) fn put_idle_p(&'static self, p: &'static P) {
+        steps::put_idle_p(self, p);
     }
 
     /// Gives `p`, which was taken from its M, to another one if it is `wanted`, or puts it to rest.
-    pub(crate) fn give(&'static self, p: &'static P, wanted: bool) {
+    pub(crate) fn pass_on_p(&'static self, p: &'static P, wanted: bool) {
         if wanted {
-            self.hand_off(p);
+            self.handoff_p(p);
         } else {
-            self.rest_p(p);
+            self.put_idle_p(p);
         }
     }
 }

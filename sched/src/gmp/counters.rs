@@ -42,7 +42,7 @@ impl Counter {
 }
 
 /// What a P counts. Written by its owner only.
-pub(crate) struct OfP {
+pub(crate) struct ProcCounters {
     /// Rounds in which nothing was found to run, or what was found went to another M.
     pub(crate) empty_rounds: Counter,
     /// Times something was taken from another P.
@@ -55,9 +55,9 @@ pub(crate) struct OfP {
     pub(crate) ended: Counter,
 }
 
-impl OfP {
-    pub(crate) const fn new() -> OfP {
-        OfP {
+impl ProcCounters {
+    pub(crate) const fn new() -> ProcCounters {
+        ProcCounters {
             empty_rounds: Counter::new(),
             steals: Counter::new(),
             overflows: Counter::new(),
@@ -68,7 +68,7 @@ impl OfP {
 }
 
 /// What belongs to no P.
-pub(crate) struct OfAll {
+pub(crate) struct GlobalCounters {
     /// Goroutines that were made, and that ended, where there was no P.
     pub(crate) spawned: Counter,
     pub(crate) ended: Counter,
@@ -85,10 +85,10 @@ pub(crate) struct OfAll {
     pub(crate) scanned: Counter,
     pub(crate) sent_back: Counter,
     /// Goroutines whose home did not come (home_wait.rs).
-    pub(crate) let_go: Counter,
+    pub(crate) sent_back_expired: Counter,
 }
 
-pub(crate) static ALL: OfAll = OfAll {
+pub(crate) static GLOBAL: GlobalCounters = GlobalCounters {
     spawned: Counter::new(),
     ended: Counter::new(),
     handoffs: Counter::new(),
@@ -102,7 +102,7 @@ pub(crate) static ALL: OfAll = OfAll {
     looks: Counter::new(),
     scanned: Counter::new(),
     sent_back: Counter::new(),
-    let_go: Counter::new(),
+    sent_back_expired: Counter::new(),
 };
 
 /// Blocking calls so far: sysmon looks more often while there are some. Not exact: two that add at once may count as one.

@@ -1,14 +1,14 @@
 //! G: the descriptor of a goroutine, or of an OS thread that uses the runtime.
 //!
 //! ```text
-//!   +0    ctx, stack, episode, kind, status      what a switch touches: one cache line
+//!   +0    ctx, stack, wait, kind, status      what a switch touches: one cache line
 //!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
 //!   +128  payload                                the closure, later the result, if they fit
 //! ```
 //!
 //! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place
 //! of each window puts all of them into the same cache sets. Memory that was a G stays a G for ever,
-//! so a late claim of an [`Episode`] meets a number that does not match, and never other data.
+//! so a late claim of an [`WaitSeq`] meets a number that does not match, and never other data.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -31,10 +31,10 @@ use crate::{
     },
     protocol::{
         parker::Parker,
-        shrink_word::Shrinking,
+        shrink_word::ShrinkWord,
         status::{Status, StatusCell},
         wait_reason::WaitReason,
-        wait_seq::Episode,
+        wait_seq::WaitSeq,
     },
     sys::asm::Context,
 };
@@ -55,14 +55,14 @@ pub(crate) struct G {
     /// Where to go on; null while it never ran.
     pub(crate) ctx: Cell<Context>,
     pub(crate) stack: UnsafeCell<Option<Stack>>,
-    pub(crate) episode: Episode,
+    pub(crate) wait_seq: WaitSeq,
     /// The run window, of a goroutine whose stack is copied (see window.rs).
     pub(crate) window: Link<Window>,
     /// Does it keep the window while it is parked?
-    pub(crate) pinned: Cell<bool>,
+    pub(crate) keeps_window: Cell<bool>,
     kind: AtomicU8,
     /// Does somebody work on its stack while it is parked (see shrink.rs)?
-    pub(crate) shrinking: Shrinking,
+    pub(crate) shrinking: ShrinkWord,
     /// What it does, and what it waits for (see status.rs); changed in life_cycle.rs.
     pub(super) status: StatusCell,
     /// `errno` as it was when it left its thread.
@@ -83,12 +83,12 @@ pub(crate) struct G {
     pub(crate) image: UnsafeCell<Option<Image>>,
     /// Further stacks of a deep recursion (see on_segment.rs).
     pub(crate) segments: Segments,
-    pub(crate) payload: Line<UnsafeCell<Payload>>,
+    pub(crate) payload: Linked<UnsafeCell<Payload>>,
 }
 
 /// Starts a cache line.
 #[repr(align(64))]
-pub(crate) struct Line<T>(pub(crate) T);
+pub(crate) struct Linked<T>(pub(crate) T);
 
 const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
 const _: () = assert!(std::mem::offset_of!(G, join) <= 64);
@@ -102,11 +102,11 @@ impl G {
         G {
             ctx: Cell::new(Context::NULL),
             stack: UnsafeCell::new(None),
-            episode: Episode::new(),
+            wait_seq: WaitSeq::new(),
             window: Link::none(),
-            pinned: Cell::new(false),
+            keeps_window: Cell::new(false),
             kind: AtomicU8::new(kind as u8),
-            shrinking: Shrinking::new(),
+            shrinking: ShrinkWord::new(),
             status: StatusCell::new(match kind {
                 Kind::Goroutine => Status::Dead,
                 Kind::Thread => Status::Running,
@@ -122,7 +122,7 @@ impl G {
             bound: Cell::new(0),
             image: UnsafeCell::new(None),
             segments: Segments::new(),
-            payload: Line(UnsafeCell::new(Payload::empty())),
+            payload: Linked(UnsafeCell::new(Payload::empty())),
         }
     }
 

@@ -43,12 +43,12 @@ const THREAD: u64 = 1 << 63;
 static THREADS: AtomicU64 = AtomicU64::new(0);
 
 /// What is passed on.
-pub type Heritage = Arc<dyn Any + Send + Sync>;
+pub type Inherited = Arc<dyn Any + Send + Sync>;
 
 /// Where it lies.
-pub(crate) struct Place(pub(crate) UnsafeCell<Option<Heritage>>);
+pub(crate) struct Place(pub(crate) UnsafeCell<Option<Inherited>>);
 
-// SAFETY: only the goroutine or thread whose identity it is touches it, or who has made that; and a heritage is Send.
+// SAFETY: only the goroutine or thread whose identity it is touches it, or who has made that; and an inherited value is Send.
 unsafe impl Sync for Place {}
 
 pub(crate) struct Inner {
@@ -58,7 +58,7 @@ pub(crate) struct Inner {
     /// For the goroutine or thread itself, and after its end for who frees its G.
     locals: Locals,
     /// As `locals` (see inherited.rs).
-    heritage: Place,
+    inherited: Place,
 }
 
 /// Who a goroutine or a plain OS thread is. May be kept longer than it runs.
@@ -66,7 +66,7 @@ pub(crate) struct Inner {
 pub struct Identity(NonNull<Inner>);
 
 // SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync; a
-// heritage is Send, wherever it is dropped.
+// inherited value is Send, wherever it is dropped.
 unsafe impl Send for Identity {}
 // SAFETY: others may read the number and the name, which never change, and use the token, which is Sync.
 unsafe impl Sync for Identity {}
@@ -78,7 +78,7 @@ impl Identity {
             name,
             token: Token::new(),
             locals: Locals::new(),
-            heritage: Place(UnsafeCell::new(None)),
+            inherited: Place(UnsafeCell::new(None)),
         });
         // SAFETY: an Arc's pointer is not null.
         Identity(unsafe { NonNull::new_unchecked(Arc::into_raw(inner).cast_mut()) })
@@ -136,27 +136,27 @@ impl Identity {
     ///
     /// Only for the goroutine or thread itself, or who has made it and has not shown it to others.
     #[inline(always)]
-    pub(crate) unsafe fn has_heritage(&self) -> bool {
+    pub(crate) unsafe fn has_inherited(&self) -> bool {
         // SAFETY: only the caller touches it; the reference ends here.
-        unsafe { (*self.inner().heritage.0.get()).is_some() }
+        unsafe { (*self.inner().inherited.0.get()).is_some() }
     }
 
     /// # Safety
     ///
-    /// As for [`has_heritage`](Identity::has_heritage).
-    pub(crate) unsafe fn heritage(&self) -> Option<Heritage> {
+    /// As for [`has_inherited`](Identity::has_heritage).
+    pub(crate) unsafe fn inherited(&self) -> Option<Inherited> {
         // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
         // here.
-        unsafe { (*self.inner().heritage.0.get()).clone() }
+        unsafe { (*self.inner().inherited.0.get()).clone() }
     }
 
     /// # Safety
     ///
-    /// As for [`has_heritage`](Identity::has_heritage).
-    pub(crate) unsafe fn replace_heritage(&self, new: Option<Heritage>) -> Option<Heritage> {
+    /// As for [`has_inherited`](Identity::has_heritage).
+    pub(crate) unsafe fn replace_inherited(&self, new: Option<Inherited>) -> Option<Inherited> {
         // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
         // here.
-        unsafe { mem::replace(&mut *self.inner().heritage.0.get(), new) }
+        unsafe { mem::replace(&mut *self.inner().inherited.0.get(), new) }
     }
 }
 

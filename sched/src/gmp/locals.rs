@@ -133,5 +133,5 @@ pub(crate) fn end(g: GRef) {
 fn end_slow(identity: &Identity) {
     identity.locals().destroy_all();
     // SAFETY: it is the caller's, who is at its end.
-    drop(unsafe { identity.replace_heritage(None) });
+    drop(unsafe { identity.replace_inherited(None) });
 }

@@ -15,7 +15,7 @@ use goroutines_stack::{AddressRange, SignalStack};
 
 use crate::{
     gmp::{g::GRef, mode, p::P, signal_stack},
-    protocol::{gate::Gate, inbox::Bound, lending::Call, parker::Parker},
+    protocol::{gate::Gate, inbox::Inbox, lending::SyscallTick, parker::Parker},
     sys::{asm::Context, epoll, tls::Tls},
 };
 
@@ -78,11 +78,11 @@ pub(crate) struct M {
     /// What it leaves in the address in [`M::mark`].
     tag: usize,
     /// See the method.
-    at_home: Cell<usize>,
+    home_mark: Cell<usize>,
     /// Its thread's thread-local storage.
     tls: UnsafeCell<Tls>,
     /// Goroutines that only this M may run.
-    pub(crate) bound: Bound,
+    pub(crate) inbox: Inbox,
     /// Shall one of those go before the queue of the P?
     pub(crate) bound_first: Cell<bool>,
     /// In its next fair round the ring goes first (see fairness.rs).
@@ -94,7 +94,7 @@ pub(crate) struct M {
     /// Those that wait here while they unwind, beside others that are bound to it (see unwinding.rs).
     pub(crate) unwinders: RefCell<Vec<Unwinder>>,
     /// The P that its goroutine has lent, in a blocking call; none where sysmon had taken it before (see blocking.rs).
-    pub(crate) lent: Cell<Option<(&'static P, Call)>>,
+    pub(crate) lent: Cell<Option<(&'static P, SyscallTick)>>,
     /// What its thread may still be used for (see locked.rs).
     pub(crate) fitness: Cell<Fitness>,
     /// What it sleeps on without a P.
@@ -125,9 +125,9 @@ impl M {
             looked: Cell::new(0),
             errno: Cell::new(ptr::dangling_mut()),
             tag: if mode::is_forced() { REFUSALS } else { 0 },
-            at_home: Cell::new(NOBODY),
+            home_mark: Cell::new(NOBODY),
             tls: UnsafeCell::new(Tls::none()),
-            bound: Bound::new(),
+            inbox: Inbox::new(),
             bound_first: Cell::new(false),
             turn_of_ring: Cell::new(false),
             lockers: Cell::new(0),
@@ -149,7 +149,7 @@ impl M {
 
     /// The P this M holds, where it is known to hold one: on its g0.
     #[inline(always)]
-    pub(crate) fn own_p(&self) -> &'static P {
+    pub(crate) fn held_p(&self) -> &'static P {
         match self.p() {
             Some(p) => p,
             None => crate::sys::fatal::throw(format_args!("an M runs goroutines without a P")),
@@ -238,8 +238,8 @@ impl M {
     /// The [`G::last`](crate::gmp::g::G::last) of a goroutine that may go on here without further questions: the one that
     /// this M leaves, or, where goroutines are forced to migrate, none that there is.
     #[inline(always)]
-    pub(crate) fn at_home(&self) -> usize {
-        self.at_home.get()
+    pub(crate) fn home_mark(&self) -> usize {
+        self.home_mark.get()
     }
 
     /// The calling thread, which will run goroutines, is this M's from here on.
@@ -248,7 +248,7 @@ impl M {
     ///
     /// It is nobody's M, and no goroutine ran on it last.
     pub(crate) unsafe fn settle(&'static self) {
-        self.at_home
+        self.home_mark
             .set(if self.tag == 0 { self.id() } else { NOBODY });
         // SAFETY: answers with an address, which is valid as long as the thread.
         self.errno.set(unsafe { libc::__errno_location() });
@@ -285,7 +285,7 @@ impl M {
     }
 
     /// Gives `p` to this sleeping M and wakes it.
-    pub(crate) fn hand(&self, p: &'static P, as_spinner: bool) {
+    pub(crate) fn wake_with(&self, p: &'static P, as_spinner: bool) {
         let word = p.id() | usize::from(as_spinner);
         // Relaxed: published by the Release in `notify`.
         self.handed.store(word, Ordering::Relaxed);

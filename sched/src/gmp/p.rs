@@ -10,7 +10,7 @@ use std::{
 use goroutines_stack::Cache;
 
 use crate::{
-    gmp::{counters::OfP, g::FreeList, m::M, ticket::Ticket},
+    gmp::{counters::ProcCounters, g::FreeList, m::M, ticket::Ticket},
     protocol::{
         lending::Lending,
         ring::Ring,
@@ -43,7 +43,7 @@ pub(crate) struct P {
     leaving: AtomicBool,
     /// Shall its owner give the colder of its stacks to others (see shrink.rs)?
     shed: AtomicBool,
-    pub(crate) counters: OfP,
+    pub(crate) counters: ProcCounters,
     local: UnsafeCell<Local>,
 }
 
@@ -80,7 +80,7 @@ impl P {
             (&raw mut (*p).number).write(number);
             (&raw mut (*p).leaving).write(AtomicBool::new(false));
             (&raw mut (*p).shed).write(AtomicBool::new(false));
-            (&raw mut (*p).counters).write(OfP::new());
+            (&raw mut (*p).counters).write(ProcCounters::new());
             // An `UnsafeCell` lies as what is in it.
             let local = (&raw mut (*p).local).cast::<Local>();
             Cache::make_at(&raw mut (*local).stacks);

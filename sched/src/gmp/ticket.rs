@@ -26,13 +26,13 @@ impl Ticket {
     /// one must call [`ready`](crate::ready) exactly once, unless it is the G itself and did not park.
     #[inline]
     pub fn claim(self, outcome: u32) -> bool {
-        self.g.get().episode.claim(self.number, outcome)
+        self.g.get().wait_seq.claim(self.number, outcome)
     }
 
     /// Has nobody ended the wait yet? A snapshot.
     #[inline]
     pub fn is_open(self) -> bool {
-        self.g.get().episode.is_open(self.number)
+        self.g.get().wait_seq.is_open(self.number)
     }
 }
 

@@ -52,7 +52,7 @@ use crate::{
     gmp::g::{G, GRef},
     protocol::{
         status::Status,
-        window_lock::{Handover, Line},
+        window_lock::{Linked, WindowLock},
     },
     sys::fatal,
 };
@@ -65,13 +65,13 @@ const TRIES: usize = 4;
 
 /// A stack in which many goroutines run, one at a time.
 pub(crate) struct Window {
-    handover: Handover,
+    lock: WindowLock,
     stack: Stack,
     /// Whose live bytes lie in the stack. For who is inside.
     resident: Cell<Option<GRef>>,
 }
 
-// SAFETY: `resident` belongs to who is inside, which `handover` makes one at a time, in order.
+// SAFETY: `resident` belongs to who is inside, which `lock` makes one at a time, in order.
 unsafe impl Sync for Window {}
 
 /// The windows of a scheduler, made as they are needed.
@@ -103,7 +103,7 @@ impl Windows {
             return Ok(window);
         }
         let window: &'static Window = Box::leak(Box::new(Window {
-            handover: Handover::new(),
+            lock: WindowLock::new(),
             stack: stack::acquire_at(class, Step::STRICT)?,
             resident: Cell::new(None),
         }));
@@ -130,11 +130,11 @@ impl Window {
     /// Steps 1 to 3 for `g`, which the caller took from a run queue; false: it stands in line, and the
     /// caller must not touch it any more.
     pub(crate) fn enter(&self, g: GRef) -> bool {
-        if g.get().pinned.get() {
+        if g.get().keeps_window.get() {
             return true; // it has never left
         }
         debug_assert_eq!(g.get().status().get(), Status::Runnable);
-        if !self.handover.enter(g) {
+        if !self.lock.enter(g) {
             return false;
         }
         self.make_resident(g);
@@ -143,7 +143,7 @@ impl Window {
 
     /// The same for `g`, which has not run yet; false: somebody is inside, maybe for long.
     fn enter_first(&self, g: GRef) -> bool {
-        let entered = self.handover.try_enter();
+        let entered = self.lock.try_enter();
         if entered {
             self.make_resident(g);
         }
@@ -163,7 +163,7 @@ impl Window {
 
     /// Step 5, on a g0. `ready` makes the first in line runnable, if there is one.
     pub(crate) fn leave(&self, ready: impl FnMut(GRef)) {
-        self.handover.leave(ready);
+        self.lock.leave(ready);
     }
 
     pub(crate) fn top(&self) -> *mut u8 {
@@ -215,7 +215,7 @@ impl Window {
     /// `g`, which is inside, has ended: its bytes and its image are not needed any more.
     pub(crate) fn forget(&self, g: &G) -> Option<Image> {
         self.resident.set(None);
-        g.pinned.set(false);
+        g.keeps_window.set(false);
         // SAFETY: `g` is inside and has ended, and nobody knows that yet.
         unsafe { (*g.image.get()).take() }
     }
@@ -226,7 +226,7 @@ impl Window {
     }
 }
 
-impl Line for GRef {
+impl Linked for GRef {
     fn word(self) -> usize {
         self.to_word()
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     global::sched::{self, Sched},
-    gmp::{counters::ALL, p::P, poll_desc},
+    gmp::{counters::GLOBAL, p::P, poll_desc},
 };
 
 /// A snapshot of the scheduler. Counts go up from the start of the process; the rest is how things stand.
@@ -60,7 +60,7 @@ pub struct Metrics {
     /// Those of them that held one, and went back to their thread.
     pub sent_back: u64,
     /// Those of these that went on elsewhere after all, because that thread was blocked or busy for long.
-    pub let_go: u64,
+    pub sent_back_expired: u64,
     /// Sockets for which somebody has waited, and that are open.
     pub sockets: usize,
     /// Descriptors that are registered with the network poller.
@@ -106,24 +106,24 @@ pub struct MigrationStats {
 /// together are not of one moment.
 pub fn migration_stats() -> MigrationStats {
     MigrationStats {
-        scanned: ALL.scanned.get(),
-        sent_back: ALL.sent_back.get(),
+        scanned: GLOBAL.scanned.get(),
+        sent_back: GLOBAL.sent_back.get(),
     }
 }
 
 impl Sched {
     pub(crate) fn snapshot(&self) -> Metrics {
         // Ends before beginnings: a goroutine that comes and goes meanwhile may be counted, but not below zero.
-        let ended = self.sum(|p| p.counters.ended.get()) + ALL.ended.get();
-        let spawned = self.sum(|p| p.counters.spawned.get()) + ALL.spawned.get();
+        let ended = self.sum(|p| p.counters.ended.get()) + GLOBAL.ended.get();
+        let spawned = self.sum(|p| p.counters.spawned.get()) + GLOBAL.spawned.get();
         let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();
         let migrations = migration_stats();
         let (registered, polls, poll_events) = self.poller.counts();
-        let threads_ended = ALL.threads_ended.get();
-        let threads_started = ALL.threads_started.get();
+        let threads_ended = GLOBAL.threads_ended.get();
+        let threads_started = GLOBAL.threads_started.get();
         Metrics {
             gomaxprocs: self.procs.count(),
-            idle_procs: self.idle.resting() as usize,
+            idle_procs: self.idle.idle_ps() as usize,
             goroutines: spawned.saturating_sub(ended),
             spawned,
             threads: threads_started.saturating_sub(threads_ended) as usize,
@@ -133,19 +133,19 @@ impl Sched {
             runs: self.sum(P::runs),
             steals: self.sum(|p| p.counters.steals.get()),
             overflows: self.sum(|p| p.counters.overflows.get()),
-            handoffs: ALL.handoffs.get(),
-            retakes: ALL.retakes.get(),
-            takes: ALL.takes.get(),
-            wakes: ALL.wakes.get(),
-            spins: ALL.spins.get(),
+            handoffs: GLOBAL.handoffs.get(),
+            retakes: GLOBAL.retakes.get(),
+            takes: GLOBAL.takes.get(),
+            wakes: GLOBAL.wakes.get(),
+            spins: GLOBAL.spins.get(),
             threads_started,
-            threads_failed: ALL.threads_failed.get(),
+            threads_failed: GLOBAL.threads_failed.get(),
             threads_ended,
-            monitor_looks: ALL.looks.get(),
+            monitor_looks: GLOBAL.looks.get(),
             growth_faults: goroutines_stack::growth_faults(),
             migrations_checked: migrations.scanned,
             sent_back: migrations.sent_back,
-            let_go: ALL.let_go.get(),
+            sent_back_expired: GLOBAL.sent_back_expired.get(),
             sockets: poll_desc::in_use(),
             registered,
             polls,

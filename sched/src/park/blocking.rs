@@ -98,7 +98,7 @@ impl Drop for ExitSyscall {
 #[cold]
 fn exit_slow(m: &'static M, g: GRef) {
     let _errno = errno::keep();
-    let sched = sched::own();
+    let sched = sched::running();
     if std::thread::panicking() {
         return on_thread::get_p_on_thread(m, g);
     }

@@ -49,7 +49,7 @@ pub(super) fn release(number: u32, fd: RawFd, closes: bool) {
             // It was registered; a failure means that it is gone.
             let _ = poll.remove(fd);
         }
-        sched::own().poller.note_removed();
+        sched::running().poller.note_removed();
         *registration = Registration {
             fd: -1,
             writes: false,
@@ -86,7 +86,7 @@ pub(super) fn register(
                 added => added?,
             }
             registration.fd = fd;
-            sched::own().poller.note_registered();
+            sched::running().poller.note_registered();
         }
         registration.writes = writes;
         desc.read.set_registered(true, wake);

@@ -171,7 +171,7 @@ pub fn arm() -> Ticket {
     let g = current();
     Ticket {
         g,
-        number: g.get().episode.open(),
+        number: g.get().wait_seq.open(),
     }
 }
 
@@ -213,7 +213,7 @@ pub(crate) unsafe fn park_until_moment<C: FnOnce() -> bool>(
         // SAFETY: the ticket is the caller's last, and who claims it makes the caller ready.
         when => unsafe { park_with_timer(reason, ticket, when, commit) },
     }
-    ticket.g.get().episode.outcome()
+    ticket.g.get().wait_seq.outcome()
 }
 
 /// # Safety
@@ -245,11 +245,11 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
             };
             match m.p() {
                 Some(p) => insert(p),
-                None => sched::own().with_some_p(insert),
+                None => sched::running().with_some_p(insert),
             }
         });
     }
-    if ticket.g.get().episode.outcome() != TIMED_OUT
+    if ticket.g.get().wait_seq.outcome() != TIMED_OUT
         && let Some(p) = timers_of.get()
     {
         p.timers.note_dead();

@@ -31,7 +31,7 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
     g.get().set_kind(Kind::Thread);
     let inside = retake::enter(m);
     if let Some(p) = m.give_up_p() {
-        sched::own().hand_off(p);
+        sched::running().handoff_p(p);
     }
     drop(inside);
     wait();
@@ -41,8 +41,8 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
 /// Step 4, for the goroutine `g` on its M: it becomes a goroutine again.
 pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
     let _inside = retake::enter(m);
-    let sched = sched::own();
-    match sched.idle.take_p_or_starve(m.id()) {
+    let sched = sched::running();
+    match sched.idle.take_p_or_wait(m.id()) {
         Some(p) => {
             sched.sysmon_sleep.note_busy();
             // SAFETY: ids in the idle lists are Ps'.

@@ -14,43 +14,43 @@ use crate::{
         ticket::Ticket,
     },
     park::{arm, park_until, yield_now::yield_now},
-    protocol::{wait_reason::WaitReason, wake_flag::Signal},
+    protocol::{wait_reason::WaitReason, wake_flag::WakeFlag},
     switch::current::current,
     sys::fatal,
 };
 
 /// What a giver claims the owner's wait with.
-const RUNG: u32 = 0;
+const WOKEN: u32 = 0;
 
 /// Wakes who made it, and no one else: as a [`Waker`] it may be kept, cloned and rung from anywhere, at any time,
 /// also when its owner waits for it no more.
-pub struct Doorbell {
+pub struct ThreadWaker {
     g: GRef,
-    signal: Signal,
+    signal: WakeFlag,
 }
 
-impl std::fmt::Debug for Doorbell {
+impl std::fmt::Debug for ThreadWaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Doorbell").field("g", &self.g).finish()
+        f.debug_struct("ThreadWaker").field("g", &self.g).finish()
     }
 }
 
-impl Doorbell {
+impl ThreadWaker {
     /// The caller's.
     #[must_use]
-    pub fn new() -> Arc<Doorbell> {
-        Arc::new(Doorbell {
+    pub fn new() -> Arc<ThreadWaker> {
+        Arc::new(ThreadWaker {
             g: current(),
-            signal: Signal::new(),
+            signal: WakeFlag::new(),
         })
     }
 
     /// Forgets that it was rung: before the owner looks at what it waits for.
-    pub fn hush(&self) {
+    pub fn clear(&self) {
         self.signal.take();
     }
 
-    /// Waits until it is rung, or has been since [`hush`](Doorbell::hush); until `deadline` at most.
+    /// Waits until it is rung, or has been since [`clear`](Doorbell::hush); until `deadline` at most.
     ///
     /// If it has been rung already, lets the goroutines that are runnable go first, as [`yield_now`] does: a future
     /// that wakes itself asks for that.
@@ -65,7 +65,7 @@ impl Doorbell {
     pub fn wait(&self, deadline: Option<Instant>) {
         assert!(
             current() == self.g,
-            "Doorbell::wait: only the goroutine or thread that made a doorbell can wait for it"
+            "ThreadWaker::wait: only the goroutine or thread that made a waker can wait for it"
         );
         if self.signal.is_given() && self.g.get().kind() == Kind::Goroutine {
             return yield_now();
@@ -75,7 +75,7 @@ impl Doorbell {
             let stays = self.signal.park(ticket.number);
             if !stays {
                 // Nobody else knows the ticket: no giver saw it, and the timer's heap is locked.
-                ticket.claim(RUNG);
+                ticket.claim(WOKEN);
             }
             stays
         };
@@ -85,18 +85,18 @@ impl Doorbell {
     }
 }
 
-impl Wake for Doorbell {
-    fn wake(self: Arc<Doorbell>) {
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<ThreadWaker>) {
         self.wake_by_ref();
     }
 
-    fn wake_by_ref(self: &Arc<Doorbell>) {
+    fn wake_by_ref(self: &Arc<ThreadWaker>) {
         let Some(number) = self.signal.give() else {
             return;
         };
         let ticket = Ticket { g: self.g, number };
-        if ticket.claim(RUNG) {
-            // SAFETY: it has parked in this episode, says the signal, and the claim was ours.
+        if ticket.claim(WOKEN) {
+            // SAFETY: it has parked in this wait, as its flag says, and the claim was ours.
             unsafe { ready(self.g) };
         }
     }

@@ -25,7 +25,7 @@
 use crate::protocol::{
     steps::Machine,
     sync::{AtomicUsize, Mutex, Ordering, lock},
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 /// How long home's thread must have been blocked, in nanoseconds.
@@ -107,7 +107,7 @@ impl HomeWaits {
 
     /// W3 and W4, by sysmon: takes those out of their homes' queues who have waited long enough. `m` is the M of a word,
     /// `home` says how it does.
-    pub(crate) fn look<M: Machine, L: Line>(
+    pub(crate) fn look<M: Machine, L: Linked>(
         &self,
         now: u64,
         m: impl Fn(usize) -> M,
@@ -117,12 +117,12 @@ impl HomeWaits {
         let mut free = Vec::new();
         list.retain_mut(|wait| {
             let m = m(wait.home);
-            let Some(pops) = m.bound().has_visitors() else {
+            let Some(pops) = m.inbox().has_visitors() else {
                 return false;
             };
             let over = wait.is_over(now, pops, || home(m));
             if over {
-                m.bound().take_visitors(&mut free);
+                m.inbox().take_visitors(&mut free);
             }
             !over
         });

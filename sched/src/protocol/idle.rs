@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Races and what closes them:
-//! - *S3 reads an old `resting` or `spinning`*: then S2 precedes I3 (or F2) in the single order of
+//! - *S3 reads an old `idle_ps` or `spinning`*: then S2 precedes I3 (or F2) in the single order of
 //!   SeqCst fences, so I4 (or F3) sees the work of S1.
 //! - *S5 finds no P after S4*: `spinning = false` is stored under the lock, so an idler that comes to
 //!   I2 later has it before its I3, and the line above applies to submitters that were misled.
@@ -31,7 +31,7 @@
 //!   It therefore goes on as the spinner and comes to F3; if another M spins already, that one does.
 //! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
 //!
-//! Timers: a sleeping M may be the *keeper*, which sleeps only until the earliest timer of all Ps. It is taken last at
+//! Timers: a sleeping M may be the *timekeeper*, which sleeps only until the earliest timer of all Ps. It is taken last at
 //! S5. Who keeps the time when is written in the essay of `steps`, which are what each side does with these lists. There
 //! are as many Ms as Ps that ever ran (a P is started with an idle M or with a new one, and Ps that ran are taken before
 //! unused ones); an M that ends because it was idle for long leaves at least as many asleep as there are idle Ps that
@@ -44,7 +44,7 @@ mod roles;
 use std::collections::VecDeque;
 
 pub(crate) use changing::Change;
-pub(crate) use outcomes::{Rested, Retire, Rise, Sleeper, Summons, Wake};
+pub(crate) use outcomes::{PutIdle, Retire, SelfWake, Sleeper, Wake, WakeThis};
 
 use crate::protocol::sync::{AtomicBool, AtomicU32, Mutex, Ordering, fence, lock};
 
@@ -53,15 +53,15 @@ type Id = usize;
 
 pub(crate) struct Idle {
     /// Number of Ps on the list, for S3.
-    resting: AtomicU32,
+    idle_ps: AtomicU32,
     /// Number of Ps that are not on it.
     busy: AtomicU32,
     /// Is there an M that spins, or was one woken to spin?
     spinning: AtomicBool,
     /// Is an M in the kernel's poll, or on its way there or back? Changed under the lock.
     in_poll: AtomicBool,
-    /// Number of Ms in `hungry`, readable without the lock.
-    starving: AtomicU32,
+    /// Number of Ms in `waiting`, readable without the lock.
+    waiting_for_p: AtomicU32,
     lists: Mutex<Lists>,
 }
 
@@ -71,11 +71,11 @@ struct Lists {
     /// Sleeping Ms.
     ms: Vec<Id>,
     /// The M among `ms` that sleeps until a timer, and until when.
-    keeper: Option<(Id, u64)>,
+    timekeeper: Option<(Id, u64)>,
     /// The M among `ms` that sleeps in the kernel's poll.
     poller: Option<Id>,
     /// Ms that hold a goroutine and wait for a P, longest first.
-    hungry: VecDeque<Id>,
+    waiting: VecDeque<Id>,
     /// How many Ms there are, asleep or not.
     all_ms: usize,
     /// How many Ps there are, idle or not.
@@ -90,17 +90,17 @@ impl Idle {
     /// Nothing there yet.
     pub(crate) fn new() -> Idle {
         Idle {
-            resting: AtomicU32::new(0),
+            idle_ps: AtomicU32::new(0),
             busy: AtomicU32::new(0),
             spinning: AtomicBool::new(false),
             in_poll: AtomicBool::new(false),
-            starving: AtomicU32::new(0),
+            waiting_for_p: AtomicU32::new(0),
             lists: Mutex::new(Lists {
                 ps: Vec::new(),
                 ms: Vec::new(),
-                keeper: None,
+                timekeeper: None,
                 poller: None,
-                hungry: VecDeque::new(),
+                waiting: VecDeque::new(),
                 all_ms: 0,
                 all_ps: 0,
                 leaving: Vec::new(),
@@ -120,7 +120,7 @@ impl Idle {
     #[inline]
     pub(crate) fn may_wake(&self) -> bool {
         // Relaxed (both): partners are I2 and I1/F1 through the SeqCst fences at S2, I3 and F2.
-        self.resting.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
+        self.idle_ps.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
     }
 
     /// S4 and S5. The caller hands `p` to `m` and notifies it, or, which it does if it `may_start` one, starts a new M
@@ -156,85 +156,87 @@ impl Idle {
     }
 
     /// I1 to I3. Whatever became of the P, `m` is on the list of sleeping Ms.
-    pub(crate) fn rest(&self, m: Id, p: Id, was_spinner: bool) -> Rested {
+    pub(crate) fn put_idle(&self, m: Id, p: Id, was_spinner: bool) -> PutIdle {
         if was_spinner {
             // Release: as in `stop_spinning`.
             self.spinning.store(false, Ordering::Release);
         }
         let mut lists = lock(&self.lists);
         lists.ms.push(m);
-        let rested = self.rest_p(&mut lists, p);
+        let rested = self.put_p(&mut lists, p);
         drop(lists);
         fence(Ordering::SeqCst);
         rested
     }
 
-    /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::rest`].
-    pub(crate) fn rest_p_alone(&self, p: Id) -> Rested {
-        let rested = self.rest_p(&mut lock(&self.lists), p);
+    /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::put_idle`].
+    pub(crate) fn put_idle_p(&self, p: Id) -> PutIdle {
+        let rested = self.put_p(&mut lock(&self.lists), p);
         fence(Ordering::SeqCst);
         rested
     }
 
-    fn rest_p(&self, lists: &mut Lists, p: Id) -> Rested {
+    fn put_p(&self, lists: &mut Lists, p: Id) -> PutIdle {
         if lists.stop_leaving(p) {
             lists.all_ps -= 1;
             self.publish(lists);
-            return Rested::Left;
+            return PutIdle::Left;
         }
-        if let Some(hungry) = lists.hungry.pop_front() {
-            self.note_hungry(lists);
-            return Rested::Hungry(hungry);
+        if let Some(waiting) = lists.waiting.pop_front() {
+            self.note_waiting(lists);
+            return PutIdle::Waiting(waiting);
         }
         lists.ps.push(p);
         self.publish(lists);
-        Rested::Idle
+        PutIdle::Idle
     }
 
     /// After each change of the list of Ps.
     fn publish(&self, lists: &Lists) {
-        let (resting, busy) = (lists.ps.len(), lists.busy());
+        let (idle_ps, busy) = (lists.ps.len(), lists.busy());
         // Relaxed: written under the lock; S3's reads are ordered by fences.
-        self.resting.store(resting as u32, Ordering::Relaxed);
-        // Release: partner is the load in `all_rest`. Who sees a P at rest sees what its M did before.
+        self.idle_ps.store(idle_ps as u32, Ordering::Relaxed);
+        // Release: partner is the load in `all_idle`. Who sees a P at rest sees what its M did before.
         self.busy.store(busy as u32, Ordering::Release);
     }
 
     /// I5: `m`, which put itself to rest, saw work or its time came.
-    pub(crate) fn rise(&self, m: Id) -> Rise {
+    pub(crate) fn try_leave_idle(&self, m: Id) -> SelfWake {
         let mut lists = lock(&self.lists);
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
-            return Rise::Woken;
+            return SelfWake::Woken;
         };
         let Some(p) = self.pop_p(&mut lists) else {
             // It keeps no time any more: every P runs, and looks at its own timers, and at sockets. In the same step,
-            // because an M that goes to sleep right after it must not find a keeper that gives up.
+            // because an M that goes to sleep right after it must not find a timekeeper that gives up.
             lists.dismiss(m);
-            return Rise::Stay;
+            return SelfWake::Stay;
         };
         lists.ms.swap_remove(place);
         lists.dismiss(m);
-        Rise::Take(p)
+        SelfWake::Take(p)
     }
 
     /// B2 to B4 of inbox.rs, or H3 and H4 by `m` itself: the sleeping `m` must have a P.
-    pub(crate) fn summon(&self, m: Id) -> Summons {
+    pub(crate) fn wake_this_m(&self, m: Id) -> WakeThis {
         let mut lists = lock(&self.lists);
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
-            return Summons::Awake;
+            return WakeThis::Awake;
         };
         lists.ms.swap_remove(place);
-        let was_keeper = lists.keeper.is_some_and(|(keeper, _)| keeper == m);
+        let was_timekeeper = lists
+            .timekeeper
+            .is_some_and(|(timekeeper, _)| timekeeper == m);
         lists.dismiss(m);
         match self.take_p_or_line_up(&mut lists, m) {
-            Some(p) => Summons::Take { p, was_keeper },
-            None => Summons::Hungry,
+            Some(p) => WakeThis::Take { p, was_timekeeper },
+            None => WakeThis::Waiting,
         }
     }
 
     /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
     /// sleep until a P is handed over).
-    pub(crate) fn take_p_or_starve(&self, m: Id) -> Option<Id> {
+    pub(crate) fn take_p_or_wait(&self, m: Id) -> Option<Id> {
         self.take_p_or_line_up(&mut lock(&self.lists), m)
     }
 
@@ -242,16 +244,16 @@ impl Idle {
         if let Some(p) = self.pop_p(lists) {
             return Some(p);
         }
-        lists.hungry.push_back(m);
-        self.note_hungry(lists);
+        lists.waiting.push_back(m);
+        self.note_waiting(lists);
         None
     }
 
     /// After each change of the line of those that wait for a P.
-    fn note_hungry(&self, lists: &Lists) {
-        // Relaxed: a hint for `someone_starves`.
-        self.starving
-            .store(lists.hungry.len() as u32, Ordering::Relaxed);
+    fn note_waiting(&self, lists: &Lists) {
+        // Relaxed: a hint for `any_m_waits_for_p`.
+        self.waiting_for_p
+            .store(lists.waiting.len() as u32, Ordering::Relaxed);
     }
 
     /// Takes an idle P, if there is one.
@@ -289,7 +291,10 @@ impl Idle {
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
             return Retire::Woken;
         };
-        let keeps = lists.keeper.is_some_and(|(keeper, _)| keeper == m) || lists.poller == Some(m);
+        let keeps = lists
+            .timekeeper
+            .is_some_and(|(timekeeper, _)| timekeeper == m)
+            || lists.poller == Some(m);
         if keeps || !lists.has_spare_m() {
             return Retire::Stay;
         }
@@ -299,19 +304,19 @@ impl Idle {
     }
 
     /// An M without a P goes to sleep (I2 and I3 for it alone).
-    pub(crate) fn rest_m(&self, m: Id) {
+    pub(crate) fn put_idle_m(&self, m: Id) {
         lock(&self.lists).ms.push(m);
         fence(Ordering::SeqCst);
     }
 
     /// How many Ps are idle? A snapshot.
-    pub(crate) fn resting(&self) -> u32 {
+    pub(crate) fn idle_ps(&self) -> u32 {
         // Relaxed: partner is the fence of who goes to rest; sysmon looks again.
-        self.resting.load(Ordering::Relaxed)
+        self.idle_ps.load(Ordering::Relaxed)
     }
 
     /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: K2 of sysmon_sleep.rs).
-    pub(crate) fn all_rest(&self) -> bool {
+    pub(crate) fn all_idle(&self) -> bool {
         // Acquire: partner is the store in `publish`.
         self.busy.load(Ordering::Acquire) == 0
     }
@@ -330,14 +335,14 @@ impl Idle {
     /// Is `m` asleep, or in the line for a P? Then somebody will hand it one.
     pub(crate) fn knows(&self, m: Id) -> bool {
         let lists = lock(&self.lists);
-        lists.ms.contains(&m) || lists.hungry.contains(&m)
+        lists.ms.contains(&m) || lists.waiting.contains(&m)
     }
 
     /// Does an M wait for a P? A hint.
     #[inline]
-    pub(crate) fn someone_starves(&self) -> bool {
+    pub(crate) fn any_m_waits_for_p(&self) -> bool {
         // Relaxed: partner is the store under the lock; a late answer is repeated at the next tick.
-        self.starving.load(Ordering::Relaxed) != 0
+        self.waiting_for_p.load(Ordering::Relaxed) != 0
     }
 
     /// Takes a sleeping M (to carry a P) without touching Ps or the spinner's part.

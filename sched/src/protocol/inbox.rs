@@ -34,7 +34,7 @@
 
 use crate::protocol::{
     sync::{AtomicU32, Mutex, Ordering, lock},
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 /// As a link: no further one. Words of goroutines are aligned, so none is 1.
@@ -43,10 +43,10 @@ const NONE: usize = 1;
 /// In `calls`: the M is locked; its next round shall be a fair one (fairness.rs); and the goroutines in the queue,
 /// which count from the next bit on.
 const LOCKED: u32 = 1;
-const HURRY: u32 = 2;
+const FAIR_ROUND_ASKED: u32 = 2;
 const ONE: u32 = 4;
 
-pub(crate) struct Bound {
+pub(crate) struct Inbox {
     /// Not 0: the M has something to look at before it looks for work.
     calls: AtomicU32,
     queue: Mutex<Queue>,
@@ -75,9 +75,9 @@ pub(crate) struct Sent {
     pub(crate) is_first_visitor: bool,
 }
 
-impl Bound {
-    pub(crate) fn new() -> Bound {
-        Bound {
+impl Inbox {
+    pub(crate) fn new() -> Inbox {
+        Inbox {
             calls: AtomicU32::new(0),
             queue: Mutex::new(Queue {
                 first: NONE,
@@ -92,7 +92,7 @@ impl Bound {
 
     /// Is there a goroutine, or is the M locked? For the M, at every round.
     #[inline(always)]
-    pub(crate) fn calls(&self) -> bool {
+    pub(crate) fn has_requests(&self) -> bool {
         // Relaxed: partner is the addition in `push`; that H2 sees it is due to the lock of idle.rs.
         self.calls.load(Ordering::Relaxed) != 0
     }
@@ -119,19 +119,19 @@ impl Bound {
     }
 
     /// The M's next round shall be a fair one.
-    pub(crate) fn hurry(&self) {
+    pub(crate) fn request_fair_round(&self) {
         // Relaxed: partner is the load in `calls`; a round that does not see it yet counts as before it.
-        self.calls.fetch_or(HURRY, Ordering::Relaxed);
+        self.calls.fetch_or(FAIR_ROUND_ASKED, Ordering::Relaxed);
     }
 
     /// Shall it? Only asked once; by the M.
-    pub(crate) fn take_hurry(&self) -> bool {
-        // Relaxed: as in `hurry`.
-        self.calls.fetch_and(!HURRY, Ordering::Relaxed) & HURRY != 0
+    pub(crate) fn take_fair_round(&self) -> bool {
+        // Relaxed: as in `request_fair_round`.
+        self.calls.fetch_and(!FAIR_ROUND_ASKED, Ordering::Relaxed) & FAIR_ROUND_ASKED != 0
     }
 
     /// B1 and the first half of W1.
-    pub(crate) fn push<L: Line>(&self, one: L) -> Sent {
+    pub(crate) fn push<L: Linked>(&self, one: L) -> Sent {
         one.set_next(NONE);
         let visits = one.is_visitor();
         let mut queue = lock(&self.queue);
@@ -152,7 +152,7 @@ impl Bound {
     }
 
     /// The one that has waited longest; for the M.
-    pub(crate) fn pop<L: Line>(&self) -> Option<L> {
+    pub(crate) fn pop<L: Linked>(&self) -> Option<L> {
         let mut queue = lock(&self.queue);
         if queue.first == NONE {
             return None;
@@ -178,7 +178,7 @@ impl Bound {
     }
 
     /// W4: all visitors are the caller's, in `free`; the M is listed no more.
-    pub(crate) fn take_visitors<L: Line>(&self, free: &mut Vec<L>) {
+    pub(crate) fn take_visitors<L: Linked>(&self, free: &mut Vec<L>) {
         let mut queue = lock(&self.queue);
         let mut word = std::mem::replace(&mut queue.first, NONE);
         queue.last = NONE;

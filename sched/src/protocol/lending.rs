@@ -22,7 +22,7 @@ pub(crate) struct Lending {
 
 /// A blocking call during which a P is lent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Call(u32);
+pub(crate) struct SyscallTick(u32);
 
 impl Lending {
     pub(crate) fn new() -> Lending {
@@ -33,17 +33,17 @@ impl Lending {
 
     /// HELD -> LENT. By the M that holds the P, which does not touch it any more.
     #[inline]
-    pub(crate) fn lend(&self) -> Call {
+    pub(crate) fn lend(&self) -> SyscallTick {
         // Relaxed: while it is HELD only its holder changes the word.
         let lent = self.word.load(Ordering::Relaxed).wrapping_add(2) | LENT;
         // Release: partner is the CAS in `retake`; all of the P is as we left it.
         self.word.store(lent, Ordering::Release);
-        Call(lent)
+        SyscallTick(lent)
     }
 
     /// LENT -> HELD, by the M that lent it in `call`: true if the P is its again.
     #[inline]
-    pub(crate) fn take_back(&self, call: Call) -> bool {
+    pub(crate) fn take_back(&self, call: SyscallTick) -> bool {
         // Relaxed: what is in the P we wrote ourselves; on failure it is not ours.
         self.word
             .compare_exchange(call.0, call.0 & !LENT, Ordering::Relaxed, Ordering::Relaxed)
@@ -51,14 +51,14 @@ impl Lending {
     }
 
     /// The call in which the P is lent, if it is.
-    pub(crate) fn lent(&self) -> Option<Call> {
+    pub(crate) fn lent(&self) -> Option<SyscallTick> {
         // Relaxed: `retake` decides.
         let word = self.word.load(Ordering::Relaxed);
-        (word & LENT != 0).then_some(Call(word))
+        (word & LENT != 0).then_some(SyscallTick(word))
     }
 
     /// LENT -> HELD, by sysmon: true if the P is the caller's, to be given to an M.
-    pub(crate) fn retake(&self, call: Call) -> bool {
+    pub(crate) fn retake(&self, call: SyscallTick) -> bool {
         // Acquire: partner is the store in `lend`. Relaxed on failure: it is not ours.
         self.word
             .compare_exchange(call.0, call.0 & !LENT, Ordering::Acquire, Ordering::Relaxed)

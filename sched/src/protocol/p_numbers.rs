@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-pub(crate) struct Seats {
+pub(crate) struct PNumbers {
     target: usize,
     /// By number: is this P one of the scheduler's? Those that are about to leave still are.
     taken: Vec<bool>,
@@ -19,10 +19,10 @@ pub(crate) struct Plan {
     pub(crate) go: Vec<usize>,
 }
 
-impl Seats {
+impl PNumbers {
     /// Nobody yet, and none wanted.
-    pub(crate) fn new() -> Seats {
-        Seats {
+    pub(crate) fn new() -> PNumbers {
+        PNumbers {
             target: 0,
             taken: Vec::new(),
         }
@@ -39,7 +39,7 @@ impl Seats {
     }
 
     pub(crate) fn wants(&self, number: usize) -> bool {
-        Seats::numbers(self.target).contains(&number)
+        PNumbers::numbers(self.target).contains(&number)
     }
 
     /// C1: from now on there shall be `target` of them.
@@ -82,29 +82,29 @@ mod tests {
 
     #[test]
     fn one_p_is_another_than_those_that_share() {
-        let mut seats = Seats::new();
-        assert_eq!(seats.plan(1).come, [0]);
-        let plan = seats.plan(3);
+        let mut numbers = PNumbers::new();
+        assert_eq!(numbers.plan(1).come, [0]);
+        let plan = numbers.plan(3);
         assert_eq!(
             (plan.come, plan.stay, plan.go),
             (vec![1, 2, 3], vec![], vec![0])
         );
-        assert!(!seats.settled());
-        seats.free(0);
-        assert!(seats.settled());
+        assert!(!numbers.settled());
+        numbers.free(0);
+        assert!(numbers.settled());
     }
 
     #[test]
     fn a_p_that_has_not_left_yet_can_be_called_back() {
-        let mut seats = Seats::new();
-        assert_eq!(seats.plan(4).come, [1, 2, 3, 4]);
-        assert_eq!(seats.plan(2).go, [3, 4]);
-        seats.free(4);
-        let plan = seats.plan(4);
+        let mut numbers = PNumbers::new();
+        assert_eq!(numbers.plan(4).come, [1, 2, 3, 4]);
+        assert_eq!(numbers.plan(2).go, [3, 4]);
+        numbers.free(4);
+        let plan = numbers.plan(4);
         assert_eq!(
             (plan.come, plan.stay, plan.go),
             (vec![4], vec![1, 2, 3], vec![])
         );
-        assert!(seats.settled());
+        assert!(numbers.settled());
     }
 }

@@ -26,21 +26,21 @@ const WOKEN: u8 = 2;
 /// Where the one who waits and the winner of its [`Ticket`](crate::Ticket) meet, for waits whose ticket is
 /// handed out before the park. Serves one wait.
 #[derive(Debug)]
-pub struct Landing {
+pub struct ParkState {
     word: AtomicU8,
 }
 
-impl Default for Landing {
-    fn default() -> Landing {
-        Landing::new()
+impl Default for ParkState {
+    fn default() -> ParkState {
+        ParkState::new()
     }
 }
 
-impl Landing {
+impl ParkState {
     /// For a wait that begins.
     #[must_use]
-    pub fn new() -> Landing {
-        Landing {
+    pub fn new() -> ParkState {
+        ParkState {
             word: AtomicU8::new(RUNNING),
         }
     }
@@ -54,7 +54,7 @@ impl Landing {
     }
 
     /// For the winner of the ticket, as its last step but one: true if it must call
-    /// [`ready`](crate::ready) now. If not, the waiter and this landing may be gone already.
+    /// [`ready`](crate::ready) now. If not, the waiter and this park state may be gone already.
     #[inline]
     #[must_use = "the waiter would sleep for ever"]
     pub fn wake(&self) -> bool {

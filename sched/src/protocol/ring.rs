@@ -35,8 +35,8 @@ pub(crate) const CAPACITY: u32 = 4;
 pub(crate) type Spill = Vec<usize>;
 
 pub(crate) struct Ring {
-    head: Line<AtomicU32>,
-    tail: Line<AtomicU32>,
+    head: Linked<AtomicU32>,
+    tail: Linked<AtomicU32>,
     next: AtomicUsize,
     /// May there be thieves? The only P of a process needs no locked instructions.
     shared: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Rest {
 
 /// Keeps thieves' traffic on `head` off the owner's line with `tail`.
 #[repr(align(128))]
-struct Line<T>(T);
+struct Linked<T>(T);
 
 impl Ring {
     /// Makes an empty ring at `place`, without a copy of it on the stack, which may be small. Only a `shared` one may be
@@ -72,8 +72,8 @@ impl Ring {
         // SAFETY: `place` is valid for writes, as the caller owes; all fields are written, and zeroes are slots.
         unsafe {
             (&raw mut (*place).shared).write(shared);
-            (&raw mut (*place).head).write(Line(AtomicU32::new(0)));
-            (&raw mut (*place).tail).write(Line(AtomicU32::new(0)));
+            (&raw mut (*place).head).write(Linked(AtomicU32::new(0)));
+            (&raw mut (*place).tail).write(Linked(AtomicU32::new(0)));
             (&raw mut (*place).next).write(AtomicUsize::new(0));
             (&raw mut (*place).slots).write_bytes(0, 1);
         }
@@ -84,8 +84,8 @@ impl Ring {
     pub(crate) fn new(shared: bool) -> Ring {
         Ring {
             shared,
-            head: Line(AtomicU32::new(0)),
-            tail: Line(AtomicU32::new(0)),
+            head: Linked(AtomicU32::new(0)),
+            tail: Linked(AtomicU32::new(0)),
             next: AtomicUsize::new(0),
             slots: std::array::from_fn(|_| AtomicUsize::new(0)),
         }

@@ -9,7 +9,7 @@ use crate::protocol::{
 pub(crate) trait Shrinks {
     fn status(&self) -> &StatusCell;
 
-    fn word(&self) -> &Shrinking;
+    fn word(&self) -> &ShrinkWord;
 
     /// S6.
     ///
@@ -68,11 +68,11 @@ const WANTED: u8 = 1;
 const BUSY: u8 = 2;
 
 /// The word of a G.
-pub(crate) struct Shrinking(AtomicU8);
+pub(crate) struct ShrinkWord(AtomicU8);
 
-impl Shrinking {
-    pub(crate) fn new() -> Shrinking {
-        Shrinking(AtomicU8::new(FREE))
+impl ShrinkWord {
+    pub(crate) fn new() -> ShrinkWord {
+        ShrinkWord(AtomicU8::new(FREE))
     }
 
     /// R1 and R2: before the goroutine whose `status` it is runs, or gives up its stack.
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_goroutine_that_goes_on_first_keeps_its_stack() {
-        let word = Shrinking::new();
+        let word = ShrinkWord::new();
         assert!(!word.begin(), "nobody wanted it");
         word.want();
         word.settle();
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_goroutine_waits_while_its_stack_is_worked_on() {
         for _ in 0..200 {
-            let word = Shrinking::new();
+            let word = ShrinkWord::new();
             let done = AtomicBool::new(false);
             word.want();
             assert!(word.begin());

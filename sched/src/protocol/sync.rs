@@ -1,6 +1,6 @@
 //! The one door to atomics and locks.
 //!
-//! Pure modules (the ring, the idle protocol, episodes, parkers, timers, the byte lock) import
+//! Pure modules (the ring, the idle protocol, waits, parkers, timers, the byte lock) import
 //! synchronisation from here and nowhere else, so that the same source runs under loom: there,
 //! every type below is loom's and the scheduler's limits shrink (see each module's `CAPACITY`).
 

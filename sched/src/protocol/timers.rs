@@ -5,7 +5,7 @@
 //! is counted, and is swept out when the dead outnumber the living.
 //!
 //! A sleeping M costs more to wake than a goroutine does, so timers that lie close together wake it together:
-//! [`Timers::wake_at`]. An M that is awake fires what is due at its next round all the same.
+//! [`Timers::coalesced_wake`]. An M that is awake fires what is due at its next round all the same.
 //!
 //! An entry must not be taken before its goroutine is off its stack. [`Timers::insert_and`] therefore
 //! holds the heap's lock while the goroutine's commit runs.
@@ -20,14 +20,14 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// Dead entries below this number are not worth a sweep.
 const SWEEP_FROM: usize = 64;
 
-/// Entries within [`WINDOW`] of the earliest one wait for each other if there are so many of them.
-const CROWD: usize = 16;
+/// Entries within [`SLACK`] of the earliest one wait for each other if there are so many of them.
+const COALESCE_FROM: usize = 16;
 
 /// No more of them are looked at.
 const LOOKS: usize = 64;
 
 /// By how much a sleeping M may be late for one of a crowd, in nanoseconds.
-const WINDOW: u64 = 500_000;
+const SLACK: u64 = 500_000;
 
 /// What a heap can ask of who sleeps in it.
 pub(crate) trait Sleeper: Copy {
@@ -84,7 +84,7 @@ impl<S: Sleeper> Timers<S> {
 
     /// When an M without work should wake up for this heap: at the earliest moment, or, where many lie within a short
     /// time, at the last of those.
-    pub(crate) fn wake_at(&self) -> u64 {
+    pub(crate) fn coalesced_wake(&self) -> u64 {
         if self.next() == NEVER {
             return NEVER;
         }
@@ -104,7 +104,7 @@ impl<S: Sleeper> Timers<S> {
             let Some(Reverse(entry)) = entries.get(index) else {
                 continue;
             };
-            if entry.when - first.when > WINDOW {
+            if entry.when - first.when > SLACK {
                 continue;
             }
             met += 1;
@@ -114,7 +114,11 @@ impl<S: Sleeper> Timers<S> {
             open[count + 1] = 2 * index + 2;
             count += 2;
         }
-        if met < CROWD { first.when } else { last }
+        if met < COALESCE_FROM {
+            first.when
+        } else {
+            last
+        }
     }
 
     /// Inserts `sleeper` for `when`, then runs `commit` with the heap still locked, and returns what
@@ -274,22 +278,22 @@ mod tests {
     fn a_crowd_wakes_an_m_once_and_a_few_wake_it_each() {
         let waiting = Cell::new(true);
         let timers = Timers::new();
-        assert_eq!(timers.wake_at(), NEVER);
+        assert_eq!(timers.coalesced_wake(), NEVER);
         let insert = |when| timers.insert_and(when, Probe(0, &waiting), || true);
-        for n in 1..CROWD as u64 {
+        for n in 1..COALESCE_FROM as u64 {
             insert(1000 + 10 * n);
         }
-        assert_eq!(timers.wake_at(), 1010);
+        assert_eq!(timers.coalesced_wake(), 1010);
         insert(1000);
-        assert_eq!(timers.wake_at(), 990 + 10 * CROWD as u64);
+        assert_eq!(timers.coalesced_wake(), 990 + 10 * COALESCE_FROM as u64);
         // One that is too late does not belong to it, however many there are.
-        insert(1001 + WINDOW);
-        assert_eq!(timers.wake_at(), 990 + 10 * CROWD as u64);
+        insert(1001 + SLACK);
+        assert_eq!(timers.coalesced_wake(), 990 + 10 * COALESCE_FROM as u64);
         for n in 0..100_000 {
-            insert(1000 + WINDOW + n);
+            insert(1000 + SLACK + n);
             insert(1000 + n);
         }
-        assert!(timers.wake_at() > 1000 && timers.wake_at() <= 1000 + WINDOW);
+        assert!(timers.coalesced_wake() > 1000 && timers.coalesced_wake() <= 1000 + SLACK);
     }
 
     #[test]

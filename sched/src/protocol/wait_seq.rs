@@ -1,13 +1,13 @@
 //! Who wakes a G that several others may wake: a timer, a channel, the cases of a select.
 //!
-//! Each wait is an *episode* with a number. Whoever wants to end it claims it with one CAS; the
+//! Each wait has a *sequence number*. Whoever wants to end it claims it with one CAS; the
 //! winner, and nobody else, calls `ready`. A claim with an old number fails, so a timer that was
 //! not needed may stay in its heap until somebody sweeps it out.
 //!
 //! ```text
 //!   63            32 31             0
 //!  ┌────────────────┬────────────────┐   outcome: WAITING, or what the winner claimed with
-//!  │ episode number │ outcome        │
+//!  │ wait number │ outcome        │
 //!  └────────────────┴────────────────┘
 //! ```
 //!
@@ -15,10 +15,10 @@
 
 use crate::protocol::sync::{AtomicU64, Ordering};
 
-/// The episode is open.
+/// The wait is open.
 const WAITING: u32 = u32::MAX;
 
-pub(crate) struct Episode {
+pub(crate) struct WaitSeq {
     word: AtomicU64,
 }
 
@@ -26,32 +26,32 @@ const fn pack(number: u32, outcome: u32) -> u64 {
     ((number as u64) << 32) | outcome as u64
 }
 
-impl Episode {
+impl WaitSeq {
     #[cfg(not(loom))]
-    pub(crate) const fn new() -> Episode {
-        Episode {
+    pub(crate) const fn new() -> WaitSeq {
+        WaitSeq {
             word: AtomicU64::new(0),
         }
     }
 
     #[cfg(loom)]
-    pub(crate) fn new() -> Episode {
-        Episode {
+    pub(crate) fn new() -> WaitSeq {
+        WaitSeq {
             word: AtomicU64::new(0),
         }
     }
 
-    /// Opens the next episode and returns its number. Only the G itself does this.
+    /// Opens the next wait and returns its number. Only the G itself does this.
     pub(crate) fn open(&self) -> u32 {
         // Relaxed: a stale claim may only change the word while it is WAITING, and the last
-        // episode was ended before its owner came back here.
+        // wait was ended before its owner came back here.
         let number = ((self.word.load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
         // Release: partner is the claim's CAS; what the G wrote before is visible to the winner.
         self.word.store(pack(number, WAITING), Ordering::Release);
         number
     }
 
-    /// Ends episode `number` with `outcome`; true for exactly one caller.
+    /// Ends wait `number` with `outcome`; true for exactly one caller.
     pub(crate) fn claim(&self, number: u32, outcome: u32) -> bool {
         debug_assert_ne!(outcome, WAITING);
         // AcqRel: Acquire's partner is `open`, Release's is `outcome`. Relaxed on failure: not used.
@@ -65,13 +65,13 @@ impl Episode {
             .is_ok()
     }
 
-    /// Is episode `number` still open?
+    /// Is wait `number` still open?
     pub(crate) fn is_open(&self, number: u32) -> bool {
         // Relaxed: a hint for sweeping; a claim decides.
         self.word.load(Ordering::Relaxed) == pack(number, WAITING)
     }
 
-    /// What the episode was ended with. Only the G itself asks, after it was made ready.
+    /// What the wait was ended with. Only the G itself asks, after it was made ready.
     pub(crate) fn outcome(&self) -> u32 {
         // Acquire: partner is the winner's CAS.
         self.word.load(Ordering::Acquire) as u32

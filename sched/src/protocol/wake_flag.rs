@@ -4,31 +4,31 @@
 //!  owner                                            giver (a waker), any number of them
 //!  O1 take: swap(EMPTY)                             G1 change what the owner will look at
 //!  O2 look: there is nothing                        G2 give: swap(GIVEN)
-//!  O3 park; the commit: CAS EMPTY -> PARKED(n)         PARKED(n) before: claim episode n; if that succeeds,
+//!  O3 park; the commit: CAS EMPTY -> PARKED(n)         PARKED(n) before: claim wait n; if that succeeds,
 //!     GIVEN instead: it goes on at once                  ready(owner)
 //!  O4 woken, by a giver or by the timer: O1            EMPTY or GIVEN before: nothing to do
 //! ```
 //!
 //! A signal that is given after O1 is found at O3; one given after O3 sees PARKED. So none is lost: the owner looks
 //! again after the last one. Of several givers one sees PARKED(n). It may be late: the timer was first, and the
-//! owner is in another wait, or elsewhere. Then its claim of episode n fails (see wait_seq.rs), and it wakes nobody.
+//! owner is in another wait, or elsewhere. Then its claim of wait n fails (see wait_seq.rs), and it wakes nobody.
 //! A signal given when the owner waits no more stays in the word and means nothing.
 
 use crate::protocol::sync::{AtomicU64, Ordering};
 
 const EMPTY: u64 = 0;
 const GIVEN: u64 = 1;
-/// In the word: the owner is parked, in the episode whose number is above.
+/// In the word: the owner is parked, in the wait whose number is above.
 const PARKED: u64 = 2;
 const NUMBER: u32 = 2;
 
-pub(crate) struct Signal {
+pub(crate) struct WakeFlag {
     word: AtomicU64,
 }
 
-impl Signal {
-    pub(crate) fn new() -> Signal {
-        Signal {
+impl WakeFlag {
+    pub(crate) fn new() -> WakeFlag {
+        WakeFlag {
             word: AtomicU64::new(EMPTY),
         }
     }
@@ -45,7 +45,7 @@ impl Signal {
         self.word.load(Ordering::Relaxed) == GIVEN
     }
 
-    /// O3, as the last step of the commit: true if the owner is to stay parked, in this episode.
+    /// O3, as the last step of the commit: true if the owner is to stay parked, in this wait.
     pub(crate) fn park(&self, episode: u32) -> bool {
         let parked = u64::from(episode) << NUMBER | PARKED;
         // EMPTY -> PARKED. Release: partner is the swap in `give`, whose caller makes the owner ready. Relaxed on
@@ -55,7 +55,7 @@ impl Signal {
             .is_ok()
     }
 
-    /// G2: the episode to be claimed, if the owner is parked.
+    /// G2: the wait to be claimed, if the owner is parked.
     pub(crate) fn give(&self) -> Option<u32> {
         // * -> GIVEN. AcqRel: Release's partner is `take`, Acquire's is `park`.
         let before = self.word.swap(GIVEN, Ordering::AcqRel);

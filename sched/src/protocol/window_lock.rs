@@ -21,12 +21,12 @@ const FREE: usize = 0;
 const BUSY: usize = 1;
 
 /// How those in line are linked.
-pub(crate) trait Line: Copy {
+pub(crate) trait Linked: Copy {
     /// As a word: not 0, not 1.
     fn word(self) -> usize;
     /// # Safety
     ///
-    /// `word` came from [`Line::word`].
+    /// `word` came from [`Linked::word`].
     unsafe fn of(word: usize) -> Self;
     fn set_next(self, word: usize);
     fn next(self) -> usize;
@@ -34,19 +34,19 @@ pub(crate) trait Line: Copy {
     fn is_visitor(self) -> bool;
 }
 
-pub(crate) struct Handover {
+pub(crate) struct WindowLock {
     state: AtomicUsize,
 }
 
-impl Handover {
-    pub(crate) fn new() -> Handover {
-        Handover {
+impl WindowLock {
+    pub(crate) fn new() -> WindowLock {
+        WindowLock {
             state: AtomicUsize::new(FREE),
         }
     }
 
     /// Enters for `who`: true. Or puts `who` in line, whom the caller then must not touch any more.
-    pub(crate) fn enter<L: Line>(&self, who: L) -> bool {
+    pub(crate) fn enter<L: Linked>(&self, who: L) -> bool {
         // Relaxed: the CAS decides.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -77,7 +77,7 @@ impl Handover {
     }
 
     /// Leaves, and gives everybody who stood in line to `ready`, the first one first.
-    pub(crate) fn leave<L: Line>(&self, ready: impl FnMut(L)) {
+    pub(crate) fn leave<L: Linked>(&self, ready: impl FnMut(L)) {
         // AcqRel: Release's partner is the CAS of who enters next; Acquire's are those of the line.
         let line = self.state.swap(FREE, Ordering::AcqRel);
         if line != BUSY {
@@ -88,7 +88,7 @@ impl Handover {
 
 /// The line is linked from the last to the first: turns it round.
 #[cold]
-fn release_line<L: Line>(mut word: usize, mut ready: impl FnMut(L)) {
+fn release_line<L: Linked>(mut word: usize, mut ready: impl FnMut(L)) {
     let mut first = BUSY;
     while word != BUSY {
         // SAFETY: words other than FREE and BUSY are put into the line by `enter`.

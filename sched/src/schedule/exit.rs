@@ -8,7 +8,7 @@ use goroutines_stack::Stack;
 use crate::{
     global::{g_pool::free_to, ready::ready_from_g0},
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         g::{G, GRef},
         join::{Cell, End, Fate, JOINED},
         locals,
@@ -36,7 +36,7 @@ pub(super) unsafe extern "C" fn main(word: usize) -> ! {
     unsafe { (entry.run)(g.get().payload()) };
     locals::end(g);
     // A pin that was forgotten ends with its goroutine.
-    g.get().pinned.set(false);
+    g.get().keeps_window.set(false);
     g.get().segments.end();
     loop {
         match g.get().join.fate() {
@@ -160,7 +160,7 @@ fn end_of(g: &G) {
 #[inline]
 fn give_back(m: &'static M, stack: Option<Stack>) {
     let Some(p) = m.p() else {
-        ALL.ended.add();
+        GLOBAL.ended.add();
         return drop(stack); // taken from a hog: it goes to the shared list
     };
     p.counters.ended.add_own(1);

@@ -35,10 +35,10 @@ pub(crate) fn attend(sched: &'static Sched, m: &'static M) -> Option<usize> {
         return Some(g.to_word());
     }
     let p = m.p()?;
-    if !m.bound.take_hurry() {
+    if !m.inbox.take_fair_round() {
         return None;
     }
-    if sched.idle.someone_starves() || p.is_leaving() {
+    if sched.idle.any_m_waits_for_p() || p.is_leaving() {
         // The round that begins now is a fair one by count as well, and puts the P down.
         p.call_fair_round();
         return None;
@@ -59,7 +59,7 @@ pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
     if injected.is_some() && !p.ring.is_empty() {
         // Else a stream into the global queue would starve the ring behind a pair.
         m.turn_of_ring.set(true);
-        m.bound.hurry();
+        m.inbox.request_fair_round();
     }
     injected.or_else(|| p.ring.pop())
 }
@@ -105,7 +105,7 @@ impl Turns {
     /// N1 and N2: sees to a fair round on `p` where one is due after `slice`. True if somebody waits for one.
     pub(crate) fn look(&mut self, sched: &Sched, p: &P, time: u64, slice: u64) -> bool {
         let rounds = p.tick() / u64::from(FAIR_ROUND);
-        let others = sched.any_injected() || sched.idle.someone_starves() || p.is_leaving();
+        let others = sched.any_injected() || sched.idle.any_m_waits_for_p() || p.is_leaving();
         if rounds != self.rounds || !others {
             (self.rounds, self.held) = (rounds, time);
         }
@@ -118,7 +118,7 @@ impl Turns {
         if time - self.since >= slice || time - self.held >= slice {
             (self.end, self.since, self.held) = (end, time, time);
             if let Some(m) = p.owner() {
-                m.bound.hurry();
+                m.inbox.request_fair_round();
             }
         }
         !served || others

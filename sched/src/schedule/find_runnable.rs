@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::{
     global::{poll::IDLE_AGE, ready, sched::Sched},
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         g::GRef,
         m::{Fitness, M},
         p::P,
@@ -40,20 +40,20 @@ const PAUSES: u32 = 16;
 ///
 /// Inlined into the loop of the M: as a call it costs each round some 10 instructions.
 #[inline(always)]
-pub(crate) fn next(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+pub(crate) fn find_runnable(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     debug_assert!(!m.spinning.get());
-    match at_hand(sched, m) {
+    match try_now(sched, m) {
         // SAFETY: queues hold words of Gs.
         Some(word) => Some(unsafe { GRef::from_word(word) }),
-        None => search_or_sleep(sched, m),
+        None => steal_or_sleep(sched, m),
     }
 }
 
 /// As [`next`], for a thread that begins, maybe as the spinner.
-pub(crate) fn first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
-    match at_hand(sched, m) {
+pub(crate) fn find_first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    match try_now(sched, m) {
         Some(word) => Some(found(sched, m, word)),
-        None => search_or_sleep(sched, m),
+        None => steal_or_sleep(sched, m),
     }
 }
 
@@ -67,16 +67,16 @@ fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
 /// Nothing is at hand.
 #[cold]
 #[inline(never)]
-fn search_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
-    let word = steps::search_or_sleep(sched, m)?;
+fn steal_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    let word = steps::steal_or_sleep(sched, m)?;
     // SAFETY: queues hold words of Gs.
     Some(unsafe { GRef::from_word(word) })
 }
 
 /// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
 #[inline(always)]
-pub(crate) fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
-    if m.bound.calls()
+pub(crate) fn try_now(sched: &'static Sched, m: &'static M) -> Option<usize> {
+    if m.inbox.has_requests()
         && let Some(word) = fairness::attend(sched, m)
     {
         return Some(word);
@@ -84,27 +84,27 @@ pub(crate) fn at_hand(sched: &'static Sched, m: &'static M) -> Option<usize> {
     let Some(p) = m.p() else {
         return without_p(sched, m);
     };
-    pick(sched, m, p)
+    poll_queues(sched, m, p)
 }
 
 /// The P of `m` was taken while it was in a blocking call, and its goroutine is queued; or its thread ends.
 #[cold]
 fn without_p(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if m.fitness.get() != Fitness::Over {
-        sched.idle.rest_m(m.id());
+        sched.idle.put_idle_m(m.id());
     }
     None
 }
 
 /// Work that is at hand: this P's, or the global queue's.
 #[inline(always)]
-fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+fn poll_queues(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     p.next_tick();
     if p.timers.next() != NEVER {
         fire_due(p, p);
     }
     if p.is_fair_round() {
-        if sched.idle.someone_starves() || p.is_leaving() {
+        if sched.idle.any_m_waits_for_p() || p.is_leaving() {
             p.counters.empty_rounds.add_own(1);
             rest(sched, m, p);
             return None;
@@ -127,15 +127,15 @@ fn pick(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         look_ahead(sched, p, taken.rest);
         return Some(taken.word);
     }
-    pick_elsewhere(sched, m, p)
+    poll_rest(sched, m, p)
 }
 
 /// The queues of `p` are empty.
 #[cold]
-fn pick_elsewhere(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+fn poll_rest(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     sched
         .take_batch(p)
-        .or_else(|| m.bound.pop().map(GRef::to_word))
+        .or_else(|| m.inbox.pop().map(GRef::to_word))
         .or_else(|| sched.poll_inline(p, IDLE_AGE))
 }
 
@@ -164,7 +164,7 @@ fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
 
 /// Work of others; spins until there is some. `None`: the M has put itself to rest.
 #[cold]
-pub(crate) fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
+pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     if let Some(word) = steal(sched, p, true) {
         return Some(word);
     }
@@ -172,7 +172,7 @@ pub(crate) fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Opt
         m.spinning.set(sched.idle.start_spinning());
     }
     if m.spinning.get() {
-        ALL.spins.add();
+        GLOBAL.spins.add();
         if let Some(word) = spin(sched, m, p) {
             return Some(word);
         }
@@ -185,7 +185,7 @@ pub(crate) fn search(sched: &'static Sched, m: &'static M, p: &'static P) -> Opt
 /// Gives up `p`, which `m` holds.
 fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
     p.shed_stacks();
-    steps::rest(sched, m, p);
+    steps::put_idle(sched, m, p);
 }
 
 /// One look at all other Ps, from a random one on: half of a ring, and with `timers` those that are due.
@@ -223,7 +223,7 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         for _ in 0..PAUSES {
             spin_loop();
         }
-        // Timers are left to the keeper, which wakes up for many at once.
+        // Timers are left to the timekeeper, which wakes up for many at once.
         if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
             return Some(word);
         }
@@ -233,8 +233,8 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             return Some(word);
         }
         looks += 1;
-        if m.bound.any() {
-            return m.bound.pop().map(GRef::to_word);
+        if m.inbox.any() {
+            return m.inbox.pop().map(GRef::to_word);
         }
     }
     let stuck = |&&(other, tick): &&(&P, u64)| other.tick() == tick && !std::ptr::eq(other, p);

@@ -65,7 +65,7 @@ pub(crate) fn others_are_tied(m: &M, g: GRef) -> bool {
 pub(crate) fn lock(m: &'static M, g: GRef) {
     if g.get().bound.get() < LOCK {
         m.lockers.set(m.lockers.get() + 1);
-        m.bound.set_locked(true);
+        m.inbox.set_locked(true);
     }
     bind(m, g, LOCK);
 }
@@ -89,7 +89,7 @@ pub(crate) fn unlock(m: &M, g: GRef) {
 fn unlocked(m: &M) {
     m.lockers.set(m.lockers.get() - 1);
     if m.lockers.get() == 0 && m.fitness.get() == Fitness::Any {
-        m.bound.set_locked(false);
+        m.inbox.set_locked(false);
     }
 }
 
@@ -114,15 +114,15 @@ fn ended_bound(m: &M, bound: u32) {
 /// after that its thread ends if it is [`Fitness::Over`].
 #[cold]
 pub(crate) fn attend(m: &'static M) -> Option<GRef> {
-    if m.bound.is_locked() {
-        let sched = sched::own();
+    if m.inbox.is_locked() {
+        let sched = sched::running();
         return steps::wait_locked(sched, m).inspect(|&g| unwinders::settle(sched, m, g));
     }
     // By turns with the queue of the P, so that neither starves.
     let first = m.bound_first.get();
     m.bound_first.set(!first);
     let p = m.p().filter(|_| first)?;
-    let g = m.bound.pop()?;
+    let g = m.inbox.pop()?;
     p.next_tick();
     Some(g)
 }
@@ -139,7 +139,7 @@ pub(crate) fn is_tainted(m: &M) -> bool {
 
 /// Nobody needs the thread of `m`, which has put its P down: it ends.
 pub(crate) fn end(m: &M) {
-    m.bound.set_locked(false);
+    m.inbox.set_locked(false);
     m.fitness.set(Fitness::Over);
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn end(m: &M) {
 pub(crate) fn own_first(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<GRef> {
     let timers = p.timers.next();
     if sched.any_injected()
-        || sched.idle.someone_starves()
+        || sched.idle.any_m_waits_for_p()
         || p.is_leaving()
         || timers != NEVER && timers <= now()
     {

@@ -17,7 +17,7 @@
 //!
 //! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
 //!
-//! On the same M it costs one comparison (`M::at_home`). [`Config::migration_check`](crate::Config::migration_check) turns it off, for
+//! On the same M it costs one comparison (`M::home_mark`). [`Config::migration_check`](crate::Config::migration_check) turns it off, for
 //! measuring and for the tests that show what it catches; and it is off under tools that object to reading all of a stack.
 //!
 //! # Forced migration
@@ -34,7 +34,7 @@ use goroutines_stack::Stack;
 use crate::{
     global::sched,
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         g::{G, GRef},
         m::M,
         segment::top_of,
@@ -87,11 +87,11 @@ pub(crate) fn refuse(m: &'static M, g: GRef) -> bool {
         desc.set_last(home.id());
         if !here {
             not_run(m);
-            send_home(sched::own(), home, g);
+            send_home(sched::running(), home, g);
         }
         return !here;
     }
-    let sched = sched::own();
+    let sched = sched::running();
     if !here || sched::procs() == 1 {
         return false;
     }
@@ -115,25 +115,25 @@ pub(crate) fn send_back(m: &'static M, g: GRef) -> bool {
     if std::ptr::eq(home, m) {
         return false;
     }
-    ALL.scanned.add();
+    GLOBAL.scanned.add();
     if !points_into(home.tls(), desc) {
         return false;
     }
-    ALL.sent_back.add();
+    GLOBAL.sent_back.add();
     desc.set_last(home.id());
     if let Some(window) = desc.window.get()
-        && !desc.pinned.get()
+        && !desc.keeps_window.get()
     {
         super::leave(window, m);
     }
     not_run(m);
-    send_home(sched::own(), home, g);
+    send_home(sched::running(), home, g);
     true
 }
 
 /// The round in which `m` took a goroutine came to nothing: it is not counted as a run.
 fn not_run(m: &'static M) {
-    m.own_p().counters.empty_rounds.add_own(1);
+    m.held_p().counters.empty_rounds.add_own(1);
 }
 
 /// Does anything that is alive of `g`, which is off its stack and ours, point into `tls`? Or is that too much to look at?
@@ -179,5 +179,7 @@ fn readable(stack: &Stack, low: *const u8) -> bool {
 /// address of its storage, or may run nowhere else.
 #[cold]
 pub(crate) fn is_home(m: &'static M) -> bool {
-    sched::own().all_gs.any(|g| M::id_of(g.last()) == m.id())
+    sched::running()
+        .all_gs
+        .any(|g| M::id_of(g.last()) == m.id())
 }

@@ -40,11 +40,11 @@ use crate::{
 
 /// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
 pub(crate) fn schedule(m: &'static M) {
-    let sched = sched::own();
-    let mut next = find_runnable::first(sched, m);
+    let sched = sched::running();
+    let mut next = find_runnable::find_first(sched, m);
     while let Some(g) = next {
         run(sched, m, g);
-        next = find_runnable::next(sched, m);
+        next = find_runnable::find_runnable(sched, m);
     }
 }
 
@@ -61,7 +61,7 @@ fn run(sched: &'static Sched, m: &'static M, g: GRef) {
             return;
         }
         first_run(sched, m, g);
-    } else if g.get().last() != m.at_home() && !migrate::arrive(m, g) {
+    } else if g.get().last() != m.home_mark() && !migrate::arrive(m, g) {
         return; // another M runs it
     }
     execute(m, g);
@@ -139,7 +139,7 @@ fn execute(m: &'static M, g: GRef) -> bool {
         retake::back_on_g0(m);
         m.current.set(None);
         g.get().has_left();
-        let stays = g.get().pinned.get();
+        let stays = g.get().keeps_window.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
         // From the step in it that lets a waker go, nothing here touches `g`.
         if unsafe { Commit::run(commit, m) } || gives_way(m, g) {
@@ -158,7 +158,7 @@ fn gives_way(m: &'static M, g: GRef) -> bool {
         if fair {
             p.call_fair_round();
         }
-        if !fair && (!m.bound.calls() || m.bound.is_locked()) {
+        if !fair && (!m.inbox.has_requests() || m.inbox.is_locked()) {
             return false;
         }
     }
@@ -191,7 +191,7 @@ unsafe fn start<'s>(m: &'static M, g: GRef, stack: impl FnOnce() -> &'s Stack) {
 #[inline]
 fn new_stack(sched: &Sched, m: &'static M) -> Stack {
     // SAFETY: this M owns its P, and nothing below parks.
-    let cache = unsafe { &mut m.own_p().local().stacks };
+    let cache = unsafe { &mut m.held_p().local().stacks };
     match cache.acquire(sched.class) {
         Ok(stack) => stack,
         // Address space was admitted when the G was made; what is missing is the kernel's memory.

@@ -4,7 +4,7 @@ use goroutines_stack::SignalStack;
 
 use crate::{
     global::sched::Sched,
-    gmp::{counters::ALL, p::P},
+    gmp::{counters::GLOBAL, p::P},
     schedule::schedule,
     switch::thread_word::set_current_m,
 };
@@ -18,7 +18,7 @@ pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool
     let signal_stack = match SignalStack::install() {
         Ok(signal_stack) => signal_stack,
         Err(error) => {
-            ALL.threads_ended.add();
+            GLOBAL.threads_ended.add();
             return sched.do_without_m(p, as_spinner, &error);
         }
     };
@@ -31,6 +31,6 @@ pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool
     set_current_m(Some(m));
     schedule(m);
     set_current_m(None);
-    ALL.threads_ended.add();
+    GLOBAL.threads_ended.add();
     sched.threads.give_back_m(m);
 }

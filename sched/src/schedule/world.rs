@@ -9,7 +9,7 @@ use crate::{
         p::P,
     },
     protocol::{
-        home_wait::HomeWaits, idle::Idle, inbox::Bound, sysmon_sleep::SysmonSleep, timers::NEVER,
+        home_wait::HomeWaits, idle::Idle, inbox::Inbox, sysmon_sleep::SysmonSleep, timers::NEVER,
     },
     schedule::{find_runnable, locked, migrate},
     sys::clock::{now, sharply},
@@ -47,8 +47,8 @@ impl Machine for &'static M {
     }
 
     #[inline]
-    fn bound(&self) -> &Bound {
-        &self.bound
+    fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     #[inline]
@@ -87,8 +87,8 @@ impl Machine for &'static M {
         self.fitness.get() == Fitness::Over
     }
 
-    fn hand(self, p: &'static P, as_spinner: bool) {
-        M::hand(self, p, as_spinner);
+    fn wake_with(self, p: &'static P, as_spinner: bool) {
+        M::wake_with(self, p, as_spinner);
     }
 
     fn wait(self, until: u64, sharp: bool) -> bool {
@@ -104,7 +104,7 @@ impl Machine for &'static M {
     }
 
     fn poll(self, until: u64, sharp: bool) -> bool {
-        let handed = sched::own().sleep_in_poll(self, until, sharp);
+        let handed = sched::running().sleep_in_poll(self, until, sharp);
         if handed {
             self.accept();
         }
@@ -128,7 +128,7 @@ impl Scheduler for &'static Sched {
     }
 
     fn homes(&self) -> &HomeWaits {
-        &self.homesick
+        &self.home_waits
     }
 
     #[inline]
@@ -164,7 +164,7 @@ impl Scheduler for &'static Sched {
     }
 
     fn next_wake(self) -> u64 {
-        let wakes = self.procs.all().iter().map(|p| p.timers.wake_at());
+        let wakes = self.procs.all().iter().map(|p| p.timers.coalesced_wake());
         wakes.min().unwrap_or(NEVER)
     }
 
@@ -175,11 +175,14 @@ impl Scheduler for &'static Sched {
                 && p.lending.lent().is_none()
                 && except.is_none_or(|except| !std::ptr::eq(*p, except))
         });
-        unheld.map(|p| p.timers.wake_at()).min().unwrap_or(NEVER)
+        unheld
+            .map(|p| p.timers.coalesced_wake())
+            .min()
+            .unwrap_or(NEVER)
     }
 
-    fn at_hand(self, m: &'static M) -> Option<usize> {
-        find_runnable::at_hand(self, m)
+    fn try_now(self, m: &'static M) -> Option<usize> {
+        find_runnable::try_now(self, m)
     }
 
     fn own_first(self, m: &'static M, p: &'static P) -> Option<GRef> {
@@ -190,8 +193,8 @@ impl Scheduler for &'static Sched {
         locked::look_again(looks)
     }
 
-    fn search(self, m: &'static M, p: &'static P) -> Option<usize> {
-        find_runnable::search(self, m, p)
+    fn steal_or_spin(self, m: &'static M, p: &'static P) -> Option<usize> {
+        find_runnable::steal_or_spin(self, m, p)
     }
 
     fn may_start_m(self) -> bool {
@@ -202,8 +205,8 @@ impl Scheduler for &'static Sched {
         self.request_m(p, as_spinner);
     }
 
-    fn shelve(self, p: &'static P) {
-        Sched::shelve(self, p);
+    fn idle_p_for_want_of_thread(self, p: &'static P) {
+        Sched::idle_p_for_want_of_thread(self, p);
     }
 
     fn is_refused(self) -> bool {

@@ -50,7 +50,7 @@ use goroutines_stack as stack;
 use crate::{
     gmp::{all_gs::AllGs, g::G},
     protocol::{
-        shrink_word::{self, Look, Shrinking, Shrinks},
+        shrink_word::{self, Look, ShrinkWord, Shrinks},
         status::{Status, StatusCell},
     },
     sys::{futex::Futex, membarrier},
@@ -120,8 +120,8 @@ impl Shrinker {
         self.state.store(ABSENT, Ordering::Relaxed);
     }
 
-    /// The thread's life. `shed` asks each P for the colder of its stacks; `all_rest` says whether all Ps rest.
-    pub(crate) fn run(&self, all: &AllGs, shed: impl Fn(), all_rest: impl Fn() -> bool) {
+    /// The thread's life. `shed` asks each P for the colder of its stacks; `all_idle` says whether all Ps rest.
+    pub(crate) fn run(&self, all: &AllGs, shed: impl Fn(), all_idle: impl Fn() -> bool) {
         let Some(idle_time) = self.idle_time else {
             return;
         };
@@ -132,19 +132,19 @@ impl Shrinker {
             shed();
             let others = stack::give_back_idle();
             if !marked && !others {
-                self.rest(&all_rest);
+                self.rest(&all_idle);
             }
         }
     }
 
     /// Sleeps until the bell rings, if all Ps rest.
-    fn rest(&self, all_rest: impl Fn() -> bool) {
+    fn rest(&self, all_idle: impl Fn() -> bool) {
         // Relaxed (all): see the fences; a bell that rings early or late costs one look.
         let ring = self.bell.word().load(Ordering::Relaxed);
         self.state.store(ASLEEP, Ordering::Relaxed);
         // Partner is the fence in `is_away`: either that M sees ASLEEP, or we see that its P does not rest.
         fence(Ordering::SeqCst);
-        if all_rest() {
+        if all_idle() {
             self.bell.wait(ring, None);
         }
         self.state.store(AWAKE, Ordering::Relaxed);
@@ -176,7 +176,7 @@ impl Shrinks for G {
         G::status(self)
     }
 
-    fn word(&self) -> &Shrinking {
+    fn word(&self) -> &ShrinkWord {
         &self.shrinking
     }
 

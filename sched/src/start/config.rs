@@ -7,7 +7,7 @@ use goroutines_stack::{SizeError, StartError as StepError};
 use crate::{
     global::{procs::MAX_PROCS, settings::Settings},
     observe::hogs::{HogReport, HogRule},
-    start::{default_stacks::DefaultStacks, flags::Switches, godebug::Debug, size},
+    start::{default_stacks::DefaultStacks, flags::Switches, godebug::GoDebug, size},
     sys::{cpus, errno},
 };
 
@@ -215,7 +215,7 @@ impl Config {
         self
     }
 
-    fn hog_rule(&self, debug: &Debug) -> Option<HogRule> {
+    fn hog_rule(&self, debug: &GoDebug) -> Option<HogRule> {
         let default = self.on_hog.map(|_| HOG_AFTER);
         let after = debug.hogs.or(self.hog_after).or(default)?;
         (!after.is_zero()).then_some(HogRule {
@@ -247,7 +247,7 @@ impl Config {
         if max_threads < procs {
             return Err(StartError::MaxThreads(max_threads, procs));
         }
-        let debug = Debug::from_env()?;
+        let debug = GoDebug::from_env()?;
         Ok(Resolved {
             settings: Settings {
                 procs,

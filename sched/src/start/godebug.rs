@@ -8,7 +8,7 @@ use crate::start::config::StartError;
 
 /// What the process shall tell of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Debug {
+pub(crate) struct GoDebug {
     /// How often a line on the scheduler goes to stderr.
     pub(crate) schedtrace: Option<Duration>,
     /// After how long a goroutine that makes no call is reported.
@@ -17,19 +17,19 @@ pub(crate) struct Debug {
     pub(crate) hogstacks: Option<bool>,
 }
 
-impl Debug {
+impl GoDebug {
     /// # Errors
     ///
     /// A known key has a value that is no number of milliseconds.
-    pub(crate) fn from_env() -> Result<Debug, StartError> {
-        env::var_os("GODEBUG").map_or(Ok(Debug::default()), |value| {
+    pub(crate) fn from_env() -> Result<GoDebug, StartError> {
+        env::var_os("GODEBUG").map_or(Ok(GoDebug::default()), |value| {
             parse(&value.to_string_lossy())
         })
     }
 }
 
-fn parse(value: &str) -> Result<Debug, StartError> {
-    let mut debug = Debug::default();
+fn parse(value: &str) -> Result<GoDebug, StartError> {
+    let mut debug = GoDebug::default();
     for item in value.split(',').map(str::trim) {
         let (key, number) = item.split_once('=').unwrap_or((item, ""));
         let place = match key.trim() {
@@ -78,7 +78,7 @@ mod tests {
             let hogstacks = None;
             assert_eq!(
                 debug,
-                Debug {
+                GoDebug {
                     schedtrace,
                     hogs,
                     hogstacks

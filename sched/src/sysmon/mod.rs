@@ -42,7 +42,7 @@ use handlers::Handlers;
 use crate::{
     global::sched::Sched,
     gmp::{
-        counters::{self, ALL},
+        counters::{self, GLOBAL},
         g::GRef,
         m::M,
         p::P,
@@ -55,9 +55,9 @@ use crate::{
     },
     sys::clock::{self, now},
     sysmon::{
-        periodic::Alarms,
+        periodic::Periodic,
         seen::{Look, SLICE, Seen, UNUSED},
-        stuck::unstick,
+        stuck::check_stuck,
     },
 };
 
@@ -84,7 +84,7 @@ pub(crate) fn watch(
 ) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut handlers = Handlers::new();
-    let mut alarms = Alarms::new(schedtrace, hogs);
+    let mut periodic = Periodic::new(schedtrace, hogs);
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
     let mut time_watch = TimeWatch::default();
@@ -94,12 +94,12 @@ pub(crate) fn watch(
         } else {
             thread::sleep(pause);
         }
-        alarms.ring(sched);
-        if steps::sleep_while_idle(sched, alarms.due()) {
+        periodic.run_due(sched);
+        if steps::sleep_while_idle(sched, periodic.due()) {
             (pause, idle_looks, close) = (SHORTEST, 0, true);
             continue;
         }
-        ALL.looks.add();
+        GLOBAL.looks.add();
         let mut look = Look::Nothing;
         let time = now();
         close = false;
@@ -113,7 +113,7 @@ pub(crate) fn watch(
             if retake(sched, p, seen, time) {
                 look = Look::Acted;
             }
-            let standing = unstick(sched, p, seen, time);
+            let standing = check_stuck(sched, p, seen, time);
             close |= standing == Look::Close;
             look = look.max(standing);
             if seen.turns.look(sched, p, time, SLICE) {
@@ -130,10 +130,10 @@ pub(crate) fn watch(
         }
         if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
-        } else if time_watch.is_alarmed() || !sched.homesick.is_empty() {
+        } else if time_watch.is_alarmed() || !sched.home_waits.is_empty() {
             look = look.max(Look::Watchful);
         }
-        if let Some(procs) = sched.follow.look(time) {
+        if let Some(procs) = sched.update_procs.look(time) {
             sched.follow_to(procs);
         }
         let calls_now = counters::calls();
@@ -159,11 +159,11 @@ fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> 
         comes: sched.idle.knows(m.id()) || m.is_runnable(),
     };
     let freed = |g: GRef| {
-        ALL.let_go.add();
+        GLOBAL.sent_back_expired.add();
         g.get().set_last(0);
     };
-    let let_go = steps::look_for_homes(sched, home, freed);
-    time_watch.look(sched) || let_go
+    let sent_back_expired = steps::look_for_homes(sched, home, freed);
+    time_watch.look(sched) || sent_back_expired
 }
 
 /// The time until a timer is due, and a little more: its P should have fired it by then.
@@ -187,8 +187,8 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> b
     let retaken = p.lending.retake(call);
     if retaken {
         seen.call = None;
-        ALL.retakes.add();
-        sched.give(p, wanted);
+        GLOBAL.retakes.add();
+        sched.pass_on_p(p, wanted);
     }
     retaken
 }
@@ -198,6 +198,6 @@ fn is_wanted(sched: &Sched, p: &P) -> bool {
     p.has_work()
         || p.timers.next() != NEVER
         || p.is_leaving()
-        || sched.idle.someone_starves()
-        || sched.idle.resting() == 0 && sched.any_work()
+        || sched.idle.any_m_waits_for_p()
+        || sched.idle.idle_ps() == 0 && sched.any_work()
 }

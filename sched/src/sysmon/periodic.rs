@@ -9,7 +9,7 @@ use crate::{
     sys::{clock::now, fatal},
 };
 
-pub(crate) struct Alarms {
+pub(crate) struct Periodic {
     trace: Option<Trace>,
     hogs: Option<Hogs>,
 }
@@ -21,9 +21,9 @@ struct Trace {
     due: u64,
 }
 
-impl Alarms {
-    pub(crate) fn new(schedtrace: Option<Duration>, hogs: Option<&'static Sightings>) -> Alarms {
-        Alarms {
+impl Periodic {
+    pub(crate) fn new(schedtrace: Option<Duration>, hogs: Option<&'static Sightings>) -> Periodic {
+        Periodic {
             trace: schedtrace.map(Trace::new),
             hogs: hogs.map(Hogs::new),
         }
@@ -37,7 +37,7 @@ impl Alarms {
     }
 
     /// Does what is due.
-    pub(crate) fn ring(&mut self, sched: &Sched) {
+    pub(crate) fn run_due(&mut self, sched: &Sched) {
         if self.trace.is_none() && self.hogs.is_none() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     gmp::{m::M, p::P},
-    protocol::lending::Call,
+    protocol::lending::SyscallTick,
     schedule::fairness::Turns,
 };
 
@@ -31,7 +31,7 @@ pub(crate) enum Look {
 /// What sysmon saw of a P when it looked last.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
-    pub(crate) call: Option<Call>,
+    pub(crate) call: Option<SyscallTick>,
     pub(crate) tick: u64,
     pub(crate) since: u64,
     /// The M that held it, and the CPU time which that had used.

@@ -19,7 +19,12 @@ const SUSPICION: u64 = 2_000_000;
 
 /// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
 /// where no P is idle, the P is taken from its M.
-pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> Look {
+pub(crate) fn check_stuck(
+    sched: &'static Sched,
+    p: &'static P,
+    seen: &mut Seen,
+    time: u64,
+) -> Look {
     if seen.call.is_some() {
         return Look::Nothing; // `since` is the call's
     }
@@ -36,7 +41,7 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
         seen.cpu = Some(Used::new(m, m.cpu_time(), time));
         return Look::Close;
     }
-    if seen.next && p.ring.is_shared() && sched.idle.resting() > 0 {
+    if seen.next && p.ring.is_shared() && sched.idle.idle_ps() > 0 {
         return free_next(sched, p, seen, had_next, time);
     }
     let (old, cpu) = (seen.cpu, m.cpu_time());
@@ -48,11 +53,15 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
         || p.has_work()
         || sched.any_injected()
         || p.is_leaving()
-        || sched.idle.someone_starves();
+        || sched.idle.any_m_waits_for_p();
     if !wanted && !is_due_soon(sched, p, time) {
-        if stopped && time - seen.since >= UNUSED && !m.is_runnable() && retake::take(p, m) {
+        if stopped
+            && time - seen.since >= UNUSED
+            && !m.is_runnable()
+            && retake::retake_from_unaware(p, m)
+        {
             // With timers it goes to an M, which keeps their time when it goes to sleep.
-            sched.give(p, p.timers.next() != NEVER);
+            sched.pass_on_p(p, p.timers.next() != NEVER);
         }
         return Look::Watchful;
     }
@@ -65,12 +74,12 @@ pub(crate) fn unstick(sched: &'static Sched, p: &'static P, seen: &mut Seen, tim
         (None, _) => Look::Close,
         _ if still.is_some() && !stopped => Look::Close,
         (Some(_), false) if !blocked => Look::Watchful,
-        _ => relieve(sched, p, m, seen, time, wanted, blocked),
+        _ => retake_or_wake(sched, p, m, seen, time, wanted, blocked),
     }
 }
 
 /// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
-fn relieve(
+fn retake_or_wake(
     sched: &'static Sched,
     p: &'static P,
     m: &'static M,
@@ -81,7 +90,7 @@ fn relieve(
 ) -> Look {
     let lasts = time - seen.since;
     // Idle Ps help only where there are threads for them.
-    let needed = p.is_leaving() || sched.idle.resting() == 0 || sched.lacks_threads();
+    let needed = p.is_leaving() || sched.idle.idle_ps() == 0 || sched.lacks_threads();
     if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
         return Look::Soon; // it has until the next look to heed that
     }
@@ -95,11 +104,11 @@ fn relieve(
         }
         return Look::Acted;
     }
-    if retake::take(p, m) {
+    if retake::retake_from_unaware(p, m) {
         if blocked {
             seen.acted = time;
         }
-        sched.hand_off(p);
+        sched.handoff_p(p);
         return Look::Acted;
     }
     Look::Soon
@@ -109,7 +118,7 @@ fn relieve(
 /// nobody who gets up for the timer.
 fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
     let soon = time + UNUSED;
-    p.timers.next() < soon || sched.idle.resting() == 0 && sched.earliest_timer() < soon
+    p.timers.next() < soon || sched.idle.idle_ps() == 0 && sched.earliest_timer() < soon
 }
 
 /// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall

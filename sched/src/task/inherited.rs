@@ -2,14 +2,14 @@
 //!
 //! It lies in the goroutine's identity, so that one without it pays nothing but the look at a null pointer, and only
 //! where it is asked for: when it is about to wait. Starting a goroutine asks a flag first, which is set by the first
-//! heritage of the process.
+//! inherited value of the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     gmp::{
         g::{G, GRef},
-        identity::{Heritage, Identity},
+        identity::{Identity, Inherited},
     },
     switch::current::current,
 };
@@ -19,18 +19,18 @@ static USED: AtomicBool = AtomicBool::new(false);
 
 /// The caller's.
 #[inline]
-pub fn heritage() -> Option<Heritage> {
+pub fn inherited() -> Option<Inherited> {
     // Relaxed: who has one has seen the flag, or was given it by who has.
     if !USED.load(Ordering::Relaxed) {
         return None;
     }
     let identity = current().get().identity.get()?;
     // SAFETY: the caller's own.
-    unsafe { identity.heritage() }
+    unsafe { identity.inherited() }
 }
 
 /// Gives the caller another one; returns the one that it had.
-pub fn replace_heritage(new: Option<Heritage>) -> Option<Heritage> {
+pub fn replace_inherited(new: Option<Inherited>) -> Option<Inherited> {
     if new.is_some() {
         // Relaxed: as above.
         USED.store(true, Ordering::Relaxed);
@@ -38,29 +38,29 @@ pub fn replace_heritage(new: Option<Heritage>) -> Option<Heritage> {
         return None; // as it is
     }
     // SAFETY: the caller's own.
-    unsafe { Identity::own().replace_heritage(new) }
+    unsafe { Identity::own().replace_inherited(new) }
 }
 
 impl GRef {
-    /// Returns whether the caller has a [`heritage`].
+    /// Returns whether the caller has an inherited value.
     ///
     /// # Safety
     ///
     /// This is the G of the caller: its identity is changed by the caller alone, and stays as long as the caller runs.
     #[inline(always)]
-    pub unsafe fn has_heritage(self) -> bool {
+    pub unsafe fn has_inherited(self) -> bool {
         // SAFETY: the identity is the caller's own, which nobody else changes.
         self.get()
             .identity
             .get()
-            .is_some_and(|identity| unsafe { identity.has_heritage() })
+            .is_some_and(|identity| unsafe { identity.has_inherited() })
     }
 }
 
 /// `heir` was just made by the caller.
 #[inline(always)]
 pub(crate) fn pass_on(heir: &G) {
-    // Relaxed: as in `heritage`.
+    // Relaxed: as in `inherited`.
     if USED.load(Ordering::Relaxed) {
         pass_on_slow(heir);
     }
@@ -69,9 +69,9 @@ pub(crate) fn pass_on(heir: &G) {
 #[cold]
 #[inline(never)]
 fn pass_on_slow(heir: &G) {
-    if let Some(heritage) = heritage() {
+    if let Some(inherited) = inherited() {
         let identity = heir.identity.get_or_make(|| Identity::of(heir));
         // SAFETY: nobody else knows `heir` yet.
-        unsafe { identity.replace_heritage(Some(heritage)) };
+        unsafe { identity.replace_inherited(Some(inherited)) };
     }
 }

@@ -131,7 +131,7 @@ unsafe fn deliver<T>(cell: NonNull<Cell>, g: GRef) {
 
 /// A [`Task`] as a future. Dropping it detaches the goroutine.
 #[derive(Debug)]
-pub struct Awaiting<T>(Stage<T>);
+pub struct JoinFuture<T>(Stage<T>);
 
 #[derive(Debug)]
 enum Stage<T> {
@@ -149,12 +149,12 @@ impl<T> std::fmt::Debug for Shared<T> {
     }
 }
 
-impl<T> Unpin for Awaiting<T> {}
+impl<T> Unpin for JoinFuture<T> {}
 
-impl<T> Awaiting<T> {
+impl<T> JoinFuture<T> {
     /// Of a goroutine that runs or has ended.
-    pub fn new(task: Task<T>) -> Awaiting<T> {
-        Awaiting(Stage::Task(task))
+    pub fn new(task: Task<T>) -> JoinFuture<T> {
+        JoinFuture(Stage::Task(task))
     }
 
     /// The task again. `None` if the result has come, or comes in this moment: then the next polls give it.
@@ -190,7 +190,7 @@ impl<T> Awaiting<T> {
     }
 }
 
-impl<T> Future for Awaiting<T> {
+impl<T> Future for JoinFuture<T> {
     type Output = thread::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
@@ -210,7 +210,7 @@ impl<T> Future for Awaiting<T> {
     }
 }
 
-impl<T> Drop for Awaiting<T> {
+impl<T> Drop for JoinFuture<T> {
     fn drop(&mut self) {
         if let Stage::Cell(g, cell) = &self.0
             && g.get().join.renounce(NonNull::from(&cell.0.head), true)

@@ -11,7 +11,7 @@ use crate::{
         sched::{self, Sched},
     },
     gmp::{
-        counters::ALL,
+        counters::GLOBAL,
         g::GRef,
         identity::Identity,
         m::M,
@@ -134,14 +134,14 @@ pub(crate) fn make<F>(
     desc.spawned();
     match p {
         Some(p) => p.counters.spawned.add_own(1),
-        None => ALL.spawned.add(),
+        None => GLOBAL.spawned.add(),
     }
     Ok(g)
 }
 
 /// Does a builder ask for a stack of its own where the others' are copied?
 fn own_in_spite_of_default(options: &Options) -> bool {
-    sched::own().copies && (options.copied == Some(false) || options.class.is_some())
+    sched::running().copies && (options.copied == Some(false) || options.class.is_some())
 }
 
 /// What is not the default. A stack of another class is taken at once, because only the default
@@ -149,10 +149,10 @@ fn own_in_spite_of_default(options: &Options) -> bool {
 /// the G has no place to remember that.
 #[cold]
 fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
-    let default = sched::own().class;
+    let default = sched::running().class;
     let class = options.class.unwrap_or(default);
     if options.copied == Some(true) {
-        match sched::own().windows.assign(default) {
+        match sched::running().windows.assign(default) {
             Ok(window) => g.get().window.set(Some(window)),
             Err(error) => {
                 free(g);

@@ -20,7 +20,7 @@ pub struct StackPin {
 /// Pins the caller's stack: see [`StackPin`].
 pub fn pin_stack() -> StackPin {
     let g = current();
-    let pinned = &g.get().pinned;
+    let pinned = &g.get().keeps_window;
     StackPin {
         g,
         was_pinned: pinned.replace(pinned.get() || g.is_copied_out()),
@@ -31,6 +31,6 @@ pub fn pin_stack() -> StackPin {
 impl Drop for StackPin {
     fn drop(&mut self) {
         // It is not Send, so the goroutine that made it drops it, and is inside.
-        self.g.get().pinned.set(self.was_pinned);
+        self.g.get().keeps_window.set(self.was_pinned);
     }
 }

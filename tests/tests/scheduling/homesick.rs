@@ -47,11 +47,11 @@ fn block_the_thread_that_is_waited_for() -> bool {
 #[test]
 fn a_goroutine_does_not_wait_for_ever_for_a_thread_that_waits_for_it() {
     start(2);
-    let before = metrics().let_go;
+    let before = metrics().sent_back_expired;
     let mut met = 0;
     for _ in 0..1000 {
         met += u32::from(go(block_the_thread_that_is_waited_for).join().unwrap());
-        if met >= 3 && metrics().let_go > before {
+        if met >= 3 && metrics().sent_back_expired > before {
             return;
         }
         if met == 0 {
@@ -60,6 +60,6 @@ fn a_goroutine_does_not_wait_for_ever_for_a_thread_that_waits_for_it() {
     }
     panic!(
         "{met} times on one thread, {} let go",
-        metrics().let_go - before
+        metrics().sent_back_expired - before
     );
 }

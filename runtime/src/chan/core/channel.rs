@@ -179,7 +179,7 @@ impl<T> Channel<T> {
             RecvStep::Promise => {
                 drop(core);
                 // SAFETY: it is the caller's G.
-                if !matches!(timeout, Timeout::Now) && unsafe { current().has_heritage() } {
+                if !matches!(timeout, Timeout::Now) && unsafe { current().has_inherited() } {
                     return Some(End::UnderContext);
                 }
                 // SAFETY: `out` stays while we wait.

@@ -371,7 +371,7 @@ impl<'a, T> Locked<'a, T> {
         }
         let me = caller();
         // SAFETY: it is the caller's G.
-        if unsafe { me.g().has_heritage() } {
+        if unsafe { me.g().has_inherited() } {
             return Some(End::UnderContext);
         }
         if me.g().is_copied_out() {

@@ -31,7 +31,7 @@ use std::{mem::MaybeUninit, ptr, ptr::NonNull, time::Duration};
 use super::{
     buffer::Room,
     door::{
-        Instant, Landing, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, waitq::Node,
+        Instant, ParkState, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, waitq::Node,
     },
     locked::Channel,
     side::Side,
@@ -66,7 +66,7 @@ pub(crate) enum Begun {
 }
 
 /// Of one who may be served before it has parked.
-fn node<T>(ticket: Ticket, landing: &Landing, place: *mut T) -> Node<Waiter> {
+fn node<T>(ticket: Ticket, landing: &ParkState, place: *mut T) -> Node<Waiter> {
     let case = waiter::Case {
         ticket,
         number: 0,
@@ -261,12 +261,12 @@ impl<T> Channel<T> {
         };
         let ticket = arm();
         if !current().is_copied_out() {
-            let landing = Landing::new();
+            let landing = ParkState::new();
             let node = node(ticket, &landing, out);
             // SAFETY: the node, the landing and the place stay where they are while we wait.
             return unsafe { self.wait_engaged(&node, &landing, ticket, deadline) };
         }
-        let landing = Box::new(Landing::new());
+        let landing = Box::new(ParkState::new());
         let place = Box::into_raw(Box::new(MaybeUninit::<T>::uninit()));
         let node = Box::new(node(ticket, &landing, place.cast::<T>()));
         // SAFETY: all three are on the heap until below.
@@ -287,7 +287,7 @@ impl<T> Channel<T> {
     unsafe fn wait_engaged(
         &self,
         node: &Node<Waiter>,
-        landing: &Landing,
+        landing: &ParkState,
         ticket: Ticket,
         deadline: Option<Instant>,
     ) -> End {

@@ -45,7 +45,7 @@ impl<T> Channel<T> {
             return End::TimedOut;
         }
         // SAFETY: it is the caller's G.
-        if unsafe { current().has_heritage() } {
+        if unsafe { current().has_inherited() } {
             return End::UnderContext;
         }
         let mut keeps_time = false;

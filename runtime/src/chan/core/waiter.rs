@@ -22,7 +22,7 @@
 use std::{cell::Cell, marker::PhantomData, ptr, ptr::NonNull, task::Waker};
 
 use super::door::{
-    GRef, Landing, Ticket, ready, ready_tail,
+    GRef, ParkState, Ticket, ready, ready_tail,
     waitq::{Node, Queue},
     wake,
 };
@@ -53,7 +53,7 @@ pub(crate) struct Case {
     /// Goes on waiting in its other queues, and for its deadline, while it is promised a message here.
     pub(crate) revocable: bool,
     /// Alive until its waiter has landed.
-    pub(crate) landing: NonNull<Landing>,
+    pub(crate) landing: NonNull<ParkState>,
 }
 
 impl Who {

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! One channel is locked at a time, so there is no order of locks. From the first node on a counterpart may win
-//! the ticket, long before we park: the landing (see `goroutines_sched::Landing`) lets the second
+//! the ticket, long before we park: the landing (see `goroutines_sched::ParkState`) lets the second
 //! of both know of the first. No case is tried by two at once: whatever ends the wait has claimed the ticket, and
 //! while a node of ours is in a queue we touch no counterpart.
 //!
@@ -39,7 +39,7 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use goroutines_sched::{Landing, TIMED_OUT, WaitReason, arm, current, park_until, random};
+use goroutines_sched::{ParkState, TIMED_OUT, WaitReason, arm, current, park_until, random};
 
 use super::{
     case::{Arm, Begin, Enlisted, Meeting, SelectHandle, Won},
@@ -262,7 +262,7 @@ fn wait(cases: Cases<'_, '_>, order: Order, wanted: &Wanted, stash: Option<&mut 
         Shuffle::new(&mut *places).for_each(drop);
     }
     if off_stack || cases.len() > ON_STACK {
-        let landing = Box::new(Landing::new());
+        let landing = Box::new(ParkState::new());
         let mut nodes = Box::new_uninit_slice(cases.len());
         let round = Round {
             cases,
@@ -275,7 +275,7 @@ fn wait(cases: Cases<'_, '_>, order: Order, wanted: &Wanted, stash: Option<&mut 
         // SAFETY: landing and nodes are on the heap, and the place too if it must be.
         unsafe { round.run() }
     } else {
-        let landing = Landing::new();
+        let landing = ParkState::new();
         let mut nodes = [const { MaybeUninit::uninit() }; ON_STACK];
         let round = Round {
             cases,
@@ -296,7 +296,7 @@ struct Round<'r, 'c, 'h> {
     wanted: &'r Wanted,
     /// In which order the nodes get into their queues.
     places: &'r [usize],
-    landing: &'r Landing,
+    landing: &'r ParkState,
     /// A slot for each case, and only reached through this: the queues hold the addresses of nodes.
     nodes: *mut [MaybeUninit<Node<Waiter>>],
     /// Where a message is to go; `None`: we only watch.

@@ -53,14 +53,14 @@ impl Idle {
                 lists.leaving.push(p);
             }
         }
-        while !lists.hungry.is_empty()
+        while !lists.waiting.is_empty()
             && let Some(p) = self.pop_p(&mut lists)
         {
             changed
                 .served
-                .extend(lists.hungry.pop_front().map(|m| (m, p)));
+                .extend(lists.waiting.pop_front().map(|m| (m, p)));
         }
-        self.note_hungry(&lists);
+        self.note_waiting(&lists);
         self.publish(&lists);
         drop(lists);
         // As I3 of idle.rs: the caller looks at the queues next, for what was published while there were fewer idle Ps.

@@ -4,21 +4,21 @@ use super::{Id, Idle, Lists, Sleeper};
 use crate::protocol::sync::{Ordering, lock};
 
 impl Idle {
-    /// Makes the sleeping `m` the keeper of a timer due at `when`, unless another keeper is up
+    /// Makes the sleeping `m` the timekeeper of a timer due at `when`, unless another timekeeper is up
     /// before that. True if `m` must sleep only until then.
     pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
         let mut lists = lock(&self.lists);
-        if !lists.ms.contains(&m) || lists.keeper.is_some_and(|(_, due)| due <= when) {
+        if !lists.ms.contains(&m) || lists.timekeeper.is_some_and(|(_, due)| due <= when) {
             return false;
         }
-        lists.keeper = Some((m, when));
+        lists.timekeeper = Some((m, when));
         true
     }
 
     /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
     pub(crate) fn keeps_time(&self, when: u64) -> bool {
         let lists = lock(&self.lists);
-        lists.keeper.is_some_and(|(_, due)| due <= when)
+        lists.timekeeper.is_some_and(|(_, due)| due <= when)
     }
 
     /// K1 of poll.rs: makes the sleeping `m` the one that sleeps in the kernel's poll, if there is none and the last one has
@@ -53,23 +53,26 @@ impl Idle {
 }
 
 impl Lists {
-    /// A sleeping M: one that sleeps for nothing else first, then the keeper, then the one in the kernel's poll.
+    /// A sleeping M: one that sleeps for nothing else first, then the timekeeper, then the one in the kernel's poll.
     pub(super) fn take_sleeper(&mut self) -> Option<Sleeper> {
-        let keeper = self.keeper.map(|(m, _)| m);
+        let timekeeper = self.timekeeper.map(|(m, _)| m);
         let last = self.ms.len().checked_sub(1)?;
-        let spare = |&m: &Id| Some(m) != keeper && Some(m) != self.poller;
+        let spare = |&m: &Id| Some(m) != timekeeper && Some(m) != self.poller;
         let place = self.ms.iter().rposition(spare);
         let place = place.or_else(|| self.ms.iter().rposition(|&m| Some(m) != self.poller));
         let m = self.ms.swap_remove(place.unwrap_or(last));
         self.dismiss(m);
-        let was_keeper = keeper == Some(m);
-        Some(Sleeper { m, was_keeper })
+        let was_timekeeper = timekeeper == Some(m);
+        Some(Sleeper { m, was_timekeeper })
     }
 
     /// `m`, which is awake from here on, keeps no time and does not count as polling.
     pub(super) fn dismiss(&mut self, m: Id) {
-        if self.keeper.is_some_and(|(keeper, _)| keeper == m) {
-            self.keeper = None;
+        if self
+            .timekeeper
+            .is_some_and(|(timekeeper, _)| timekeeper == m)
+        {
+            self.timekeeper = None;
         }
         if self.poller == Some(m) {
             self.poller = None;

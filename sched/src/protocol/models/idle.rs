@@ -9,7 +9,7 @@ use super::{
     world::{M1, M2, P1, P2, World},
 };
 use crate::protocol::{
-    idle::{Rested, Retire, Rise},
+    idle::{PutIdle, Retire, SelfWake},
     ring::Ring,
     steps::{self, Machine},
     timers::NEVER,
@@ -82,13 +82,13 @@ fn an_m_gets_up_once_by_itself_or_by_being_woken() {
             move || steps::wake(&*world)
         });
         // Its timer is due: it takes its P, unless the waker was first.
-        match world.idle().rise(M1) {
-            Rise::Take(p) => assert_eq!(p, P1),
-            Rise::Woken => {
+        match world.idle().try_leave_idle(M1) {
+            SelfWake::Take(p) => assert_eq!(p, P1),
+            SelfWake::Woken => {
                 assert!(world.m_of(M1).wait(NEVER, false));
                 assert_eq!(world.m_of(M1).holds(), P1);
             }
-            Rise::Stay => unreachable!("only the waker takes the P, and then the M with it"),
+            SelfWake::Stay => unreachable!("only the waker takes the P, and then the M with it"),
         }
         waker.join().unwrap();
         // Nobody else can be given this P.
@@ -100,9 +100,9 @@ fn an_m_gets_up_once_by_itself_or_by_being_woken() {
 fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
     explore(None, || {
         let world = world();
-        let hungry = thread::spawn({
+        let waiting = thread::spawn({
             let world = world.clone();
-            move || match world.idle().take_p_or_starve(M2) {
+            move || match world.idle().take_p_or_wait(M2) {
                 Some(p) => p,
                 None => {
                     assert!(world.m_of(M2).wait(NEVER, false));
@@ -111,8 +111,8 @@ fn a_goroutine_that_waits_for_a_p_gets_the_one_that_is_put_down() {
             }
         });
         world.stop(M1);
-        assert_eq!(hungry.join().unwrap(), P1);
-        assert_eq!(world.idle().rise(M1), Rise::Stay);
+        assert_eq!(waiting.join().unwrap(), P1);
+        assert_eq!(world.idle().try_leave_idle(M1), SelfWake::Stay);
     });
 }
 
@@ -147,7 +147,7 @@ fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
         // One P, which nobody has used yet.
         let world = World::at_rest(1, &[]);
         assert_eq!(world.idle().add_m(), 1);
-        world.idle().rest_m(M1);
+        world.idle().put_idle_m(M1);
         let waker = thread::spawn({
             let world = world.clone();
             move || world.idle().claim_wake(true).and_then(|wake| wake.m)
@@ -164,16 +164,16 @@ fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
 fn a_keeper_that_finds_no_p_leaves_the_time_to_who_falls_asleep_next() {
     explore(None, || {
         let world = World::new(2);
-        world.idle().rest_m(M1);
+        world.idle().put_idle_m(M1);
         assert!(world.idle().keep_time(M1, 5));
-        let keeper = thread::spawn({
+        let timekeeper = thread::spawn({
             let world = world.clone();
             // Its time has come, and both Ps are busy, or one just was.
-            move || world.idle().rise(M1)
+            move || world.idle().try_leave_idle(M1)
         });
-        assert_eq!(world.idle().rest(M2, P2, false), Rested::Idle);
+        assert_eq!(world.idle().put_idle(M2, P2, false), PutIdle::Idle);
         let _ = world.idle().keep_time(M2, 7);
-        if keeper.join().unwrap() == Rise::Stay {
+        if timekeeper.join().unwrap() == SelfWake::Stay {
             // Somebody keeps the time: nobody else is needed for a later one.
             assert!(!world.idle().keep_time(M1, 9));
         }

@@ -21,14 +21,14 @@ use crate::protocol::{
     io_line::{EVENT, Line, Node, RECHECK, Refusal, Waiter},
     parker::Parker,
     timers::NEVER,
-    wait_seq::Episode,
+    wait_seq::WaitSeq,
 };
 
 const BY_TIMER: u32 = 9;
 
 /// One that waits.
 struct Caller {
-    episode: Episode,
+    wait_seq: WaitSeq,
     parker: Parker,
     /// How often it was made ready.
     woken: Plain,
@@ -39,7 +39,7 @@ struct Caller {
 impl Caller {
     fn leaked() -> &'static Caller {
         Box::leak(Box::new(Caller {
-            episode: Episode::new(),
+            wait_seq: WaitSeq::new(),
             parker: Parker::new(),
             woken: Plain::new(0),
             armed: AtomicBool::new(false),
@@ -52,7 +52,7 @@ struct Ticket(&'static Caller, u32);
 
 impl Waiter for Ticket {
     fn claim(self, outcome: u32) -> bool {
-        self.0.episode.claim(self.1, outcome)
+        self.0.wait_seq.claim(self.1, outcome)
     }
 }
 
@@ -166,7 +166,7 @@ impl Socket {
 
     /// W3 to W6.
     fn wait(&self, caller: &'static Caller) -> u32 {
-        let ticket = Ticket(caller, caller.episode.open());
+        let ticket = Ticket(caller, caller.wait_seq.open());
         let node = Node::new(ticket);
         let woken = caller.woken.load(Relaxed);
         // SAFETY: the node stays until it was taken out, or `withdraw` returned.
@@ -186,7 +186,7 @@ impl Socket {
         }
         caller.parker.wait(|| None);
         assert_eq!(caller.woken.load(Relaxed), woken + 1, "woken twice");
-        let outcome = caller.episode.outcome();
+        let outcome = caller.wait_seq.outcome();
         if outcome != EVENT {
             self.line.withdraw(&node);
         }
@@ -195,7 +195,7 @@ impl Socket {
 
     /// A timer ends the first wait of `caller`, if that has begun.
     fn fire(&self, caller: &'static Caller) {
-        if caller.armed.load(Acquire) && caller.episode.claim(1, BY_TIMER) {
+        if caller.armed.load(Acquire) && caller.wait_seq.claim(1, BY_TIMER) {
             wake(Ticket(caller, 1));
         }
     }

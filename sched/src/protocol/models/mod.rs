@@ -14,21 +14,21 @@ use crate::protocol::{
     idle::{Change, Idle},
     parker::Parker,
     timers::Sleeper,
-    wait_seq::Episode,
+    wait_seq::WaitSeq,
 };
 
-mod bound;
 mod channel;
 mod gate;
-mod handover;
-mod homes;
+mod home_wait;
 mod idle;
+mod inbox;
 mod io_line;
 mod join;
 mod lending;
 pub(super) mod locks;
 mod once;
 mod park;
+mod park_token;
 mod poller;
 mod procs;
 mod requests;
@@ -36,15 +36,15 @@ mod ring;
 mod rwlock;
 mod select;
 mod semaphore;
-mod shrinking;
-mod signal;
+mod shrink_word;
 mod time;
-mod token;
+mod wake_flag;
+mod window_lock;
 mod world;
 
 /// A G that waits, in models of one: what it sleeps on, and what is checked of it.
 struct Parked {
-    episode: Episode,
+    wait_seq: WaitSeq,
     parker: Parker,
     /// The saved context: plain memory, written by the side that parks, read by the side that resumes. Loom reports a
     /// race when one does not come before the other.
@@ -56,7 +56,7 @@ struct Parked {
 impl Parked {
     fn new() -> Parked {
         Parked {
-            episode: Episode::new(),
+            wait_seq: WaitSeq::new(),
             parker: Parker::new(),
             ctx: UnsafeCell::new(0),
             readied: AtomicUsize::new(0),

@@ -10,7 +10,7 @@ use loom::{
 };
 
 use super::{Entry, Parked, explore};
-use crate::protocol::{byte_lock::ByteLock, parker::Parker, timers::Timers, wait_seq::Episode};
+use crate::protocol::{byte_lock::ByteLock, parker::Parker, timers::Timers, wait_seq::WaitSeq};
 
 const BY_CHANNEL: u32 = 1;
 const BY_TIMER: u32 = 2;
@@ -18,7 +18,7 @@ const BY_TIMER: u32 = 2;
 /// An object with a wait queue of one, and the G that waits in it.
 struct World {
     lock: ByteLock,
-    /// Under `lock`: does the G wait here, and in which episode?
+    /// Under `lock`: does the G wait here, and with which number?
     queued: UnsafeCell<Option<u32>>,
     timers: Timers<Entry>,
     g: Parked,
@@ -64,14 +64,14 @@ impl World {
         let number = self.queued.with_mut(|queued| unsafe { (*queued).take() });
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };
-        if number.is_some_and(|number| self.episode.claim(number, BY_CHANNEL)) {
+        if number.is_some_and(|number| self.wait_seq.claim(number, BY_CHANNEL)) {
             self.ready();
         }
     }
 
     fn fire(&self) {
         self.timers.fire(100, |Entry(number)| {
-            let won = self.episode.claim(number, BY_TIMER);
+            let won = self.wait_seq.claim(number, BY_TIMER);
             if won {
                 self.ready();
             }
@@ -84,7 +84,7 @@ impl World {
 fn a_waker_finds_the_context_saved() {
     explore(None, || {
         let world = World::new();
-        let number = world.episode.open();
+        let number = world.wait_seq.open();
         let waker = thread::spawn({
             let world = world.clone();
             move || world.wake()
@@ -97,7 +97,7 @@ fn a_waker_finds_the_context_saved() {
         world.wake();
         assert!(world.parker.wait(|| None));
         assert_eq!(world.readied.load(Ordering::Relaxed), 1);
-        assert_eq!(world.episode.outcome(), BY_CHANNEL);
+        assert_eq!(world.wait_seq.outcome(), BY_CHANNEL);
     });
 }
 
@@ -105,7 +105,7 @@ fn a_waker_finds_the_context_saved() {
 fn timer_and_channel_wake_exactly_once() {
     explore(Some(3), || {
         let world = World::new();
-        let number = world.episode.open();
+        let number = world.wait_seq.open();
         let channel = thread::spawn({
             let world = world.clone();
             move || world.wake()
@@ -123,7 +123,7 @@ fn timer_and_channel_wake_exactly_once() {
         world.fire();
         assert!(world.parker.wait(|| None));
         assert_eq!(world.readied.load(Ordering::Relaxed), 1);
-        let outcome = world.episode.outcome();
+        let outcome = world.wait_seq.outcome();
         assert!(outcome == BY_CHANNEL || outcome == BY_TIMER);
     });
 }
@@ -131,7 +131,7 @@ fn timer_and_channel_wake_exactly_once() {
 #[test]
 fn a_late_claim_does_not_touch_the_next_wait() {
     explore(None, || {
-        let episode = Arc::new(Episode::new());
+        let episode = Arc::new(WaitSeq::new());
         let first = episode.open();
         let late = thread::spawn({
             let episode = episode.clone();

@@ -96,7 +96,7 @@ fn an_event_is_found_after_a_p_was_put_down_without_its_m() {
             move || world.live(M1)
         });
         world.kernel.watch();
-        steps::rest_p(&*world, world.p_of(P1));
+        steps::put_idle_p(&*world, world.p_of(P1));
         world.kernel.happen(EVENT);
         assert_eq!(sleeper.join().unwrap(), EVENT);
     });

@@ -1,6 +1,6 @@
 //! The number of Ps changes: nothing is lost, and no P has two owners.
 //!
-//! The steps of procs.rs, with the scheduler's own idle lists, seats and rings. A goroutine that is lost shows as
+//! The steps of procs.rs, with the scheduler's own idle lists, numbers and rings. A goroutine that is lost shows as
 //! an M that is never woken.
 
 use loom::{
@@ -13,8 +13,8 @@ use loom::{
 
 use super::{busy, explore};
 use crate::protocol::{
-    idle::{Change, Idle, Rested, Rise},
-    p_numbers::Seats,
+    idle::{Change, Idle, PutIdle, SelfWake},
+    p_numbers::PNumbers,
     parker::Parker,
     ring::Ring,
 };
@@ -22,7 +22,7 @@ use crate::protocol::{
 /// One M, and the Ps 0 to 2, of which number 0 is for one alone. Ids are numbers plus [`FIRST`].
 struct World {
     idle: Idle,
-    seats: Mutex<Seats>,
+    numbers: Mutex<PNumbers>,
     rings: [Ring; 3],
     /// Does somebody hold it?
     held: [AtomicBool; 3],
@@ -39,16 +39,16 @@ const WORD: usize = 7;
 impl World {
     /// Two Ps: number 2 is the M's and has a word in its queue, number 1 rests.
     fn new() -> World {
-        let mut seats = Seats::new();
-        let plan = seats.plan(2);
+        let mut numbers = PNumbers::new();
+        let plan = numbers.plan(2);
         let idle = Idle::new();
         busy(&idle, plan.come.iter().map(|n| n + FIRST).collect());
-        assert_eq!(idle.rest_p_alone(1 + FIRST), Rested::Idle);
+        assert_eq!(idle.put_idle_p(1 + FIRST), PutIdle::Idle);
         let rings = [Ring::new(false), Ring::new(true), Ring::new(true)];
         rings[2].push(WORD).unwrap();
         World {
             idle,
-            seats: Mutex::new(seats),
+            numbers: Mutex::new(numbers),
             rings,
             held: [false, false, true].map(AtomicBool::new),
             global: Mutex::new(Vec::new()),
@@ -71,8 +71,8 @@ impl World {
 
     /// C1 to C5. True if an M that was started at C5 found the word.
     fn resize(&self, target: usize) -> bool {
-        let mut seats = self.seats.lock().unwrap();
-        let plan = seats.plan(target);
+        let mut numbers = self.numbers.lock().unwrap();
+        let plan = numbers.plan(target);
         let ids = |numbers: &[usize]| numbers.iter().map(|n| n + FIRST).collect();
         let change = Change {
             come: ids(&plan.come),
@@ -82,17 +82,17 @@ impl World {
         };
         self.count.store(target, Ordering::Relaxed);
         for id in self.idle.change(&change).left {
-            self.clear_out(&mut seats, id - FIRST);
+            self.clear_out(&mut numbers, id - FIRST);
         }
-        drop(seats);
+        drop(numbers);
         self.look_after()
     }
 
     /// L3.
     fn leave(&self, number: usize) {
-        let mut seats = self.seats.lock().unwrap();
+        let mut numbers = self.numbers.lock().unwrap();
         let id = vec![number + FIRST];
-        let wanted = seats.wants(number);
+        let wanted = numbers.wants(number);
         let change = if wanted {
             Change {
                 come: id,
@@ -107,16 +107,16 @@ impl World {
         };
         assert!(self.idle.change(&change).left.is_empty());
         if !wanted {
-            self.clear_out(&mut seats, number);
+            self.clear_out(&mut numbers, number);
         }
     }
 
-    fn clear_out(&self, seats: &mut Seats, number: usize) {
+    fn clear_out(&self, numbers: &mut PNumbers, number: usize) {
         self.take_up(number);
         while let Some(word) = self.rings[number].pop() {
             self.global.lock().unwrap().push(word);
         }
-        seats.free(number);
+        numbers.free(number);
         self.put_down(number);
     }
 
@@ -143,7 +143,7 @@ impl World {
     }
 
     fn now(&self) -> impl Iterator<Item = usize> {
-        Seats::numbers(self.count.load(Ordering::Relaxed))
+        PNumbers::numbers(self.count.load(Ordering::Relaxed))
     }
 
     /// Does the holder of P `number` find the word?
@@ -163,13 +163,13 @@ impl World {
         let (mut number, mut spinning) = (2, false);
         loop {
             self.put_down(number);
-            match self.idle.rest(M, number + FIRST, spinning) {
-                Rested::Idle => {}
-                Rested::Hungry(m) => panic!("M {m} waits for no P"),
-                Rested::Left => self.leave(number),
+            match self.idle.put_idle(M, number + FIRST, spinning) {
+                PutIdle::Idle => {}
+                PutIdle::Waiting(m) => panic!("M {m} waits for no P"),
+                PutIdle::Left => self.leave(number),
             }
-            match self.any_work().then(|| self.idle.rise(M)) {
-                Some(Rise::Take(id)) => {
+            match self.any_work().then(|| self.idle.try_leave_idle(M)) {
+                Some(SelfWake::Take(id)) => {
                     (number, spinning) = (id - FIRST, self.idle.start_spinning());
                 }
                 _ => {
@@ -228,12 +228,12 @@ fn what_is_in_a_p_that_is_called_back_is_found() {
 #[test]
 fn an_m_that_waits_for_a_p_gets_one_of_those_that_come() {
     explore(None, || {
-        let mut seats = Seats::new();
+        let mut numbers = PNumbers::new();
         let idle = Arc::new(Idle::new());
         let ids = |numbers: &[usize]| numbers.iter().map(|n| n + FIRST).collect();
-        busy(&idle, ids(&seats.plan(1).come));
-        assert_eq!(idle.take_p_or_starve(M), None);
-        let plan = seats.plan(2);
+        busy(&idle, ids(&numbers.plan(1).come));
+        assert_eq!(idle.take_p_or_wait(M), None);
+        let plan = numbers.plan(2);
         let change = Change {
             come: ids(&plan.come),
             stay: ids(&plan.stay),
@@ -243,9 +243,9 @@ fn an_m_that_waits_for_a_p_gets_one_of_those_that_come() {
         assert_eq!(change.go, [FIRST]);
         let holder = thread::spawn({
             let idle = idle.clone();
-            move || match idle.rest_p_alone(FIRST) {
-                Rested::Hungry(m) => Some(m),
-                Rested::Idle | Rested::Left => None,
+            move || match idle.put_idle_p(FIRST) {
+                PutIdle::Waiting(m) => Some(m),
+                PutIdle::Idle | PutIdle::Left => None,
             }
         });
         let changed = idle.change(&change);

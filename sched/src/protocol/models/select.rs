@@ -10,7 +10,7 @@ use loom::{
 };
 
 use super::{Entry, Parked, explore};
-use crate::protocol::{byte_lock::ByteLock, park_state::Landing, timers::Timers};
+use crate::protocol::{byte_lock::ByteLock, park_state::ParkState, timers::Timers};
 
 const BY_TIMER: u32 = 8;
 const LOOK_AGAIN: u32 = 9;
@@ -18,7 +18,7 @@ const LOOK_AGAIN: u32 = 9;
 /// What the lock of a channel protects.
 #[derive(Default)]
 struct Core {
-    /// The node of the select: the number of its episode.
+    /// The node of the select: the number of its wait.
     node: Option<u32>,
     buffer: Option<u32>,
 }
@@ -49,7 +49,7 @@ impl Channel {
 /// Two channels and a select that receives from both.
 struct World {
     channels: [Channel; 2],
-    landing: Landing,
+    landing: ParkState,
     timers: Timers<Entry>,
     /// Where the message goes: plain memory, which loom watches.
     place: UnsafeCell<Option<u32>>,
@@ -68,7 +68,7 @@ impl World {
     fn new() -> Arc<World> {
         Arc::new(World {
             channels: [Channel::new(), Channel::new()],
-            landing: Landing::new(),
+            landing: ParkState::new(),
             timers: Timers::new(),
             place: UnsafeCell::new(None),
             g: Parked::new(),
@@ -79,7 +79,7 @@ impl World {
     fn send(&self, at: u32) {
         let won = self.channels[at as usize].locked(|core| {
             let node = core.node.take();
-            let won = node.is_some_and(|number| self.episode.claim(number, at));
+            let won = node.is_some_and(|number| self.wait_seq.claim(number, at));
             if !won {
                 core.buffer = Some(10 + at);
             }
@@ -97,7 +97,7 @@ impl World {
 
     fn fire(&self) {
         self.timers.fire(100, |Entry(number)| {
-            let won = self.episode.claim(number, BY_TIMER);
+            let won = self.wait_seq.claim(number, BY_TIMER);
             if won {
                 self.ready();
             }
@@ -107,7 +107,7 @@ impl World {
 
     /// C3 to C7: what was received, `None` if the timer came first.
     fn select(&self, with_timer: bool) -> Option<u32> {
-        let number = self.episode.open();
+        let number = self.wait_seq.open();
         for channel in &self.channels {
             let found = channel.locked(|core| {
                 if core.buffer.is_none() {
@@ -116,7 +116,7 @@ impl World {
                 core.buffer.is_some()
             });
             if found {
-                if self.episode.claim(number, LOOK_AGAIN) {
+                if self.wait_seq.claim(number, LOOK_AGAIN) {
                     self.withdraw();
                     return channel.locked(|core| core.buffer.take());
                 }
@@ -134,7 +134,7 @@ impl World {
             assert!(self.parker.wait(|| None));
         }
         self.withdraw();
-        match self.episode.outcome() {
+        match self.wait_seq.outcome() {
             BY_TIMER => None,
             at => {
                 // SAFETY: the one that ended the wait has done its part; loom checks it.
@@ -205,9 +205,9 @@ fn a_select_that_times_out_while_it_is_served_loses_nothing() {
 fn a_landing_wakes_whoever_comes_first() {
     explore(None, || {
         let world = World::new();
-        let number = world.episode.open();
+        let number = world.wait_seq.open();
         let waker = spawn(&world, move |world| {
-            assert!(world.episode.claim(number, 0));
+            assert!(world.wait_seq.claim(number, 0));
             // SAFETY: the winner of the ticket owns the place; loom checks it.
             world.place.with_mut(|place| unsafe { *place = Some(3) });
             if world.landing.wake() {

@@ -9,10 +9,10 @@ use super::{
     world::{Goroutine, M1, M2, M3, P1, P2, World},
 };
 use crate::protocol::{
-    idle::Rise,
+    idle::SelfWake,
     steps::{self, Machine, TimeWatch},
     timers::NEVER,
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 /// What tells `M1` that all is done.
@@ -26,7 +26,7 @@ fn a_locked_m_waits_for_a_timer(m1_is_awake: bool) {
         if !m1_is_awake {
             world.stop(M1);
         }
-        world.m_of(M2).bound().set_locked(true);
+        world.m_of(M2).inbox().set_locked(true);
         let other = thread::spawn({
             let world = world.clone();
             move || {
@@ -65,8 +65,8 @@ fn the_timers_of_a_p_that_a_locked_m_puts_down_are_fired() {
     explore(Some(3), || {
         let world = World::new(1);
         world.give(M2, P1);
-        world.m_of(M2).bound().set_locked(true);
-        world.idle().rest_m(M1);
+        world.m_of(M2).inbox().set_locked(true);
+        world.idle().put_idle_m(M1);
         let other = thread::spawn({
             let world = world.clone();
             move || {
@@ -84,13 +84,13 @@ fn the_timers_of_a_p_that_a_locked_m_puts_down_are_fired() {
     });
 }
 
-/// Both Ps rest, `P2` is taken first. `M1` is asleep as the keeper of the first of two timers in `P1`, and the only one
+/// Both Ps rest, `P2` is taken first. `M1` is asleep as the timekeeper of the first of two timers in `P1`, and the only one
 /// that sleeps. `M3` can be started.
 fn one_keeper() -> Arc<World> {
     let world = World::started(2, &[M3]);
     world.give(M1, P1);
     world.stop(M1);
-    steps::rest_p(&*world, world.p_of(P2));
+    steps::put_idle_p(&*world, world.p_of(P2));
     world.insert(P1, 5, 7);
     world.insert(P1, 50, 8);
     assert!(world.idle().keep_time(M1, 5));
@@ -102,7 +102,7 @@ fn a_keeper_that_is_taken_for_a_p_leaves_the_time_to_another() {
     explore(None, || {
         let world = one_keeper();
         let p = steps::take_idle_p(&*world).unwrap();
-        steps::hand_off(&*world, p);
+        steps::handoff_p(&*world, p);
         assert!(world.m_of(M1).is_woken() && world.m_of(M3).is_woken());
     });
 }
@@ -122,7 +122,7 @@ fn sysmon_sees_to_timers_that_a_keeper_has_left_when_it_got_up_by_itself() {
     explore(None, || {
         let world = one_keeper();
         let mut watch = TimeWatch::default();
-        let Rise::Take(p) = world.idle().rise(M1) else {
+        let SelfWake::Take(p) = world.idle().try_leave_idle(M1) else {
             panic!("there is an idle P");
         };
         // It goes on with something that lasts.
@@ -159,7 +159,7 @@ fn sysmon_does_not_sleep_while_nobody_keeps_the_time() {
 fn a_keeper_that_gets_up_keeps_the_time_no_more() {
     explore(None, || {
         let world = one_keeper();
-        let Rise::Take(p) = world.idle().rise(M1) else {
+        let SelfWake::Take(p) = world.idle().try_leave_idle(M1) else {
             panic!("there is an idle P");
         };
         // Whoever falls asleep next keeps it, also for a later moment.

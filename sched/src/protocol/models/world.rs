@@ -16,13 +16,13 @@ use loom::{
 use crate::protocol::{
     home_wait::{Home, HomeWaits},
     idle::{Change, Idle},
-    inbox::Bound,
+    inbox::Inbox,
     parker::Parker,
     ring::Ring,
     steps::{self, Machine, Scheduler},
     sysmon_sleep::SysmonSleep,
     timers::{NEVER, Sleeper, Timers},
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 /// The words of Ms and Ps; an M's number is one less, a P's is what is above [`P1`].
@@ -60,7 +60,7 @@ pub(super) struct ModelP {
 
 pub(super) struct ModelM {
     number: usize,
-    pub(super) bound: Bound,
+    pub(super) inbox: Inbox,
     parker: Parker,
     /// The address of the P that it is woken with; bit 0: as the spinner.
     handed: AtomicUsize,
@@ -112,7 +112,7 @@ impl Goroutine {
     }
 }
 
-impl Line for Goroutine {
+impl Linked for Goroutine {
     fn word(self) -> usize {
         std::ptr::from_ref(self.0) as usize
     }
@@ -186,9 +186,9 @@ impl World {
     /// `m`, whose thread this is, holds a P: what it runs next, after having slept if need be.
     pub(super) fn next(&self, m: usize) -> usize {
         let m = self.m_of(m);
-        match self.at_hand(m) {
+        match self.try_now(m) {
             Some(word) => steps::found(self, m, word),
-            None => steps::search_or_sleep(self, m).expect("an M that does not end"),
+            None => steps::steal_or_sleep(self, m).expect("an M that does not end"),
         }
     }
 
@@ -202,7 +202,7 @@ impl World {
     pub(super) fn stop(&self, m: usize) {
         let m = self.m_of(m);
         let p = Machine::p(m).expect("a P");
-        steps::rest(self, m, p);
+        steps::put_idle(self, m, p);
     }
 
     /// S1 to S6 of idle.rs, in the ring of `p`.
@@ -220,7 +220,7 @@ impl World {
     pub(super) fn end(&self, m: usize, word: usize) {
         self.submit_silently(word);
         match self.m_of(m).give_up_p() {
-            Some(p) => steps::rest_p(self, p),
+            Some(p) => steps::put_idle_p(self, p),
             None => self.publish(),
         }
     }
@@ -373,7 +373,7 @@ impl ModelM {
     fn new(number: usize, clock: &Clock, kernel: &std::sync::Arc<Kernel>) -> ModelM {
         ModelM {
             number,
-            bound: Bound::new(),
+            inbox: Inbox::new(),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
             p: Plain::new(0),
@@ -404,7 +404,7 @@ impl ModelM {
 
     /// It is locked by nobody; one that was has ended.
     pub(super) fn taint(&self) {
-        self.bound.set_locked(true);
+        self.inbox.set_locked(true);
         self.tainted.store(1, Ordering::Relaxed);
     }
 

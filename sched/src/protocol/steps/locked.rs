@@ -1,7 +1,7 @@
 //! How an M sleeps that is locked: on no list, because it may not be woken for the work of others (inbox.rs). T3 is a
 //! step of steps/mod.rs.
 
-use super::{Machine, Processor, Scheduler, hand_off, rest_p, see_to_time, stop_m};
+use super::{Machine, Processor, Scheduler, handoff_p, put_idle_p, see_to_time, stop_m};
 use crate::protocol::timers::NEVER;
 
 /// The next goroutine for `m`, which is locked. It holds a P then. None if it is tainted and needed no more (locked.rs): its
@@ -9,7 +9,7 @@ use crate::protocol::timers::NEVER;
 pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
     let mut looks = 0;
     loop {
-        if let Some(g) = m.bound().pop() {
+        if let Some(g) = m.inbox().pop() {
             have_p(s, m);
             return Some(g);
         }
@@ -30,11 +30,11 @@ pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
             see_to_time(s, None);
             return None;
         }
-        if m.bound().wait() {
+        if m.inbox().wait() {
             let until = if tainted { s.look_again(looks) } else { NEVER };
             looks += 1;
             // A sender that was first sees to a P, which must be taken.
-            if !m.wait(until, false) && !m.bound().wait_no_more() {
+            if !m.wait(until, false) && !m.inbox().wait_no_more() {
                 m.wait(NEVER, false);
             }
         }
@@ -43,7 +43,7 @@ pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
 
 fn have_p<S: Scheduler>(s: S, m: S::M) {
     if m.p().is_none() {
-        match s.idle().take_p_or_starve(m.id()) {
+        match s.idle().take_p_or_wait(m.id()) {
             Some(p) => stop_m::take(s, m, p),
             None => {
                 m.wait(NEVER, false);
@@ -59,8 +59,8 @@ fn have_p<S: Scheduler>(s: S, m: S::M) {
 /// that of a timer which its goroutine has put into some P because `m` had none.
 fn put_p_down<S: Scheduler>(s: S, m: S::M) {
     match m.give_up_p() {
-        Some(p) if p.has_work() || p.next_timer() != NEVER || s.any_injected() => hand_off(s, p),
-        Some(p) => rest_p(s, p),
+        Some(p) if p.has_work() || p.next_timer() != NEVER || s.any_injected() => handoff_p(s, p),
+        Some(p) => put_idle_p(s, p),
         None => see_to_time(s, None),
     }
 }

@@ -11,12 +11,12 @@
 //! ```text
 //! T1 an M with a P fires what is due in that P's heap, in every round
 //! T2 an M without work fires what is due in any heap, then puts its P down (I1 to I3 of idle.rs), looks once more
-//!    (I4), and sleeps. If no other sleeping M is up before the earliest timer of all Ps, it is the *keeper*: it sleeps
+//!    (I4), and sleeps. If no other sleeping M is up before the earliest timer of all Ps, it is the *timekeeper*: it sleeps
 //!    only until then
 //! T3 a P that is put down without an M that goes on to T2 (its M is locked, or blocked), and a timer that an M without
 //!    a P has put into the heap of one that rests, are seen to by who did that: where nobody keeps the time, another M
 //!    is woken, and comes to T2
-//! T4 the keeper that is taken for other work, and the spinner that finds work, do the same for the Ps that rest
+//! T4 the timekeeper that is taken for other work, and the spinner that finds work, do the same for the Ps that rest
 //! T5 while a P is not at rest sysmon is awake, and wakes an M for what is overdue in the heap of a P that nobody holds
 //! T6 when all Ps rest sysmon sleeps only if the time is kept; if it was not at two looks, it wakes an M
 //! ```
@@ -24,7 +24,7 @@
 //! - *T3 against T2*: the insertion comes before the fence of [`see_to_time`], the owner of the P is cleared before the
 //!   fence of I3. In the order of the fences the second side sees the first: either the M that goes to sleep finds the
 //!   timer, or the one that inserted it finds the P at rest and the time not kept.
-//! - *T4 is not complete*: the keeper that gets up by itself wakes nobody, because most often it sleeps again before the
+//! - *T4 is not complete*: the timekeeper that gets up by itself wakes nobody, because most often it sleeps again before the
 //!   next timer, and a wake-up costs more than the rest. The P it takes is busy, so there is T5.
 //! - *T5 and T6 together*: whatever is forgotten above comes late, not never.
 
@@ -35,14 +35,14 @@ mod wake;
 
 pub(crate) use locked::wait_locked;
 pub(crate) use send_home::{look_for_homes, send_home};
-pub(crate) use stop_m::{found, rest, search_or_sleep};
+pub(crate) use stop_m::{found, put_idle, steal_or_sleep};
 pub(crate) use wake::{
-    TimeWatch, hand_off, rest_p, see_to_time, sleep_while_idle, take_idle_p, wake,
+    TimeWatch, handoff_p, put_idle_p, see_to_time, sleep_while_idle, take_idle_p, wake,
 };
 
 use crate::protocol::{
-    home_wait::HomeWaits, idle::Idle, inbox::Bound, sysmon_sleep::SysmonSleep, timers::NEVER,
-    window_lock::Line,
+    home_wait::HomeWaits, idle::Idle, inbox::Inbox, sysmon_sleep::SysmonSleep, timers::NEVER,
+    window_lock::Linked,
 };
 
 /// A P, as the steps see it.
@@ -64,7 +64,7 @@ pub(crate) trait Machine: Copy {
     type P: Processor;
     /// Its word in the lists of idle.rs.
     fn id(self) -> usize;
-    fn bound(&self) -> &Bound;
+    fn inbox(&self) -> &Inbox;
     /// The P it holds; asked by itself.
     fn p(self) -> Option<Self::P>;
     /// By itself: it holds `p`, which nobody else does, from here on.
@@ -80,7 +80,7 @@ pub(crate) trait Machine: Copy {
     /// By itself: does its thread end?
     fn is_over(self) -> bool;
     /// By who took it off a list, or out of a line: it shall go on with `p`.
-    fn hand(self, p: Self::P, as_spinner: bool);
+    fn wake_with(self, p: Self::P, as_spinner: bool);
     /// By itself: sleeps until it is handed a P, or until `until`, if that is a moment on our clock and not [`NEVER`];
     /// `sharply` without the slack that the kernel takes. True: it holds the P.
     fn wait(self, until: u64, sharply: bool) -> bool;
@@ -92,7 +92,7 @@ pub(crate) trait Machine: Copy {
 pub(crate) trait Scheduler: Copy {
     type P: Processor;
     type M: Machine<P = Self::P>;
-    type G: Line;
+    type G: Linked;
     fn idle(&self) -> &Idle;
     fn sysmon(&self) -> &SysmonSleep;
     fn homes(&self) -> &HomeWaits;
@@ -117,19 +117,19 @@ pub(crate) trait Scheduler: Copy {
     /// The same for the Ps, but for `except`, that no M holds and no blocking call was lent.
     fn unheld_wake(self, except: Option<Self::P>) -> u64;
     /// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
-    fn at_hand(self, m: Self::M) -> Option<usize>;
+    fn try_now(self, m: Self::M) -> Option<usize>;
     /// The next in `p`, which `m` holds, if `m` may run it although it is locked, and nobody goes before it.
     fn own_first(self, m: Self::M, p: Self::P) -> Option<Self::G>;
     /// When a tainted M that has looked so often looks once more whether it is needed.
     fn look_again(self, looks: u32) -> u64;
     /// Work of others for `m`, which holds `p`; if there is none, it has put itself to rest.
-    fn search(self, m: Self::M, p: Self::P) -> Option<usize>;
+    fn steal_or_spin(self, m: Self::M, p: Self::P) -> Option<usize>;
     /// May a thread be asked for? Not right after one was refused.
     fn may_start_m(self) -> bool;
     /// Has an M started that begins with `p`; if that fails, `p` is put to rest.
     fn start_m(self, p: Self::P, as_spinner: bool);
     /// Puts `p` to rest, for which there is no thread.
-    fn shelve(self, p: Self::P);
+    fn idle_p_for_want_of_thread(self, p: Self::P);
     /// Was the last thread that was asked for refused?
     fn is_refused(self) -> bool;
     /// Must sysmon ask for it again?

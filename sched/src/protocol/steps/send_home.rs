@@ -1,30 +1,30 @@
 //! Sending a goroutine home, and letting it go where home does not come: B1 to B4 of inbox.rs, W1 to W4 of home_wait.rs.
 
 use super::{Machine, Scheduler, see_to_time, wake};
-use crate::protocol::{home_wait::Home, idle::Summons};
+use crate::protocol::{home_wait::Home, idle::WakeThis};
 
 /// B1 to B4, and W1: `home`, and no other M, shall run `g`. The caller is on g0 and holds a P, or `g` may not be let go.
 pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
-    let sent = home.bound().push(g);
+    let sent = home.inbox().push(g);
     if sent.is_first_visitor {
         s.homes().add(home.id(), s.now());
     }
     let summons = match sent.waits {
-        true => match s.idle().take_p_or_starve(home.id()) {
-            Some(p) => Summons::Take {
+        true => match s.idle().take_p_or_wait(home.id()) {
+            Some(p) => WakeThis::Take {
                 p,
-                was_keeper: false,
+                was_timekeeper: false,
             },
-            None => Summons::Hungry,
+            None => WakeThis::Waiting,
         },
-        false => s.idle().summon(home.id()),
+        false => s.idle().wake_this_m(home.id()),
     };
-    if let Summons::Take { p, was_keeper } = summons {
+    if let WakeThis::Take { p, was_timekeeper } = summons {
         s.sysmon().note_busy();
         // SAFETY: ids in the idle lists are Ps'.
         let p = unsafe { s.p(p) };
-        home.hand(p, false);
-        if was_keeper {
+        home.wake_with(p, false);
+        if was_timekeeper {
             see_to_time(s, Some(p)); // T4 of steps/mod.rs
         }
     }

@@ -2,23 +2,23 @@
 
 use super::{Machine, Processor, Scheduler, is_time_untended, see_to_time, wake};
 use crate::protocol::{
-    idle::{Rested, Retire, Rise, Summons},
+    idle::{PutIdle, Retire, SelfWake, WakeThis},
     timers::NEVER,
 };
 
 /// Nothing is at hand for `m`: searches and sleeps until there is something. None if its thread shall end.
-pub(crate) fn search_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
+pub(crate) fn steal_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
     loop {
         if let Some(p) = m.p()
-            && let Some(word) = s.search(m, p)
+            && let Some(word) = s.steal_or_spin(m, p)
         {
             return Some(found(s, m, word));
         }
         // At rest: nothing was found, or its P was handed to an M that waited for one.
-        if m.is_over() || !sleep_unless_work(s, m) {
+        if m.is_over() || !stop_m(s, m) {
             return None;
         }
-        if let Some(word) = s.at_hand(m) {
+        if let Some(word) = s.try_now(m) {
             return Some(found(s, m, word));
         }
     }
@@ -42,16 +42,16 @@ pub(super) fn stop_spinning<S: Scheduler>(s: S, m: S::M) {
 }
 
 /// Gives up `p` (I1 to I3), or hands it to an M that waits for one.
-pub(crate) fn rest<S: Scheduler>(s: S, m: S::M, p: S::P) {
+pub(crate) fn put_idle<S: Scheduler>(s: S, m: S::M, p: S::P) {
     m.give_up_p();
     let was_spinner = m.is_spinning();
     m.set_spinning(false);
-    match s.idle().rest(m.id(), p.id(), was_spinner) {
-        Rested::Idle => {}
+    match s.idle().put_idle(m.id(), p.id(), was_spinner) {
+        PutIdle::Idle => {}
         // SAFETY: ids in the idle lists are Ms'.
-        Rested::Hungry(hungry) => unsafe { s.m(hungry) }.hand(p, false),
+        PutIdle::Waiting(waiting) => unsafe { s.m(waiting) }.wake_with(p, false),
         // This M looks at all queues and timers before it sleeps.
-        Rested::Left => {
+        PutIdle::Left => {
             s.leave(p);
         }
     }
@@ -59,21 +59,21 @@ pub(crate) fn rest<S: Scheduler>(s: S, m: S::M, p: S::P) {
 
 /// After `rest`: I4 to I6. False if the thread shall end.
 #[cold]
-fn sleep_unless_work<S: Scheduler>(s: S, m: S::M) -> bool {
-    if m.bound().any() {
-        rise_for_bound(s, m);
+fn stop_m<S: Scheduler>(s: S, m: S::M) -> bool {
+    if m.inbox().any() {
+        take_p_for_bound(s, m);
         return true;
     }
     // I4: with the fence behind us, once more.
     if s.any_work() || s.next_wake() <= s.now() {
-        match s.idle().rise(m.id()) {
-            Rise::Take(p) => {
+        match s.idle().try_leave_idle(m.id()) {
+            SelfWake::Take(p) => {
                 take(s, m, p);
                 // I5: submitters relied on us while we were the spinner.
                 m.set_spinning(s.idle().start_spinning());
                 return true;
             }
-            Rise::Woken | Rise::Stay => {}
+            SelfWake::Woken | SelfWake::Stay => {}
         }
     }
     s.rouse();
@@ -82,15 +82,15 @@ fn sleep_unless_work<S: Scheduler>(s: S, m: S::M) -> bool {
     stays
 }
 
-/// I6: sleeps until woken with a P, or, as the keeper of the earliest timer, until that is due, or, in the kernel's poll,
+/// I6: sleeps until woken with a P, or, as the timekeeper of the earliest timer, until that is due, or, in the kernel's poll,
 /// until there is an event. False if it was not needed for so long that its thread shall end.
 fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
     let due = s.next_wake();
-    let mut keeper = due != NEVER && s.idle().keep_time(m.id(), due);
+    let mut timekeeper = due != NEVER && s.idle().keep_time(m.id(), due);
     if s.is_watching() && s.idle().keep_poll(m.id()) {
-        match sleep_in_poll(s, m, keeper.then_some(due)) {
+        match sleep_in_poll(s, m, timekeeper.then_some(due)) {
             Polled::HasP => return true,
-            Polled::Asleep { keeps_time } => keeper = keeps_time,
+            Polled::Asleep { keeps_time } => timekeeper = keeps_time,
         }
     }
     let mut end = if s.idle().has_spare_m() {
@@ -99,17 +99,17 @@ fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
         NEVER
     };
     loop {
-        if m.wait(if keeper { due } else { end }, keeper) {
+        if m.wait(if timekeeper { due } else { end }, timekeeper) {
             return true;
         }
-        if keeper {
-            keeper = false;
-            match s.idle().rise(m.id()) {
-                Rise::Take(p) => {
+        if timekeeper {
+            timekeeper = false;
+            match s.idle().try_leave_idle(m.id()) {
+                SelfWake::Take(p) => {
                     take(s, m, p);
                     return true;
                 }
-                Rise::Woken | Rise::Stay => {}
+                SelfWake::Woken | SelfWake::Stay => {}
             }
             continue;
         }
@@ -127,15 +127,15 @@ fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
 
 /// H2 to H5 of inbox.rs, for `m`, which has put itself to rest and has goroutines that it must run.
 #[cold]
-fn rise_for_bound<S: Scheduler>(s: S, m: S::M) {
-    match s.idle().summon(m.id()) {
-        Summons::Take { p, was_keeper } => {
+fn take_p_for_bound<S: Scheduler>(s: S, m: S::M) {
+    match s.idle().wake_this_m(m.id()) {
+        WakeThis::Take { p, was_timekeeper } => {
             take(s, m, p);
-            if was_keeper {
+            if was_timekeeper {
                 see_to_time(s, None);
             }
         }
-        Summons::Awake | Summons::Hungry => {
+        WakeThis::Awake | WakeThis::Waiting => {
             m.wait(NEVER, false);
         }
     }
@@ -167,8 +167,8 @@ fn sleep_in_poll<S: Scheduler>(s: S, m: S::M, due: Option<u64>) -> Polled {
         }
         let works = s.any_work();
         if works || due.is_some_and(|due| due <= s.now()) {
-            return match s.idle().rise(m.id()) {
-                Rise::Take(p) => {
+            return match s.idle().try_leave_idle(m.id()) {
+                SelfWake::Take(p) => {
                     take(s, m, p);
                     if works {
                         // I5: there may be more than one.
@@ -176,7 +176,7 @@ fn sleep_in_poll<S: Scheduler>(s: S, m: S::M, due: Option<u64>) -> Polled {
                     }
                     Polled::HasP
                 }
-                Rise::Woken | Rise::Stay => Polled::Asleep { keeps_time: false },
+                SelfWake::Woken | SelfWake::Stay => Polled::Asleep { keeps_time: false },
             };
         }
         // Interrupted for nothing.

@@ -2,7 +2,7 @@
 
 use super::{Machine, Processor, Scheduler, is_poll_untended, is_time_untended};
 use crate::protocol::{
-    idle::Rested,
+    idle::PutIdle,
     sync::{Ordering, fence},
     timers::NEVER,
 };
@@ -20,26 +20,26 @@ pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
     let p = unsafe { s.p(wake.p) };
     match wake.m {
         // SAFETY: the idle lists hold the words of Ms, and this one was taken off them.
-        Some(m) => unsafe { s.m(m) }.hand(p, true),
+        Some(m) => unsafe { s.m(m) }.wake_with(p, true),
         None => s.start_m(p, true),
     }
     true
 }
 
 /// Lets another M go on with `p`, which its M gives up in the middle of a goroutine.
-pub(crate) fn hand_off<S: Scheduler>(s: S, p: S::P) {
-    if s.idle().someone_starves() || p.is_leaving() {
-        rest_p(s, p);
+pub(crate) fn handoff_p<S: Scheduler>(s: S, p: S::P) {
+    if s.idle().any_m_waits_for_p() || p.is_leaving() {
+        put_idle_p(s, p);
     } else if let Some(sleeper) = s.idle().take_m() {
         // SAFETY: ids in the idle lists are Ms'.
-        unsafe { s.m(sleeper.m) }.hand(p, false);
-        if sleeper.was_keeper {
+        unsafe { s.m(sleeper.m) }.wake_with(p, false);
+        if sleeper.was_timekeeper {
             see_to_time(s, Some(p)); // T4
         }
     } else if s.may_start_m() {
         s.start_m(p, false);
     } else {
-        s.shelve(p);
+        s.idle_p_for_want_of_thread(p);
     }
 }
 
@@ -52,17 +52,17 @@ pub(crate) fn take_idle_p<S: Scheduler>(s: S) -> Option<S::P> {
 }
 
 /// Puts `p` to rest without an M, and sees to it that work and timers left in it are found.
-pub(crate) fn rest_p<S: Scheduler>(s: S, p: S::P) {
-    match s.idle().rest_p_alone(p.id()) {
+pub(crate) fn put_idle_p<S: Scheduler>(s: S, p: S::P) {
+    match s.idle().put_idle_p(p.id()) {
         // SAFETY: ids in the idle lists are Ms'.
-        Rested::Hungry(hungry) => unsafe { s.m(hungry) }.hand(p, false),
-        Rested::Left => {
+        PutIdle::Waiting(waiting) => unsafe { s.m(waiting) }.wake_with(p, false),
+        PutIdle::Left => {
             let timers = s.leave(p);
             s.look_after(timers);
         }
         // I4 of idle.rs: it was published while this P did not count as idle; and T3. Without a thread to be had
         // sysmon tries again.
-        Rested::Idle => {
+        PutIdle::Idle => {
             let untended = || is_time_untended(s, None) || is_poll_untended(s);
             if s.idle().may_wake() && !s.is_refused() && (s.any_work() || untended()) {
                 wake(s);
@@ -89,9 +89,9 @@ impl TimeWatch {
     /// At two looks: an M may be about to keep the time, or to fire what is due.
     pub(crate) fn look<S: Scheduler>(&mut self, s: S) -> bool {
         let due = s.unheld_wake(None);
-        let matters = due != NEVER && (due <= s.now() || s.idle().all_rest());
+        let matters = due != NEVER && (due <= s.now() || s.idle().all_idle());
         let untended =
-            matters && !s.idle().keeps_time(due) || is_poll_untended(s) && s.idle().all_rest();
+            matters && !s.idle().keeps_time(due) || is_poll_untended(s) && s.idle().all_idle();
         let before = std::mem::replace(&mut self.0, untended);
         before && untended && s.idle().may_wake() && wake(s)
     }
@@ -107,7 +107,7 @@ impl TimeWatch {
 pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
     s.sysmon().sleep_while(
         || {
-            if !s.idle().all_rest() {
+            if !s.idle().all_idle() {
                 return false;
             }
             // What was published before the last P was put down, by somebody who found a spinner that then got no

@@ -11,7 +11,7 @@ pub(super) use super::super::locks::{
     },
     raw::waitq,
 };
-pub(super) use crate::protocol::park_state::Landing;
+pub(super) use crate::protocol::park_state::ParkState;
 
 /// Who calls: nothing is saved by asking once.
 #[derive(Clone, Copy)]

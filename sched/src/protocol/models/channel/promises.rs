@@ -16,12 +16,12 @@ use super::{
         side::Side,
         waiter::{Case, Waiter, Who},
     },
-    door::{Landing, Ticket, WaitReason, arm, park_until, waitq::Node},
+    door::{ParkState, Ticket, WaitReason, arm, park_until, waitq::Node},
     explore, meet, ports, recv_all, recv_soon, send_one,
 };
 
 /// The node of a case that waits, as the selects of runtime make it.
-fn node(ticket: Ticket, landing: &Landing) -> Node<Waiter> {
+fn node(ticket: Ticket, landing: &ParkState) -> Node<Waiter> {
     let case = Case {
         ticket,
         number: 0,
@@ -40,7 +40,7 @@ impl Port {
             if let Some(begun) = channel.begin_send() {
                 return begun;
             }
-            let (ticket, landing) = (arm(), Landing::new());
+            let (ticket, landing) = (arm(), ParkState::new());
             let node = node(ticket, &landing);
             let mut core = channel.lock();
             if core.send_is_ready(ticket.g(), true) {

@@ -12,7 +12,7 @@ pub(crate) use loom::{
 };
 
 pub(crate) use crate::protocol::wait_reason::WaitReason;
-use crate::protocol::{parker::Parker, wait_seq::Episode};
+use crate::protocol::{parker::Parker, wait_seq::WaitSeq};
 
 pub(crate) const SPINS: u32 = 0;
 pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
@@ -61,7 +61,7 @@ impl ByteLock {
 
 pub(crate) struct G {
     parker: Parker,
-    episode: Episode,
+    wait_seq: WaitSeq,
     /// Has it waited for too long, whenever it asks?
     impatient: Cell<bool>,
 }
@@ -81,7 +81,7 @@ impl GRef {
     }
 
     /// Does it run under a context? Nobody does.
-    pub(crate) unsafe fn has_heritage(self) -> bool {
+    pub(crate) unsafe fn has_inherited(self) -> bool {
         false
     }
 }
@@ -90,7 +90,7 @@ loom::thread_local! {
     /// Leaked: a stale look at a G must find a G. Loom's own bookkeeping of it ends with the iteration.
     static CURRENT: GRef = GRef(Box::leak(Box::new(G {
         parker: Parker::new(),
-        episode: Episode::new(),
+        wait_seq: WaitSeq::new(),
         impatient: Cell::new(false),
     })));
 }
@@ -129,11 +129,11 @@ impl Ticket {
     }
 
     pub(crate) fn is_open(self) -> bool {
-        self.g.0.episode.is_open(self.number)
+        self.g.0.wait_seq.is_open(self.number)
     }
 
     pub(crate) fn claim(self, outcome: u32) -> bool {
-        self.g.0.episode.claim(self.number, outcome)
+        self.g.0.wait_seq.claim(self.number, outcome)
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn arm() -> Ticket {
     let g = current();
     Ticket {
         g,
-        number: g.0.episode.open(),
+        number: g.0.wait_seq.open(),
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) unsafe fn park_until(
     if commit() && !g.parker.wait(|| deadline.map(|_| 0)) && !ticket.claim(TIMED_OUT) {
         g.parker.wait(|| None);
     }
-    g.episode.outcome()
+    g.wait_seq.outcome()
 }
 
 /// When somebody began to wait, or will stop; the latter is always later.

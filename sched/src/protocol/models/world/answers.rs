@@ -6,11 +6,11 @@ use super::{Goroutine, ModelM, ModelP, World};
 use crate::protocol::{
     home_wait::HomeWaits,
     idle::Idle,
-    inbox::Bound,
+    inbox::Inbox,
     steps::{self, Machine, Processor, Scheduler},
     sysmon_sleep::SysmonSleep,
     timers::NEVER,
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 impl Processor for &ModelP {
@@ -34,8 +34,8 @@ impl<'a> Machine for &'a ModelM {
     fn id(self) -> usize {
         self.number
     }
-    fn bound(&self) -> &Bound {
-        &self.bound
+    fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
     fn p(self) -> Option<&'a ModelP> {
         let p = self.p.load(Ordering::Relaxed) as *const ModelP;
@@ -69,13 +69,13 @@ impl<'a> Machine for &'a ModelM {
         self.tainted.load(Ordering::Relaxed) == 1
     }
     fn end(self) {
-        self.bound.set_locked(false);
+        self.inbox.set_locked(false);
         self.tainted.store(2, Ordering::Relaxed);
     }
     fn is_over(self) -> bool {
         self.tainted.load(Ordering::Relaxed) == 2
     }
-    fn hand(self, p: &'a ModelP, as_spinner: bool) {
+    fn wake_with(self, p: &'a ModelP, as_spinner: bool) {
         let word = std::ptr::from_ref(p) as usize | usize::from(as_spinner);
         let before = self.handed.swap(word, Ordering::Relaxed);
         assert_eq!(before, 0, "two Ps for one M");
@@ -139,32 +139,35 @@ impl<'a> Scheduler for &'a World {
         self.kernel.global.lock().unwrap().push(g.word());
     }
     fn next_wake(self) -> u64 {
-        let wakes = self.ps.iter().map(|p| p.timers.wake_at());
+        let wakes = self.ps.iter().map(|p| p.timers.coalesced_wake());
         wakes.min().unwrap_or(NEVER)
     }
     fn unheld_wake(self, except: Option<&'a ModelP>) -> u64 {
         let except = except.map(Processor::id);
         let held = |p: &&ModelP| p.owner.load(Ordering::Acquire) != 0 || Some(p.number) == except;
         let unheld = self.ps.iter().filter(|p| !held(p));
-        unheld.map(|p| p.timers.wake_at()).min().unwrap_or(NEVER)
+        unheld
+            .map(|p| p.timers.coalesced_wake())
+            .min()
+            .unwrap_or(NEVER)
     }
     /// As find_runnable.rs, where a queue of the M goes after that of its P.
-    fn at_hand(self, m: &'a ModelM) -> Option<usize> {
-        if m.bound.is_locked() {
+    fn try_now(self, m: &'a ModelM) -> Option<usize> {
+        if m.inbox.is_locked() {
             return Some(steps::wait_locked(self, m)?.word());
         }
         let Some(p) = Machine::p(m) else {
-            self.idle.rest_m(m.number);
+            self.idle.put_idle_m(m.number);
             return None;
         };
         self.fire_due(p, p);
         let own = p.ring.pop();
         own.or_else(|| self.kernel.global.lock().unwrap().pop())
-            .or_else(|| m.bound.pop().map(Goroutine::word))
+            .or_else(|| m.inbox.pop().map(Goroutine::word))
             .or_else(|| self.kernel.poll())
     }
     /// As find_runnable.rs, without the time it spends spinning.
-    fn search(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {
+    fn steal_or_spin(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {
         let found = self.steal(p, true).or_else(|| {
             if !m.is_spinning() {
                 m.set_spinning(self.idle.start_spinning());
@@ -175,7 +178,7 @@ impl<'a> Scheduler for &'a World {
             }
         });
         if found.is_none() {
-            steps::rest(self, m, p);
+            steps::put_idle(self, m, p);
         }
         found
     }
@@ -185,10 +188,10 @@ impl<'a> Scheduler for &'a World {
     fn start_m(self, p: &'a ModelP, as_spinner: bool) {
         let spare = self.spare.lock().unwrap().pop();
         let m = spare.expect("only one thread starts Ms at a time");
-        self.m_of(m).hand(p, as_spinner);
+        self.m_of(m).wake_with(p, as_spinner);
     }
-    fn shelve(self, p: &'a ModelP) {
-        steps::rest_p(self, p);
+    fn idle_p_for_want_of_thread(self, p: &'a ModelP) {
+        steps::put_idle_p(self, p);
     }
     fn is_refused(self) -> bool {
         false

@@ -10,11 +10,11 @@ use super::{
     world::{Goroutine, M1, M2, P1, P2, World},
 };
 use crate::protocol::{
-    idle::Rise,
-    inbox::Bound,
+    idle::SelfWake,
+    inbox::Inbox,
     steps::{self, Machine},
     timers::NEVER,
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 const HOME: usize = M1;
@@ -58,7 +58,7 @@ fn home_gets_the_p_of_the_sender_when_no_other_is_idle() {
     explore(Some(3), || {
         let world = World::new(1);
         // Home is asleep, the only P is the sender's.
-        world.idle().rest_m(HOME);
+        world.idle().put_idle_m(HOME);
         world.give(OTHER, P1);
         let home = home_wakes(&world);
         send(&world, Goroutine::pinned());
@@ -98,7 +98,7 @@ fn home_that_is_woken_for_other_work_and_for_its_own_gets_one_p() {
         send(&world, Goroutine::pinned());
         waker.join().unwrap();
         assert_eq!(home.join().unwrap(), P1);
-        assert_eq!(world.idle().rise(HOME), Rise::Woken);
+        assert_eq!(world.idle().try_leave_idle(HOME), SelfWake::Woken);
     });
 }
 
@@ -107,7 +107,7 @@ fn a_locked_m_gets_up_for_its_goroutine_and_gives_its_p_back_in_between() {
     explore(Some(3), || {
         let world = World::new(1);
         world.give(HOME, P1);
-        world.m_of(HOME).bound().set_locked(true);
+        world.m_of(HOME).inbox().set_locked(true);
         let home = home_runs(&world, 2);
         send(&world, Goroutine::pinned());
         send(&world, Goroutine::pinned());
@@ -170,10 +170,10 @@ fn a_keeper_that_gets_up_for_its_own_leaves_the_time_to_another() {
             world.stop(m);
         }
         // A goroutine of M1 is there although M1 has not been called for it: its sender is about to.
-        assert!(!world.m_of(M1).bound().push(Goroutine::pinned()).waits);
+        assert!(!world.m_of(M1).inbox().push(Goroutine::pinned()).waits);
         world.insert(P1, 5, 7);
         assert!(world.idle().keep_time(M1, 5));
-        assert!(steps::search_or_sleep(&*world, world.m_of(M1)).is_some());
+        assert!(steps::steal_or_sleep(&*world, world.m_of(M1)).is_some());
         assert!(world.m_of(M2).is_woken());
     });
 }
@@ -181,7 +181,7 @@ fn a_keeper_that_gets_up_for_its_own_leaves_the_time_to_another() {
 #[test]
 fn visitors_that_are_let_go_are_run_once_and_others_stay() {
     explore(Some(3), || {
-        let bound = Arc::new(Bound::new());
+        let bound = Arc::new(Inbox::new());
         for g in [
             Goroutine::visitor(),
             Goroutine::pinned(),

@@ -12,7 +12,7 @@ use loom::{
 };
 
 use super::explore;
-use crate::protocol::window_lock::{Handover, Line};
+use crate::protocol::window_lock::{Linked, WindowLock};
 
 /// A goroutine of the model: where its link is, and the queue it is made ready into.
 struct Member {
@@ -23,7 +23,7 @@ struct Member {
 #[derive(Clone, Copy)]
 struct MemberRef(&'static Member);
 
-impl Line for MemberRef {
+impl Linked for MemberRef {
     fn word(self) -> usize {
         std::ptr::from_ref(self.0) as usize
     }
@@ -45,7 +45,7 @@ impl Line for MemberRef {
 }
 
 struct Window {
-    handover: Handover,
+    handover: WindowLock,
     /// The memory of the window: loom reports a race when two are inside.
     memory: UnsafeCell<usize>,
     entered: AtomicUsize,
@@ -91,7 +91,7 @@ impl Window {
 fn everybody_gets_in(count: usize, preemptions: Option<usize>) {
     explore(preemptions, move || {
         let window = Arc::new(Window {
-            handover: Handover::new(),
+            handover: WindowLock::new(),
             memory: UnsafeCell::new(0),
             entered: AtomicUsize::new(0),
         });
@@ -137,7 +137,7 @@ fn who_tries_is_alone_inside_and_leaves_nobody_in_line() {
     static TRIED: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
     explore(Some(3), || {
         let window = Arc::new(Window {
-            handover: Handover::new(),
+            handover: WindowLock::new(),
             memory: UnsafeCell::new(0),
             entered: AtomicUsize::new(0),
         });

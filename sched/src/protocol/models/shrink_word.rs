@@ -5,14 +5,14 @@ use loom::{cell::UnsafeCell, sync::Arc, thread};
 
 use super::explore;
 use crate::protocol::{
-    shrink_word::{self, Look, Shrinking, Shrinks},
+    shrink_word::{self, Look, ShrinkWord, Shrinks},
     status::{Status, StatusCell},
     wait_reason::WaitReason,
 };
 
 struct World {
     status: StatusCell,
-    word: Shrinking,
+    word: ShrinkWord,
     /// The stack, and the context that says how much of it is in use: plain memory, so that loom
     /// reports it when both sides are at it.
     stack: UnsafeCell<u32>,
@@ -24,7 +24,7 @@ impl World {
     fn parked(status: Status) -> Arc<World> {
         Arc::new(World {
             status: StatusCell::new(status),
-            word: Shrinking::new(),
+            word: ShrinkWord::new(),
             stack: UnsafeCell::new(0),
             context: UnsafeCell::new(1),
         })
@@ -59,7 +59,7 @@ impl Shrinks for World {
         &self.status
     }
 
-    fn word(&self) -> &Shrinking {
+    fn word(&self) -> &ShrinkWord {
         &self.word
     }
 

@@ -10,14 +10,14 @@ use loom::{
 };
 
 use super::explore;
-use crate::protocol::{parker::Parker, wait_seq::Episode, wake_flag::Signal};
+use crate::protocol::{parker::Parker, wait_seq::WaitSeq, wake_flag::WakeFlag};
 
-const RUNG: u32 = 0;
+const WOKEN: u32 = 0;
 const BY_TIMER: u32 = 1;
 
 struct World {
-    signal: Signal,
-    episode: Episode,
+    signal: WakeFlag,
+    wait_seq: WaitSeq,
     parker: Parker,
     /// What the owner waits for: how many givers have come.
     come: AtomicUsize,
@@ -27,8 +27,8 @@ struct World {
 impl World {
     fn new() -> Arc<World> {
         Arc::new(World {
-            signal: Signal::new(),
-            episode: Episode::new(),
+            signal: WakeFlag::new(),
+            wait_seq: WaitSeq::new(),
             parker: Parker::new(),
             come: AtomicUsize::new(0),
             readied: AtomicUsize::new(0),
@@ -44,7 +44,7 @@ impl World {
         // Relaxed: the signal is what orders it.
         self.come.fetch_add(1, Ordering::Relaxed);
         if let Some(number) = self.signal.give()
-            && self.episode.claim(number, RUNG)
+            && self.wait_seq.claim(number, WOKEN)
         {
             self.ready();
         }
@@ -58,13 +58,13 @@ impl World {
             if self.come.load(Ordering::Relaxed) == count {
                 return parks;
             }
-            let number = self.episode.open();
+            let number = self.wait_seq.open();
             if self.signal.park(number) {
                 parks += 1;
                 timer(this, number);
                 self.parker.wait(|| None);
             } else {
-                assert!(self.episode.claim(number, RUNG));
+                assert!(self.wait_seq.claim(number, WOKEN));
             }
         }
     }
@@ -104,7 +104,7 @@ fn a_giver_that_comes_after_the_timer_wakes_nobody_out_of_the_next_wait() {
                 if fired.fetch_add(1, Ordering::Relaxed) == 0 {
                     let this = Arc::clone(this);
                     thread::spawn(move || {
-                        if this.episode.claim(number, BY_TIMER) {
+                        if this.wait_seq.claim(number, BY_TIMER) {
                             this.ready();
                         }
                     });

@@ -17,7 +17,7 @@ use super::{
 use crate::protocol::{
     steps::{self, Machine},
     timers::NEVER,
-    window_lock::Line,
+    window_lock::Linked,
 };
 
 /// Blocked, and what it waits for is the goroutine that was sent to it.
@@ -60,6 +60,6 @@ fn a_goroutine_goes_on_elsewhere_when_its_home_wakes_up_for_it_and_blocks_in_som
         assert!(home.wait(NEVER, false));
         // Blocked in other work; sysmon has taken its P, and nobody has a use for that.
         let p = home.give_up_p().expect("a P");
-        steps::rest_p(world, p);
+        steps::put_idle_p(world, p);
     });
 }

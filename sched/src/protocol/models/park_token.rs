@@ -19,7 +19,7 @@ const BY_TIMER: u32 = 2;
 
 /// The owner, its token, and what it sleeps on.
 struct World {
-    /// Waits are known by their episode's number.
+    /// Waits are known by their wait's number.
     token: Token<u32>,
     g: Parked,
     /// Written before a token is given, read after it was used.
@@ -48,7 +48,7 @@ impl World {
         if self.token.take_or_lock() {
             return None;
         }
-        let number = self.episode.open();
+        let number = self.wait_seq.open();
         self.save();
         // SAFETY: the lock is held from `take_or_lock` on.
         unsafe {
@@ -57,7 +57,7 @@ impl World {
         }
         timer(number);
         assert!(self.parker.wait(|| None));
-        let outcome = self.episode.outcome();
+        let outcome = self.wait_seq.outcome();
         if outcome == BY_TIMER {
             self.token.time_is_up();
         }
@@ -67,14 +67,14 @@ impl World {
     /// U1 to U3.
     fn give(&self) {
         self.data.fetch_add(1, Ordering::Relaxed);
-        let claim = |number| self.episode.claim(number, BY_GIVER);
+        let claim = |number| self.wait_seq.claim(number, BY_GIVER);
         if self.token.give(claim).is_some() {
             self.ready();
         }
     }
 
     fn fire(&self, number: u32) {
-        if self.episode.claim(number, BY_TIMER) {
+        if self.wait_seq.claim(number, BY_TIMER) {
             self.ready();
         }
     }
