@@ -8,6 +8,7 @@
 //! | queue.rs: the global queue | ready.rs: the one door into run queues |
 //! | procs.rs: the Ps; update_procs.rs: how many CPUs there are | procs.rs: changing their number |
 //! | g_pool.rs: dead Gs | |
+//! | poll.rs: when the kernel was asked for events | poll.rs: asking it, and sleeping in that |
 //! | start_m.rs: the threads | starter.rs: starting one; wake.rs: waking an M, passing a P on; retake.rs: taking a P |
 //!
 //! The calls are recursive where the imports are not: ready, wake, a thread that is refused, `idle_p_for_want_of_thread`, `put_idle_p`, a P

@@ -9,6 +9,7 @@
 //! | identity.rs, locals.rs | what few goroutines have, and what outlives them |
 //! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
+//! | poll_desc.rs | the record of a socket for which a goroutine has waited |
 //! | all_gs.rs, counters.rs, mode.rs | all Gs there are; what is counted; what is decided once before the first M |
 //!
 //! Two circles of imports are left in the crate, and both are here: records that point at each other, m.rs and p.rs (an

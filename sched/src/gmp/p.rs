@@ -17,6 +17,7 @@ use crate::{
         sync::{AtomicBool, AtomicU64, Ordering},
         timers::Timers,
     },
+    sys::xorshift,
 };
 
 /// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
@@ -229,11 +230,9 @@ impl P {
 }
 
 impl Local {
-    /// A pseudo-random number (xorshift).
+    /// A pseudo-random number.
     pub(crate) fn random(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 17;
-        self.random ^= self.random << 5;
+        self.random = xorshift::after(self.random);
         self.random
     }
 }

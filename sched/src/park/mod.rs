@@ -6,6 +6,7 @@
 //! | caller.rs | who is about to wait, asked once |
 //! | on_thread.rs, unwinding.rs | goroutines that wait without leaving their thread |
 //! | blocking.rs, checkpoint.rs, yield_now.rs, sleep.rs | blocking calls, long computations, letting others go first, sleeping |
+//! | io_wait.rs, io_register.rs | waiting for a socket, registering it with the poller |
 //! | waker.rs | wakers of goroutines and threads |
 //!
 //! # `park` and `ready`: the two verbs on which every blocking operation is written

@@ -19,6 +19,7 @@
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
 //! | whose a G is, and what it waits for | status.rs, wait_reason.rs |
 //! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
+//! | what is known of a socket, and those who wait for it | readiness.rs, io_line.rs |
 //! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;

@@ -2,7 +2,10 @@
 
 use std::ptr;
 
-use crate::switch::{attach, thread_word::current_m};
+use crate::{
+    switch::{attach, thread_word::current_m},
+    sys::xorshift,
+};
 
 /// A pseudo-random number (xorshift). Good for fair choices, not for secrets.
 ///
@@ -20,9 +23,7 @@ pub fn random() -> u32 {
         // Different for each M, and never 0.
         x = ((ptr::from_ref(m).addr() >> 4) as u32 ^ 0x9e37_79b9) | 1;
     }
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
+    x = xorshift::after(x);
     m.random.set(x);
     x
 }

@@ -8,6 +8,8 @@
 //! | clock.rs, cpus.rs, proc_stat.rs | time, how many CPUs there are, whether a thread is runnable |
 //! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
 //! | errno.rs, mask.rs, spawn.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its storage |
+//! | epoll.rs | the kernel's list of sockets and their events |
+//! | xorshift.rs | pseudo-random numbers |
 //! | fatal.rs | messages, and the two ways to end the process |
 //! | tools | what valgrind and AddressSanitizer are told of stacks |
 //!
@@ -28,3 +30,4 @@ pub(crate) mod proc_stat;
 pub(crate) mod spawn;
 pub(crate) mod tls;
 pub(crate) mod tools;
+pub(crate) mod xorshift;
