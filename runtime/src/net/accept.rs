@@ -14,6 +14,7 @@ use goroutines_sched::{Interest, IoWait, can_park, keep_thread};
 
 use super::{
     calls,
+    fd::StdSocket,
     socket::{NONBLOCKING, PREPARED, Socket},
 };
 
@@ -138,15 +139,23 @@ fn prepare<S: AsFd>(listener: &Socket<S>) -> io::Result<()> {
     calls::set_nonblocking(AsFd::as_fd(&**listener), true)
 }
 
-/// What the user wants. A prepared listener stays as it is.
-pub(super) fn set_nonblocking<S: AsFd>(listener: &Socket<S>, nonblocking: bool) -> io::Result<()> {
-    if listener.io.notes() & PREPARED == 0 {
-        return listener.set_nonblocking(nonblocking);
+/// The listener as std's, in the mode that its user wants.
+pub(super) fn into_std<S: StdSocket>(listener: Socket<S>) -> S {
+    let prepared = listener.io.notes() & (PREPARED | NONBLOCKING) == PREPARED;
+    let std = listener.into_std();
+    if prepared {
+        // A failure leaves the mode that it is in.
+        let _ = calls::set_nonblocking(std.as_fd(), false);
     }
-    match nonblocking {
-        true => listener.io.change_notes(NONBLOCKING, 0),
-        false => listener.io.change_notes(0, NONBLOCKING),
-    }
+    std
+}
+
+/// Returns whether an accept of a goroutine ended because of a `Closer`.
+pub(super) fn is_closed<R>(accepted: &io::Result<R>) -> bool {
+    can_park()
+        && accepted
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionAborted)
 }
 
 /// Ends all waits for the listener.

@@ -37,6 +37,7 @@ mod addrs;
 mod calls;
 mod connect;
 mod fd;
+mod methods;
 mod socket;
 mod tcp_listener;
 mod tcp_stream;

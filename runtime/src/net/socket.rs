@@ -86,7 +86,10 @@ impl<S: AsFd> Socket<S> {
     }
 
     pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        calls::set_nonblocking(self.std.as_fd(), nonblocking)?;
+        // A prepared listener stays as it is: the note says what its user wants.
+        if self.io.notes() & PREPARED == 0 {
+            calls::set_nonblocking(self.std.as_fd(), nonblocking)?;
+        }
         match nonblocking {
             true => self.io.change_notes(NONBLOCKING, 0),
             false => self.io.change_notes(0, NONBLOCKING),

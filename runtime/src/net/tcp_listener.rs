@@ -1,19 +1,18 @@
 //! A socket that TCP connections come to.
 
 use std::{
-    io::{self, ErrorKind},
-    iter::FusedIterator,
+    io,
     net::{SocketAddr, TcpListener as Std, TcpStream as StdStream},
-    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Interest, can_park};
+use goroutines_sched::Interest;
 
 use super::{
-    TcpStream, ToSocketAddrs, accept, calls, connect,
+    TcpStream, ToSocketAddrs, accept, connect,
     fd::{StdSocket, fd_traits},
-    socket::{PREPARED, Socket},
+    methods::{listener_types, socket_methods},
+    socket::Socket,
 };
 
 /// A socket that TCP connections come to, as [`std::net::TcpListener`]. [`TcpListener::accept`] parks the goroutine.
@@ -25,22 +24,12 @@ use super::{
 pub struct TcpListener(Socket<Std>);
 
 fd_traits!(TcpListener, Std);
+socket_methods!(TcpListener, SocketAddr);
+listener_types!(TcpListener, Std, TcpStream);
 
 impl StdSocket for Std {
     fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
         Ok((None, None))
-    }
-}
-
-impl From<TcpListener> for Std {
-    fn from(listener: TcpListener) -> Std {
-        let prepared = listener.0.io.notes() & PREPARED != 0;
-        let std = listener.0.into_std();
-        if prepared {
-            // What its user wants; a failure leaves the mode that it is in.
-            let _ = calls::set_nonblocking(std.as_fd(), false);
-        }
-        std
     }
 }
 
@@ -57,25 +46,6 @@ impl TcpListener {
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let listener = connect::each(addr, |addr| Std::bind(addr))?;
         Ok(TcpListener(Socket::fresh(listener)))
-    }
-
-    /// The address at which it listens.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Another handle of the same listener.
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        let clone = self.0.try_clone()?;
-        Ok(TcpListener(Socket::clone_of(&self.0, clone)?))
     }
 
     /// The next connection, and where it comes from.
@@ -121,23 +91,6 @@ impl TcpListener {
         self.0.io.set_deadline(Interest::Read, deadline)
     }
 
-    /// The connections that come, one after the other.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming {
-            listener: self,
-            closed: false,
-        }
-    }
-
-    /// Ends the waits of this listener from elsewhere: see [`Closer`].
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn closer(&self) -> io::Result<Closer> {
-        Ok(Closer(self.try_clone()?))
-    }
-
     /// The time to live of packets (IP_TTL).
     ///
     /// # Errors
@@ -155,53 +108,7 @@ impl TcpListener {
     pub fn ttl(&self) -> io::Result<u32> {
         self.0.ttl()
     }
-
-    /// The error that is noted for the socket, which is none after.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Whether `accept` returns at once, with `WouldBlock` where it would wait. Default: false.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        accept::set_nonblocking(&self.0, nonblocking)
-    }
 }
-
-/// See [`TcpListener::incoming`]. It ends after [`Closer::close`].
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-    closed: bool,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    fn next(&mut self) -> Option<io::Result<TcpStream>> {
-        if self.closed {
-            return None;
-        }
-        let next = self.listener.accept().map(|(stream, _)| stream);
-        if can_park()
-            && let Err(error) = &next
-            && error.kind() == ErrorKind::ConnectionAborted
-        {
-            self.closed = true;
-            return None;
-        }
-        Some(next)
-    }
-}
-
-impl FusedIterator for Incoming<'_> {}
 
 /// Ends the waits of a listener from another goroutine: a server stops by it.
 ///

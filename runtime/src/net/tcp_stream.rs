@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Shutdown, SocketAddr, TcpStream as Std},
+    net::{SocketAddr, TcpStream as Std},
     time::Duration,
 };
 
@@ -10,7 +10,8 @@ use goroutines_sched::Interest;
 
 use super::{
     ToSocketAddrs, calls, connect,
-    fd::{StdSocket, fd_traits, stream_traits, timeout_methods},
+    fd::{StdSocket, fd_traits},
+    methods::{peer_methods, socket_methods, stream_traits, timeout_methods},
     socket::{EXPOSED, Socket},
 };
 
@@ -40,6 +41,8 @@ use super::{
 pub struct TcpStream(pub(super) Socket<Std>);
 
 fd_traits!(TcpStream, Std);
+socket_methods!(TcpStream, SocketAddr);
+peer_methods!(TcpStream, SocketAddr);
 timeout_methods!(TcpStream, "connection");
 stream_traits!(TcpStream, TcpStream::is_plain);
 
@@ -80,43 +83,6 @@ impl TcpStream {
     /// Until the connection is there.
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         connect::within(addr, timeout)
-    }
-
-    /// The address of the other side.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected`, and what the kernel says.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// The address of this side.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Ends one direction of the connection, or both. Those that wait in it go on.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
-
-    /// Another handle of the same connection. Timeouts, deadlines and the mode are common to both.
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        let clone = self.0.try_clone()?;
-        Ok(TcpStream(Socket::clone_of(&self.0, clone)?))
     }
 
     /// Receives without taking what is received away.
@@ -185,24 +151,6 @@ impl TcpStream {
     /// What the kernel says.
     pub fn ttl(&self) -> io::Result<u32> {
         self.0.ttl()
-    }
-
-    /// The error that is noted for the socket, which is none after.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
     }
 
     /// Is a read that got less than it asked for a sign that there is no more? Not if others may have changed what a

@@ -11,7 +11,8 @@ use goroutines_sched::Interest;
 
 use super::{
     ToSocketAddrs, calls, connect,
-    fd::{StdSocket, fd_traits, timeout_methods},
+    fd::{StdSocket, fd_traits},
+    methods::{socket_methods, timeout_methods},
     socket::Socket,
 };
 
@@ -37,6 +38,7 @@ use super::{
 pub struct UdpSocket(Socket<Std>);
 
 fd_traits!(UdpSocket, Std);
+socket_methods!(UdpSocket, SocketAddr);
 timeout_methods!(UdpSocket, "socket");
 
 impl StdSocket for Std {
@@ -77,16 +79,6 @@ impl UdpSocket {
     /// While names are looked up.
     pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
         connect::each(addr, |addr| self.0.connect(addr))
-    }
-
-    /// Another handle of the same socket. Timeouts, deadlines and the mode are common to both.
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        let clone = self.0.try_clone()?;
-        Ok(UdpSocket(Socket::clone_of(&self.0, clone)?))
     }
 
     /// Receives a datagram, and where it comes from. What does not fit into `buf` is lost.
@@ -224,15 +216,6 @@ impl UdpSocket {
         )
     }
 
-    /// The address of this side.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
     /// The address to which it is connected.
     ///
     /// # Errors
@@ -366,23 +349,5 @@ impl UdpSocket {
     /// What the kernel says.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.0.leave_multicast_v6(multiaddr, interface)
-    }
-
-    /// The error that is noted for the socket, which is none after.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
     }
 }

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     ffi::OsStr,
     io,
-    net::Shutdown,
     os::{
         linux::net::SocketAddrExt,
         unix::{
@@ -21,7 +20,8 @@ use socket2::SockAddr;
 
 use crate::net::{
     calls,
-    fd::{StdSocket, fd_traits, timeout_methods},
+    fd::{StdSocket, fd_traits},
+    methods::{peer_methods, socket_methods, timeout_methods},
     socket::Socket,
 };
 
@@ -29,6 +29,8 @@ use crate::net::{
 pub struct UnixDatagram(Socket<Std>);
 
 fd_traits!(UnixDatagram, Std);
+socket_methods!(UnixDatagram, SocketAddr);
+peer_methods!(UnixDatagram, SocketAddr);
 timeout_methods!(UnixDatagram, "socket");
 
 impl StdSocket for Std {
@@ -200,61 +202,6 @@ impl UnixDatagram {
             UnixDatagram(Socket::fresh(one)),
             UnixDatagram(Socket::fresh(other)),
         ))
-    }
-
-    /// Another handle of the same socket. Timeouts, deadlines and the mode are common to both.
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
-        let clone = self.0.try_clone()?;
-        Ok(UnixDatagram(Socket::clone_of(&self.0, clone)?))
-    }
-
-    /// The address of this side.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// The address of the other side.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected`, and what the kernel says.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Ends one direction, or both. Those that wait in it go on.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
-
-    /// The error that is noted for the socket, which is none after.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     io,
-    net::Shutdown,
     os::unix::net::{SocketAddr, UnixStream as Std},
     path::Path,
     time::Duration,
 };
 
 use crate::net::{
-    fd::{StdSocket, fd_traits, stream_traits, timeout_methods},
+    fd::{StdSocket, fd_traits},
+    methods::{peer_methods, socket_methods, stream_traits, timeout_methods},
     off_thread,
     socket::Socket,
 };
@@ -18,6 +18,8 @@ use crate::net::{
 pub struct UnixStream(pub(super) Socket<Std>);
 
 fd_traits!(UnixStream, Std);
+socket_methods!(UnixStream, SocketAddr);
+peer_methods!(UnixStream, SocketAddr);
 timeout_methods!(UnixStream, "connection");
 // A read stops short at a message that carries descriptors, and more may be there.
 stream_traits!(UnixStream, |_| false);
@@ -86,60 +88,5 @@ impl UnixStream {
             UnixStream(Socket::fresh(one)),
             UnixStream(Socket::fresh(other)),
         ))
-    }
-
-    /// Another handle of the same socket. Timeouts, deadlines and the mode are common to both.
-    ///
-    /// # Errors
-    ///
-    /// Where no more descriptors are to be had.
-    pub fn try_clone(&self) -> io::Result<UnixStream> {
-        let clone = self.0.try_clone()?;
-        Ok(UnixStream(Socket::clone_of(&self.0, clone)?))
-    }
-
-    /// The address of this side.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// The address of the other side.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected`, and what the kernel says.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Ends one direction, or both. Those that wait in it go on.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
-    }
-
-    /// The error that is noted for the socket, which is none after.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Whether calls return at once, with `WouldBlock` where they would wait. Default: false.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.0.set_nonblocking(nonblocking)
     }
 }
