@@ -14,7 +14,7 @@
 //!  switch (switch/mod.rs)   g0 ──jmp──► goroutine
 //!    │
 //!  park (park/mod.rs)       goroutine ──jmp──► g0, which commits: unlocks what it waits for
-//!    │                    ... somebody calls ready(g): runnext of the waker's P ...
+//!    │                    ... the waker calls ready(g): runnext of its P ...
 //!  end (schedule/exit.rs)   result into the payload, joiner made ready, stack back into the cache
 //! ```
 //!
@@ -24,11 +24,11 @@
 //!
 //! # Designs that were not taken
 //!
-//! - *Switching from goroutine to goroutine directly* saves one jump and costs the property that a G
-//!   is never seen in a queue before its context is saved. With a jump instead of `ret` the way
-//!   through g0 costs the same.
-//! - *A compare-and-swap for each status*: three of them cost as much as a switch; the queues decide.
-//! - *`thread_local!` for the current M*: the compiler may keep its address over a park.
+//! - *Switching from goroutine to goroutine directly* saves one jump, and a G could then be seen in a queue before
+//!   its context is saved. With a jump instead of `ret` the way through g0 costs the same.
+//! - *A compare-and-swap for each status*: three of them cost as much as a switch. The queues decide who runs a G.
+//! - *`thread_local!` for the current M*: the compiler may keep its address across a park, after which the goroutine
+//!   may be on another thread.
 //! - *A lock that parks goroutines for channel queues*: the critical section is a few instructions.
 
 // The table of contents, in the order of imports: a wing imports only what stands above it. Each `mod.rs` says what its

@@ -1,9 +1,9 @@
-//! The byte lock: for the few instructions that change a wait queue.
+//! The byte lock: held for the few instructions that change a wait queue.
 //!
-//! Locking is one CAS, unlocking one plain store. Who meets a locked byte spins a bounded number of
-//! times (the holder needs some nanoseconds), then takes its thread off the CPU for growing naps:
-//! that is only ever seen when the holder's thread itself was taken off its CPU. No goroutine
-//! parks while it holds one, and no user code runs under it.
+//! Locking is one CAS, unlocking one plain store. A thread that finds the byte locked spins a bounded number of times
+//! (the holder needs some nanoseconds), then takes itself off the CPU for naps that grow: that happens only when the
+//! holder's thread was taken off its CPU. No goroutine parks while it holds a byte lock, and no user code runs under
+//! one.
 
 use crate::protocol::sync::{AtomicU8, Ordering, nap, spin_loop};
 
@@ -16,7 +16,7 @@ const SPINS: u32 = 0;
 /// The longest nap, in microseconds.
 const LONGEST_NAP: u32 = 512;
 
-/// A lock of one byte, without data: the caller owns what it protects.
+/// A lock of one byte, without data. Its user decides what it protects.
 ///
 /// # Examples
 ///
@@ -62,7 +62,7 @@ impl ByteLock {
         }
     }
 
-    /// Locks; spins, then naps, while another holds it.
+    /// Locks; while another thread or goroutine holds the lock, spins, then naps.
     #[inline]
     pub fn lock(&self) {
         if !self.try_lock() {
@@ -70,7 +70,7 @@ impl ByteLock {
         }
     }
 
-    /// Locks if nobody holds it.
+    /// Locks if the lock is free. Returns whether it has locked.
     #[inline]
     pub fn try_lock(&self) -> bool {
         // Acquire: partner is the Release store in `unlock`. Relaxed on failure: nothing is read.

@@ -1,8 +1,8 @@
 //! The gate between a goroutine's own code and the runtime, at which its P can be taken away.
 //!
-//! A goroutine that computes for long, or blocks its thread without saying so, holds a P that others
-//! wait for, and its M does not know. sysmon takes the P although the M takes part in nothing: what an M
-//! does with its P it does *inside* the gate, and an M that is outside does not touch it.
+//! A goroutine that computes for long, or blocks its thread without announcing it, holds a P that others wait for,
+//! and its M does not know. sysmon takes the P without the M taking part: what an M does with its P it does *inside*
+//! the gate, and an M that is outside does not touch its P.
 //!
 //! ```text
 //! M, at every entry into the runtime           sysmon, under the takers' lock, for a P that stands still
@@ -12,22 +12,22 @@
 //!    ... uses its P ...                           give up: the M is alive
 //! G3 inside = false     release store          T4 taken = true; the P goes to another M; alert stays
 //!
-//! G4 under the takers' lock: taken? then the M has that P no more, and takes an idle one if there
-//!    is one; taken = alert = false; go on
+//! G4 under the takers' lock: taken? then the M has lost that P, and takes an idle one if there
+//!    is one; taken = alert = false; continue
 //! ```
 //!
-//! The M's side costs two plain stores and a load; the price, 5-30 us, is paid by sysmon. After T2
-//! either sysmon sees G1, or the M's load at G2 sees T1:
+//! The M pays two plain stores and a load; sysmon pays the rest, 5-30 us. After T2 either sysmon sees G1, or the M's
+//! load at G2 sees T1:
 //! - *G1 before the barrier*: T3 sees `inside` and gives up. The M may have seen the alert; then G4 waits
 //!   for the lock, and finds nothing taken.
 //! - *G1 after the barrier*: G2 sees the alert, and G4 waits until sysmon is done.
 //!
 //! What the M did with its P before G3 is visible to the new owner: T3's load of `inside` acquires it.
 //!
-//! Where the kernel refuses membarrier, the alert is raised for good: every entry then takes the slow
-//! path, which has a real fence. So it is done when it refuses only later, as a filter can have it: the P is not taken
-//! then, because nothing says whether the M is inside, and the alert is raised for good in this gate. The M says in
-//! its next slow path that it passes a real fence at each entry (G5), and from then on T2 is a real fence as well.
+//! Where the kernel refuses membarrier, the alert is raised permanently: every entry then takes the slow path, which
+//! has a real fence. A seccomp filter may refuse it later. Then the P is not taken, because sysmon cannot tell
+//! whether the M is inside, and the alert of this gate is raised permanently. The M reports in its next slow path
+//! that it passes a real fence at each entry (G5), and from then on T2 is a real fence as well.
 
 use crate::protocol::sync::{AtomicBool, AtomicU32, Ordering, fence, heavy_fence, light_fence};
 
@@ -35,7 +35,7 @@ use crate::protocol::sync::{AtomicBool, AtomicU32, Ordering, fence, heavy_fence,
 const WANTED: u32 = 1;
 /// Every entry must pass a real fence (no membarrier).
 const FENCED: u32 = 2;
-/// sysmon wants to know of the next entry (hogs.rs).
+/// sysmon wants to be told of the next entry (hogs.rs).
 const WATCHED: u32 = 4;
 /// The M shall look at its signal stack (sysmon/handlers.rs).
 const LOOK: u32 = 8;
@@ -45,14 +45,14 @@ pub(crate) struct Gate {
     alert: AtomicU32,
     /// Under the takers' lock; also read by the M without it, as a hint.
     taken: AtomicBool,
-    /// Does each entry pass a real fence?
+    /// Whether each entry passes a real fence.
     passes_fences: AtomicBool,
-    /// Is there a membarrier?
+    /// Whether the kernel has membarrier.
     paired: bool,
 }
 
 impl Gate {
-    /// Inside.
+    /// The M starts inside.
     pub(crate) fn new(fenced: bool) -> Gate {
         Gate {
             inside: AtomicBool::new(true),
@@ -63,7 +63,7 @@ impl Gate {
         }
     }
 
-    /// Inside; there was a membarrier when the runtime started, and there is none any more.
+    /// The M starts inside. There was a membarrier when the runtime started, and there is none now.
     #[cfg(loom)]
     pub(crate) fn new_without_its_membarrier() -> Gate {
         Gate {
@@ -72,7 +72,7 @@ impl Gate {
         }
     }
 
-    /// G1 and G2: true if the slow path must be taken. Not when it is inside already.
+    /// G1 and G2. Returns whether the slow path must be taken; not for an M that is inside already.
     #[inline(always)]
     #[must_use]
     pub(crate) fn enter(&self) -> bool {
@@ -83,10 +83,10 @@ impl Gate {
         self.alert.load(Ordering::Relaxed) != 0
     }
 
-    /// In the slow path, before G4: for kernels without membarrier. True if sysmon wants the P.
+    /// In the slow path, before G4: for kernels without membarrier. Returns whether sysmon wants the P.
     pub(crate) fn enter_fenced(&self) -> bool {
-        // G5. Relaxed (both): the fence below orders it, partner is T2. That the bit stands for good is a matter of one
-        // word: no later load of ours misses it.
+        // G5. Relaxed (both): the fence below orders it, partner is T2. FENCED is never cleared, and all loads are of
+        // one word: no later load of this M misses it.
         if self.alert.load(Ordering::Relaxed) & FENCED != 0 {
             self.passes_fences.store(true, Ordering::Relaxed);
         }
@@ -94,7 +94,7 @@ impl Gate {
         // Relaxed: partner is T1, ordered by the fences.
         let alert = self.alert.load(Ordering::Relaxed);
         if alert & (WATCHED | LOOK) != 0 {
-            // Relaxed: partners are `is_watched`, and nobody's.
+            // Relaxed: partner of WATCHED is `is_watched`; LOOK has none.
             self.alert.fetch_and(!(WATCHED | LOOK), Ordering::Relaxed);
         }
         alert & WANTED != 0
@@ -112,25 +112,26 @@ impl Gate {
         self.alert.fetch_or(WATCHED, Ordering::Relaxed);
     }
 
-    /// There has been an entry, or it does not matter any more.
+    /// There has been an entry, or sysmon does not need to know any more.
     pub(crate) fn unwatch(&self) {
         // Relaxed: partner is the load in `is_watched`.
         self.alert.fetch_and(!WATCHED, Ordering::Relaxed);
     }
 
-    /// Has there been no entry since `watch`?
+    /// Returns whether there has been no entry since `watch`.
     pub(crate) fn is_watched(&self) -> bool {
         // Relaxed: partner is `unwatch`.
         self.alert.load(Ordering::Relaxed) & WATCHED != 0
     }
 
-    /// Under the takers' lock: was the P taken, and the M has not noticed? Then it is outside, or waits for the lock.
+    /// Under the takers' lock: returns whether the P was taken and the M has not noticed. Then the M is outside, or
+    /// waits for the lock.
     pub(crate) fn is_taken(&self) -> bool {
         // Relaxed: under the lock.
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// G4, under the takers' lock: was the P taken? Then the M has none any more.
+    /// G4, under the takers' lock: returns whether the P was taken. Then the M has no P.
     pub(crate) fn settle(&self) -> bool {
         // Relaxed (both): under the lock.
         self.alert.fetch_and(!WANTED, Ordering::Relaxed);
@@ -144,15 +145,15 @@ impl Gate {
         self.inside.store(false, Ordering::Release);
     }
 
-    /// Is the M inside? For the M itself.
+    /// Returns whether the M is inside. For the M itself.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
         // Relaxed: our own store.
         self.inside.load(Ordering::Relaxed)
     }
 
-    /// T1 to T4 by sysmon, under the takers' lock: true if the P is the caller's. `holds` says whether the M still
-    /// holds it, and is asked while the M is outside and stays there.
+    /// T1 to T4 by sysmon, under the takers' lock: true if the P is the caller's. `holds` returns whether the M still
+    /// holds it, and is called while the M is outside and stays there.
     pub(crate) fn take_if(&self, holds: impl FnOnce() -> bool) -> bool {
         if !self.shut() {
             return false;
@@ -167,8 +168,8 @@ impl Gate {
         taken
     }
 
-    /// T1 to T3 by sysmon, under the takers' lock: true if the M is outside and will not come in
-    /// without G4. The caller opens the gate with `forgo`, unless the M has lost its P.
+    /// T1 to T3 by sysmon, under the takers' lock: true if the M is outside and will not enter without G4. The caller
+    /// opens the gate with `forgo`, unless the M has lost its P.
     pub(crate) fn shut(&self) -> bool {
         // Relaxed: partner is G2, ordered by the fences.
         self.alert.fetch_or(WANTED, Ordering::Relaxed);

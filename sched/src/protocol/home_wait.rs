@@ -1,26 +1,27 @@
-//! Goroutines that were sent home by the migration check, and whose home does not come to run them.
+//! Goroutines that the migration check returned to their last M (*home*), which has not run them in time.
 //!
-//! What the check finds on a stack may be a word that nobody reads any more. Where home is awake the goroutine is run
-//! there in the next round, and the detour costs little. But home may be blocked, in a call or by a goroutine that
-//! unwinds, or compute for long; and what it waits for may be this very goroutine. So *visitors*, which is what those
-//! are in home's queue, wait until home has been blocked for [`BLOCKED`], and has run none of its queue for [`LONGEST`]
-//! in any case: then they go on on any M, as if nothing had been found. The promise of `start` says that this is right;
-//! the check is the net below it. A home that waits for a CPU, or for a P, is not blocked: it comes.
+//! The check may find a word on a stack that is never read again. Where home is awake it runs the goroutine in its
+//! next round, and the detour costs little. But home may be blocked, in a call or by a goroutine that unwinds, or
+//! compute for long; and it may be waiting for this very goroutine. So the goroutines that were returned, the
+//! *visitors* in home's queue, wait until home has been blocked for [`BLOCKED`], and at most until it has run none of
+//! its queue for [`LONGEST`]. Then they resume on any M, as if the check had found nothing. The promise that `start`
+//! asks for makes that right; the check only catches programs that break it. A home that waits for a CPU, or for a P,
+//! is not blocked: it will run its queue.
 //!
 //! ```text
 //! sender (an M with a P)                       sysmon
 //! W1 g into home's queue. Is it the first      W3 a while later: are there visitors still? Under the queue's
 //!    visitor there? Then home into the list       lock: if there are none, home is listed no more
 //! W2 sysmon does not sleep while there is      W4 home does not come: all visitors out of its queue; each has run
-//!    somebody in the list                         nowhere, and goes into the global queue
+//!    a home in the list                         nowhere, and goes into the global queue
 //! ```
 //!
-//! - Home is listed whatever it was doing at W1. One that was asleep is woken (inbox.rs), and may then run something
-//!   else first and block in it.
-//! - *First visitor* and *none any more* are one bit below the queue's lock: a home with visitors is in the list, or the
-//!   sender that found it unlisted is between the two halves of W1, with a P, so that sysmon is awake and looks again.
-//! - Home's own `pop` and W4 exclude each other by the queue's lock.
-//! - Goroutines that are pinned or locked to home are no visitors: they have nowhere else to go.
+//! - Home is listed whatever it was doing at W1. If it was asleep it is woken (inbox.rs), and may then run another
+//!   goroutine first and block in it.
+//! - *First visitor* and *none any more* are one bit under the queue's lock. A home with visitors is in the list, or
+//!   the sender that found it unlisted is between the two halves of W1; that sender holds a P, so that sysmon is
+//!   awake and looks again.
+//! - Goroutines that are pinned or locked to home are no visitors: no other M may run them.
 
 use crate::protocol::{
     steps::Machine,
@@ -36,7 +37,7 @@ const LONGEST: u64 = 1_000_000_000;
 
 /// Homes that have visitors.
 pub(crate) struct HomeWaits {
-    /// How many are in the list.
+    /// The length of the list.
     count: AtomicUsize,
     list: Mutex<Vec<Wait>>,
 }
@@ -44,24 +45,24 @@ pub(crate) struct HomeWaits {
 struct Wait {
     /// The word of an M.
     home: usize,
-    /// How many of its queue home had run, and since when it has been that many.
+    /// How many goroutines of its queue home has run, and since when the number has not changed.
     pops: u32,
     since: u64,
-    /// The CPU time that home had used, and since when it has been that.
+    /// The CPU time that home has used, and since when it has not changed.
     used: u64,
     still: u64,
 }
 
-/// How an M does.
+/// The state of an M whose visitors wait.
 pub(crate) struct Home {
     /// The CPU time that its thread has used.
     pub(crate) used: u64,
-    /// It waits for a P or a CPU, or sleeps and will be woken.
+    /// Whether it will run its queue by itself: it waits for a P or a CPU, or sleeps and will be woken.
     pub(crate) comes: bool,
 }
 
 impl Wait {
-    /// Has it lasted long enough? `home` is asked only where that matters.
+    /// Returns whether the visitors have waited long enough. `home` is called only where that matters.
     fn is_over(&mut self, now: u64, pops: u32, home: impl FnOnce() -> Home) -> bool {
         if pops != self.pops {
             (self.pops, self.since, self.still) = (pops, now, now);
@@ -95,18 +96,19 @@ impl HomeWaits {
             used: 0,
             still: now,
         });
-        // Relaxed: partner is the load in `is_empty`. The caller holds a P and puts it down later: sysmon_sleep.rs.
+        // Relaxed: partner is the load in `is_empty`. The caller holds a P and puts it down later (see
+        // sysmon_sleep.rs).
         self.count.store(list.len(), Ordering::Relaxed);
     }
 
-    /// W2: does nobody have visitors?
+    /// W2: returns whether no M has visitors.
     pub(crate) fn is_empty(&self) -> bool {
         // Relaxed: partner is the store in `add`.
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// W3 and W4, by sysmon: takes those out of their homes' queues who have waited long enough. `m` is the M of a word,
-    /// `home` says how it does.
+    /// W3 and W4, by sysmon: takes out of their homes' queues the visitors that have waited long enough. `m` is the M
+    /// of a word, `home` returns its state.
     pub(crate) fn look<M: Machine, L: Linked>(
         &self,
         now: u64,

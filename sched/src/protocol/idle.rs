@@ -1,17 +1,16 @@
-//! Who sleeps, who spins, and how work wakes exactly one of them.
+//! Idle Ms and Ps, the spinner, and how new work wakes exactly one M.
 //!
-//! An M without work gives its P up and sleeps. Waking one costs the waker a system call (8-11 us),
-//! so at most one M *spins*: it looks for work for some microseconds before it sleeps, and while it
-//! does nobody is woken. The danger is the lost wake-up: work is published while everybody falls
-//! asleep. Both sides, in steps:
+//! An M without work gives its P up and sleeps. Waking one costs the waker a system call (8-11 us), so at most one M
+//! *spins*: it looks for work for some microseconds before it sleeps, and meanwhile no M is woken. The danger is the
+//! lost wake-up: work is published while the last M falls asleep. Both sides, in steps:
 //!
 //! ```text
 //! submitter (any thread)                     idler (an M with P, found nothing)
 //! S1 publish the work in a queue             I1 if it was the spinner: spinning = false
-//! S2 fence(SeqCst)                           I2 under the lock: P and M on the lists, resting += 1
-//! S3 resting == 0 or spinning: done          I3 fence(SeqCst)
+//! S2 fence(SeqCst)                           I2 under the lock: P and M on the lists, idle_ps += 1
+//! S3 idle_ps == 0 or spinning: done          I3 fence(SeqCst)
 //! S4 spinning: false -> true, else done      I4 look at every queue once more; work there:
-//! S5 under the lock: take a P and an M       I5   under the lock: take itself off; go on as the
+//! S5 under the lock: take a P and an M       I5   under the lock: take itself off; continue as the
 //!    (none: spinning = false, done)               spinner, unless there is one
 //! S6 hand the P over, notify the M:          I6 sleep until notified
 //!    it wakes as the spinner
@@ -19,23 +18,24 @@
 //! spinner that finds work
 //! F1 spinning = false
 //! F2 fence(SeqCst)
-//! F3 more work anywhere: S3..S6, because submitters relied on it being there
+//! F3 more work anywhere: S3..S6, because submitters relied on the spinner
 //! ```
 //!
 //! Races and what closes them:
 //! - *S3 reads an old `idle_ps` or `spinning`*: then S2 precedes I3 (or F2) in the single order of
 //!   SeqCst fences, so I4 (or F3) sees the work of S1.
-//! - *S5 finds no P after S4*: `spinning = false` is stored under the lock, so an idler that comes to
-//!   I2 later has it before its I3, and the line above applies to submitters that were misled.
-//! - *I5 finds more than it takes*: the submitters of the rest saw it spinning at S3 and woke nobody.
-//!   It therefore goes on as the spinner and comes to F3; if another M spins already, that one does.
-//! - *I5 against S5*: the lock decides; who took the M off the list owns what happens next.
+//! - *S5 finds no P after S4*: `spinning = false` is stored under the lock. An idler that comes to I2 later has seen
+//!   it before its I3, and the line above applies to submitters that saw the stale `spinning`.
+//! - *I5 finds more work than it takes*: the submitters of the rest saw a spinner at S3 and woke no M. So this M
+//!   continues as the spinner and comes to F3; if another M spins already, that one does.
+//! - *I5 against S5*: the lock decides. The side that took the M off the list decides what it does next.
 //!
-//! Timers: a sleeping M may be the *timekeeper*, which sleeps only until the earliest timer of all Ps. It is taken last at
-//! S5. Who keeps the time when is written in the essay of `steps`, which are what each side does with these lists. There
-//! are as many Ms as Ps that ever ran (a P is started with an idle M or with a new one, and Ps that ran are taken before
-//! unused ones); an M that ends because it was idle for long leaves at least as many asleep as there are idle Ps that
-//! have run: see [`Idle::retire`]. Where Ms are blocked, or locked, that is not enough, and an M is started for the time.
+//! Timers: a sleeping M may be the *timekeeper*, which sleeps only until the earliest timer of all Ps. It is the last
+//! M to be taken at S5. The essay of `steps` says which M keeps the time; the steps are what each side does with
+//! these lists. There are as many Ms as Ps that ever ran (a P is started with an idle M or with a new one, and Ps
+//! that ran are taken before unused ones). An M that ends because it was idle for long leaves at least as many asleep
+//! as there are idle Ps that have run: see [`Idle::retire`]. Where Ms are blocked, or locked, that is not enough, and
+//! an M is started to keep the time.
 
 mod changing;
 mod outcomes;
@@ -56,9 +56,9 @@ pub(crate) struct Idle {
     idle_ps: AtomicU32,
     /// Number of Ps that are not on it.
     busy: AtomicU32,
-    /// Is there an M that spins, or was one woken to spin?
+    /// Whether an M spins, or was woken to spin.
     spinning: AtomicBool,
-    /// Is an M in the kernel's poll, or on its way there or back? Changed under the lock.
+    /// Whether an M is in the kernel's poll, or on its way there or back. Changed under the lock.
     in_poll: AtomicBool,
     /// Number of Ms in `waiting`, readable without the lock.
     waiting_for_p: AtomicU32,
@@ -82,12 +82,12 @@ struct Lists {
     all_ps: usize,
     /// Busy Ps that are to leave when they are put down (procs.rs).
     leaving: Vec<Id>,
-    /// How many Ps were ever off the list at once, which is how many ever ran.
+    /// The largest number of Ps that were off the list at once, which is the number of Ps that ever ran.
     used_ps: usize,
 }
 
 impl Idle {
-    /// Nothing there yet.
+    /// Without any M or P.
     pub(crate) fn new() -> Idle {
         Idle {
             idle_ps: AtomicU32::new(0),
@@ -109,22 +109,22 @@ impl Idle {
         }
     }
 
-    /// S2 and S3: after publishing work, should somebody be woken?
+    /// S2 and S3: returns whether an M should be woken, after work was published.
     #[inline]
     pub(crate) fn should_wake(&self) -> bool {
         fence(Ordering::SeqCst);
         self.may_wake()
     }
 
-    /// S3 alone, where a fence went before or a missed wake-up is made good at the next tick.
+    /// S3 alone, where a fence came before, or where the next tick makes up for a missed wake-up.
     #[inline]
     pub(crate) fn may_wake(&self) -> bool {
         // Relaxed (both): partners are I2 and I1/F1 through the SeqCst fences at S2, I3 and F2.
         self.idle_ps.load(Ordering::Relaxed) != 0 && !self.spinning.load(Ordering::Relaxed)
     }
 
-    /// S4 and S5. The caller hands `p` to `m` and notifies it, or, which it does if it `may_start` one, starts a new M
-    /// with `p`; either way that M begins as the spinner.
+    /// S4 and S5. The caller passes `p` to `m` and notifies it. Without an `m` it starts a new M with `p`, if it
+    /// `may_start` one. In both cases that M begins as the spinner.
     pub(crate) fn claim_wake(&self, may_start: bool) -> Option<Wake> {
         if !self.start_spinning() {
             return None;
@@ -140,9 +140,9 @@ impl Idle {
         Some(Wake { p, m })
     }
 
-    /// Takes the spinner's part if it is free. Bounded by one: a second spinner only burns a CPU.
+    /// Becomes the spinner if there is none. One is enough: a second spinner only burns a CPU.
     pub(crate) fn start_spinning(&self) -> bool {
-        // AcqRel: partner is the Release store of whoever spun last. Relaxed on failure: not used.
+        // AcqRel: partner is the Release store of the last spinner. Relaxed on failure: not used.
         self.spinning
             .compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
@@ -155,7 +155,7 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// I1 to I3. Whatever became of the P, `m` is on the list of sleeping Ms.
+    /// I1 to I3. Afterwards `m` is on the list of sleeping Ms, whatever happened to the P.
     pub(crate) fn put_idle(&self, m: Id, p: Id, was_spinner: bool) -> PutIdle {
         if was_spinner {
             // Release: as in `stop_spinning`.
@@ -169,7 +169,7 @@ impl Idle {
         rested
     }
 
-    /// Puts a P to rest whose M stays behind in a blocking call. As [`Idle::put_idle`].
+    /// Puts a P on the idle list whose M stays behind in a blocking call. As [`Idle::put_idle`].
     pub(crate) fn put_idle_p(&self, p: Id) -> PutIdle {
         let rested = self.put_p(&mut lock(&self.lists), p);
         fence(Ordering::SeqCst);
@@ -196,19 +196,20 @@ impl Idle {
         let (idle_ps, busy) = (lists.ps.len(), lists.busy());
         // Relaxed: written under the lock; S3's reads are ordered by fences.
         self.idle_ps.store(idle_ps as u32, Ordering::Relaxed);
-        // Release: partner is the load in `all_idle`. Who sees a P at rest sees what its M did before.
+        // Release: partner is the load in `all_idle`. A thread that sees a P idle sees what its M did before.
         self.busy.store(busy as u32, Ordering::Release);
     }
 
-    /// I5: `m`, which put itself to rest, saw work or its time came.
+    /// I5: `m`, which put itself on the idle list, saw work, or its timer is due.
     pub(crate) fn try_leave_idle(&self, m: Id) -> SelfWake {
         let mut lists = lock(&self.lists);
         let Some(place) = lists.ms.iter().position(|&x| x == m) else {
             return SelfWake::Woken;
         };
         let Some(p) = self.pop_p(&mut lists) else {
-            // It keeps no time any more: every P runs, and looks at its own timers, and at sockets. In the same step,
-            // because an M that goes to sleep right after it must not find a timekeeper that gives up.
+            // It keeps no time any more: every P is busy, and its M looks at its own timers, and at sockets. This is
+            // one step with the check, because an M that goes to sleep right after it must not count on a timekeeper
+            // that gives up.
             lists.dismiss(m);
             return SelfWake::Stay;
         };
@@ -234,8 +235,8 @@ impl Idle {
         }
     }
 
-    /// An M that holds a goroutine but no P takes an idle P, or queues up for one (then it must
-    /// sleep until a P is handed over).
+    /// An M that holds a goroutine but no P takes an idle P, or joins the line for one (then it must sleep until it
+    /// is woken with a P).
     pub(crate) fn take_p_or_wait(&self, m: Id) -> Option<Id> {
         self.take_p_or_line_up(&mut lock(&self.lists), m)
     }
@@ -249,7 +250,7 @@ impl Idle {
         None
     }
 
-    /// After each change of the line of those that wait for a P.
+    /// After each change of the line of Ms that wait for a P.
     fn note_waiting(&self, lists: &Lists) {
         // Relaxed: a hint for `any_m_waits_for_p`.
         self.waiting_for_p
@@ -268,19 +269,19 @@ impl Idle {
         Some(p)
     }
 
-    /// One more M is about to be there; returns how many there are with it.
+    /// An M is about to be made. Returns how many there are with it.
     pub(crate) fn add_m(&self) -> usize {
         let mut lists = lock(&self.lists);
         lists.all_ms += 1;
         lists.all_ms
     }
 
-    /// It did not come to be.
+    /// The M was not made.
     pub(crate) fn remove_m(&self) {
         lock(&self.lists).all_ms -= 1;
     }
 
-    /// Do more Ms sleep than there are idle Ps that have run? Only then can one be spared.
+    /// Returns whether more Ms sleep than there are idle Ps that have run. Only then can one be spared.
     pub(crate) fn has_spare_m(&self) -> bool {
         lock(&self.lists).has_spare_m()
     }
@@ -309,21 +310,22 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// How many Ps are idle? A snapshot.
+    /// How many Ps are idle. A snapshot.
     pub(crate) fn idle_ps(&self) -> u32 {
-        // Relaxed: partner is the fence of who goes to rest; sysmon looks again.
+        // Relaxed: partner is the fence at I3; sysmon looks again.
         self.idle_ps.load(Ordering::Relaxed)
     }
 
-    /// Are all Ps idle? A snapshot, which a fence of the caller orders (partner: K2 of sysmon_sleep.rs).
+    /// Returns whether all Ps are idle. A snapshot, which a fence of the caller orders (partner: K2 of
+    /// sysmon_sleep.rs).
     pub(crate) fn all_idle(&self) -> bool {
         // Acquire: partner is the store in `publish`.
         self.busy.load(Ordering::Acquire) == 0
     }
 
-    /// Does an M spin, or was one woken to spin? A snapshot.
+    /// Returns whether an M spins, or was woken to spin. A snapshot.
     pub(crate) fn is_spinning(&self) -> bool {
-        // Relaxed: for the eye only.
+        // Relaxed: for display only.
         self.spinning.load(Ordering::Relaxed)
     }
 
@@ -332,20 +334,20 @@ impl Idle {
         lock(&self.lists).ms.len()
     }
 
-    /// Is `m` asleep, or in the line for a P? Then somebody will hand it one.
+    /// Returns whether `m` is asleep, or in the line for a P. Then it will be woken with one.
     pub(crate) fn knows(&self, m: Id) -> bool {
         let lists = lock(&self.lists);
         lists.ms.contains(&m) || lists.waiting.contains(&m)
     }
 
-    /// Does an M wait for a P? A hint.
+    /// Returns whether an M waits for a P. A hint.
     #[inline]
     pub(crate) fn any_m_waits_for_p(&self) -> bool {
         // Relaxed: partner is the store under the lock; a late answer is repeated at the next tick.
         self.waiting_for_p.load(Ordering::Relaxed) != 0
     }
 
-    /// Takes a sleeping M (to carry a P) without touching Ps or the spinner's part.
+    /// Takes a sleeping M (which the caller hands a P) and leaves the lists of Ps and the spinner as they are.
     pub(crate) fn take_m(&self) -> Option<Sleeper> {
         lock(&self.lists).take_sleeper()
     }

@@ -1,8 +1,8 @@
-//! Goroutines that only one M may run: its queue of *bound* goroutines, and how they wake it.
+//! Goroutines that only one M may run: its queue of *bound* goroutines, and how they wake that M.
 //!
 //! A goroutine is bound to an M while it is pinned or locked to it (locked.rs), and for one turn when it holds an
-//! address of that M's thread-local storage (migrate.rs). It waits in the usual queues and is made ready in the
-//! usual way; an M that takes it from there and is not the one it is bound to *sends it home*. Home may be awake,
+//! address in that M's thread-local storage (migrate.rs). It waits in the usual queues and is made ready in the
+//! usual way. An M that takes it from a queue and is not the M it is bound to *sends it home*. Home may be awake,
 //! asleep, without a P, or about to fall asleep:
 //!
 //! ```text
@@ -10,27 +10,27 @@
 //! B1 the goroutine into home's queue           H1 under the lock of idle.rs: on the list of sleeping Ms (I2)
 //! B2 under the lock of idle.rs: is home on     H2 its queue is not empty: under that lock,
 //!    the list of sleeping Ms? If so, off          H3 off the list with an idle P, or off the list
-//!    the list, and                                   into the line of the hungry
+//!    the list, and                                   into the line for a P
 //! B3 an idle P goes to home: wake it; or       H4    or off the list already: woken
-//! B4 home is put in the line of those that     H5 sleep until handed a P
-//!    are hungry for a P (idle.rs)
+//! B4 home is put in the line of Ms that        H5 sleep until woken with a P
+//!    wait for a P (idle.rs)
 //! ```
 //!
 //! - *B2 before H1* in the order of the lock: home sees B1 at H2.
-//! - *H1 before B2*: home is on the list, and B3 or B4 sees to it; or somebody else took it off before, with a P
-//!   for it. Either way it is handed a P and looks into its queue before it sleeps again.
-//! - *H3 against B3 and B4*: the lock decides; who takes home off the list owns what happens next.
-//! - *Home is busy*, in a goroutine or a blocking call: it looks into its queue in the next round, or comes to H1.
+//! - *H1 before B2*: home is on the list, and B3 or B4 sees to it; or another thread took it off before, with a P for
+//!   it. Either way it is woken with a P and looks into its queue before it sleeps again.
+//! - *H3 against B3 and B4*: the lock decides. The side that takes home off the list decides what it does next.
+//! - *Home runs*, a goroutine or a blocking call: it looks into its queue in the next round, or comes to H1.
 //!
-//! Hungry Ms get the first P that is put down, at the latest at some P's next fair round; sysmon takes one where
-//! all Ps stand still (sysmon/mod.rs).
+//! Ms that wait for a P get the first one that is put down, at the latest at the next fair round of a P; sysmon takes
+//! one where all Ps stand still (sysmon/mod.rs).
 //!
-//! An M that is *locked* sleeps on no list, because it may not be woken for the work of others. It says in its own
-//! queue that it waits, under the queue's lock; the sender that finds this at B1 ends the waiting, and gets a P for
-//! home or puts it in line (B3 and B4 without B2).
+//! An M that is *locked* sleeps on no list, because it may not be woken for the work of others. It notes in its own
+//! queue that it waits, under the queue's lock. The sender that finds this at B1 ends the wait, and gets a P for home
+//! or puts home in line (B3 and B4 without B2).
 //!
-//! The steps are in steps/send_home.rs, steps/stop_m.rs and steps/locked.rs. Those in the queue who are bound for one
-//! turn only are *visitors*: home_wait.rs.
+//! The steps are in steps/send_home.rs, steps/stop_m.rs and steps/locked.rs. Goroutines in the queue that are bound
+//! for one turn only are *visitors*: home_wait.rs.
 
 use crate::protocol::{
     sync::{AtomicU32, Mutex, Ordering, lock},
@@ -40,14 +40,14 @@ use crate::protocol::{
 /// As a link: no further one. Words of goroutines are aligned, so none is 1.
 const NONE: usize = 1;
 
-/// In `calls`: the M is locked; its next round shall be a fair one (fairness.rs); and the goroutines in the queue,
-/// which count from the next bit on.
+/// Bits of `calls`: the M is locked; its next round shall be a fair one (fairness.rs). The number of goroutines in
+/// the queue counts from the next bit on.
 const LOCKED: u32 = 1;
 const FAIR_ROUND_ASKED: u32 = 2;
 const ONE: u32 = 4;
 
 pub(crate) struct Inbox {
-    /// Not 0: the M has something to look at before it looks for work.
+    /// Not 0: the M must look at this word before it looks for work.
     calls: AtomicU32,
     queue: Mutex<Queue>,
 }
@@ -55,13 +55,13 @@ pub(crate) struct Inbox {
 struct Queue {
     first: usize,
     last: usize,
-    /// Does the M, which is locked, sleep until something comes?
+    /// Whether the M, which is locked, sleeps until a goroutine comes.
     waits: bool,
-    /// How many in the queue could go elsewhere.
+    /// How many goroutines in the queue could run on another M.
     visitors: usize,
-    /// Is the M in the list of home_wait.rs?
+    /// Whether the M is in the list of home_wait.rs.
     listed: bool,
-    /// How many were taken out by the M. It wraps.
+    /// How many goroutines the M has taken out. It wraps.
     pops: u32,
 }
 
@@ -69,9 +69,9 @@ struct Queue {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
-    /// The M was locked and waited: it does so no more, and the caller gets a P for it.
+    /// The M was locked and waited. It waits no longer, and the caller gets a P for it.
     pub(crate) waits: bool,
-    /// It had no visitors before, and has one: the caller puts it into the list of home_wait.rs.
+    /// The queue had no visitor before, and has one: the caller puts the M into the list of home_wait.rs.
     pub(crate) is_first_visitor: bool,
 }
 
@@ -90,14 +90,15 @@ impl Inbox {
         }
     }
 
-    /// Is there a goroutine, or is the M locked? For the M, at every round.
+    /// Returns whether there is a goroutine, or the M is locked, or a fair round was asked for. For the M, in every
+    /// round.
     #[inline(always)]
     pub(crate) fn has_requests(&self) -> bool {
         // Relaxed: partner is the addition in `push`; that H2 sees it is due to the lock of idle.rs.
         self.calls.load(Ordering::Relaxed) != 0
     }
 
-    /// Is there a goroutine?
+    /// Returns whether there is a goroutine.
     pub(crate) fn any(&self) -> bool {
         // Relaxed: as in `calls`.
         self.calls.load(Ordering::Relaxed) >= ONE
@@ -108,7 +109,7 @@ impl Inbox {
         self.calls.load(Ordering::Relaxed) & LOCKED != 0
     }
 
-    /// The M is locked from here on, or not any more; only by itself.
+    /// The M is locked from here on, or no longer. Only by the M itself.
     pub(crate) fn set_locked(&self, locked: bool) {
         // Relaxed (both): only the M asks for the bit.
         if locked {
@@ -124,7 +125,7 @@ impl Inbox {
         self.calls.fetch_or(FAIR_ROUND_ASKED, Ordering::Relaxed);
     }
 
-    /// Shall it? Only asked once; by the M.
+    /// Returns whether a fair round was asked for, once for each request. By the M.
     pub(crate) fn take_fair_round(&self) -> bool {
         // Relaxed: as in `request_fair_round`.
         self.calls.fetch_and(!FAIR_ROUND_ASKED, Ordering::Relaxed) & FAIR_ROUND_ASKED != 0
@@ -151,7 +152,7 @@ impl Inbox {
         }
     }
 
-    /// The one that has waited longest; for the M.
+    /// Takes out the goroutine that has waited longest; for the M.
     pub(crate) fn pop<L: Linked>(&self) -> Option<L> {
         let mut queue = lock(&self.queue);
         if queue.first == NONE {
@@ -170,14 +171,15 @@ impl Inbox {
         Some(one)
     }
 
-    /// W3: how many the M has taken out so far, if there are visitors. If there are none, it is listed no more.
+    /// W3: how many goroutines the M has taken out so far, if there are visitors. If there are none, the M is listed
+    /// no longer.
     pub(crate) fn has_visitors(&self) -> Option<u32> {
         let mut queue = lock(&self.queue);
         queue.listed = queue.visitors != 0;
         queue.listed.then_some(queue.pops)
     }
 
-    /// W4: all visitors are the caller's, in `free`; the M is listed no more.
+    /// W4: moves all visitors into `free`, for the caller; the M is listed no longer.
     pub(crate) fn take_visitors<L: Linked>(&self, free: &mut Vec<L>) {
         let mut queue = lock(&self.queue);
         let mut word = std::mem::replace(&mut queue.first, NONE);
@@ -204,7 +206,7 @@ impl Inbox {
         }
     }
 
-    /// The M is locked and would sleep: true if it may, because nothing is there; it is then handed a P.
+    /// The M is locked and wants to sleep: true if it may, because its queue is empty. It is then woken with a P.
     #[must_use]
     pub(crate) fn wait(&self) -> bool {
         let mut queue = lock(&self.queue);
@@ -212,7 +214,8 @@ impl Inbox {
         queue.waits
     }
 
-    /// The M, which waits, has slept long enough. False if it does not wait any more: it is handed a P.
+    /// The M, which waits, has slept long enough. False if its wait was ended already: then it is being woken with a
+    /// P.
     #[must_use]
     pub(crate) fn wait_no_more(&self) -> bool {
         std::mem::take(&mut lock(&self.queue).waits)

@@ -1,4 +1,5 @@
-//! How the end of a goroutine meets its handle: one word decides who owns the descriptor with the result in it.
+//! How the end of a goroutine meets its handle: one word decides which side owns the descriptor with the result in
+//! it.
 //!
 //! ```text
 //!   RUNNING ──── the handle waits: CAS ──► its word ──┐
@@ -7,31 +8,31 @@
 //!      └────────────────────────────────────┴─────────┘
 //! ```
 //!
-//! Whoever sees the other side's word last owns the descriptor: the handle after DONE, the goroutine's end after DETACHED.
-//! The end overwrites the word of a G and that of a ticket. It never overwrites the word of a future's cell: it takes the
-//! cell out (CAS cell -> DETACHED), and the descriptor is its own.
+//! The side that changes the word last owns the descriptor: the handle after DONE, the goroutine's end after
+//! DETACHED. The end overwrites the word of a G and that of a ticket. It never overwrites the word of a future's
+//! cell: it takes the cell out (CAS cell -> DETACHED), and then owns the descriptor.
 //!
-//! The words are addresses, or stand for them; who leaves a counted reference in the word gets it back with the word,
-//! or the end does.
+//! The words are addresses, or stand for them. A side that leaves a counted reference in the word gets it back
+//! together with the word; or the end takes it.
 
 use crate::protocol::sync::{AtomicUsize, Ordering};
 
 pub(crate) struct JoinWord(AtomicUsize);
 
-/// The goroutine has not finished, its handle is there, nobody waits.
+/// The goroutine has not finished, its handle exists and does not wait.
 const RUNNING: usize = 0;
 /// It finished; the handle owns descriptor and result.
 const DONE: usize = 1;
 /// The handle is gone; the goroutine's end owns descriptor and result.
 const DETACHED: usize = 2;
 
-/// In a word: it is a ticket's, not a G's.
+/// Tag of a word: it is a ticket's, not a G's.
 const SHARED: usize = 4;
 
-/// In a word: it is a cell's.
+/// Tag of a word: it is a cell's.
 const AWAITED: usize = 6;
 
-/// Where a word says what it is.
+/// The bits of the tag.
 const TAG: usize = 7;
 
 /// What a handle that waits leaves in the word. Each is an address with the bits of [`TAG`] free, and not 0.
@@ -39,9 +40,9 @@ const TAG: usize = 7;
 pub(crate) enum Waiter {
     /// A G that waits for the end and for nothing else.
     G(usize),
-    /// A reference to the ticket of a wait that others may end as well.
+    /// A counted reference to the ticket of a wait that a timer may end as well.
     Ticket(usize),
-    /// A reference to the cell of a future.
+    /// A counted reference to the cell of a future.
     Cell(usize),
 }
 
@@ -56,25 +57,25 @@ impl Waiter {
     }
 }
 
-/// What will become of a goroutine's result.
+/// Which side gets a goroutine's result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     /// The handle gets it.
     Joined,
-    /// A future gets it, whose cell was just taken out.
+    /// A future gets it. Its cell was just taken out of the word.
     Awaited(usize),
-    /// Nobody does.
+    /// The result is dropped: there is no handle.
     Detached,
 }
 
-/// What the end of a goroutine met.
+/// What the end of a goroutine found in the word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum End {
     /// The handle will come for the result.
     HandleOwns,
-    /// The same, and it waits: a G, or a ticket.
+    /// The handle will come for the result, and waits for it: a G, or a ticket.
     Wake(Waiter),
-    /// No handle: nobody will come, or a future. Nothing was changed.
+    /// There is no handle, or a future waits. Nothing was changed.
     Else,
 }
 
@@ -83,14 +84,14 @@ impl JoinWord {
         JoinWord(AtomicUsize::new(DONE))
     }
 
-    /// A new life. The caller owns the G.
+    /// Begins a new life of the G, which the caller owns.
     #[inline]
     pub(crate) fn reset(&self) {
         // Relaxed: published with the G by the run queue and the handle.
         self.0.store(RUNNING, Ordering::Relaxed);
     }
 
-    /// The goroutine's end, if its handle is to get the result.
+    /// By the goroutine's end, if its handle is to get the result.
     #[inline]
     pub(crate) fn finish(&self) -> End {
         // Acquire: partners are the CASes in `wait`, `give_up` and `detach`.
@@ -113,7 +114,7 @@ impl JoinWord {
         }
     }
 
-    /// What will become of the result, by the goroutine's end. A cell is taken out of the word.
+    /// Which side gets the result, by the goroutine's end. A cell is taken out of the word.
     #[inline]
     pub(crate) fn fate(&self) -> Fate {
         // Acquire: as in `finish`.
@@ -140,7 +141,7 @@ impl JoinWord {
         }
     }
 
-    /// Leaves `waiter` for the end; false if it has come.
+    /// Leaves `waiter` in the word; false if the goroutine has ended.
     #[inline]
     pub(crate) fn wait(&self, waiter: Waiter) -> bool {
         // RUNNING -> waiter. AcqRel: partners are `finish` and `fate`, on both outcomes.
@@ -149,7 +150,7 @@ impl JoinWord {
             .is_ok()
     }
 
-    /// Takes back `waiter`: the goroutine is detached, or has its handle again. False if the end has taken it.
+    /// Takes `waiter` back: the goroutine is detached, or has its handle again. False if the end has taken it.
     pub(crate) fn give_up(&self, waiter: Waiter, detach: bool) -> bool {
         let to = if detach { DETACHED } else { RUNNING };
         // waiter -> DETACHED | RUNNING. Release: partners are `finish` and `fate`. Acquire on failure: partner is the CAS
@@ -165,7 +166,7 @@ impl JoinWord {
         self.0.load(Ordering::Acquire) == DONE
     }
 
-    /// Gives the G up to its end; false if that has come.
+    /// Leaves the G to the goroutine's end; false if that has come.
     #[inline]
     pub(crate) fn detach(&self) -> bool {
         // RUNNING -> DETACHED. AcqRel: partner is the CAS in `finish`, on both outcomes.

@@ -1,23 +1,24 @@
 //! The wing `protocol`: the words on which two sides meet, and the steps that Ms take on them.
 //!
-//! Imported by every wing but `sys`. It imports nothing but itself; its one door to atomics, locks and the futex is
-//! [`sync`], which alone takes something of `sys`, where no model runs. The models compile exactly this folder, with loom's types behind that door, and run it in every
-//! interleaving (models). So a word and the steps of both its sides lie here, whatever they belong to otherwise; what
-//! the steps ask of the scheduler is behind the traits of [`steps`].
+//! Imported by every wing but `sys`. It imports nothing but itself; atomics, locks and the futex come from [`sync`],
+//! the only file that imports from `sys`, and only where no model runs. The models compile exactly this folder, with
+//! loom's types in [`sync`], and run it in every interleaving (models). So a word and the steps of both its sides lie
+//! here, also where they belong to another wing by subject; the steps ask the rest of the scheduler through the
+//! traits of [`steps`].
 //!
 //! | protocol | file |
 //! |---|---|
 //! | run queues and `runnext` | ring.rs |
-//! | idle Ms and Ps, who is woken for work, who keeps the time | idle.rs, steps |
+//! | idle Ms and Ps, which M is woken for work, which M keeps the time | idle.rs, steps |
 //! | goroutines that only one M may run, or should | inbox.rs, home_wait.rs |
 //! | a P taken from an M that does not know; one lent to a blocking call | gate.rs, lending.rs |
 //! | the number of Ps | p_numbers.rs |
-//! | one wait that several may end; a wait in several queues | wait_seq.rs, park_state.rs |
+//! | a wait that several wakers may end; a wait in several queues | wait_seq.rs, park_state.rs |
 //! | the end of a goroutine and its handle | join_word.rs |
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
-//! | whose a G is, and what it waits for | status.rs, wait_reason.rs |
+//! | who owns a G, and what it waits for | status.rs, wait_reason.rs |
 //! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
 //! | what is known of a socket, and those who wait for it | readiness.rs, io_line.rs |
 //! | a lock of a byte | byte_lock.rs |

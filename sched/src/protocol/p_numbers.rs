@@ -1,13 +1,13 @@
-//! Which Ps there shall be, by number: the bookkeeping of procs.rs, under its lock.
+//! Which Ps the scheduler has, by number: the bookkeeping of procs.rs, under its lock.
 //!
-//! One P alone needs no locked instructions for its queue. It is therefore another P than those that share:
-//! number 0 is for one, and 1 to n for n of them.
+//! A P that is the only one needs no locked instructions for its queue. So it is a P of its own: number 0 is for a
+//! single P, and 1 to n for n of them.
 
 use std::ops::RangeInclusive;
 
 pub(crate) struct PNumbers {
     target: usize,
-    /// By number: is this P one of the scheduler's? Those that are about to leave still are.
+    /// By number: whether this P is one of the scheduler's. A P that is about to leave still is.
     taken: Vec<bool>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Plan {
 }
 
 impl PNumbers {
-    /// Nobody yet, and none wanted.
+    /// No P yet, and none wanted.
     pub(crate) fn new() -> PNumbers {
         PNumbers {
             target: 0,
@@ -33,7 +33,7 @@ impl PNumbers {
         if count == 1 { 0..=0 } else { 1..=count }
     }
 
-    /// How many there shall be.
+    /// How many Ps there shall be.
     pub(crate) fn target(&self) -> usize {
         self.target
     }
@@ -62,12 +62,12 @@ impl PNumbers {
         plan
     }
 
-    /// C4: `number` is none of the scheduler's any more.
+    /// C4: `number` is no longer one of the scheduler's.
     pub(crate) fn free(&mut self, number: usize) {
         self.taken[number] = false;
     }
 
-    /// Have all left that are not wanted?
+    /// Returns whether all Ps have left that are not wanted.
     pub(crate) fn settled(&self) -> bool {
         let taken = |number: &usize| self.taken[*number];
         (0..self.taken.len())

@@ -1,21 +1,20 @@
-//! Landings: a wait that may be ended before the one who waits has parked.
+//! Park states: for a wait that may be ended before the waiter has parked.
 //!
-//! A select puts its nodes into the queues of several channels, one after the other, and parks then. From
-//! the first node on a counterpart may claim its ticket. So the one who ends such a wait does not know
-//! whether there is anybody to make ready yet.
+//! A select puts its nodes into the queues of several channels, one after the other, and parks then. From the first
+//! node on a counterpart may claim its ticket. So the waker does not know whether the waiter has parked yet.
 //!
 //! ```text
 //!                  waiter                                      its waker
 //!  RUNNING         N1 nodes into the queues                    W1 claims the ticket
 //!                  N2 parks; its commit: swap(PARKED)          W2 moves the message
 //!                     RUNNING before: it stays parked          W3 swap(WOKEN)
-//!                     WOKEN before: it goes on at once            PARKED before: ready(waiter)
+//!                     WOKEN before: it continues at once            PARKED before: ready(waiter)
 //!                                                                 RUNNING before: nothing
 //! ```
 //!
-//! Whichever swap comes second knows of the first. The waiter goes on only after W3, also when it sees
-//! at once that its ticket is lost: until then the message is being moved. A timer needs none of this: its heap
-//! is locked until the commit is over.
+//! The second swap sees the first. The waiter goes on only after W3, also when it sees at once that its ticket was
+//! claimed: until W3 the message is being moved. A timer needs none of this: its heap is locked until the commit is
+//! over.
 
 use crate::protocol::sync::{AtomicU8, Ordering};
 
@@ -23,8 +22,8 @@ const RUNNING: u8 = 0;
 const PARKED: u8 = 1;
 const WOKEN: u8 = 2;
 
-/// Where the one who waits and the winner of its [`Ticket`](crate::Ticket) meet, for waits whose ticket is
-/// handed out before the park. Serves one wait.
+/// Where the waiter and the winner of its [`Ticket`](crate::Ticket) meet, for waits whose ticket is handed out before
+/// the park. Serves one wait.
 #[derive(Debug)]
 pub struct ParkState {
     word: AtomicU8,

@@ -1,8 +1,8 @@
-//! The token of `park` and `unpark`: given by anybody at any time, taken by its owner alone.
+//! The token of `park` and `unpark`: any thread may give it at any time, only its owner takes it.
 //!
 //! ```text
 //! owner                                           giver
-//! T1 lock; Given? then Empty, and go on           U1 lock; Waits(ticket)? then claim it and Empty; if that
+//! T1 lock; Given? then Empty, continue            U1 lock; Waits(ticket)? then claim it and Empty; if that
 //! T2 Waits(ticket)                                   fails, the time is up, and it is Given
 //! T3 park; the commit unlocks                     U2 Empty? then Given
 //! T4 woken by a giver: it left Empty behind       U3 unlock; ready(owner) if it was claimed
@@ -10,9 +10,9 @@
 //!    becomes Empty
 //! ```
 //!
-//! A giver cannot come to U1 between T1 and T3. One that comes between the timer's claim and T5 leaves a token
-//! that T5 uses up: as if it had come in time. After U3 the giver touches the token no more, and neither does the
-//! commit after it unlocked; the owner may be gone by then.
+//! A giver cannot come to U1 between T1 and T3. A giver between the timer's claim and T5 leaves a token that T5 uses
+//! up, as if it had come in time. After U3 the giver no longer touches the token, and neither does the commit after
+//! it has unlocked: the owner may be gone by then.
 
 use std::cell::UnsafeCell;
 
@@ -21,7 +21,7 @@ use crate::protocol::byte_lock::ByteLock;
 enum State<W> {
     Empty,
     Given,
-    /// What the owner's wait is claimed by.
+    /// With what a giver claims the owner's wait.
     Waits(W),
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Token<W> {
     state: UnsafeCell<State<W>>,
 }
 
-// SAFETY: the state is touched under the lock only, and goes from thread to thread as a whole.
+// SAFETY: the state is touched under the lock only, and passes from thread to thread as a whole.
 unsafe impl<W: Send> Sync for Token<W> {}
 
 impl<W: Copy> Token<W> {
@@ -72,7 +72,7 @@ impl<W: Copy> Token<W> {
     ///
     /// The owner holds the lock.
     pub(crate) unsafe fn commit(&self) {
-        // SAFETY: the caller holds the lock: `take_or_lock` has returned false to it.
+        // SAFETY: `take_or_lock` has returned false to the owner, which has held the lock since then.
         unsafe { self.lock.unlock() };
     }
 
@@ -86,8 +86,8 @@ impl<W: Copy> Token<W> {
         }
     }
 
-    /// U1 to U3: whom to make ready, if `claim` says so.
-    #[must_use = "who is returned waits to be made ready"]
+    /// U1 to U3. Returns the owner to be made ready, if `claim` succeeds.
+    #[must_use = "the owner that is returned waits to be made ready"]
     pub(crate) fn give(&self, claim: impl FnOnce(W) -> bool) -> Option<W> {
         self.lock.lock();
         // SAFETY: the lock is held.

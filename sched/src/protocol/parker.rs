@@ -1,16 +1,15 @@
-//! How an OS thread sleeps until it is told to go on.
+//! How an OS thread sleeps until it is notified.
 //!
 //! ```text
 //!            wait: EMPTY -> ASLEEP, futex ──────────┐
 //!   EMPTY ──────────────────────────────► ASLEEP    │ notify: -> NOTIFIED, futex wake
 //!     ▲  ◄───── time is up ─────────────────┘       │
 //!     │                                             ▼
-//!     └───────────── wait returns ◄──────────── NOTIFIED ◄── notify (nobody slept: no system call)
+//!     └───────────── wait returns ◄──────────── NOTIFIED ◄── notify (no sleeper: no system call)
 //! ```
 //!
-//! One token, one waiter, any number of notifiers; a token given before the wait is not lost. A waiter may also sleep
-//! somewhere else, in the kernel's poll: it is POLLING then in place of ASLEEP, and whoever notifies it is told so, and
-//! interrupts it there.
+//! One token, one waiter, any number of notifiers. A token given before the wait is kept. A waiter may also sleep in
+//! the kernel's poll: it is POLLING then in place of ASLEEP, and the notifier that sees this interrupts the poll.
 
 use crate::protocol::sync::{Futex, Ordering};
 
@@ -38,17 +37,17 @@ impl Parker {
         }
     }
 
-    /// Sleeps until [`Parker::notify`] and uses the token up: true. With a timeout, false when the
-    /// time passed first. `remaining` is asked for the nanoseconds left, again after each wake-up.
+    /// Sleeps until [`Parker::notify`] and uses the token up: true. With a timeout, false when the time passed first.
+    /// `remaining` returns the nanoseconds left, and is called again after each wake-up.
     pub(crate) fn wait(&self, mut remaining: impl FnMut() -> Option<u64>) -> bool {
         let word = self.futex.word();
-        // EMPTY -> ASLEEP. Relaxed: nothing of ours is published here. Acquire on failure: partner
+        // EMPTY -> ASLEEP. Relaxed: nothing is published here. Acquire on failure: partner
         // is the Release swap in `notify`.
         if word
             .compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Acquire)
             .is_err()
         {
-            // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+            // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
             word.store(EMPTY, Ordering::Relaxed);
             return true;
         }
@@ -67,29 +66,30 @@ impl Parker {
             }
             // Acquire: partner is the Release swap in `notify`.
             if word.load(Ordering::Acquire) == NOTIFIED {
-                // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+                // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
                 word.store(EMPTY, Ordering::Relaxed);
                 return true;
             }
         }
     }
 
-    /// Runs `sleep`, which somebody who notifies interrupts, unless the token is there already. Returns whether it is, and
-    /// uses it up.
+    /// Runs `sleep`, which a notifier interrupts, unless the token is there already. Returns whether the token is
+    /// there, and uses it up.
     pub(crate) fn poll(&self, sleep: impl FnOnce()) -> bool {
         let word = self.futex.word();
-        // EMPTY -> POLLING. Relaxed: nothing of ours is published here. Acquire on failure: partner is the Release swap in
+        // EMPTY -> POLLING. Relaxed: nothing is published here. Acquire on failure: partner is the Release swap in
         // `notify_or`.
         let begun = word.compare_exchange(EMPTY, POLLING, Ordering::Relaxed, Ordering::Acquire);
         if begun.is_ok() {
             sleep();
-            // POLLING -> EMPTY. Orderings as above.
+            // POLLING -> EMPTY. Relaxed: nothing is published here. Acquire on failure: partner is the Release swap
+            // in `notify_or`.
             let none = word.compare_exchange(POLLING, EMPTY, Ordering::Relaxed, Ordering::Acquire);
             if none.is_ok() {
                 return false;
             }
         }
-        // NOTIFIED -> EMPTY. Relaxed: only we leave NOTIFIED.
+        // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
         word.store(EMPTY, Ordering::Relaxed);
         true
     }
@@ -99,7 +99,7 @@ impl Parker {
         self.notify_or(|| ());
     }
 
-    /// The same for a waiter that may be in [`Parker::poll`]: `interrupt` ends its sleep.
+    /// As [`Parker::notify`], for a waiter that may be in [`Parker::poll`]: `interrupt` ends its sleep.
     pub(crate) fn notify_or(&self, interrupt: impl FnOnce()) {
         // * -> NOTIFIED. Release: partner is the Acquire in `wait` and `poll`.
         match self.futex.word().swap(NOTIFIED, Ordering::Release) {

@@ -1,4 +1,4 @@
-//! A queue of requests that one thread serves, which sleeps while there are none.
+//! A queue of requests for one thread, which sleeps while the queue is empty.
 //!
 //! ```text
 //! requester (any thread)                       server
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A request that comes between V1 and V2 leaves the parker's token, and V2 returns at once. Requests are served in
-//! the order in which they came. A requester waits for nobody: the queue's lock is held for a push or a pop.
+//! the order in which they came. A requester never waits: the queue's lock is held for a push or a pop.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! The local run queue of a P: a bounded ring, and the `runnext` slot beside it.
 //!
-//! One producer, the M that owns the P, pushes at the tail; everybody takes from the head. Indices
-//! count up for ever and wrap; `tail - head` is the length.
+//! One producer, the M that owns the P, pushes at the tail; every M takes from the head. Indices count up and wrap;
+//! `tail - head` is the length.
 //!
 //! ```text
 //!   head ──┐ taken by the owner and by thieves: one CAS     tail ──┐ stored by the owner only
@@ -13,10 +13,10 @@
 //!                                                   └───┘
 //! ```
 //!
-//! A thief reads the slots *before* its CAS on `head`. While `head` has not moved, the owner cannot
-//! reuse these slots (a push needs `tail - head < CAPACITY`), so a successful CAS proves that what
-//! was read was right, and a failed one throws the read away. Slots are therefore atomics with
-//! relaxed accesses: the race on them is real, and harmless.
+//! A thief reads the slots *before* its CAS on `head`. While `head` has not moved, the owner cannot reuse these slots
+//! (a push needs `tail - head < CAPACITY`). So a successful CAS proves that the words read were right, and after a
+//! failed one they are dropped. The slots are atomics with relaxed accesses, because a thief may read one while the
+//! owner overwrites it.
 //!
 //! Words are opaque and not zero (the scheduler stores addresses of Gs). 1024 slots and not Go's
 //! 256: with 1000 runnable goroutines 256 slots spill to the global queue all the time, which
@@ -38,12 +38,12 @@ pub(crate) struct Ring {
     head: Linked<AtomicU32>,
     tail: Linked<AtomicU32>,
     next: AtomicUsize,
-    /// May there be thieves? The only P of a process needs no locked instructions.
+    /// Whether there may be thieves. The only P of a process needs no locked instructions.
     shared: bool,
     slots: [AtomicUsize; CAPACITY as usize],
 }
 
-/// A word that was taken from a ring, and what its owner knows of the rest of it.
+/// A word that was taken from a ring, and the rest of the ring.
 pub(crate) struct Taken {
     pub(crate) word: usize,
     pub(crate) rest: Rest,
@@ -66,7 +66,7 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// `place` may be written and nobody else uses it.
+    /// `place` may be written and no other thread uses it.
     #[cfg(not(loom))]
     pub(crate) unsafe fn make_at(place: *mut Ring, shared: bool) {
         // SAFETY: `place` is valid for writes, as the caller owes; all fields are written, and zeroes are slots.
@@ -100,10 +100,10 @@ impl Ring {
     /// Appends `word`; gives it back when the ring is full. Owner only.
     #[inline]
     pub(crate) fn push(&self, word: usize) -> Result<(), usize> {
-        // Acquire: partner is the Release half of the CAS in `pop` and `steal_into`; what a taker
-        // read from a slot it read before we overwrite the slot.
+        // Acquire: partner is the Release half of the CAS in `pop` and `steal_into`; a taker has read its slots
+        // before this thread overwrites them.
         let head = self.head.0.load(Ordering::Acquire);
-        // Relaxed: only we write `tail`.
+        // Relaxed: only the owner writes `tail`.
         let tail = self.tail.0.load(Ordering::Relaxed);
         if tail.wrapping_sub(head) >= CAPACITY {
             return Err(word);
@@ -125,15 +125,15 @@ impl Ring {
     /// As [`Ring::pop`], and says what is left.
     #[inline]
     pub(crate) fn pop_counting(&self) -> Option<Taken> {
-        // Relaxed: only we write `tail`.
+        // Relaxed: only the owner writes `tail`.
         let tail = self.tail.0.load(Ordering::Relaxed);
-        // Relaxed: the slots are our own writes; the CAS validates the value.
+        // Relaxed: the owner wrote the slots; the CAS validates the value.
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
             if head == tail {
                 return None;
             }
-            // Relaxed: our own write.
+            // Relaxed: the owner wrote it.
             let word = self.slot(head).load(Ordering::Relaxed);
             let next = head.wrapping_add(1);
             let rest = Rest {
@@ -141,7 +141,7 @@ impl Ring {
                 len: tail.wrapping_sub(next),
             };
             if !self.shared {
-                // Relaxed: no other thread looks at this ring but to see whether it is empty.
+                // Relaxed: other threads only ask whether this ring is empty.
                 self.head.0.store(next, Ordering::Relaxed);
                 return Some(Taken { word, rest });
             }
@@ -158,12 +158,12 @@ impl Ring {
         }
     }
 
-    /// The word `distance` places behind the head, for prefetching only: it may be somebody else's
-    /// already. Owner only; `distance` is below the length of `rest`, so that the owner has put a word there.
+    /// The word `distance` places behind the head, for prefetching only: another M may have taken it already. Owner
+    /// only; `distance` is below the length of `rest`, so that the owner has put a word there.
     #[inline]
     pub(crate) fn peek(&self, rest: Rest, distance: u32) -> usize {
         debug_assert!(distance < rest.len);
-        // Relaxed: our own write.
+        // Relaxed: the owner wrote it.
         self.slot(rest.head.wrapping_add(distance))
             .load(Ordering::Relaxed)
     }
@@ -171,7 +171,7 @@ impl Ring {
     /// What is in the ring (`runnext` not counted). Owner only.
     #[inline]
     pub(crate) fn rest(&self) -> Rest {
-        // Relaxed (both): a snapshot; the tail is our own.
+        // Relaxed (both): a snapshot; only the owner writes the tail.
         let tail = self.tail.0.load(Ordering::Relaxed);
         let head = self.head.0.load(Ordering::Relaxed);
         Rest {
@@ -180,7 +180,7 @@ impl Ring {
         }
     }
 
-    /// The indices of the head and of the tail. A snapshot, for anybody.
+    /// The indices of the head and of the tail. A snapshot, for any thread.
     #[cfg(not(loom))]
     pub(crate) fn ends(&self) -> (u32, u32) {
         // Acquire: as in `steal_into`, so that the tail is not behind the head. Relaxed: a snapshot.
@@ -188,7 +188,7 @@ impl Ring {
         (head, self.tail.0.load(Ordering::Relaxed))
     }
 
-    /// How many words there are, for anybody: a guess.
+    /// How many words there are, for any thread: an estimate.
     #[cfg(not(loom))]
     pub(crate) fn len_from_outside(&self) -> u32 {
         // The head may seem to have overtaken the tail.
@@ -202,13 +202,13 @@ impl Ring {
     pub(crate) fn spill(&self) -> Spill {
         // Acquire: as in `push`.
         let head = self.head.0.load(Ordering::Acquire);
-        // Relaxed: only we write `tail`.
+        // Relaxed: only the owner writes `tail`.
         let tail = self.tail.0.load(Ordering::Relaxed);
         let count = tail.wrapping_sub(head) / 2;
         if count < CAPACITY / 2 {
             return Spill::new();
         }
-        // Relaxed: our own writes.
+        // Relaxed: the owner wrote them.
         let words: Spill = (0..count)
             .map(|i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed))
             .collect();
@@ -224,7 +224,7 @@ impl Ring {
         }
     }
 
-    /// Are there thieves?
+    /// Returns whether there may be thieves.
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         self.shared
@@ -271,7 +271,7 @@ impl Ring {
                 )
                 .is_ok()
             {
-                // The last one is returned, the others are published. Relaxed: our own write.
+                // The last one is returned, the others are published. Relaxed: the owner of `own` wrote it.
                 let last = own
                     .slot(own_tail.wrapping_add(count - 1))
                     .load(Ordering::Relaxed);
@@ -299,31 +299,31 @@ impl Ring {
         (old != 0).then_some(old)
     }
 
-    /// Takes `runnext`. Anybody.
+    /// Takes `runnext`. For any thread.
     #[inline]
     pub(crate) fn take_next(&self) -> Option<usize> {
-        // Relaxed: a hint where the ring is shared, the swap decides; else our own write.
+        // Relaxed: a hint where the ring is shared, the swap decides; otherwise only the owner writes it.
         let word = self.next.load(Ordering::Relaxed);
         if word == 0 {
             return None;
         }
         if !self.shared {
-            // Relaxed: as above.
+            // Relaxed: the ring is not shared, so only the owner uses the slot.
             self.next.store(0, Ordering::Relaxed);
             return Some(word);
         }
-        // Acquire: partner is `put_next`; Relaxed on the store side would do, 0 carries nothing.
+        // Acquire: partner is `put_next`; the 0 that is stored publishes nothing.
         let word = self.next.swap(0, Ordering::Acquire);
         (word != 0).then_some(word)
     }
 
-    /// Is there a `runnext`? A snapshot.
+    /// Returns whether there is a `runnext`. A snapshot.
     pub(crate) fn has_next(&self) -> bool {
-        // Relaxed: a hint; who wants it takes it by swap.
+        // Relaxed: a hint; a taker uses swap.
         self.next.load(Ordering::Relaxed) != 0
     }
 
-    /// Is there anything in the ring (`runnext` not counted)? A snapshot.
+    /// Returns whether the ring is empty (`runnext` not counted). A snapshot.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         // Acquire (both): the answer is used after a SeqCst fence by the idle protocol, whose

@@ -1,11 +1,11 @@
-//! The word through which a parked goroutine's stack is shrunk, or is not, and the steps of both sides: see shrink.rs.
+//! The word that decides whether a parked goroutine's stack is shrunk, and the steps of both sides: see shrink.rs.
 
 use crate::protocol::{
     status::{Status, StatusCell},
     sync::{AtomicU8, Ordering, heavy_fence, light_fence, nap},
 };
 
-/// A goroutine, as far as its stack may be shrunk.
+/// A goroutine, as the shrinker sees it.
 pub(crate) trait Shrinks {
     fn status(&self) -> &StatusCell;
 
@@ -13,21 +13,21 @@ pub(crate) trait Shrinks {
 
     /// S6.
     ///
-    /// # Safety
+    /// The goroutine is parked, and stays parked until the caller has set the word free.
     ///
     /// The goroutine is parked, and stays so until the caller has set the word free.
     unsafe fn trim(&self);
 
-    /// S7: the status says that it was done.
+    /// S7: the status says that the stack was shrunk.
     fn note_shrunk(&self);
 }
 
 /// What a look at a goroutine finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Look {
-    /// It was parked, and bears the mark now.
+    /// It was parked, and is marked now.
     Marks,
-    /// It has been parked since the last look.
+    /// It has been parked since the last look: it is to be shrunk.
     Shrinks,
     /// There is nothing to do.
     Passes,
@@ -48,7 +48,7 @@ pub(crate) fn shrink<T: Shrinks>(batch: &[&T]) {
         return;
     }
     batch.iter().for_each(|g| g.word().want());
-    // Where the kernel refuses it now, nobody can say that a goroutine is still parked: none is shrunk.
+    // Where the kernel refuses the fence, the shrinker cannot tell that a goroutine is still parked: none is shrunk.
     let fenced = heavy_fence(true);
     for g in batch {
         if fenced && g.status().get() == Status::Marked && g.word().begin() {
@@ -60,14 +60,14 @@ pub(crate) fn shrink<T: Shrinks>(batch: &[&T]) {
     }
 }
 
-/// Nobody works on the stack.
+/// The shrinker does not use the stack.
 const FREE: u8 = 0;
-/// The shrinker would like to, if the goroutine stays parked.
+/// The shrinker will work on the stack if the goroutine stays parked.
 const WANTED: u8 = 1;
-/// It does.
+/// The shrinker works on the stack.
 const BUSY: u8 = 2;
 
-/// The word of a G.
+/// The shrink word of a G.
 pub(crate) struct ShrinkWord(AtomicU8);
 
 impl ShrinkWord {
@@ -85,7 +85,7 @@ impl ShrinkWord {
     /// R2.
     #[inline(always)]
     fn settle(&self) {
-        // The order of R1 and R2 for this thread; S3 makes it one for the shrinker.
+        // The compiler's fence between R1 and R2; S3 makes the order one for the shrinker too.
         light_fence(true);
         // Acquire: partners are S2, by way of S3, and S7, after which the stack may be used.
         if self.0.load(Ordering::Acquire) != FREE {
@@ -106,24 +106,24 @@ impl ShrinkWord {
             );
             match withdrawn {
                 Ok(_) | Err(FREE) => return,
-                Err(_) => nap(1), // some microseconds of madvise
+                Err(_) => nap(1), // the shrinker is in madvise for some microseconds
             }
         }
     }
 
-    /// S2. Relaxed: S3 follows.
+    /// S2. Relaxed: the fence at S3 follows.
     fn want(&self) {
         self.0.store(WANTED, Ordering::Relaxed);
     }
 
-    /// S5. Relaxed: nothing was written that the other side of the race would have to see.
+    /// S5. Relaxed: nothing was written that the resuming side would have to see.
     fn begin(&self) -> bool {
         self.0
             .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// S7, and the end of an attempt that S4 gave up.
+    /// S7; or an attempt that was given up at S4.
     fn end(&self) {
         // Release: partner is the Acquire in `settle_slow`.
         self.0.store(FREE, Ordering::Release);
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_goroutine_that_goes_on_first_keeps_its_stack() {
         let word = ShrinkWord::new();
-        assert!(!word.begin(), "nobody wanted it");
+        assert!(!word.begin(), "not wanted before");
         word.want();
         word.settle();
         assert!(!word.begin());

@@ -1,19 +1,18 @@
-//! The status of a G, and who owns its stack in each.
+//! The status of a G, and which thread owns its stack in each status.
 //!
 //! | status   | where the G is                         | who may touch its stack and context    |
 //! |----------|----------------------------------------|----------------------------------------|
-//! | Fresh    | a run queue, never ran, has no stack   | whoever takes it from the queue        |
-//! | Runnable | a run queue                            | whoever takes it from the queue        |
+//! | Fresh    | a run queue, never ran, has no stack   | the M that takes it from the queue       |
+//! | Runnable | a run queue                            | the M that takes it from the queue       |
 //! | Running  | on an M                                | itself; its M's g0 while it commits    |
-//! | Waiting  | the wait queue of what it waits for    | nobody, until somebody makes it ready  |
+//! | Waiting  | the wait queue of what it waits for    | no thread, until it is made ready       |
 //! | Marked   | the same, and was there some time ago  | the same, and shrink.rs (see there)    |
 //! | Shrunk   | the same, its stack has been shrunk    | as Waiting                             |
 //! | Blocked  | the same, and blocks its thread        | itself: it has not left its stack      |
 //! | Dead     | finished: its joiner's, or a free list | it has no stack any more               |
 //!
-//! The owner of the G stores it plainly: there is no compare-and-swap per change (three of them cost
-//! as much as a switch). What decides races is the queue a G is in, never its status; the status is
-//! for assertions and for people.
+//! The owner of the G stores the status plainly, without a compare-and-swap per change (three of them cost as much as
+//! a switch). The queue that holds a G decides races, never its status. The status serves assertions and dumps.
 //!
 //! # The word
 //!
@@ -30,9 +29,9 @@
 //! | ST-1 | a goroutine that is about to park                | Running    | is set                       |
 //! | ST-2 | g0, when the goroutine has left its stack        | Waiting    | stays                        |
 //! | ST-3 | shrink.rs                                        | Marked ... | stays                        |
-//! | ST-4 | whoever makes it ready; or g0, that resumes it   | the new    | goes                         |
+//! | ST-4 | the waker; or g0, when it resumes it             | the new    | goes                         |
 //!
-//! A yield and the end of a goroutine go without ST-1, so there is no reason after ST-2. A word of four bytes, and not of
+//! A yield and the end of a goroutine skip ST-1, so there is no reason after ST-2. The word has four bytes and not
 //! two: an instruction that stores a constant of two bytes is slow to decode on x86-64.
 
 use crate::protocol::{
@@ -77,31 +76,31 @@ impl StatusCell {
         StatusCell(AtomicU32::new(word(status, None)))
     }
 
-    /// The G has another status, and does not wait. For its owner.
+    /// The G has this status from here on, and does not wait. For its owner.
     #[inline(always)]
     pub(crate) fn set(&self, status: Status) {
         self.set_with(status, None);
     }
 
-    /// ST-1, or its like of one that keeps its thread. For the owner.
+    /// ST-1, or the same for a goroutine that keeps its thread. For the owner.
     #[inline(always)]
     pub(crate) fn set_with(&self, status: Status, reason: Option<WaitReason>) {
         // Relaxed: nothing is published by it, the queues do that.
         self.0.store(word(status, reason), Ordering::Relaxed);
     }
 
-    /// ST-2: the goroutine, which was Running, has left its stack; where to go on is written.
+    /// ST-2: the goroutine, which was Running, has left its stack; the context to resume is saved.
     #[inline(always)]
     pub(crate) fn set_waiting(&self) {
-        // Relaxed: the owner reads what it has stored. Others change the word of a parked goroutine only.
+        // Relaxed: the owner reads what it has stored. Other threads change the word of a parked goroutine only.
         let running = self.0.load(Ordering::Relaxed);
         // Release: partner is `change`, after which shrink.rs reads the context.
         self.0.store(running | LEFT, Ordering::Release);
     }
 
-    /// ST-3: changes `from` to `to` for shrink.rs; false if it is another one.
+    /// ST-3: changes `from` to `to` for shrink.rs; false if the status is not `from`.
     pub(crate) fn change(&self, from: Status, to: Status) -> bool {
-        // Relaxed: the exchange says whether it still is so.
+        // Relaxed: the exchange checks it.
         let now = self.0.load(Ordering::Relaxed);
         if now & !REASON != from as u32 {
             return false;
@@ -113,7 +112,7 @@ impl StatusCell {
             .is_ok()
     }
 
-    /// Returns whether it waits to be made ready.
+    /// Returns whether the goroutine waits to be made ready.
     pub(crate) fn is_parked(&self) -> bool {
         matches!(
             self.get(),
@@ -121,7 +120,7 @@ impl StatusCell {
         )
     }
 
-    /// The reason of the wait; `None` where it does not wait. For anybody.
+    /// The reason of the wait; `None` where the G does not wait. For any thread.
     pub(crate) fn reason(&self) -> Option<WaitReason> {
         // Relaxed: as in `set_with`.
         let number = (self.0.load(Ordering::Relaxed) & REASON) >> REASON_SHIFT;

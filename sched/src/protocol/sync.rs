@@ -1,8 +1,7 @@
-//! The one door to atomics and locks.
+//! Atomics, locks and the futex, for the code that loom runs.
 //!
-//! Pure modules (the ring, the idle protocol, waits, parkers, timers, the byte lock) import
-//! synchronisation from here and nowhere else, so that the same source runs under loom: there,
-//! every type below is loom's and the scheduler's limits shrink (see each module's `CAPACITY`).
+//! The modules of `protocol` import synchronisation from here and from nowhere else, so that the same source runs
+//! under loom: there, every type below is loom's, and the scheduler's limits shrink (see each module's `CAPACITY`).
 
 #[cfg(not(loom))]
 pub(crate) use std::{
@@ -25,22 +24,22 @@ pub(crate) use loom::{
 #[cfg(not(loom))]
 pub(crate) use crate::sys::futex::{Futex, nap};
 
-/// A fence that costs its thread nothing, because the other side makes up for it with [`heavy_fence`].
-/// Not `paired`: there is no such other side, the fence is only the compiler's.
+/// A fence that costs its thread nothing, because the other side pays for both with [`heavy_fence`]. Not `paired`:
+/// there is no other side, and only the compiler is kept from reordering.
 #[cfg(not(loom))]
 #[inline(always)]
 pub(crate) fn light_fence(_paired: bool) {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
-/// A fence in every thread: true. False: the kernel refuses, and there was none.
+/// A fence in every thread: true. False: the kernel refuses, and there was no fence.
 #[cfg(not(loom))]
 #[must_use]
 pub(crate) fn heavy_fence(_paired: bool) -> bool {
     crate::sys::membarrier::heavy_fence()
 }
 
-/// Loom has no membarrier: the pair is two fences, which is what it amounts to.
+/// Loom has no membarrier: the pair is modelled by two fences, which have the same effect.
 #[cfg(loom)]
 pub(crate) fn light_fence(paired: bool) {
     if paired {
@@ -58,8 +57,8 @@ pub(crate) fn heavy_fence(paired: bool) -> bool {
     paired
 }
 
-/// Locks `mutex`, also when a panic poisoned it: nothing of ours panics while holding a lock, and
-/// the data that these locks guard is consistent at every step.
+/// Locks `mutex`, also when a panic poisoned it: the runtime does not panic while it holds a lock, and the data that
+/// these locks guard is consistent at every step.
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     match mutex.lock() {
@@ -95,7 +94,7 @@ mod model_futex {
 
         pub(crate) fn wait(&self, expected: u32, timeout_ns: Option<u64>) {
             let bucket = lock(&self.bucket);
-            // Relaxed: the kernel promises nothing; the caller reads the word again.
+            // Relaxed: the kernel's futex orders nothing; the caller reads the word again.
             if timeout_ns.is_none() && self.word.load(Ordering::Relaxed) == expected {
                 drop(self.sleepers.wait(bucket));
             }

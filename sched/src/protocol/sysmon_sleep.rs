@@ -1,16 +1,17 @@
-//! How sysmon sleeps while there is nothing for it to see to: an idle program has no periodic wake-ups.
+//! How sysmon sleeps while it has nothing to do, so that an idle program has no periodic wake-ups.
 //!
 //! ```text
-//! sysmon                                     whoever takes a P from the idle list
+//! sysmon                                     a thread that takes a P from the idle list
 //! Z1 asleep = true                           K1 the P is off the list: busy += 1 (under the lock)
 //! Z2 fence(SeqCst)                           K2 fence(SeqCst)
 //! Z3 may it sleep? Then sleep                K3 asleep: asleep = false, wake it
 //! ```
 //!
-//! Everything that keeps sysmon awake is asked at Z3, behind the fence, and not only before Z1: that all Ps rest, that
-//! somebody keeps the time of their timers, that no goroutine waits for its home (home_wait.rs), that no thread was
-//! refused. What an M left for sysmon it left while it held a P, and Z3 acquires that with `busy`: if Z3 sees the P at
-//! rest, it sees what was left; if it does not, sysmon does not sleep. Whoever takes a P later wakes it at K3.
+//! Every condition that keeps sysmon awake is checked at Z3, after the fence, and not only before Z1: that all Ps are
+//! idle, that a sleeping M keeps the time of their timers, that no goroutine waits for its home (home_wait.rs), that
+//! no thread was refused. An M leaves work for sysmon only while it holds a P, and Z3 acquires that with `busy`: if
+//! Z3 sees the P idle, it sees the work; if not, sysmon does not sleep. A thread that takes a P later wakes sysmon at
+//! K3.
 
 use crate::protocol::{
     parker::Parker,
@@ -30,7 +31,7 @@ impl SysmonSleep {
         }
     }
 
-    /// K2 and K3: a P was taken up.
+    /// K2 and K3: a P was taken off the idle list.
     #[inline]
     pub(crate) fn note_busy(&self) {
         fence(Ordering::SeqCst);
@@ -42,13 +43,13 @@ impl SysmonSleep {
 
     #[cold]
     fn wake(&self) {
-        // Relaxed: the parker's token carries everything.
+        // Relaxed: the parker's token orders what follows.
         if self.asleep.swap(false, Ordering::Relaxed) {
             self.parker.notify();
         }
     }
 
-    /// Z1 to Z3, by sysmon: sleeps while it may, and at most as long as `remaining` says. True if it has slept.
+    /// Z1 to Z3, by sysmon: sleeps while it may, at most for what `remaining` returns. True if it has slept.
     pub(crate) fn sleep_while(
         &self,
         may_sleep: impl Fn() -> bool,
@@ -62,7 +63,7 @@ impl SysmonSleep {
         fence(Ordering::SeqCst);
         let may = may_sleep();
         let woken = may && self.parker.wait(remaining);
-        // Relaxed: as in `wake`; whoever swapped it first has given a token, which is used up here.
+        // Relaxed: as in `wake`. A waker that swapped it first has given a token, which is used up here.
         if !woken && !self.asleep.swap(false, Ordering::Relaxed) {
             self.parker.wait(|| None);
         }

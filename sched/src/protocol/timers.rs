@@ -1,11 +1,11 @@
-//! The timers of a P: a heap of moments, each with whom to wake.
+//! The timers of a P: a heap of moments, each with a sleeper to wake.
 //!
-//! Only the M that owns the P inserts; anybody may take what is due (an M without work looks at all
-//! Ps). Cancelling is not needed: an entry whose wait ended otherwise is *dead* (its claim fails),
-//! is counted, and is swept out when the dead outnumber the living.
+//! Only the M that owns the P inserts; any M may take what is due (an M without work looks at all Ps). Cancelling is
+//! not needed: an entry whose wait ended otherwise is *dead* (its claim fails), is counted, and is removed in a sweep
+//! when the dead outnumber the living.
 //!
-//! A sleeping M costs more to wake than a goroutine does, so timers that lie close together wake it together:
-//! [`Timers::coalesced_wake`]. An M that is awake fires what is due at its next round all the same.
+//! Waking a sleeping M costs more than making a goroutine ready, so timers that lie close together wake it together:
+//! [`Timers::coalesced_wake`]. An M that is awake fires what is due in its next round.
 //!
 //! An entry must not be taken before its goroutine is off its stack. [`Timers::insert_and`] therefore
 //! holds the heap's lock while the goroutine's commit runs.
@@ -23,15 +23,15 @@ const SWEEP_FROM: usize = 64;
 /// Entries within [`SLACK`] of the earliest one wait for each other if there are so many of them.
 const COALESCE_FROM: usize = 16;
 
-/// No more of them are looked at.
+/// The largest number of entries that are looked at.
 const LOOKS: usize = 64;
 
-/// By how much a sleeping M may be late for one of a crowd, in nanoseconds.
+/// How late a sleeping M may be for an entry that waits for others, in nanoseconds.
 const SLACK: u64 = 500_000;
 
-/// What a heap can ask of who sleeps in it.
+/// What a heap needs to know of the sleepers in it.
 pub(crate) trait Sleeper: Copy {
-    /// Would waking it still do something?
+    /// Returns whether waking it would still end a wait.
     fn is_waiting(&self) -> bool;
 }
 
@@ -82,15 +82,15 @@ impl<S: Sleeper> Timers<S> {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// When an M without work should wake up for this heap: at the earliest moment, or, where many lie within a short
-    /// time, at the last of those.
+    /// When an M without work should wake up for this heap: at the earliest moment, or, where many lie within
+    /// [`SLACK`], at the last of those.
     pub(crate) fn coalesced_wake(&self) -> u64 {
         if self.next() == NEVER {
             return NEVER;
         }
         let heap = lock(&self.heap);
-        // An array with the children of `i` at `2i + 1` and `2i + 2`, none earlier than its parent. If that was not so,
-        // some of the crowd would be overlooked.
+        // An array with the children of `i` at `2i + 1` and `2i + 2`, none earlier than its parent. If that were not
+        // so, some entries would be overlooked.
         let entries = heap.as_slice();
         let Some(Reverse(first)) = entries.first() else {
             return NEVER;
@@ -121,8 +121,8 @@ impl<S: Sleeper> Timers<S> {
         }
     }
 
-    /// Inserts `sleeper` for `when`, then runs `commit` with the heap still locked, and returns what
-    /// it said. An entry that is not waited for any more is reported with [`Timers::note_dead`].
+    /// Inserts `sleeper` for `when`, then runs `commit` with the heap still locked, and returns what `commit`
+    /// returned. An entry whose wait ended otherwise is reported with [`Timers::note_dead`].
     pub(crate) fn insert_and(&self, when: u64, sleeper: S, commit: impl FnOnce() -> bool) -> bool {
         let mut heap = lock(&self.heap);
         // Relaxed: a count for deciding when to sweep.
@@ -191,7 +191,7 @@ impl<S: Sleeper> Timers<S> {
         lock(&self.heap).len()
     }
 
-    /// A dead entry left the heap by itself. The count may have been reset by a sweep.
+    /// A dead entry left the heap because it was due. A sweep may have reset the count.
     fn bury_one(&self) {
         // Relaxed (all): a count for deciding when to sweep.
         let _ = self

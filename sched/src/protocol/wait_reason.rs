@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// One table: the variants and their words.
+/// One table: the variants and their texts.
 macro_rules! wait_reasons {
     ($($(#[$doc:meta])* $name:ident = $words:literal,)*) => {
         /// What a parked goroutine or OS thread waits for.
@@ -25,7 +25,7 @@ macro_rules! wait_reasons {
         }
 
         impl WaitReason {
-            /// All of them, in the order of their numbers.
+            /// All reasons, in the order of their numbers.
             pub const ALL: &[WaitReason] = &[$(WaitReason::$name),*];
 
             fn words(self) -> &'static str {
@@ -79,7 +79,7 @@ wait_reasons! {
 }
 
 impl WaitReason {
-    /// From 1 on; 0 stands for none.
+    /// The number of the reason, from 1 on; 0 stands for none.
     #[inline(always)]
     pub(crate) const fn number(self) -> u8 {
         self as u8 + 1

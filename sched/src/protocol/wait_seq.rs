@@ -1,17 +1,18 @@
-//! Who wakes a G that several others may wake: a timer, a channel, the cases of a select.
+//! The number of a wait, by which one of several wakers (a timer, a channel, the cases of a select) wins the right to
+//! wake a G.
 //!
-//! Each wait has a *sequence number*. Whoever wants to end it claims it with one CAS; the
-//! winner, and nobody else, calls `ready`. A claim with an old number fails, so a timer that was
-//! not needed may stay in its heap until somebody sweeps it out.
+//! Each wait has a *sequence number*. A waker claims the wait with one CAS; the winner, and only the winner, calls
+//! `ready`. A claim with an old number fails, so a timer that was not needed may stay in its heap until a sweep
+//! removes it.
 //!
 //! ```text
 //!   63            32 31             0
 //!  ┌────────────────┬────────────────┐   outcome: WAITING, or what the winner claimed with
-//!  │ wait number │ outcome        │
+//!  │ wait number    │ outcome        │
 //!  └────────────────┴────────────────┘
 //! ```
 //!
-//! Numbers wrap after 2^32 waits of one G; a claim would have to be that late to be mistaken.
+//! Numbers wrap after 2^32 waits of one G. Only a claim that is late by exactly that many could succeed wrongly.
 
 use crate::protocol::sync::{AtomicU64, Ordering};
 
@@ -65,13 +66,13 @@ impl WaitSeq {
             .is_ok()
     }
 
-    /// Is wait `number` still open?
+    /// Returns whether wait `number` is still open.
     pub(crate) fn is_open(&self, number: u32) -> bool {
         // Relaxed: a hint for sweeping; a claim decides.
         self.word.load(Ordering::Relaxed) == pack(number, WAITING)
     }
 
-    /// What the wait was ended with. Only the G itself asks, after it was made ready.
+    /// What the wait was ended with. Only for the G itself, after it was made ready.
     pub(crate) fn outcome(&self) -> u32 {
         // Acquire: partner is the winner's CAS.
         self.word.load(Ordering::Acquire) as u32

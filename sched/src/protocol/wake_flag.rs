@@ -1,24 +1,24 @@
-//! Signals: how a waker that anybody may call at any time, and often, wakes one who waits in a loop.
+//! Wake flags: how wakers, which any thread may call at any time and often, wake an owner that waits in a loop.
 //!
 //! ```text
 //!  owner                                            giver (a waker), any number of them
 //!  O1 take: swap(EMPTY)                             G1 change what the owner will look at
 //!  O2 look: there is nothing                        G2 give: swap(GIVEN)
 //!  O3 park; the commit: CAS EMPTY -> PARKED(n)         PARKED(n) before: claim wait n; if that succeeds,
-//!     GIVEN instead: it goes on at once                  ready(owner)
+//!     GIVEN instead: it continues at once                  ready(owner)
 //!  O4 woken, by a giver or by the timer: O1            EMPTY or GIVEN before: nothing to do
 //! ```
 //!
-//! A signal that is given after O1 is found at O3; one given after O3 sees PARKED. So none is lost: the owner looks
-//! again after the last one. Of several givers one sees PARKED(n). It may be late: the timer was first, and the
-//! owner is in another wait, or elsewhere. Then its claim of wait n fails (see wait_seq.rs), and it wakes nobody.
-//! A signal given when the owner waits no more stays in the word and means nothing.
+//! A wake that is given after O1 is found at O3; one given after O3 sees PARKED. So none is lost: the owner looks
+//! again after the last one. Exactly one of several givers sees PARKED(n). It may be late: the timer was first, and
+//! the owner is in another wait, or runs. Then its claim of wait n fails (see wait_seq.rs), and it wakes nothing. A
+//! wake given when the owner no longer waits stays in the word and has no effect.
 
 use crate::protocol::sync::{AtomicU64, Ordering};
 
 const EMPTY: u64 = 0;
 const GIVEN: u64 = 1;
-/// In the word: the owner is parked, in the wait whose number is above.
+/// Tag of the word: the owner is parked, in the wait whose number is above.
 const PARKED: u64 = 2;
 const NUMBER: u32 = 2;
 
@@ -33,13 +33,13 @@ impl WakeFlag {
         }
     }
 
-    /// O1: uses up what was given. Only for the owner.
+    /// O1: clears the flag. Only for the owner.
     pub(crate) fn take(&self) {
         // * -> EMPTY. Acquire: partner is the swap in `give`, so that the owner sees what came before.
         self.word.swap(EMPTY, Ordering::Acquire);
     }
 
-    /// Was it given since `take`? Only for the owner, and a hint: `park` decides.
+    /// Returns whether a wake was given since `take`. Only for the owner, and a hint: `park` decides.
     pub(crate) fn is_given(&self) -> bool {
         // Relaxed: `take` follows.
         self.word.load(Ordering::Relaxed) == GIVEN
@@ -55,7 +55,7 @@ impl WakeFlag {
             .is_ok()
     }
 
-    /// G2: the wait to be claimed, if the owner is parked.
+    /// G2. Returns the number of the wait to be claimed, if the owner is parked.
     pub(crate) fn give(&self) -> Option<u32> {
         // * -> GIVEN. AcqRel: Release's partner is `take`, Acquire's is `park`.
         let before = self.word.swap(GIVEN, Ordering::AcqRel);

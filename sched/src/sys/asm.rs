@@ -1,5 +1,5 @@
-//! The one file that names goroutines_asm: contexts and the switch between them, the thread word, and what else has an
-//! instruction of its own.
+//! The only file that names goroutines_asm: contexts and the switch between them, the thread word, and the other
+//! operations that are single instructions.
 
 #[cfg(feature = "valgrind")]
 pub(crate) use goroutines_asm::valgrind;

@@ -1,5 +1,5 @@
-//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`. `u64::MAX` stands for never, and for
-//! each moment that does not fit (`protocol::timers::NEVER`).
+//! Time as the scheduler counts it: nanoseconds of the monotonic clock in a `u64`. `u64::MAX` stands for never, and
+//! for each moment that does not fit (`protocol::timers::NEVER`).
 
 use std::{
     sync::OnceLock,
@@ -12,7 +12,7 @@ pub(crate) fn now() -> u64 {
     read(libc::CLOCK_MONOTONIC) + 1
 }
 
-/// The nanoseconds that `clock` shows; 0 if there is no such clock (any more).
+/// The nanoseconds that `clock` shows; 0 if the clock does not exist, or exists no longer.
 #[inline]
 pub(crate) fn read(clock: libc::clockid_t) -> u64 {
     let mut ts = libc::timespec {
@@ -24,14 +24,16 @@ pub(crate) fn read(clock: libc::clockid_t) -> u64 {
     (ts.tv_sec as u64) * 1_000_000_000 + (ts.tv_nsec as u64)
 }
 
-/// The moment `duration` from now; never where it does not fit (over 580 years).
+/// The moment `duration` from now; `u64::MAX` (never) where it does not fit (over 580 years).
 pub(crate) fn after(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(u64::MAX, |ns| now().saturating_add(ns))
 }
 
-/// `deadline` as a moment on our clock, no earlier than it is on std's; one before the first call is long past.
+/// `deadline` as a moment on the scheduler's clock, no earlier than it is on std's. A deadline before the first call
+/// counts as long past.
 ///
-/// Both clocks count the same, so that what std's showed once is enough: a wait with a deadline need not read them.
+/// Both clocks advance at the same rate, so one reading of std's is enough: a wait with a deadline reads neither
+/// clock.
 pub(crate) fn at(deadline: Instant) -> u64 {
     static ONCE: OnceLock<(Instant, u64)> = OnceLock::new();
     // From left to right: our moment is not before std's.
@@ -40,24 +42,24 @@ pub(crate) fn at(deadline: Instant) -> u64 {
     u64::try_from(since).map_or(u64::MAX, |ns| moment.saturating_add(ns))
 }
 
-/// Sleeps for `duration`, and not for up to 50 us more, which the kernel otherwise takes the liberty of.
+/// Sleeps for `duration`, without the up to 50 us of timer slack that the kernel adds by default.
 pub(crate) fn nap_sharply(duration: Duration) {
     sharply(|| std::thread::sleep(duration));
 }
 
-/// Runs `wait` with the timers of this thread at their sharpest.
+/// Runs `wait` with the timer slack of this thread at its minimum.
 pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
     let slack = slack(libc::PR_GET_TIMERSLACK, 0);
     let _ = self::slack(libc::PR_SET_TIMERSLACK, 1);
     let result = wait();
-    // What this thread starts, and what it runs for others, has what it had before.
+    // A thread that this one starts inherits the slack, so the old value is restored.
     if slack > 0 {
         let _ = self::slack(libc::PR_SET_TIMERSLACK, slack as libc::c_ulong);
     }
     result
 }
 
-/// Asks for or sets how late the kernel may wake this thread from a sleep.
+/// Reads or sets the timer slack of this thread: how late the kernel may wake it from a sleep.
 fn slack(option: libc::c_int, value: libc::c_ulong) -> libc::c_int {
     let none: libc::c_ulong = 0;
     // SAFETY: these options take a number and touch no memory of ours. The kernel looks at five words.

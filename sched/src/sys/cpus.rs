@@ -1,7 +1,7 @@
 //! How many CPUs this process may use: what its affinity allows, and what the quota of its control groups pays for.
 //!
-//! A quota binds everything below the group that has it, so the tightest of *all* ancestors counts, not that of the
-//! process's own group, which in a container often has none.
+//! A quota binds every group below the one that has it, so the tightest of *all* ancestors counts. The process's own
+//! group often has none in a container.
 //!
 //! ```text
 //! /proc/self/cgroup       0::/system.slice/app          the group, per hierarchy: v2, or v1 with `cpu` in its list
@@ -43,7 +43,7 @@ pub(crate) fn available_to(thread: libc::pid_t) -> usize {
     quota.map_or(affinity, |quota| affinity.min(quota))
 }
 
-/// The number of CPUs that `thread` may run on; none if the kernel does not say.
+/// The number of CPUs that `thread` may run on; `None` if the kernel does not say.
 fn affinity(thread: libc::pid_t) -> Option<usize> {
     // Room for 1024 CPUs; the kernel refuses a set that is too small for it.
     let mut set = vec![0_u64; 16];
@@ -62,8 +62,8 @@ fn affinity(thread: libc::pid_t) -> Option<usize> {
     None
 }
 
-/// The whole CPUs that the tightest quota needs, below `root`; none if there is no quota. What could not be
-/// understood goes into `warnings`.
+/// The whole CPUs that the tightest quota needs, below `root`; `None` if there is no quota. Files that cannot be read
+/// or parsed are reported in `warnings`.
 fn quota(root: &Path, warnings: &mut Vec<String>) -> Option<usize> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
@@ -148,7 +148,7 @@ fn unescape(text: &str) -> String {
 /// The directory of `group` and those of its ancestors, up to the top of the mount.
 fn directories(root: &Path, mount: &Mount, group: &str) -> Vec<PathBuf> {
     let top = root.join(mount.point.trim_start_matches('/'));
-    // A group outside of what is mounted is shown as `/..`: then the mount's top is all that can be seen.
+    // A group outside the mount is shown as `/..`: then only the top of the mount can be read.
     let below = Path::new(group).strip_prefix(&mount.top).ok();
     let below = below.filter(|path| !path.iter().any(|name| name == ".."));
     let below = below.unwrap_or(Path::new(""));
@@ -180,7 +180,7 @@ impl Version {
     }
 }
 
-/// What a quota file says; none if there is no such file, as in the root group.
+/// The text of a quota file; `None` if there is no such file, as in the root group.
 fn read(file: &Path) -> Result<Option<String>, String> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
@@ -200,7 +200,7 @@ fn unclear(file: &Path, text: &str) -> String {
     )
 }
 
-/// `quota` in each `period`, rounded up; `Some(None)` for the word that means no limit.
+/// `quota` in each `period`, rounded up to whole CPUs; `Some(None)` for the word that means no limit.
 fn whole_cpus(quota: Option<&str>, period: Option<&str>, no_limit: &str) -> Option<Option<usize>> {
     let quota = quota?;
     if quota == no_limit {

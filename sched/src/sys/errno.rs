@@ -1,8 +1,8 @@
-//! `errno`, which the runtime's own system calls shall not change under the code that called the runtime.
+//! `errno`, which the runtime's own system calls must not change under the code that called the runtime.
 
 use std::{ffi::c_int, io};
 
-/// Puts `errno` back when it is dropped: that of the thread it is dropped on.
+/// Restores `errno` when it is dropped, on the thread where it is dropped.
 pub(crate) struct Kept(c_int);
 
 /// Keeps `errno` as it is now.
@@ -12,8 +12,8 @@ pub(crate) fn keep() -> Kept {
     Kept(unsafe { *libc::__errno_location() })
 }
 
-/// What helps where the system refuses a thread, a call or memory with `error`, as the end of a message; nothing where
-/// that is not known.
+/// The remedy for `error` where the system refuses a thread, a call or memory, as the end of a message. Empty where
+/// no remedy is known.
 pub(crate) fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {

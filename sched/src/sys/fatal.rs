@@ -1,8 +1,9 @@
-//! What the runtime says on stderr, and the two ways to end the process: `fatal` for the program's bug, `throw` for ours.
+//! Messages of the runtime on stderr, and the two ways to end the process: `fatal` for the program's bug, `throw` for
+//! ours.
 //!
-//! Nothing here takes std's lock of stderr. A goroutine may be parked while it holds that (an `eprintln!` whose
-//! argument waits for a channel), and a thread of ours that waited for it could be the one that has to wake it; in the
-//! child of a fork its holder does not exist.
+//! Nothing here takes std's lock of stderr. A goroutine may be parked while it holds that lock (an `eprintln!` whose
+//! argument waits for a channel), and a thread of the runtime that waits for it may be the one that has to wake the
+//! goroutine. In the child of a fork the holder does not exist.
 
 use std::fmt::{self, Write};
 
@@ -37,8 +38,8 @@ pub(crate) fn say(message: fmt::Arguments<'_>) {
     write(line.as_bytes());
 }
 
-/// Writes `bytes` to stderr, in one piece where the system takes it as one, so that lines of several threads do not
-/// mix. What cannot be written is not: a closed stderr is nobody's business.
+/// Writes `bytes` to stderr, in one call where the system takes them at once, so that lines of several threads do not
+/// mix. An error is ignored: stderr may be closed.
 pub(crate) fn write(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: the buffer is that of `bytes`.

@@ -1,4 +1,4 @@
-//! Sleeping on a 32-bit word, and waking who sleeps there.
+//! Sleeping on a 32-bit word, and waking a thread that sleeps there.
 
 use std::{ptr, sync::atomic::AtomicU32, time::Duration};
 
@@ -20,7 +20,7 @@ impl Futex {
     /// Sleeps while the word is `expected`, until a wake, or for `timeout_ns` nanoseconds. May
     /// return early for no reason: callers read the word again.
     pub(crate) fn wait(&self, expected: u32, timeout_ns: Option<u64>) {
-        // A thread that waits finds its `errno` as it was, like a goroutine that parks.
+        // `errno` is kept: a thread that waits must find it unchanged, as a goroutine does that parks.
         let _errno = errno::keep();
         let timeout = timeout_ns.map(|ns| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as libc::time_t,
@@ -54,7 +54,7 @@ impl Futex {
     }
 }
 
-/// Takes this thread off its CPU for about `microseconds`; the last resort of a spinning lock.
+/// Takes this thread off its CPU for about `microseconds`. A spinning lock does this when spinning has failed.
 pub(crate) fn nap(microseconds: u32) {
     let _errno = errno::keep();
     std::thread::sleep(Duration::from_micros(u64::from(microseconds)));

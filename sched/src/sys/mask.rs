@@ -1,9 +1,9 @@
 //! The signal mask of the runtime's threads.
 //!
 //! They start with the mask of the thread that called `start`: a daemon that blocks its signals there and waits for
-//! them on one thread wants them blocked on ours as well. Some signals must arrive all the same. Those that stand for
-//! a fault of the thread itself end the process without a word when they are blocked, and growth faults are such;
-//! and a profiler's signal must reach every thread that runs goroutines.
+//! them on one thread needs them blocked on the runtime's threads as well. Two kinds of signals must not be blocked.
+//! Signals that report a fault of the thread itself end the process without a message when they are blocked, and
+//! growth faults are such signals. A profiler's signal must reach every thread that runs goroutines.
 
 use std::{ffi::c_int, io, mem, ptr};
 
@@ -20,11 +20,11 @@ const NEEDED: [c_int; 8] = [
     libc::SIGPROF,
 ];
 
-/// Unblocks on the calling thread what a thread of the runtime needs, and `also`.
+/// Unblocks on the calling thread the signals that a thread of the runtime needs, and `also`.
 ///
 /// # Errors
 ///
-/// When the system refuses, as a filter may.
+/// When the system refuses, as a seccomp filter may.
 pub(crate) fn unblock_needed(also: Option<c_int>) -> io::Result<()> {
     // SAFETY: `set` is a whole set that sigemptyset initialises; the numbers are signals; pthread_sigmask reads it.
     let error = unsafe {

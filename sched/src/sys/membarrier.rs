@@ -1,8 +1,8 @@
-//! A fence in every thread of the process, at the cost of the one that asks for it.
+//! A fence in every thread of the process. Only the thread that asks for it pays.
 //!
-//! Whether the kernel gives it is tried when the runtime starts, and each answer is looked at: a filter may allow the
-//! registration and refuse the fence, or be installed later. Who asked for a fence and got none must do without what
-//! it would have done behind it.
+//! Whether the kernel supports it is tried when the runtime starts, and the result of each later call is checked: a
+//! seccomp filter may allow the registration and refuse the fence, or be installed later. A caller whose fence was
+//! refused must not do what the fence would have ordered.
 
 use std::{
     io,
@@ -22,8 +22,8 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Prepares [`heavy_fence`], and tries it; false where the kernel refuses, so that fences must be paired with real
-/// ones. `GOROUTINE_MEMBARRIER=off` refuses for it, for tests.
+/// Prepares [`heavy_fence`], and tries it. False where the kernel refuses: then each fence must be paired with a real
+/// one. `GOROUTINE_MEMBARRIER=off` simulates the refusal, for tests.
 pub(crate) fn is_there() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
@@ -32,8 +32,8 @@ pub(crate) fn is_there() -> bool {
     })
 }
 
-/// After this call every other thread of the process has passed a full fence, and so has this one: true. False: the
-/// kernel refuses, and nobody has passed anything. Only where [`is_there`] has said yes.
+/// True: every other thread of the process has passed a full fence since the call began, and so has this one. False:
+/// the kernel refused, and no thread has passed a fence. Only where [`is_there`] has returned true.
 #[must_use]
 pub(crate) fn heavy_fence() -> bool {
     fence(Ordering::SeqCst);

@@ -4,7 +4,7 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | asm.rs | the one door to the crate that switches contexts and reads the thread word |
+//! | asm.rs | the only use of the crate that switches contexts and reads the thread word |
 //! | clock.rs, cpus.rs, proc_stat.rs | time, how many CPUs there are, whether a thread is runnable |
 //! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
 //! | errno.rs, mask.rs, spawn.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its storage |

@@ -1,15 +1,15 @@
-//! What the kernel says of a thread of this process.
+//! The kernel's state of a thread of this process.
 
 use std::fs;
 
-/// Has thread `tid` something to do, whether it has a CPU or waits for one? Not if it is blocked; nor where there is no
-/// `/proc` to ask, or no such thread. Costs some 10 us.
+/// Returns whether the kernel calls thread `tid` runnable (state R): it runs or waits for a CPU. False if it is
+/// blocked, if there is no such thread, and where `/proc` is not mounted. About 10 us.
 pub(crate) fn is_runnable(tid: libc::pid_t) -> bool {
     let stat = fs::read(format!("/proc/self/task/{tid}/stat")).unwrap_or_default();
     state(&stat) == Some(b'R')
 }
 
-/// The state in a line as `17 (name) R 1 ...`; the name may hold anything, brackets and spaces too.
+/// The state in a line such as `17 (name) R 1 ...`. The name may hold any character, brackets and spaces too.
 fn state(stat: &[u8]) -> Option<u8> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     stat.get(end + 2).copied()

@@ -1,4 +1,4 @@
-//! How the runtime's own threads begin, and what it means when one of them fails.
+//! How the runtime starts its own threads, and how a panic of one of them ends the process.
 
 use std::{
     io,
@@ -13,8 +13,8 @@ use crate::sys::fatal;
 /// Stack of a thread that runs nothing but the runtime's own code, in bytes.
 pub(crate) const SMALL: usize = 128 << 10;
 
-/// Starts a thread of the runtime. `stack` is the size of its stack in bytes; none: std's default, for threads whose
-/// thread-local storage may have destructors of the user's.
+/// Starts a thread of the runtime. `stack` is the size of its stack in bytes. `None` means std's default, for threads
+/// whose thread-local storage may have destructors of the user's.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub(crate) fn spawn(
     stack: Option<usize>,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    // In a thread that finds no memory for its signal stack std panics.
+    // std panics in a new thread that finds no memory for its signal stack.
     if !has_room_for_thread() {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
@@ -35,8 +35,8 @@ pub(crate) fn spawn(
     builder.spawn(move || guarded(name, body))
 }
 
-/// Runs `body`. Panics of user code on these threads are caught before: those of goroutines, and of hooks. One that
-/// arrives here is the runtime's own, and without this thread others would wait for ever.
+/// Runs `body`. Panics of user code on these threads (of goroutines and hooks) are caught before they arrive here. A
+/// panic that arrives is the runtime's own, and without this thread other threads would wait forever.
 fn guarded(name: &str, body: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(body)).is_err() {
         fatal::throw(format_args!("the thread `{name}` panicked"));

@@ -8,10 +8,10 @@
 //!   ◄ thread pointer
 //! ```
 //!
-//! The dynamic linker tells the blocks (those that are there: one of a library that is loaded later is not), and
-//! `pthread_self` the descriptor, which lies beside the thread pointer. What lies close together is one range, so
-//! that mostly there is one. Another one is std's record of the thread, to which each handle of
-//! `std::thread::current()` points: who keeps such a handle waits for an `unpark` of this thread.
+//! The dynamic linker reports the blocks that exist (the block of a library that is loaded later does not exist yet),
+//! and `pthread_self` is the descriptor, which lies beside the thread pointer. Blocks that lie close together form
+//! one range, so that there is usually one. A further range is std's record of the thread, to which each handle of
+//! `std::thread::current()` points: code that keeps such a handle waits for an `unpark` of this thread.
 
 use std::{
     ffi::{c_int, c_void},
@@ -19,10 +19,11 @@ use std::{
     thread::{self, Thread},
 };
 
-/// What lies no further apart is one range: the descriptor is larger than the distances between blocks, and smaller than this.
+/// Blocks no further apart than this, in bytes, form one range: the descriptor is larger than the distances between
+/// blocks, and smaller than this.
 const CLOSE: usize = 4096;
 
-/// Two counts of references, and at least a name and a number: the least that std's record of a thread takes.
+/// Two reference counts, and at least a name and a number: the least size of std's record of a thread, in bytes.
 const RECORD: usize = 40;
 
 /// Addresses from `start` up to `start + len`.
@@ -59,11 +60,11 @@ impl Tls {
         Tls(merged(blocks).into())
     }
 
-    /// Is there a word from `low` up to `high` that points into the storage?
+    /// Returns whether a word from `low` up to `high` points into the storage.
     ///
     /// # Safety
     ///
-    /// Both are aligned to words, everything between them is readable, and nobody writes to it.
+    /// Both are aligned to words, everything between them is readable, and no thread writes to it.
     pub(crate) unsafe fn is_pointed_at(&self, low: *const u8, high: *const u8) -> bool {
         let count = (high.addr() - low.addr()) / size_of::<usize>();
         // SAFETY: both ends are aligned, and what is between them is readable while this looks at it; to the compiler
@@ -75,7 +76,7 @@ impl Tls {
 
 /// std's record of the calling thread, which lives as long as the thread.
 ///
-/// Nothing is read there. If std's handle is not what it is taken for, the range is one to which nobody points.
+/// Nothing is read there. If std's handle has another layout than assumed, the range is one to which no word points.
 fn handle() -> Option<Range> {
     let handle = thread::current();
     if size_of::<Thread>() != size_of::<usize>() {
@@ -89,7 +90,7 @@ fn handle() -> Option<Range> {
 }
 
 impl Range {
-    /// Without a branch for each word, so that the compiler can take several at a time.
+    /// Without a branch for each word, so that the compiler can compare several at a time.
     fn is_in(self, words: &[usize]) -> bool {
         words.chunks(32).any(|chunk| {
             let hits = chunk
@@ -100,7 +101,7 @@ impl Range {
     }
 }
 
-/// In order, and what is close together put together.
+/// In order, with neighbours that lie close together merged.
 fn merged(mut blocks: Vec<Range>) -> Vec<Range> {
     blocks.sort_unstable_by_key(|block| block.start);
     let mut all: Vec<Range> = Vec::new();
@@ -115,7 +116,7 @@ fn merged(mut blocks: Vec<Range>) -> Vec<Range> {
     all
 }
 
-/// For each module of the program: its block for this thread, if it has one.
+/// Called for each module of the program: notes its block for this thread, if it has one.
 unsafe extern "C" fn note_block(
     info: *mut libc::dl_phdr_info,
     size: usize,

@@ -1,4 +1,4 @@
-//! The number of Ps changes: the part of the lists in procs.rs's protocol.
+//! The change of the number of Ps: what procs.rs does with the lists.
 
 use super::{Id, Idle, Lists};
 use crate::protocol::sync::{Ordering, fence, lock};
@@ -6,34 +6,32 @@ use crate::protocol::sync::{Ordering, fence, lock};
 /// A change of the number of Ps.
 #[derive(Default)]
 pub(crate) struct Change {
-    /// Ps that come; nothing is in them.
+    /// Ps that are added; nothing is queued in them.
     pub(crate) come: Vec<Id>,
-    /// Ps that stay: if they were about to leave, they are not any more.
+    /// Ps that stay: if they were about to leave, they no longer are.
     pub(crate) stay: Vec<Id>,
-    /// Ps that go.
+    /// Ps that leave.
     pub(crate) go: Vec<Id>,
     /// How many of `come` have run before, and may hold timers.
     pub(crate) come_used: usize,
 }
 
-/// What C2 came to.
+/// What C2 has done.
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Changed {
     /// Those of `go` that were idle and have left; the others leave when they are put down.
     pub(crate) left: Vec<Id>,
-    /// Ms that waited for a P, each with the one that the caller hands it.
+    /// Ms that waited for a P, each with the P that the caller wakes it with.
     pub(crate) served: Vec<(Id, Id)>,
 }
 
 impl Idle {
     /// C2: carries out `change`.
     ///
-    /// Ms that wait in line for a P get those that are idle now. Nobody else would serve them: a P that is put down goes
-    /// to the first in line, but the last busy one may be one that leaves.
-    ///
-    /// New ones come to the front of the list: they are unused, and the last one that comes is the first of them to
-    /// be taken.
+    /// Ms that wait in line for a P get those that are idle now. No later step would serve them: a P that is put down
+    /// goes to the first in line, but the last busy P may be one that leaves. Added Ps come to the front of the list,
+    /// because they are unused; the last one added is the first of them to be taken.
     pub(crate) fn change(&self, change: &Change) -> Changed {
         let mut lists = lock(&self.lists);
         // Ps that have left hold no timers: those that have run cannot be more than there are.
@@ -70,7 +68,7 @@ impl Idle {
 }
 
 impl Lists {
-    /// Was `p` about to leave? Not any more.
+    /// Returns whether `p` was about to leave. It no longer is.
     pub(super) fn stop_leaving(&mut self, p: Id) -> bool {
         let place = self.leaving.iter().position(|&x| x == p);
         if let Some(place) = place {

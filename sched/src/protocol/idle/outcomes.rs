@@ -1,4 +1,4 @@
-//! What a step on the lists came to.
+//! The outcomes of the steps on the lists.
 
 use super::Id;
 
@@ -9,57 +9,57 @@ pub(crate) struct Wake {
     pub(crate) m: Option<Id>,
 }
 
-/// An M that was asleep and is off the list: the caller hands it a P.
+/// An M that was asleep and is off the list: the caller wakes it with a P.
 #[must_use]
 pub(crate) struct Sleeper {
     pub(crate) m: Id,
-    /// Was it the timekeeper? Then there is none now.
+    /// Whether it was the timekeeper. Then there is none now.
     pub(crate) was_timekeeper: bool,
 }
 
-/// What became of a P that was put down.
+/// Outcome of putting a P down.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PutIdle {
     /// It is on the list of idle Ps.
     Idle,
-    /// This M waits for a P and is off the lists: the caller hands it over.
+    /// This M waits for a P and is off the lists: the caller wakes it with this one.
     Waiting(Id),
-    /// There shall be fewer Ps, and it is off the lists: the caller clears it out (procs.rs).
+    /// There shall be fewer Ps, and this one is off the lists: the caller clears it out (procs.rs).
     Left,
 }
 
-/// What became of an M that wants to get up again by itself.
+/// Outcome of an idle M leaving the idle list without having been woken.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SelfWake {
     /// It is off the lists and owns this P.
     Take(Id),
-    /// Somebody took it off the list first: a P is being handed over, sleep to get it.
+    /// Another thread took it off the list first and is about to wake it with a P: it sleeps to get it.
     Woken,
-    /// No P is idle: stay asleep.
+    /// No P is idle: it stays asleep.
     Stay,
 }
 
-/// What became of an M that somebody has work for which only that one can do.
+/// Outcome of waking one particular M, for work that only that M can do.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum WakeThis {
-    /// It is not asleep, or somebody hands it a P already: it will look for itself.
+    /// It is not asleep, or it is being woken with a P already: it will look for itself.
     Awake,
-    /// It is off the list and gets this P from the caller. Was it the timekeeper? Then there is none now.
+    /// It is off the list and gets this P from the caller. `was_timekeeper`: there is no timekeeper now.
     Take { p: Id, was_timekeeper: bool },
-    /// It is off the list, and in line for a P: somebody will hand it one.
+    /// It is off the list, and in line for a P, with which it will be woken.
     Waiting,
 }
 
-/// What becomes of an M that has been asleep for long.
+/// Outcome of an M wanting to end that has been asleep for long.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Retire {
-    /// It is off the lists and nobody will wake it.
+    /// It is off the lists, and no thread will wake it.
     End,
-    /// Somebody took it off the list first: a P is being handed over, sleep to get it.
+    /// Another thread took it off the list first and is about to wake it with a P: it sleeps to get it.
     Woken,
     /// It is needed: as the timekeeper, or because no more Ms sleep than there are idle Ps that have run.
     Stay,

@@ -1,11 +1,11 @@
-//! What a sleeping M does for the others: it keeps the time, or it sleeps in the kernel's poll, or both.
+//! The parts that a sleeping M may have: it keeps the time, or sleeps in the kernel's poll, or both.
 
 use super::{Id, Idle, Lists, Sleeper};
 use crate::protocol::sync::{Ordering, lock};
 
 impl Idle {
-    /// Makes the sleeping `m` the timekeeper of a timer due at `when`, unless another timekeeper is up
-    /// before that. True if `m` must sleep only until then.
+    /// Makes the sleeping `m` the timekeeper of a timer due at `when`, unless another timekeeper wakes before that.
+    /// True if `m` must sleep only until then.
     pub(crate) fn keep_time(&self, m: Id, when: u64) -> bool {
         let mut lists = lock(&self.lists);
         if !lists.ms.contains(&m) || lists.timekeeper.is_some_and(|(_, due)| due <= when) {
@@ -15,7 +15,8 @@ impl Idle {
         true
     }
 
-    /// Is a sleeping M up at `when`, or before? Who asks has published the timer, and passed a fence since.
+    /// Returns whether a sleeping M wakes at `when` or before. The caller has published the timer, and passed a fence
+    /// since.
     pub(crate) fn keeps_time(&self, when: u64) -> bool {
         let lists = lock(&self.lists);
         lists.timekeeper.is_some_and(|(_, due)| due <= when)
@@ -37,15 +38,15 @@ impl Idle {
     /// `m` is back from the kernel's poll.
     pub(crate) fn end_poll(&self, m: Id) {
         let mut lists = lock(&self.lists);
-        // Relaxed: under the lock; who asks without it asks again.
+        // Relaxed: under the lock; a caller without the lock asks again.
         self.in_poll.store(false, Ordering::Relaxed);
         if lists.poller == Some(m) {
             lists.poller = None;
         }
     }
 
-    /// Does an M sleep in the kernel's poll? Where that decides whether anybody will poll, a fence of the caller came
-    /// after the last P was put down.
+    /// Returns whether an M sleeps in the kernel's poll. Where the answer decides whether any M will poll, a fence of
+    /// the caller came after the last P was put down.
     pub(crate) fn has_poller(&self) -> bool {
         // Relaxed: see above.
         self.in_poll.load(Ordering::Relaxed)
@@ -53,7 +54,7 @@ impl Idle {
 }
 
 impl Lists {
-    /// A sleeping M: one that sleeps for nothing else first, then the timekeeper, then the one in the kernel's poll.
+    /// A sleeping M: preferably one without a part, then the timekeeper, then the one in the kernel's poll.
     pub(super) fn take_sleeper(&mut self) -> Option<Sleeper> {
         let timekeeper = self.timekeeper.map(|(m, _)| m);
         let last = self.ms.len().checked_sub(1)?;

@@ -1,11 +1,11 @@
-//! How an M sleeps that is locked: on no list, because it may not be woken for the work of others (inbox.rs). T3 is a
+//! How a locked M sleeps: on no list, because it may not be woken for the work of others (inbox.rs). T3 is a
 //! step of steps/mod.rs.
 
 use super::{Machine, Processor, Scheduler, handoff_p, put_idle_p, see_to_time, stop_m};
 use crate::protocol::timers::NEVER;
 
-/// The next goroutine for `m`, which is locked. It holds a P then. None if it is tainted and needed no more (locked.rs): its
-/// thread ends.
+/// Waits for the next goroutine for `m`, which is locked; `m` holds a P then. `None` if `m` is tainted and no longer
+/// needed (locked.rs): its thread ends.
 pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
     let mut looks = 0;
     loop {
@@ -26,7 +26,7 @@ pub(crate) fn wait_locked<S: Scheduler>(s: S, m: S::M) -> Option<S::G> {
         if tainted && !s.is_home(m) {
             m.end();
             s.idle().remove_m();
-            // It may have been the last that could keep the time.
+            // It may have been the last M that could keep the time.
             see_to_time(s, None);
             return None;
         }
@@ -55,8 +55,8 @@ fn have_p<S: Scheduler>(s: S, m: S::M) {
     }
 }
 
-/// The P goes to another M if it has something to do there, and to rest if not. T3: `m` itself keeps no time, also not
-/// that of a timer which its goroutine has put into some P because `m` had none.
+/// The P goes to another M if there is work for it, and onto the idle list if not. T3: `m` itself keeps no time, not
+/// even that of a timer which its goroutine has put into another P because `m` had none.
 fn put_p_down<S: Scheduler>(s: S, m: S::M) {
     match m.give_up_p() {
         Some(p) if p.has_work() || p.next_timer() != NEVER || s.any_injected() => handoff_p(s, p),

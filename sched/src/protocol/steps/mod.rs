@@ -1,32 +1,32 @@
 //! How Ms stop, sleep and wake each other: the steps of the scheduler's own protocols, without the rest of it.
 //!
 //! idle.rs has the words on which both sides meet; here is what each side does with them. The steps ask the rest of
-//! the scheduler through the traits below, so that loom runs these very steps (`sched/src/protocol/models`): world.rs answers for
-//! the real one. What belongs to more than one file:
+//! the scheduler through the traits below, so that loom runs these very steps (`sched/src/protocol/models`); world.rs
+//! implements the traits for the real scheduler. What belongs to more than one file:
 //!
-//! # Who keeps the time
+//! # Which M keeps the time
 //!
-//! A timer lies in the heap of a P. Somebody is always up for it, or will be:
+//! A timer lies in the heap of a P. There is always an M that is awake for it, or will be:
 //!
 //! ```text
 //! T1 an M with a P fires what is due in that P's heap, in every round
 //! T2 an M without work fires what is due in any heap, then puts its P down (I1 to I3 of idle.rs), looks once more
-//!    (I4), and sleeps. If no other sleeping M is up before the earliest timer of all Ps, it is the *timekeeper*: it sleeps
+//!    (I4), and sleeps. If no other sleeping M wakes before the earliest timer of all Ps, it is the *timekeeper*: it sleeps
 //!    only until then
-//! T3 a P that is put down without an M that goes on to T2 (its M is locked, or blocked), and a timer that an M without
-//!    a P has put into the heap of one that rests, are seen to by who did that: where nobody keeps the time, another M
+//! T3 a P that is put down without an M that continues with T2 (its M is locked, or blocked), and a timer that an M without
+//!    a P has put into the heap of an idle one: the M that did it checks, and where no M keeps the time, another M
 //!    is woken, and comes to T2
-//! T4 the timekeeper that is taken for other work, and the spinner that finds work, do the same for the Ps that rest
-//! T5 while a P is not at rest sysmon is awake, and wakes an M for what is overdue in the heap of a P that nobody holds
-//! T6 when all Ps rest sysmon sleeps only if the time is kept; if it was not at two looks, it wakes an M
+//! T4 the timekeeper that is taken for other work, and the spinner that finds work, do the same for the idle Ps
+//! T5 while a P is busy sysmon is awake, and wakes an M for what is overdue in the heap of a P that no M holds
+//! T6 when all Ps are idle sysmon sleeps only if the time is kept; if two looks find it not kept, it wakes an M
 //! ```
 //!
-//! - *T3 against T2*: the insertion comes before the fence of [`see_to_time`], the owner of the P is cleared before the
-//!   fence of I3. In the order of the fences the second side sees the first: either the M that goes to sleep finds the
-//!   timer, or the one that inserted it finds the P at rest and the time not kept.
-//! - *T4 is not complete*: the timekeeper that gets up by itself wakes nobody, because most often it sleeps again before the
-//!   next timer, and a wake-up costs more than the rest. The P it takes is busy, so there is T5.
-//! - *T5 and T6 together*: whatever is forgotten above comes late, not never.
+//! - *T3 against T2*: the insertion comes before the fence of [`see_to_time`], the owner of the P is cleared before
+//!   the fence of I3. The side whose fence is second sees the first: either the M that goes to sleep finds the timer,
+//!   or the M that inserted it finds the P idle and the time not kept.
+//! - *T4 is not complete*: a timekeeper that wakes by itself wakes no other M, because most often it sleeps again
+//!   before the next timer, and a wake-up costs more than the rest. The P it takes is busy, so T5 applies.
+//! - *T5 and T6 together*: what the steps above miss comes late, and is not lost.
 
 mod locked;
 mod send_home;
@@ -49,11 +49,11 @@ use crate::protocol::{
 pub(crate) trait Processor: Copy {
     /// Its word in the lists of idle.rs.
     fn id(self) -> usize;
-    /// Is anything runnable in it?
+    /// Returns whether anything is runnable in it.
     fn has_work(self) -> bool;
     /// The earliest moment in its heap, or [`NEVER`].
     fn next_timer(self) -> u64;
-    /// Shall it be put down?
+    /// Returns whether it shall be put down.
     fn is_leaving(self) -> bool;
     /// Counts a round; owner only.
     fn next_tick(self);
@@ -65,26 +65,26 @@ pub(crate) trait Machine: Copy {
     /// Its word in the lists of idle.rs.
     fn id(self) -> usize;
     fn inbox(&self) -> &Inbox;
-    /// The P it holds; asked by itself.
+    /// The P it holds. Called by the M itself.
     fn p(self) -> Option<Self::P>;
-    /// By itself: it holds `p`, which nobody else does, from here on.
+    /// By itself: it holds `p`, which no other M does, from here on.
     fn take(self, p: Self::P);
-    /// By itself: it holds none any more.
+    /// By itself: it holds no P any more.
     fn give_up_p(self) -> Option<Self::P>;
     fn is_spinning(self) -> bool;
     fn set_spinning(self, spinning: bool);
-    /// By itself: did a goroutine end locked to it, and is it locked by none now?
+    /// By itself: returns whether a goroutine ended locked to it, and it is locked by none now.
     fn is_tainted(self) -> bool;
     /// By itself: its thread ends.
     fn end(self);
-    /// By itself: does its thread end?
+    /// By itself: returns whether its thread ends.
     fn is_over(self) -> bool;
-    /// By who took it off a list, or out of a line: it shall go on with `p`.
+    /// By the thread that took it off a list, or out of the line: it continues with `p`.
     fn wake_with(self, p: Self::P, as_spinner: bool);
-    /// By itself: sleeps until it is handed a P, or until `until`, if that is a moment on our clock and not [`NEVER`];
-    /// `sharply` without the slack that the kernel takes. True: it holds the P.
+    /// By itself: sleeps until it is woken with a P, or until `until`, if that is not [`NEVER`]; `sharply` without
+    /// the kernel's timer slack. True: it holds the P.
     fn wait(self, until: u64, sharply: bool) -> bool;
-    /// By itself: the same in the kernel's poll (K2 to K5 of poll.rs). It may return before.
+    /// By itself: the same in the kernel's poll (K2 to K5 of poll.rs). It may return early.
     fn poll(self, until: u64, sharply: bool) -> bool;
 }
 
@@ -105,54 +105,55 @@ pub(crate) trait Scheduler: Copy {
     /// `id` is the word of a P.
     unsafe fn p(self, id: usize) -> Self::P;
     fn now(self) -> u64;
-    /// Is there a socket that somebody must poll for?
+    /// Returns whether there is a socket that an M must poll for.
     fn is_watching(self) -> bool;
-    /// Is there work that an M without any could take?
+    /// Returns whether there is work that an M without any could take.
     fn any_work(self) -> bool;
     fn any_injected(self) -> bool;
-    /// Queues `g` for everybody.
+    /// Queues `g` for any M.
     fn inject(self, g: Self::G);
-    /// When an M without work should be up for a timer of any P.
+    /// When an M without work should wake for a timer of any P.
     fn next_wake(self) -> u64;
-    /// The same for the Ps, but for `except`, that no M holds and no blocking call was lent.
+    /// The same for the Ps, except `except`, that no M holds and no blocking call was lent.
     fn unheld_wake(self, except: Option<Self::P>) -> u64;
-    /// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
+    /// What `m` runs next, if that is known at once. If not, `m` has a P, or is on the idle list.
     fn try_now(self, m: Self::M) -> Option<usize>;
-    /// The next in `p`, which `m` holds, if `m` may run it although it is locked, and nobody goes before it.
+    /// The next goroutine in `p`, which `m` holds, if `m` may run it although it is locked, and no other goes before
+    /// it.
     fn own_first(self, m: Self::M, p: Self::P) -> Option<Self::G>;
-    /// When a tainted M that has looked so often looks once more whether it is needed.
+    /// When a tainted M that has looked `looks` times looks again whether it is needed.
     fn look_again(self, looks: u32) -> u64;
-    /// Work of others for `m`, which holds `p`; if there is none, it has put itself to rest.
+    /// Work of others for `m`, which holds `p`. If there is none, `m` has put itself on the idle list.
     fn steal_or_spin(self, m: Self::M, p: Self::P) -> Option<usize>;
-    /// May a thread be asked for? Not right after one was refused.
+    /// Returns whether a thread may be asked for: not right after one was refused.
     fn may_start_m(self) -> bool;
-    /// Has an M started that begins with `p`; if that fails, `p` is put to rest.
+    /// Starts an M that begins with `p`. If that fails, `p` goes onto the idle list.
     fn start_m(self, p: Self::P, as_spinner: bool);
-    /// Puts `p` to rest, for which there is no thread.
+    /// Puts `p`, for which there is no thread, onto the idle list.
     fn idle_p_for_want_of_thread(self, p: Self::P);
-    /// Was the last thread that was asked for refused?
+    /// Returns whether the last thread that was asked for was refused.
     fn is_refused(self) -> bool;
-    /// Must sysmon ask for it again?
+    /// Returns whether sysmon must ask for it again.
     fn wants_retry(self) -> bool;
     /// `p` has left (L3 and L4 of procs.rs). True if timers moved.
     fn leave(self, p: Self::P) -> bool;
-    /// Sees to what [`Scheduler::leave`] has moved, for a caller who does not look himself.
+    /// Sees to what [`Scheduler::leave`] has moved, for a caller that does not look at it itself.
     fn look_after(self, timers: bool);
-    /// An M goes to sleep, or gets up.
+    /// An M goes to sleep, or wakes.
     fn rouse(self);
     /// When an M that sleeps from now on may end, or [`NEVER`].
     fn end_of_sleep(self) -> u64;
-    /// May the thread of `m` not end?
+    /// Returns whether the thread of `m` must not end.
     fn is_home(self, m: Self::M) -> bool;
 }
 
-/// Does a P that nobody holds have a timer for which no M gets up? `handed` is on its way to an M.
+/// Returns whether a P that no M holds has a timer for which no M wakes. `handed` is on its way to an M.
 fn is_time_untended<S: Scheduler>(s: S, handed: Option<S::P>) -> bool {
     let due = s.unheld_wake(handed);
     due != NEVER && !s.idle().keeps_time(due)
 }
 
-/// Is there a socket, and nobody asleep in the kernel's poll?
+/// Returns whether there is a socket and no M sleeps in the kernel's poll.
 fn is_poll_untended<S: Scheduler>(s: S) -> bool {
     s.is_watching() && !s.idle().has_poller()
 }

@@ -1,9 +1,10 @@
-//! Sending a goroutine home, and letting it go where home does not come: B1 to B4 of inbox.rs, W1 to W4 of home_wait.rs.
+//! Sending a goroutine home, and releasing it where home does not run it in time: B1 to B4 of inbox.rs, W1 to W4 of
+//! home_wait.rs.
 
 use super::{Machine, Scheduler, see_to_time, wake};
 use crate::protocol::{home_wait::Home, idle::WakeThis};
 
-/// B1 to B4, and W1: `home`, and no other M, shall run `g`. The caller is on g0 and holds a P, or `g` may not be let go.
+/// B1 to B4, and W1: only `home` shall run `g`. The caller is on g0 and holds a P, or `g` is no visitor.
 pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
     let sent = home.inbox().push(g);
     if sent.is_first_visitor {
@@ -21,7 +22,7 @@ pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
     };
     if let WakeThis::Take { p, was_timekeeper } = summons {
         s.sysmon().note_busy();
-        // SAFETY: ids in the idle lists are Ps'.
+        // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
         let p = unsafe { s.p(p) };
         home.wake_with(p, false);
         if was_timekeeper {
@@ -30,8 +31,8 @@ pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
     }
 }
 
-/// W2 to W4, by sysmon: those who have waited long enough for their home go on anywhere. `home` says how an M does,
-/// `freed` is told of each one that goes. True if there was one.
+/// W2 to W4, by sysmon: goroutines that have waited long enough for their home may run on any M. `home` returns the
+/// state of an M, `freed` is called for each goroutine that is released. True if there was one.
 pub(crate) fn look_for_homes<S: Scheduler>(
     s: S,
     home: impl Fn(S::M) -> Home,

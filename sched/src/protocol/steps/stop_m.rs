@@ -6,7 +6,7 @@ use crate::protocol::{
     timers::NEVER,
 };
 
-/// Nothing is at hand for `m`: searches and sleeps until there is something. None if its thread shall end.
+/// There is nothing to run for `m` at once: it searches and sleeps until there is. `None` if its thread shall end.
 pub(crate) fn steal_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
     loop {
         if let Some(p) = m.p()
@@ -14,7 +14,7 @@ pub(crate) fn steal_or_sleep<S: Scheduler>(s: S, m: S::M) -> Option<usize> {
         {
             return Some(found(s, m, word));
         }
-        // At rest: nothing was found, or its P was handed to an M that waited for one.
+        // On the idle list: nothing was found, or its P was passed to an M that waited for one.
         if m.is_over() || !stop_m(s, m) {
             return None;
         }
@@ -32,7 +32,7 @@ pub(crate) fn found<S: Scheduler>(s: S, m: S::M, word: usize) -> usize {
     word
 }
 
-/// F1 to F3, and T4 of steps/mod.rs: `m` is the spinner no more.
+/// F1 to F3, and T4 of steps/mod.rs: `m` is no longer the spinner.
 pub(super) fn stop_spinning<S: Scheduler>(s: S, m: S::M) {
     m.set_spinning(false);
     s.idle().stop_spinning();
@@ -41,14 +41,14 @@ pub(super) fn stop_spinning<S: Scheduler>(s: S, m: S::M) {
     }
 }
 
-/// Gives up `p` (I1 to I3), or hands it to an M that waits for one.
+/// Gives up `p` (I1 to I3), or passes it to an M that waits for one.
 pub(crate) fn put_idle<S: Scheduler>(s: S, m: S::M, p: S::P) {
     m.give_up_p();
     let was_spinner = m.is_spinning();
     m.set_spinning(false);
     match s.idle().put_idle(m.id(), p.id(), was_spinner) {
         PutIdle::Idle => {}
-        // SAFETY: ids in the idle lists are Ms'.
+        // SAFETY: the line for a P holds words of Ms, and this one was taken out of it.
         PutIdle::Waiting(waiting) => unsafe { s.m(waiting) }.wake_with(p, false),
         // This M looks at all queues and timers before it sleeps.
         PutIdle::Left => {
@@ -57,19 +57,19 @@ pub(crate) fn put_idle<S: Scheduler>(s: S, m: S::M, p: S::P) {
     }
 }
 
-/// After `rest`: I4 to I6. False if the thread shall end.
+/// After `put_idle`: I4 to I6. False if the thread shall end.
 #[cold]
 fn stop_m<S: Scheduler>(s: S, m: S::M) -> bool {
     if m.inbox().any() {
         take_p_for_bound(s, m);
         return true;
     }
-    // I4: with the fence behind us, once more.
+    // I4: once more, after the fence.
     if s.any_work() || s.next_wake() <= s.now() {
         match s.idle().try_leave_idle(m.id()) {
             SelfWake::Take(p) => {
                 take(s, m, p);
-                // I5: submitters relied on us while we were the spinner.
+                // I5: submitters relied on this M while it was the spinner.
                 m.set_spinning(s.idle().start_spinning());
                 return true;
             }
@@ -82,8 +82,8 @@ fn stop_m<S: Scheduler>(s: S, m: S::M) -> bool {
     stays
 }
 
-/// I6: sleeps until woken with a P, or, as the timekeeper of the earliest timer, until that is due, or, in the kernel's poll,
-/// until there is an event. False if it was not needed for so long that its thread shall end.
+/// I6: sleeps until woken with a P; as the timekeeper until the earliest timer is due; in the kernel's poll until
+/// there is an event. False if it was not needed for so long that its thread shall end.
 fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
     let due = s.next_wake();
     let mut timekeeper = due != NEVER && s.idle().keep_time(m.id(), due);
@@ -114,7 +114,7 @@ fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
             continue;
         }
         if s.is_home(m) {
-            // Nobody tells it when the last of them has left, so it looks again.
+            // It is not notified when the last of them has left, so it looks again.
             end = s.end_of_sleep();
             continue;
         }
@@ -125,7 +125,7 @@ fn sleep_until_woken<S: Scheduler>(s: S, m: S::M) -> bool {
     }
 }
 
-/// H2 to H5 of inbox.rs, for `m`, which has put itself to rest and has goroutines that it must run.
+/// H2 to H5 of inbox.rs, for `m`, which has put itself on the idle list and has goroutines that only it may run.
 #[cold]
 fn take_p_for_bound<S: Scheduler>(s: S, m: S::M) {
     match s.idle().wake_this_m(m.id()) {
@@ -141,17 +141,17 @@ fn take_p_for_bound<S: Scheduler>(s: S, m: S::M) {
     }
 }
 
-/// `m` becomes the owner of the P with the word `p`, which it was given from the idle lists.
+/// `m` becomes the owner of the P with the word `p`, which it took from the idle lists.
 pub(super) fn take<S: Scheduler>(s: S, m: S::M, p: usize) {
     s.sysmon().note_busy();
-    // SAFETY: ids in the idle lists are Ps'.
+    // SAFETY: the caller took `p` from the idle lists, which hold words of Ps.
     m.take(unsafe { s.p(p) });
 }
 
 /// How the sleep in the kernel's poll ended.
 enum Polled {
     HasP,
-    /// It sleeps on elsewhere, or is being handed a P.
+    /// It sleeps on, without the poll, or is being woken with a P.
     Asleep {
         keeps_time: bool,
     },

@@ -1,4 +1,4 @@
-//! Waking an M, and handing a P on: S4 to S6 of idle.rs, T3 to T6 of steps/mod.rs.
+//! Waking an M, and passing a P on: S4 to S6 of idle.rs, T3 to T6 of steps/mod.rs.
 
 use super::{Machine, Processor, Scheduler, is_poll_untended, is_time_untended};
 use crate::protocol::{
@@ -11,12 +11,12 @@ use crate::protocol::{
 #[cold]
 pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
     let wake = s.idle().claim_wake(s.may_start_m());
-    // Also where it was too early to ask for a thread: sysmon asks for one later.
+    // Also where it is too early to ask for a thread: sysmon asks for one later.
     s.sysmon().note_busy();
     let Some(wake) = wake else {
         return false;
     };
-    // SAFETY: ids in the idle lists are Ps' and Ms'.
+    // SAFETY: the idle lists hold words of Ps, and `claim_wake` took this one off them.
     let p = unsafe { s.p(wake.p) };
     match wake.m {
         // SAFETY: the idle lists hold the words of Ms, and this one was taken off them.
@@ -26,12 +26,12 @@ pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
     true
 }
 
-/// Lets another M go on with `p`, which its M gives up in the middle of a goroutine.
+/// Passes `p`, which its M gives up in the middle of a goroutine, to another M.
 pub(crate) fn handoff_p<S: Scheduler>(s: S, p: S::P) {
     if s.idle().any_m_waits_for_p() || p.is_leaving() {
         put_idle_p(s, p);
     } else if let Some(sleeper) = s.idle().take_m() {
-        // SAFETY: ids in the idle lists are Ms'.
+        // SAFETY: the idle lists hold words of Ms, and `take_m` took this one off them.
         unsafe { s.m(sleeper.m) }.wake_with(p, false);
         if sleeper.was_timekeeper {
             see_to_time(s, Some(p)); // T4
@@ -47,20 +47,20 @@ pub(crate) fn handoff_p<S: Scheduler>(s: S, p: S::P) {
 pub(crate) fn take_idle_p<S: Scheduler>(s: S) -> Option<S::P> {
     let p = s.idle().take_p()?;
     s.sysmon().note_busy();
-    // SAFETY: ids in the idle lists are Ps'.
+    // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
     Some(unsafe { s.p(p) })
 }
 
-/// Puts `p` to rest without an M, and sees to it that work and timers left in it are found.
+/// Puts `p` on the idle list without an M, and makes sure that work and timers left in it are found.
 pub(crate) fn put_idle_p<S: Scheduler>(s: S, p: S::P) {
     match s.idle().put_idle_p(p.id()) {
-        // SAFETY: ids in the idle lists are Ms'.
+        // SAFETY: the line for a P holds words of Ms, and this one was taken out of it.
         PutIdle::Waiting(waiting) => unsafe { s.m(waiting) }.wake_with(p, false),
         PutIdle::Left => {
             let timers = s.leave(p);
             s.look_after(timers);
         }
-        // I4 of idle.rs: it was published while this P did not count as idle; and T3. Without a thread to be had
+        // I4 of idle.rs: work was published while this P did not count as idle; and T3. If no thread can be had,
         // sysmon tries again.
         PutIdle::Idle => {
             let untended = || is_time_untended(s, None) || is_poll_untended(s);
@@ -71,22 +71,22 @@ pub(crate) fn put_idle_p<S: Scheduler>(s: S, p: S::P) {
     }
 }
 
-/// T3 and T4: wakes an M if there are timers in Ps that nobody holds, and no sleeping M is up for them. `handed` is on its
-/// way to an M.
+/// T3 and T4: wakes an M if there are timers in Ps that no M holds, and no sleeping M wakes for them. `handed` is on
+/// its way to an M.
 pub(crate) fn see_to_time<S: Scheduler>(s: S, handed: Option<S::P>) {
     if s.idle().should_wake() && is_time_untended(s, handed) {
         wake(s);
     }
 }
 
-/// What sysmon remembers of the time: was it untended at the last look?
+/// What sysmon remembers of the time: whether no M kept it at the last look.
 #[derive(Default)]
 pub(crate) struct TimeWatch(bool);
 
 impl TimeWatch {
     /// T5 and T6. True if an M was woken.
     ///
-    /// At two looks: an M may be about to keep the time, or to fire what is due.
+    /// It takes two looks, because an M may be about to keep the time, or to fire what is due.
     pub(crate) fn look<S: Scheduler>(&mut self, s: S) -> bool {
         let due = s.unheld_wake(None);
         let matters = due != NEVER && (due <= s.now() || s.idle().all_idle());
@@ -96,22 +96,22 @@ impl TimeWatch {
         before && untended && s.idle().may_wake() && wake(s)
     }
 
-    /// Was it untended at the last look?
+    /// Returns whether no M kept the time at the last look.
     pub(crate) fn is_alarmed(&self) -> bool {
         self.0
     }
 }
 
-/// Z1 to Z3 of sysmon_sleep.rs, by sysmon: sleeps while all Ps rest and nothing else keeps it awake, at most until
-/// `due`. True if it has slept.
+/// Z1 to Z3 of sysmon_sleep.rs, by sysmon: sleeps while all Ps are idle and nothing else keeps it awake, at most
+/// until `due`. True if it has slept.
 pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
     s.sysmon().sleep_while(
         || {
             if !s.idle().all_idle() {
                 return false;
             }
-            // What was published before the last P was put down, by somebody who found a spinner that then got no
-            // thread, is seen from here on: partner is the fence in `stop_spinning`.
+            // Work may have been published before the last P was put down, by a thread that saw a spinner which then
+            // got no thread. It is visible from here on: partner is the fence in `stop_spinning`.
             fence(Ordering::SeqCst);
             let untended = || is_time_untended(s, None) || is_poll_untended(s);
             s.homes().is_empty() && !s.wants_retry() && !untended()

@@ -1,5 +1,5 @@
-//! AddressSanitizer: each switch is announced before, with the bounds of the stack it goes to, and
-//! confirmed after, on that stack.
+//! AddressSanitizer: each switch is announced before, with the bounds of the stack that is switched to, and confirmed
+//! after it, on that stack.
 //!
 //! ```text
 //!  on A                                            on B
@@ -43,10 +43,10 @@ unsafe extern "C" {
 /// The fake stack of each stack that has one and does not run, under the stack's lower end.
 static FAKES: Mutex<Option<HashMap<usize, usize>>> = Mutex::new(None);
 
-/// What the frames of a goroutine's end may have left poisoned.
+/// The size in bytes of what the last frames of a goroutine may have left poisoned.
 const LAST_FRAMES: usize = 32 << 10;
 
-/// The bounds of a stack that AddressSanitizer told: of an M's g0, or of what is below a segment.
+/// The bounds of a stack as AddressSanitizer reported them: of an M's g0, or of the stack below a segment.
 pub(crate) struct Bounds {
     low: Cell<*const c_void>,
     size: Cell<usize>,
@@ -65,15 +65,15 @@ impl Bounds {
     }
 }
 
-/// Where the fake stack of the departed is kept.
+/// Where the fake stack of the stack that was left is kept.
 pub(crate) enum Departure {
-    /// In the frame that waits: a g0's, or one below a segment.
+    /// In the frame that waits: of a g0, or of the stack below a segment.
     Here(*mut c_void),
     /// With the stack, under its lower end.
     Of(usize),
 }
 
-/// The code that ran here last was left in the midst of its frames.
+/// The code that ran here last did not return from its frames.
 pub(super) fn begin(stack: &Stack) {
     let size = LAST_FRAMES.min(stack.limit());
     // SAFETY: the bytes below `top` are the stack's, on which nothing lives.
@@ -136,8 +136,8 @@ pub(crate) fn leave_segment(from: impl FnOnce() -> Extent, below: &Bounds) {
     keep(low, fake);
 }
 
-/// Back where [`Departure`] was made. A goroutine comes back from the g0 of its M, whose bounds are needed for the way back:
-/// `g0` says where they go.
+/// The last half of a switch back to where [`Departure`] was made. A goroutine comes back from the g0 of its M, whose
+/// bounds are needed for the next switch: `g0` returns the place for them.
 pub(crate) fn arrive(departure: Departure, g0: impl FnOnce() -> &'static Bounds) {
     match departure {
         Departure::Here(fake) => finish(fake, &Bounds::new()),

@@ -1,13 +1,13 @@
-//! What tools that watch stacks are told of each switch.
+//! What the runtime reports of each switch to tools that watch stacks.
 //!
-//! A tool sees the stack pointer jump and has to guess. Two can be told, each behind a feature:
+//! A tool sees the stack pointer jump and has to guess. The runtime reports to two tools, each behind a feature:
 //!
 //! | feature | tool | what it is told |
 //! |---|---|---|
 //! | `valgrind` | memcheck and its like | which ranges are stacks, when a stack is first used |
 //! | `asan` | AddressSanitizer | each switch, before and after, with the bounds of the stack switched to |
 //!
-//! Without the features the functions below are empty, so nothing is left of them.
+//! Without the features the functions below are empty, and the compiler removes the calls.
 
 #[cfg(feature = "asan")]
 mod asan;
@@ -28,7 +28,7 @@ pub(crate) fn prepare() {
     valgrind::prepare();
 }
 
-/// Nothing lives on `stack`, and something is about to.
+/// Nothing lives on `stack`, and a goroutine is about to run there.
 #[inline(always)]
 #[allow(unused_variables)]
 pub(crate) fn begin(stack: &Stack) {
@@ -38,14 +38,14 @@ pub(crate) fn begin(stack: &Stack) {
     asan::begin(stack);
 }
 
-/// A stack as the tools are told of it: its lowest address, and its size in bytes.
+/// A stack as it is reported to the tools: its lowest address, and its size in bytes.
 pub(crate) type Extent = (usize, usize);
 
 #[cfg(not(feature = "asan"))]
 mod nothing {
     use super::Extent;
 
-    /// The bounds of a stack that a tool has told.
+    /// The bounds of a stack, as a tool reported them.
     pub(crate) struct Bounds;
 
     impl Bounds {

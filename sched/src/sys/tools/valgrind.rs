@@ -1,4 +1,4 @@
-//! Valgrind: every stack is registered when it is used first, and for good, as its window is.
+//! Valgrind: every stack is registered when it is first used, and stays registered, because its window stays mapped.
 
 use std::{
     collections::HashSet,
@@ -12,7 +12,7 @@ use crate::sys::asm::valgrind;
 /// The lower ends of the stacks that valgrind knows.
 static KNOWN: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
 
-/// What is written to the top of a stack from outside, before anything runs on it.
+/// Bytes that are written to the top of a stack from outside, before anything runs on it.
 const FROM_OUTSIDE: usize = 512;
 
 pub(super) fn prepare() {
@@ -21,7 +21,7 @@ pub(super) fn prepare() {
     }
 }
 
-/// Registers `stack`, and makes its top writable: whoever ran there last has left it as dead.
+/// Registers `stack`, and makes its top writable: the code that ran there last has left it marked as dead.
 pub(super) fn begin(stack: &Stack) {
     let top = stack.top();
     let low = top.addr() - stack.limit();
