@@ -8,7 +8,8 @@
 //!   [`WaitGroup::wait_ctx`](crate::sync::WaitGroup::wait_ctx). In a `select!` there is [`Context::done`].
 //! - Calls of who runs under one ([`Context::run`]; goroutines inherit it from who starts them): a send or a receive
 //!   that would have to wait ends, once the context is done, as if the other side were gone: the message comes
-//!   back. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early. Whoever only
+//!   back. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early. A
+//!   [name](crate::net::ToSocketAddrs) is not waited for any longer. Whoever only
 //!   computes asks `Context::current().err()` now and then.
 //! - Everything else waits as ever: locks, `join`, `park`, `block_on`, `select!`. What would they return?
 //!

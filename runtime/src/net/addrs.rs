@@ -8,8 +8,11 @@ use std::{
     option, slice, vec,
 };
 
+use super::resolve::resolve;
+
 /// What can be turned into addresses, as [`std::net::ToSocketAddrs`]: the same types. A name is looked up without holding
-/// up other goroutines.
+/// up other goroutines: those that look up the same name at the same time share the answer, and the wait ends when the
+/// [context](crate::context) of the caller is done.
 ///
 /// # Examples
 ///
@@ -29,7 +32,8 @@ pub trait ToSocketAddrs {
     ///
     /// # Errors
     ///
-    /// Where a text is no address and no name with a port, and where a name has no address.
+    /// Where a text is no address and no name with a port, and where a name has no address. `TimedOut`, or
+    /// `ConnectionAborted`: the context that the caller runs under is done.
     ///
     /// # Parks
     ///
@@ -59,18 +63,20 @@ literal!(
     (Ipv6Addr, u16)
 );
 
-/// A name, or an address as text: the resolver of the C library needs a real stack and thread.
-fn look_up<N: Std<Iter = vec::IntoIter<SocketAddr>>>(name: N) -> io::Result<N::Iter> {
-    super::off_thread(|| name.to_socket_addrs())
-}
-
 impl ToSocketAddrs for str {
     type Iter = vec::IntoIter<SocketAddr>;
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
-        match self.parse() {
-            Ok(addr) => Ok(vec![addr].into_iter()),
-            Err(_) => look_up(self),
+        if let Ok(addr) = self.parse() {
+            return Ok(vec![addr].into_iter());
+        }
+        match self
+            .rsplit_once(':')
+            .map(|(host, port)| (host, port.parse()))
+        {
+            Some((host, Ok(port))) => resolve(host, port),
+            // No name: std finds words for it.
+            _ => Std::to_socket_addrs(self),
         }
     }
 }
@@ -81,7 +87,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.0.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
-            Err(_) => look_up(*self),
+            Err(_) => resolve(self.0, self.1),
         }
     }
 }

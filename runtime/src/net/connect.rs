@@ -7,7 +7,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, TcpStream as Std},
+    net::{Shutdown, SocketAddr, TcpStream as Std},
     time::{Duration, Instant},
 };
 
@@ -28,14 +28,13 @@ pub(super) fn each<A: ToSocketAddrs, R>(
             Err(error) => last = Some(error),
         }
     }
-    // As std words it.
-    let none = || {
-        io::Error::new(
-            ErrorKind::InvalidInput,
-            "could not resolve to any addresses",
-        )
-    };
-    Err(last.unwrap_or_else(none))
+    Err(last.unwrap_or_else(no_address))
+}
+
+/// As std words it.
+pub(super) fn no_address() -> io::Error {
+    let text = "could not resolve to any addresses";
+    io::Error::new(ErrorKind::InvalidInput, text)
 }
 
 /// Connects to the first address that answers.
@@ -58,27 +57,46 @@ fn to(addr: &SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
         let stream = keep_thread(|| Std::connect(addr))?;
         return Ok(TcpStream(Socket::fresh(stream)));
     }
-    let socket = socket2::Socket::new(
-        Domain::for_address(*addr),
-        Type::STREAM.nonblocking(),
-        Some(Protocol::TCP),
-    )?;
-    let begun = socket.connect(&SockAddr::from(*addr));
-    let stream = Socket::fresh(Std::from(socket));
-    if let Err(error) = begun {
-        // EINTR: it goes on as well.
-        let pending = [Some(libc::EINPROGRESS), Some(libc::EINTR)];
-        if !pending.contains(&error.raw_os_error()) {
-            return Err(error);
-        }
+    let (stream, connected) = begin(addr, |_| Ok(()))?;
+    if !connected {
         wait(&stream, deadline)?;
     }
     stream.set_nonblocking(false)?;
     Ok(TcpStream(stream))
 }
 
-/// Step 3.
-fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
+/// Step 1, after `prepare`; true if that was all.
+pub(super) fn begin(
+    addr: &SocketAddr,
+    prepare: impl FnOnce(&socket2::Socket) -> io::Result<()>,
+) -> io::Result<(Socket<Std>, bool)> {
+    let socket = socket2::Socket::new(
+        Domain::for_address(*addr),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    prepare(&socket)?;
+    let connected = match socket.connect(&SockAddr::from(*addr)) {
+        Ok(()) => true,
+        // EINTR: it goes on as well.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+            false
+        }
+        Err(error) => return Err(error),
+    };
+    Ok((Socket::fresh(Std::from(socket)), connected))
+}
+
+/// Ends the connecting of another goroutine.
+pub(super) fn abandon(stream: &Socket<Std>) {
+    // For who waits in poll(2). An error says that there is nothing to end.
+    let _ = stream.shutdown(Shutdown::Both);
+    // Its record is there since it waits; without one, it does not wait.
+    let _ = stream.io.close_waits();
+}
+
+/// Steps 2 and 3.
+pub(super) fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
     loop {
         let seen = stream.io.look(Interest::Write);
         stream.io.clear(Interest::Write, seen);
@@ -87,7 +105,8 @@ fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
             IoWait::TimedOut => {
                 return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));
             }
-            IoWait::Closed | IoWait::Unpollable => return wait_with_thread(stream, deadline),
+            IoWait::Closed => return Err(abandoned()),
+            IoWait::Unpollable => return wait_with_thread(stream, deadline),
         }
         if is_connected(stream)? {
             return Ok(());
@@ -106,6 +125,14 @@ fn is_connected(stream: &Std) -> io::Result<bool> {
     }
 }
 
+/// See [`abandon`].
+fn abandoned() -> io::Error {
+    io::Error::new(
+        ErrorKind::ConnectionAborted,
+        "the connection is not wanted any more",
+    )
+}
+
 /// Where the poller cannot help: poll(2), with the thread.
 #[cold]
 fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
@@ -113,9 +140,12 @@ fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Resu
         loop {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
-            super::calls::poll(stream.fd(), libc::POLLOUT, millis)?;
+            let ready = super::calls::poll(stream.fd(), libc::POLLOUT, millis)?;
             if is_connected(stream)? {
                 return Ok(());
+            }
+            if ready {
+                return Err(abandoned());
             }
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));

@@ -36,8 +36,12 @@ mod accept;
 mod addrs;
 mod calls;
 mod connect;
+mod dialer;
+mod eyeballs;
 mod fd;
 mod methods;
+mod resolve;
+mod resolver_pool;
 mod socket;
 mod tcp_listener;
 mod tcp_stream;
@@ -51,6 +55,7 @@ pub use std::net::{
 
 pub use {
     addrs::ToSocketAddrs,
+    dialer::Dialer,
     tcp_listener::{Closer, Incoming, TcpListener},
     tcp_stream::TcpStream,
     udp::UdpSocket,

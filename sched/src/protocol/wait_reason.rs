@@ -74,6 +74,8 @@ wait_reasons! {
     BlockingCall = "blocking call",
     /// A descriptor that can be read or written.
     Io = "IO wait",
+    /// The addresses of a name.
+    Lookup = "name lookup",
     /// The end of a change of the number of Ps.
     SetProcs = "set procs",
 }
