@@ -40,6 +40,7 @@
 //! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc` | [`std::sync`] |
 //! | [`time`] | sleeping, and the types of std | [`std::time`] |
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
+//! | [`io`] | pipes | [`std::io`] |
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
 //!
@@ -105,6 +106,7 @@ pub mod errgroup;
 mod future;
 mod go;
 mod grow;
+pub mod io;
 mod metrics;
 pub mod net;
 mod pinned;

@@ -89,6 +89,27 @@ pub(super) fn send_vectored(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize
     size(unsafe { libc::sendmsg(fd, &raw const header, SEND) })
 }
 
+/// How many parts a call takes, of `count`.
+fn parts(count: usize) -> libc::c_int {
+    count.min(libc::UIO_MAXIOV as usize) as libc::c_int
+}
+
+/// Reads from a pipe, in whatever mode it is. `Unsupported`: the kernel has no such call for this kind of file.
+pub(crate) fn read_now(fd: RawFd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    // An `IoSliceMut` is an iovec: std says so for Unix. Offset -1 is where the file is.
+    let (from, count) = (bufs.as_ptr().cast(), parts(bufs.len()));
+    // SAFETY: the parts and the buffers live until the call returns.
+    size(unsafe { libc::preadv2(fd, from, count, -1, libc::RWF_NOWAIT) })
+}
+
+/// Writes to a pipe, as [`read_now`].
+pub(crate) fn write_now(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // An `IoSlice` is an iovec: std says so for Unix.
+    let (from, count) = (bufs.as_ptr().cast(), parts(bufs.len()));
+    // SAFETY: the parts and the buffers live until the call returns.
+    size(unsafe { libc::pwritev2(fd, from, count, -1, libc::RWF_NOWAIT) })
+}
+
 /// Waits, with the thread, until `fd` is ready for `events`, at most for `timeout` milliseconds; -1: for ever.
 pub(super) fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
     let mut entry = libc::pollfd {

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// std's type, as far as a conversion needs it.
-pub(super) trait StdSocket: AsFd {
+pub(crate) trait StdSocket: AsFd {
     /// The timeouts for reading and for writing.
     fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)>;
 }
@@ -22,7 +22,7 @@ pub(super) trait StdSocket: AsFd {
 impl<S: StdSocket> Socket<S> {
     /// One that was made elsewhere: in whatever mode and with whatever timeouts. What cannot be asked for, or noted, is
     /// as for a new one.
-    pub(super) fn adopt(std: S) -> Socket<S> {
+    pub(crate) fn adopt(std: S) -> Socket<S> {
         let nonblocking = calls::is_nonblocking(std.as_fd());
         let timeouts = std.timeouts();
         let socket = Socket::fresh(std);
@@ -41,15 +41,29 @@ impl<S: StdSocket + FromRawFd> Socket<S> {
     /// # Safety
     ///
     /// As for [`FromRawFd::from_raw_fd`].
-    pub(super) unsafe fn from_raw(fd: RawFd) -> Socket<S> {
+    pub(crate) unsafe fn from_raw(fd: RawFd) -> Socket<S> {
         // SAFETY: the caller's promise is the same.
         Socket::adopt(unsafe { S::from_raw_fd(fd) })
     }
 }
 
+/// [`descriptor_traits`] for a type that a socket of `socket2` can become as well.
+macro_rules! fd_traits {
+    ($ours:ident, $std:ty) => {
+        crate::net::fd::descriptor_traits!($ours, $std);
+
+        impl From<socket2::Socket> for $ours {
+            /// Nothing is set, and nothing can fail: the mode and the timeouts are taken over.
+            fn from(socket: socket2::Socket) -> $ours {
+                $ours::from(<$std>::from(socket))
+            }
+        }
+    };
+}
+
 /// The traits of std's type `$std` that concern descriptors, for `$ours`, whose field 0 is a [`Socket`], and the
 /// conversions between both.
-macro_rules! fd_traits {
+macro_rules! descriptor_traits {
     ($ours:ident, $std:ty) => {
         impl std::os::fd::AsFd for $ours {
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -95,13 +109,6 @@ macro_rules! fd_traits {
             }
         }
 
-        impl From<socket2::Socket> for $ours {
-            /// Nothing is set, and nothing can fail: the mode and the timeouts are taken over.
-            fn from(socket: socket2::Socket) -> $ours {
-                $ours::from(<$std>::from(socket))
-            }
-        }
-
         impl std::fmt::Debug for $ours {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
@@ -110,4 +117,5 @@ macro_rules! fd_traits {
     };
 }
 
+pub(crate) use descriptor_traits;
 pub(super) use fd_traits;

@@ -34,15 +34,15 @@
 
 mod accept;
 mod addrs;
-mod calls;
+pub(crate) mod calls;
 mod connect;
 mod dialer;
 mod eyeballs;
-mod fd;
+pub(crate) mod fd;
 mod methods;
 mod resolve;
 mod resolver_pool;
-mod socket;
+pub(crate) mod socket;
 mod tcp_listener;
 mod tcp_stream;
 mod udp;
@@ -62,7 +62,7 @@ pub use {
 };
 
 /// Runs a call that may block: other goroutines run elsewhere meanwhile.
-fn off_thread<R>(call: impl FnOnce() -> R) -> R {
+pub(crate) fn off_thread<R>(call: impl FnOnce() -> R) -> R {
     match goroutines_sched::can_park() {
         true => crate::blocking(call),
         false => goroutines_sched::keep_thread(call),

@@ -32,14 +32,14 @@ pub(super) const EXPOSED: u32 = 1 << 1;
 pub(super) const PREPARED: u32 = 1 << 2;
 
 /// A socket of std's type `S`.
-pub(super) struct Socket<S: AsFd> {
+pub(crate) struct Socket<S: AsFd> {
     std: ManuallyDrop<S>,
-    pub(super) io: IoSource,
+    pub(crate) io: IoSource,
 }
 
 impl<S: AsFd> Socket<S> {
     /// One that is in blocking mode and has no timeouts: made just now.
-    pub(super) fn fresh(std: S) -> Socket<S> {
+    pub(crate) fn fresh(std: S) -> Socket<S> {
         Socket {
             std: ManuallyDrop::new(std),
             io: IoSource::new(),
@@ -47,19 +47,19 @@ impl<S: AsFd> Socket<S> {
     }
 
     /// One that shares the file of `other`.
-    pub(super) fn clone_of(other: &Socket<S>, std: S) -> io::Result<Socket<S>> {
+    pub(crate) fn clone_of(other: &Socket<S>, std: S) -> io::Result<Socket<S>> {
         Ok(Socket {
             std: ManuallyDrop::new(std),
             io: other.io.share()?,
         })
     }
 
-    pub(super) fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.std.as_fd().as_raw_fd()
     }
 
     /// The descriptor, for users.
-    pub(super) fn expose(&self) -> BorrowedFd<'_> {
+    pub(crate) fn expose(&self) -> BorrowedFd<'_> {
         if self.io.notes() & EXPOSED == 0 {
             // Without room for a note the mode of the file is asked for anyway.
             let _ = self.io.change_notes(EXPOSED, 0);
@@ -68,7 +68,7 @@ impl<S: AsFd> Socket<S> {
     }
 
     /// The socket as std's, which knows no poller.
-    pub(super) fn into_std(mut self) -> S {
+    pub(crate) fn into_std(mut self) -> S {
         self.io.release(self.fd(), false);
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is not dropped, so nobody else takes it.
@@ -99,7 +99,7 @@ impl<S: AsFd> Socket<S> {
     /// A socket call. `now` is the call that does not wait, `std` the one that does. `takes_all` says of a result that
     /// there is nothing more for the moment, so that the next call waits without a try.
     #[inline]
-    pub(super) fn call<R>(
+    pub(crate) fn call<R>(
         &self,
         interest: Interest,
         mut now: impl FnMut(RawFd) -> io::Result<R>,

@@ -1,0 +1,18 @@
+//! Pipes, in the shape of [`std::io`]: what reads or writes parks the goroutine.
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! use goroutines::{go, io::pipe};
+//! use std::io::{Read, Write};
+//!
+//! let (mut reader, mut writer) = pipe()?;
+//! go(move || writer.write_all(b"hello").unwrap());
+//! let mut text = String::new();
+//! reader.read_to_string(&mut text)?;
+//! assert_eq!(text, "hello");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod pipe;
+
+pub use pipe::{PipeReader, PipeWriter, pipe};
