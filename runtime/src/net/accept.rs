@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Interest, IoWait, can_park, keep_thread};
+use goroutines_sched::{Interest, can_park, keep_thread};
 
 use super::{
     calls,
     fd::StdSocket,
-    socket::{NONBLOCKING, PREPARED, Socket},
+    socket::{EXPOSED, NONBLOCKING, PREPARED, Socket, Waited, closed},
 };
 
 /// The first pause after an accept for which there were no descriptors, and the longest.
@@ -32,8 +32,8 @@ pub(super) fn next<S: AsFd, R>(
     accept: impl Fn(&S) -> io::Result<R>,
 ) -> io::Result<R> {
     let notes = listener.io.notes();
-    if notes & FAILED_MASK != 0 {
-        pause(notes);
+    if notes & FAILED_MASK != 0 && notes & NONBLOCKING == 0 {
+        pause(notes, deadline);
     }
     let result = match can_park() {
         true => on_goroutine(listener, deadline, &accept),
@@ -48,86 +48,98 @@ fn on_goroutine<S: AsFd, R>(
     deadline: Option<Instant>,
     accept: &impl Fn(&S) -> io::Result<R>,
 ) -> io::Result<R> {
-    prepare(listener)?;
     crate::checkpoint();
+    let mut attempt = || attempt(listener, accept);
     let io = &listener.io;
-    loop {
-        let seen = io.look(Interest::Read);
-        if seen.shall_try() {
-            match accept(listener) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    io.clear(Interest::Read, seen);
-                    if io.notes() & NONBLOCKING != 0 {
-                        return Err(error);
-                    }
-                }
-                Err(error) if is_of_connection(&error) => continue,
-                result => {
-                    io.pass_baton(Interest::Read);
-                    return result;
+    let seen = io.look(Interest::Read);
+    let is_nonblocking = wants_nonblocking(listener);
+    if is_nonblocking || seen.shall_try() {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                io.clear(Interest::Read, seen);
+                if is_nonblocking {
+                    return Err(error);
                 }
             }
-        } else if io.notes() & NONBLOCKING != 0 {
-            return accept(listener);
+            result => {
+                io.pass_baton(Interest::Read);
+                return result;
+            }
         }
-        match io.wait(listener.fd(), Interest::Read, deadline)? {
-            IoWait::Ready => {}
-            IoWait::TimedOut => {
-                return Err(io::Error::new(ErrorKind::TimedOut, "no connection in time"));
-            }
-            IoWait::Closed => {
-                return Err(io::Error::new(
-                    ErrorKind::ConnectionAborted,
-                    "use of a closed listener",
-                ));
-            }
-            IoWait::Unpollable => {
-                return crate::blocking(|| on_thread(listener, deadline, accept));
-            }
+    }
+    match listener.wait_for(Interest::Read, deadline, &mut attempt)? {
+        Waited::Done(result) => Ok(result),
+        Waited::TimedOut => Err(timed_out()),
+        Waited::Closed => Err(closed()),
+        Waited::Unpollable => crate::blocking(|| on_thread(listener, deadline, accept)),
+    }
+}
+
+/// Accepts without waiting.
+fn attempt<S: AsFd, R>(
+    listener: &Socket<S>,
+    accept: &impl Fn(&S) -> io::Result<R>,
+) -> io::Result<R> {
+    prepare(listener)?;
+    loop {
+        match accept(listener) {
+            Err(error) if is_of_connection(&error) => {}
+            result => return result,
         }
     }
 }
 
+/// Accepts for a caller that is no goroutine. With a deadline the listener must not block either: another may be faster
+/// between the wait and the accept.
 fn on_thread<S: AsFd, R>(
     listener: &Socket<S>,
     deadline: Option<Instant>,
     accept: &impl Fn(&S) -> io::Result<R>,
 ) -> io::Result<R> {
+    if deadline.is_some() {
+        prepare(listener)?;
+    }
     loop {
-        if let Some(deadline) = deadline {
-            wait_with_thread(listener.fd(), deadline)?;
-        }
         match accept(listener) {
             Err(error)
                 if error.kind() == ErrorKind::WouldBlock
                     && listener.io.notes() & (PREPARED | NONBLOCKING) == PREPARED =>
             {
-                calls::poll(listener.fd(), libc::POLLIN, -1).or_else(ignore_signal)?;
+                wait_with_thread(listener.fd(), deadline)?;
             }
             result => return result,
         }
     }
 }
 
-fn wait_with_thread(fd: RawFd, deadline: Instant) -> io::Result<()> {
+fn wait_with_thread(fd: RawFd, deadline: Option<Instant>) -> io::Result<()> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let millis = left.as_millis().min(60_000) as i32;
-        if calls::poll(fd, libc::POLLIN, millis).or_else(ignore_signal)? {
-            return Ok(());
+        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(timed_out());
         }
-        if left.is_zero() {
-            return Err(io::Error::new(ErrorKind::TimedOut, "no connection in time"));
+        if calls::poll_through_signals(fd, libc::POLLIN, millis)? {
+            return Ok(());
         }
     }
 }
 
-/// A signal came: nothing is ready.
-fn ignore_signal(error: io::Error) -> io::Result<bool> {
-    match error.kind() {
-        ErrorKind::Interrupted => Ok(false),
-        _ => Err(error),
+fn timed_out() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "no connection in time")
+}
+
+/// Does the user want calls to return at once? As long as the listener is not prepared, its mode says so, which whoever has
+/// the descriptor may have changed.
+fn wants_nonblocking<S: AsFd>(listener: &Socket<S>) -> bool {
+    let notes = listener.io.notes();
+    let asks = notes & (EXPOSED | PREPARED | NONBLOCKING) == EXPOSED;
+    if asks && calls::is_nonblocking(AsFd::as_fd(&**listener)).unwrap_or(false) {
+        // Without room for a note it is asked again.
+        let _ = listener.io.change_notes(NONBLOCKING, 0);
+        return true;
     }
+    notes & NONBLOCKING != 0
 }
 
 /// The listener does not block from here on.
@@ -139,15 +151,16 @@ fn prepare<S: AsFd>(listener: &Socket<S>) -> io::Result<()> {
     calls::set_nonblocking(AsFd::as_fd(&**listener), true)
 }
 
-/// The listener as std's, in the mode that its user wants.
+/// The listener as std's, in the mode that its user wants. Clones that go on to accept prepare it again, and then it is
+/// theirs: a file has one mode.
 pub(super) fn into_std<S: StdSocket>(listener: Socket<S>) -> S {
-    let prepared = listener.io.notes() & (PREPARED | NONBLOCKING) == PREPARED;
-    let std = listener.into_std();
-    if prepared {
+    let notes = listener.io.notes();
+    if notes & PREPARED != 0 {
         // A failure leaves the mode that it is in.
-        let _ = calls::set_nonblocking(std.as_fd(), false);
+        let _ = listener.io.change_notes(0, PREPARED);
+        let _ = calls::set_nonblocking(AsFd::as_fd(&*listener), notes & NONBLOCKING != 0);
     }
-    std
+    listener.into_std()
 }
 
 /// Returns whether an accept of a goroutine ended because of a `Closer`.
@@ -164,7 +177,8 @@ pub(super) fn close<S: AsFd>(listener: &Socket<S>) {
     let _ = listener.io.close_waits();
 }
 
-/// Is this an error of the connection that would have been accepted, and not of the listener? accept(2) names them.
+/// Is this an error of the connection that would have been accepted, and not of the listener? accept(2) names them, and
+/// EOPNOTSUPP, which is what a file says for good that is no listener.
 fn is_of_connection(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -177,7 +191,6 @@ fn is_of_connection(error: &io::Error) -> bool {
                 | libc::EHOSTDOWN
                 | libc::ENONET
                 | libc::EHOSTUNREACH
-                | libc::EOPNOTSUPP
                 | libc::ENETUNREACH
         )
     )
@@ -206,10 +219,11 @@ fn note_failure<S: AsFd, R>(listener: &Socket<S>, notes: u32, result: &io::Resul
     }
 }
 
-/// Before the next try: 5 ms, doubled with each failure, up to 1 s.
-fn pause(notes: u32) {
+/// Before the next try, and not beyond `deadline`: 5 ms, doubled with each failure, up to 1 s.
+fn pause(notes: u32, deadline: Option<Instant>) {
     let failed = (notes & FAILED_MASK) / FAILED;
     let (first, longest) = PAUSES;
     let pause = first.saturating_mul(1 << (failed - 1)).min(longest);
-    crate::time::sleep(pause);
+    let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+    crate::time::sleep(left.map_or(pause, |left| left.min(pause)));
 }

@@ -111,7 +111,7 @@ pub(crate) fn write_now(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Waits, with the thread, until `fd` is ready for `events`, at most for `timeout` milliseconds; -1: for ever.
-pub(super) fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
+fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
     let mut entry = libc::pollfd {
         fd,
         events,
@@ -119,6 +119,14 @@ pub(super) fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
     };
     // SAFETY: one entry, which lives until the call returns.
     Ok(status(unsafe { libc::poll(&raw mut entry, 1, timeout) })? != 0)
+}
+
+/// The same; a signal that comes meanwhile is no error: nothing is ready.
+pub(super) fn poll_through_signals(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
+    match poll(fd, events, timeout) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        result => result,
+    }
 }
 
 /// Returns whether the file is in non-blocking mode.

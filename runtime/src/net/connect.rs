@@ -11,10 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Interest, IoWait, can_park, keep_thread};
+use goroutines_sched::{Interest, can_park, keep_thread};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::{TcpStream, ToSocketAddrs, socket::Socket};
+use super::{
+    TcpStream, ToSocketAddrs, calls,
+    socket::{Socket, Waited},
+};
 
 /// What `f` makes of the first address with which it succeeds; the error of the last one otherwise.
 pub(super) fn each<A: ToSocketAddrs, R>(
@@ -97,31 +100,26 @@ pub(super) fn abandon(stream: &Socket<Std>) {
 
 /// Steps 2 and 3.
 pub(super) fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
-    loop {
-        let seen = stream.io.look(Interest::Write);
-        stream.io.clear(Interest::Write, seen);
-        match stream.io.wait(stream.fd(), Interest::Write, deadline)? {
-            IoWait::Ready => {}
-            IoWait::TimedOut => {
-                return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));
-            }
-            IoWait::Closed => return Err(abandoned()),
-            IoWait::Unpollable => return wait_with_thread(stream, deadline),
-        }
-        if is_connected(stream)? {
-            return Ok(());
-        }
+    match stream.wait_for(Interest::Write, deadline, &mut || check(stream))? {
+        Waited::Done(()) => Ok(()),
+        Waited::TimedOut => Err(timed_out()),
+        Waited::Closed => Err(abandoned()),
+        Waited::Unpollable => wait_with_thread(stream, deadline),
     }
 }
 
-fn is_connected(stream: &Std) -> io::Result<bool> {
+fn timed_out() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "connection timed out")
+}
+
+/// Step 3. `WouldBlock`: it is still being connected.
+fn check(stream: &Std) -> io::Result<()> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
     match stream.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == ErrorKind::NotConnected => Err(ErrorKind::WouldBlock.into()),
+        peer => peer.map(|_| ()),
     }
 }
 
@@ -140,15 +138,16 @@ fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Resu
         loop {
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
-            let ready = super::calls::poll(stream.fd(), libc::POLLOUT, millis)?;
-            if is_connected(stream)? {
-                return Ok(());
+            let ready = calls::poll_through_signals(stream.fd(), libc::POLLOUT, millis)?;
+            match check(stream) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
             }
             if ready {
                 return Err(abandoned());
             }
             if left.is_some_and(|left| left.is_zero()) {
-                return Err(io::Error::new(ErrorKind::TimedOut, "connection timed out"));
+                return Err(timed_out());
             }
         }
     })

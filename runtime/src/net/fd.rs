@@ -10,7 +10,7 @@ use goroutines_sched::Interest;
 
 use super::{
     calls,
-    socket::{NONBLOCKING, Socket},
+    socket::{ADOPTED, NONBLOCKING, Socket},
 };
 
 /// std's type, as far as a conversion needs it.
@@ -26,9 +26,12 @@ impl<S: StdSocket> Socket<S> {
         let nonblocking = calls::is_nonblocking(std.as_fd());
         let timeouts = std.timeouts();
         let socket = Socket::fresh(std);
-        if let Ok(true) = nonblocking {
-            let _ = socket.io.change_notes(NONBLOCKING, 0);
-        }
+        let mode = if let Ok(true) = nonblocking {
+            NONBLOCKING
+        } else {
+            0
+        };
+        let _ = socket.io.change_notes(ADOPTED | mode, 0);
         if let Ok((read, write)) = timeouts {
             let _ = socket.io.set_timeout(Interest::Read, read);
             let _ = socket.io.set_timeout(Interest::Write, write);

@@ -30,6 +30,17 @@ pub(super) const NONBLOCKING: u32 = 1;
 pub(super) const EXPOSED: u32 = 1 << 1;
 /// We have made a listener non-blocking, and its user has not.
 pub(super) const PREPARED: u32 = 1 << 2;
+/// It was made elsewhere: others may have the file, under numbers that we do not know.
+pub(super) const ADOPTED: u32 = 1 << 3;
+
+/// How a wait for a call ended.
+pub(super) enum Waited<R> {
+    Done(R),
+    TimedOut,
+    Closed,
+    /// No event will tell when the call may succeed.
+    Unpollable,
+}
 
 /// A socket of std's type `S`.
 pub(crate) struct Socket<S: AsFd> {
@@ -160,51 +171,75 @@ impl<S: AsFd> Socket<S> {
         std: &mut dyn FnMut(&S) -> io::Result<R>,
     ) -> io::Result<R> {
         if self.is_nonblocking() {
-            return now(self.fd());
+            let result = now(self.fd());
+            self.io.pass_baton(interest);
+            return result;
         }
         let timeout = self.io.timeout(interest);
         // A moment that std's clock does not know never comes.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match self.wait_for(interest, deadline, &mut || now(self.fd()))? {
+            Waited::Done(result) => Ok(result),
+            Waited::TimedOut => Err(timed_out(deadline)),
+            Waited::Closed => Err(closed()),
+            Waited::Unpollable => crate::blocking(|| std(&self.std)),
+        }
+    }
+
+    /// W1 to W7 of io_line.rs for any `attempt` that does not wait: `WouldBlock` is "not now". What is known of the socket
+    /// is looked up before each attempt, so an event that comes during one is not forgotten after it.
+    ///
+    /// Before it says `TimedOut` it tries once more: what has come, and nobody was told of yet, is there all the same.
+    pub(super) fn wait_for<R>(
+        &self,
+        interest: Interest,
+        deadline: Option<Instant>,
+        attempt: &mut dyn FnMut() -> io::Result<R>,
+    ) -> io::Result<Waited<R>> {
         loop {
-            match self.io.wait(self.fd(), interest, deadline)? {
-                IoWait::Ready => {}
-                IoWait::TimedOut => return Err(timed_out(&self.io, interest)),
-                IoWait::Closed => return Err(closed()),
-                IoWait::Unpollable => return crate::blocking(|| std(&self.std)),
-            }
+            let late = match self.io.wait(self.fd(), interest, deadline)? {
+                IoWait::Ready => false,
+                IoWait::TimedOut => true,
+                IoWait::Closed => return Ok(Waited::Closed),
+                IoWait::Unpollable => return Ok(Waited::Unpollable),
+            };
             let seen = self.io.look(interest);
-            if !seen.shall_try() {
+            if !late && !seen.shall_try() {
                 continue;
             }
-            match now(self.fd()) {
+            match attempt() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.io.clear(interest, seen);
+                    if late {
+                        return Ok(Waited::TimedOut);
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => {
                     self.io.pass_baton(interest);
-                    return result;
+                    return result.map(Waited::Done);
                 }
             }
         }
     }
 }
 
-/// What std says when the time of its setters is over, or, for our deadlines, what says so.
-fn timed_out(io: &IoSource, interest: Interest) -> io::Error {
-    if io.is_late(interest) {
-        return io::Error::new(ErrorKind::TimedOut, "the deadline of the socket passed");
+/// What std says when the time of its setters is over: `own` is when that is. Otherwise a deadline of ours has passed.
+fn timed_out(own: Option<Instant>) -> io::Error {
+    if own.is_some_and(|own| own <= Instant::now()) {
+        return io::Error::from_raw_os_error(libc::EAGAIN);
     }
-    io::Error::from_raw_os_error(libc::EAGAIN)
+    io::Error::new(ErrorKind::TimedOut, "the deadline of the socket passed")
 }
 
-fn closed() -> io::Error {
+pub(super) fn closed() -> io::Error {
     io::Error::new(ErrorKind::ConnectionAborted, "use of a closed listener")
 }
 
 impl<S: AsFd> Drop for Socket<S> {
     fn drop(&mut self) {
-        let closes = self.io.notes() & EXPOSED == 0;
+        // Of a file that others may have, closing takes no registration along.
+        let closes = self.io.notes() & (EXPOSED | ADOPTED) == 0;
         self.io.release(self.fd(), closes);
         // SAFETY: it is dropped once, here.
         unsafe { ManuallyDrop::drop(&mut self.std) };

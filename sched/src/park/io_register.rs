@@ -7,7 +7,7 @@
 //! R1 under `registration`: the direction is registered: done
 //! R2 nothing is: ADD. EEXIST (a descriptor that was registered under another record): MOD
 //! R3 only reading is: MOD, after which the kernel reports both anew
-//! R4 EPERM: it cannot be waited for (a regular file). ENOSPC, ENOMEM: not now
+//! R4 EPERM: it cannot be waited for (a regular file). ENOSPC, ENOMEM, or no descriptors for the poller itself: not now
 //! ```
 //!
 //! # Closing one of several clones
@@ -68,7 +68,10 @@ pub(super) fn register(
     fd: RawFd,
     wants_write: bool,
 ) -> io::Result<bool> {
-    let poll = epoll::get_or_make()?;
+    // R4: the caller blocks, and a later wait asks again.
+    let Ok(poll) = epoll::get_or_make() else {
+        return Ok(false);
+    };
     let generation = desc.generation();
     let result = desc.with_registration(|registration| {
         if registration.fd >= 0 && (registration.writes || !wants_write) {

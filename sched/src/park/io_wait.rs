@@ -169,7 +169,7 @@ impl IoSource {
     ///
     /// # Errors
     ///
-    /// When the kernel refuses the poller itself (no descriptors left).
+    /// What the kernel says of a descriptor that it does not know.
     ///
     /// # Parks
     ///
@@ -196,7 +196,13 @@ impl IoSource {
             );
         }
         let until = deadline.map_or(NEVER, clock::at);
-        Ok(wait_in(line, until.min(line.deadline())))
+        let outcome = wait_in(line, until.min(line.deadline()));
+        // A deadline that was moved before this wait began may have ended it.
+        let is_late = || until.min(line.deadline()) <= now();
+        Ok(match outcome {
+            IoWait::TimedOut if !is_late() => IoWait::Ready,
+            outcome => outcome,
+        })
     }
 
     /// Before `fd` is closed (`closes`) or leaves the runtime's hands. Nothing waits through this socket.
@@ -272,12 +278,6 @@ impl IoSource {
         // Relaxed: as in `change_notes`.
         self.desc()
             .map_or(0, |desc| desc.notes.load(Ordering::Relaxed))
-    }
-
-    /// Is the deadline over that was set for this direction?
-    pub fn is_late(&self, interest: Interest) -> bool {
-        self.desc()
-            .is_some_and(|desc| line(desc, interest).deadline() <= now())
     }
 
     fn need(&self) -> io::Result<&'static PollDesc> {

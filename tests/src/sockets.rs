@@ -1,0 +1,105 @@
+//! Sockets of tests, and what they leave behind.
+
+use std::{fs, os::fd::RawFd, thread};
+
+use goroutines::{
+    go, metrics,
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{alone, until};
+
+/// Both ends of a TCP connection of this machine.
+///
+/// # Panics
+///
+/// When there is none to be had.
+pub fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let client = TcpStream::connect(address).expect("a connection");
+    (client, listener.accept().expect("the other end").0)
+}
+
+/// What a process has of sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stock {
+    goroutines: u64,
+    descriptors: usize,
+    records: usize,
+    registered: usize,
+    /// What the kernel knows as registered.
+    in_epoll: usize,
+}
+
+impl Stock {
+    fn now() -> Stock {
+        let metrics = metrics();
+        let mut stock = Stock {
+            goroutines: metrics.goroutines,
+            descriptors: 0,
+            records: metrics.sockets,
+            registered: metrics.registered,
+            in_epoll: 0,
+        };
+        for entry in fs::read_dir("/proc/self/fd").expect("/proc").flatten() {
+            stock.descriptors += 1;
+            let is_epoll = fs::read_link(entry.path())
+                .is_ok_and(|file| file.ends_with("anon_inode:[eventpoll]"));
+            if let Some(number) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+                && is_epoll
+            {
+                stock.in_epoll += registrations(number);
+            }
+        }
+        stock
+    }
+}
+
+fn registrations(epoll: RawFd) -> usize {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{epoll}")).expect("/proc");
+    info.lines().filter(|line| line.starts_with("tfd:")).count()
+}
+
+/// Runs `f` on a goroutine, while no other test of the process that calls this one runs. Afterwards there are as many
+/// goroutines, descriptors, records of sockets and registrations as before.
+///
+/// # Panics
+///
+/// When something is left, and when `f` does.
+#[track_caller]
+pub fn nothing_left_by<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let _alone = alone(2);
+    // The poller's own descriptors come with the first wait.
+    let warm = go(|| {
+        let (client, server) = tcp_pair();
+        let reader = go(move || std::io::Read::read(&mut &server, &mut [0]));
+        goroutines::time::sleep(std::time::Duration::from_millis(1));
+        drop(client);
+        reader.join().expect("it reads").expect("the end");
+    });
+    warm.join().expect("a connection");
+    until("the goroutines before this test end", || {
+        metrics().goroutines == 0
+    });
+    let before = Stock::now();
+    let result = go(f).join();
+    let mut after = Stock::now();
+    for _ in 0..5000 {
+        if after == before || result.is_err() {
+            break;
+        }
+        thread::sleep(std::time::Duration::from_millis(1));
+        after = Stock::now();
+    }
+    match result {
+        Ok(result) => {
+            assert_eq!(after, before, "something is left (after, before)");
+            result
+        }
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
