@@ -1,4 +1,4 @@
-//! Where Gs come from and go back to: the free list of a P, the shared one, and the slab.
+//! The sources of Gs, to which they return: the free list of a P, the shared one, and the slab.
 
 use std::{
     io,
@@ -29,13 +29,13 @@ use crate::{
 /// Gs that are made at a time, and that move between a P's list and the shared one at a time.
 const G_BATCH: usize = 64;
 
-/// Batches of Gs whose stacks need no looking after as long as no M rests.
+/// Up to this many batches of Gs the shrinker is started only by an M that becomes idle.
 const FEW: usize = 4;
 
 /// Goroutine numbers that a P takes at a time.
 const ID_BATCH: u64 = 64;
 
-/// The dead Gs that are no P's, and the numbers of goroutines.
+/// The dead Gs that are on no P's list, and the numbers of goroutines.
 pub(crate) struct GPool {
     free: Mutex<FreeList>,
     slab: Slab<G>,
@@ -44,7 +44,7 @@ pub(crate) struct GPool {
 
 // SAFETY: `slab` and the list are used under the lock of `free`.
 unsafe impl Sync for GPool {}
-// SAFETY: nothing in it belongs to a thread.
+// SAFETY: nothing in it refers to a thread.
 unsafe impl Send for GPool {}
 
 impl GPool {
@@ -58,11 +58,11 @@ impl GPool {
 }
 
 impl Sched {
-    /// A dead G for a new life; its number is set.
+    /// A dead G for a new goroutine; its number is set.
     ///
     /// # Errors
     ///
-    /// When there is no memory for descriptors, or no address space for as many stacks.
+    /// When there is no memory for descriptors, or no address space for their stacks.
     #[inline]
     pub(crate) fn new_g(&'static self, p: Option<&P>) -> io::Result<GRef> {
         let Some(p) = p else {
@@ -81,7 +81,7 @@ impl Sched {
         Ok(g)
     }
 
-    /// Sees to it that `local` has a dead G and a number for it.
+    /// Makes sure that `local` has a dead G and a number for it.
     #[cold]
     #[inline(never)]
     fn restock(&'static self, local: &mut Local) -> io::Result<()> {
@@ -110,11 +110,11 @@ impl Sched {
         }
     }
 
-    /// The shared list of dead Gs, locked, with at least one in it.
+    /// The shared list of dead Gs, locked, with at least one G in it.
     fn stocked(&self) -> io::Result<MutexGuard<'_, FreeList>> {
         let mut shared = lock(&self.gs.free);
         if shared.len() == 0 {
-            // A G gets its stack at its first run; that there is room for it is certain from here on.
+            // A G gets its stack at its first run; from here on the address space for it is reserved.
             stack::reserve(self.class, G_BATCH)?;
             let slots = match self.gs.slab.grow(G_BATCH) {
                 Ok(slots) => slots,
@@ -138,13 +138,13 @@ impl Sched {
         lock(&self.gs.free).refill(free, count);
     }
 
-    /// Takes back a dead G that nobody refers to any more, for a caller without a P.
+    /// Takes back a dead G to which no reference is left, for a caller without a P.
     #[cold]
     pub(crate) fn free_g_shared(&self, g: GRef) {
         lock(&self.gs.free).push(g);
     }
 
-    /// The list of dead Gs of a P has become long.
+    /// The list of dead Gs of a P is full: moves some to the shared list.
     #[cold]
     pub(crate) fn share_free(&self, free: &mut FreeList) {
         lock(&self.gs.free).refill(free, 2 * G_BATCH);
@@ -152,7 +152,7 @@ impl Sched {
 }
 
 impl P {
-    /// Takes back a dead G that nobody refers to any more. Owner only.
+    /// Takes back a dead G to which no reference is left. Owner only.
     #[inline]
     pub(crate) fn free_g(&self, g: GRef) {
         // SAFETY: the caller runs on the M that owns this P, and nothing below parks.
@@ -173,7 +173,7 @@ fn written(slots: &'static mut [MaybeUninit<G>]) -> &'static [G] {
     unsafe { slots.assume_init_ref() }
 }
 
-/// Frees the descriptor of a finished goroutine, identity and all.
+/// Frees the descriptor of a finished goroutine, with its identity.
 #[inline]
 pub(crate) fn free(g: GRef) {
     let m = current_m();
@@ -183,7 +183,7 @@ pub(crate) fn free(g: GRef) {
 
 #[inline]
 pub(crate) fn free_to(p: Option<&P>, g: GRef) {
-    // SAFETY: the caller is the last who knows `g`.
+    // SAFETY: the caller has the last reference to `g`.
     unsafe { g.get().identity.clear() };
     match p {
         Some(p) => p.free_g(g),

@@ -1,30 +1,31 @@
 //! The Ps, and how their number changes while the program runs.
 //!
-//! Nothing is stopped. Ps that are too many leave when they are put down, and until then work on:
+//! Nothing is stopped. Ps that are too many leave when they are put down, and run goroutines until then:
 //!
 //! ```text
 //! changer (any thread), under the lock of `numbers`      M with a P that goes, or sysmon
 //! C1 which Ps come, stay, go                           L1 sees the flag: at the next 61st round, or without
 //! C2 under the lock of the idle lists: those that         work; sysmon takes the P from hogs and blocked Ms
 //!    come are idle, idle ones that go have left,       L2 puts it down. Under the lock of the idle lists:
-//!    the others are listed as leaving                     listed as leaving? then it has left and is ours
+//!    the others are listed as leaving                     listed as leaving? then it has left and is this side's
 //! C3 flags for those that go                           L3 under the lock of `numbers`: wanted again? back to the
 //! C4 clears out those that have left                      idle ones as it is. Else clear it out: goroutines into
 //! C5 wakes an M if there is work for Ps that came         the global queue, timers to a P that stays
-//! C6 waits until the last one has left                 L4 was it the last? ready whoever waits at C6
+//! C6 waits until the last one has left                 L4 was it the last? ready those that wait at C6
 //! ```
 //!
-//! - *A P has one owner*: it leaves under the lock of the idle lists, where it is on one list or on none. Who was
-//!   told that it left owns it until it is free (C4, L3), and it comes back only from there: C1 sees that its seat
-//!   is still taken and does not make it idle a second time.
-//! - *Nothing is lost*: what is in a P that leaves is put where others look, before it counts as gone. Others put
-//!   nothing into it: they own no P that has left, and an M without a P inserts its timers under the lock of
-//!   `numbers` into one that is wanted, which is cleared out later if at all.
-//! - *Others look*: L3 is followed by steps I4 to I6 of idle.rs if it was an M that put its P down, or else an idle
-//!   P is handed to an M which takes these.
-//! - *Ms that wait for a P* get one at C2 and L3, as long as there are idle ones. A P that is put down goes to the first
-//!   in line, but not one that leaves, and after it there may be none that is put down.
-//! - *C2 against L2*: the lock. A P put down before is idle and leaves at C2; one put down after leaves at L2.
+//! - *A P has one owner*: it leaves under the lock of the idle lists, where it is on one list or on none. The caller
+//!   that was told that it left owns it until it is free (C4, L3), and it comes back only from there: C1 sees that
+//!   its number is still taken and does not make it idle a second time.
+//! - *Nothing is lost*: what is in a P that leaves is put where other Ms look, before the P counts as gone. No other
+//!   M puts anything into it: none owns a P that has left, and an M without a P inserts its timers under the lock of
+//!   `numbers` into a P that is wanted, which is cleared out later if at all.
+//! - *Other Ms look*: L3 is followed by steps I4 to I6 of idle.rs if an M put its P down; otherwise an idle P is
+//!   passed to an M, which takes these steps.
+//! - *Ms that wait for a P* get one at C2 and L3, as long as there are idle ones. A P that is put down goes to the
+//!   first in line, unless it leaves, and after it there may be none that is put down.
+//! - *C2 against L2*: the lock decides. A P put down before C2 is idle and leaves at C2; one put down after it leaves
+//!   at L2.
 
 use std::sync::{
     Mutex, MutexGuard,
@@ -38,15 +39,15 @@ use crate::{
     sys::fatal,
 };
 
-/// More Ps than any machine has CPUs; a larger number is a mistake.
+/// More Ps than any machine has CPUs; a larger number is rejected as a mistake.
 pub(crate) const MAX_PROCS: usize = 4096;
 
-/// Every P that was ever made, by number. Ps are kept for another time.
+/// Every P that was ever made, by number. A P that has left is kept, and used again.
 static SLOTS: [AtomicPtr<P>; MAX_PROCS + 1] =
     [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_PROCS + 1];
 
 pub(crate) struct Procs {
-    /// How many there shall be.
+    /// How many Ps there shall be.
     count: AtomicUsize,
     /// No P has this number or a higher one.
     end: AtomicUsize,
@@ -55,7 +56,7 @@ pub(crate) struct Procs {
 
 struct Waiting {
     numbers: PNumbers,
-    /// Who waits at C6.
+    /// The goroutines that wait at C6.
     waiters: Vec<GRef>,
 }
 
@@ -68,7 +69,7 @@ impl Ps {
         self.0.len()
     }
 
-    /// The one at `index`, if it was made.
+    /// The P at `index`, if it was made.
     pub(crate) fn get(self, index: usize) -> Option<&'static P> {
         // Acquire: partner is the store in `made`.
         let p = self.0[index].load(Ordering::Acquire);
@@ -93,14 +94,14 @@ impl Procs {
         }
     }
 
-    /// How many there shall be.
+    /// How many Ps there shall be.
     #[inline]
     pub(crate) fn count(&self) -> usize {
-        // Relaxed: who acts on it does so under a lock, or looks again.
+        // Relaxed: a caller that acts on it does so under a lock, or looks again.
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Those in force. Ps that are about to leave are none of them.
+    /// The Ps in force, without those that are about to leave.
     pub(crate) fn now(&self) -> Ps {
         Ps(&SLOTS[PNumbers::numbers(self.count())])
     }
@@ -127,12 +128,12 @@ impl Procs {
 }
 
 impl Sched {
-    /// C1 to C5. Returns how many there were to be before.
+    /// C1 to C5. Returns the previous number.
     pub(crate) fn resize(&'static self, target: usize) -> usize {
         self.resize_locked(lock(&self.procs.numbers), target)
     }
 
-    /// The machine gives `target` CPUs from now on. Nothing to do if somebody has said how many Ps there shall be.
+    /// The machine gives `target` CPUs from now on. Does nothing if the number of Ps was set by the program.
     pub(crate) fn follow_to(&'static self, target: usize) {
         let waiting = lock(&self.procs.numbers);
         if self.update_procs.is_on() {
@@ -140,7 +141,7 @@ impl Sched {
         }
     }
 
-    /// As [`resize`](Sched::resize), for somebody who has said how many: the machine is not followed any more.
+    /// As [`resize`](Sched::resize), for a number that the program sets: the machine is not followed any more.
     pub(crate) fn resize_for_good(&'static self, target: usize) -> usize {
         let waiting = lock(&self.procs.numbers);
         self.update_procs.stop();
@@ -152,7 +153,8 @@ impl Sched {
         lock(&self.procs.numbers).numbers.settled()
     }
 
-    /// C6, as the last step of a commit: L4 makes `g` ready, which is off its stack. False if there is nothing to wait for.
+    /// C6, as the last step of a commit: L4 makes `g` ready, which is off its stack. False if there is nothing to
+    /// wait for.
     pub(crate) fn await_settled(&self, g: GRef) -> bool {
         let mut waiting = lock(&self.procs.numbers);
         let waits = !waiting.numbers.settled();
@@ -170,14 +172,14 @@ impl Sched {
         let plan = waiting.numbers.plan(target);
         let ids = |numbers: &[usize]| numbers.iter().map(|&n| self.procs.made(n).id()).collect();
         let change = Change {
-            // The last one put there is taken first: the one with the lowest number.
+            // The last P of the list is taken first: it has the lowest number.
             come: ids(&plan.come.iter().rev().copied().collect::<Vec<_>>()),
             stay: ids(&plan.stay),
             go: ids(&plan.go),
             come_used: 0,
         };
-        // Relaxed: partner is the load in `count`; who looks for work in the new ones was given one under the lock
-        // of the idle lists, or is woken at C5.
+        // Relaxed: partner is the load in `count`. An M that looks for work in the new Ps got one of them under the
+        // lock of the idle lists, or is woken at C5.
         self.procs.count.store(target, Ordering::Relaxed);
         let changed = self.idle.change(&change);
         for (numbers, goes) in [(&plan.come, false), (&plan.stay, false), (&plan.go, true)] {
@@ -198,8 +200,8 @@ impl Sched {
         before
     }
 
-    /// L3 and L4, for the one who was told that `p` left. True if timers moved, for which an M must look before it
-    /// sleeps.
+    /// L3 and L4, for the caller that was told that `p` left. True if timers moved, for which an M must look before
+    /// it sleeps.
     pub(crate) fn leave(&'static self, p: &'static P) -> bool {
         let mut waiting = lock(&self.procs.numbers);
         let (changed, moved) = if waiting.numbers.wants(p.number) {
@@ -208,10 +210,10 @@ impl Sched {
                 come_used: 1,
                 ..Change::default()
             };
-            // Its timers are where they were.
+            // Its timers stay in it.
             (self.idle.change(&back), true)
         } else {
-            // A change that came in between may have told it to leave once more.
+            // A change that came in between may have marked it as leaving again.
             let stay = Change {
                 stay: vec![p.id()],
                 ..Change::default()
@@ -225,24 +227,24 @@ impl Sched {
         moved
     }
 
-    /// The second half of C2: Ms that waited for a P are handed one.
+    /// The second half of C2: wakes the Ms that waited for a P, each with one.
     fn serve(&self, served: Vec<(usize, usize)>) {
         for (m, p) in served {
             self.sysmon_sleep.note_busy();
-            // SAFETY: ids in the idle lists are Ms' and Ps'; both were taken off them together, for this.
+            // SAFETY: the idle lists hold words of Ms and Ps, and `change` took these off them together.
             let (m, p) = unsafe { (M::from_id(m), P::from_id(p)) };
             m.wake_with(p, false);
         }
     }
 
-    /// Puts everything that is in `p`, which has left, where others find it. True if there were timers.
+    /// Moves everything that is in `p`, which has left, to where other Ms find it. True if there were timers.
     fn clear_out(&'static self, waiting: &mut Waiting, p: &'static P) -> bool {
         while let Some(word) = p.ring.take_next().or_else(|| p.ring.pop()) {
             self.inject(word);
         }
         let heir = self.heir();
         let moved = p.timers.move_to(&heir.timers);
-        // SAFETY: `p` has left and is the caller's, and nothing here parks.
+        // SAFETY: `p` has left and is owned by the caller, and nothing here parks.
         let local = unsafe { p.local() };
         local.stacks.drain();
         self.free_all(&mut local.free);
@@ -264,7 +266,7 @@ impl Sched {
         insert(self.heir())
     }
 
-    /// C5, and I4 for work and timers that a caller has moved who does not go to sleep now.
+    /// C5, and I4 for work and timers that were moved by a caller that does not go to sleep now.
     pub(crate) fn look_after(&'static self, timers: bool) {
         if timers && let Some(p) = self.take_idle_p() {
             self.handoff_p(p);
@@ -282,7 +284,7 @@ impl Sched {
 }
 
 impl Waiting {
-    /// L4: who can go on.
+    /// L4: the goroutines whose wait at C6 is over.
     fn over(&mut self) -> Vec<GRef> {
         if self.numbers.settled() {
             std::mem::take(&mut self.waiters)

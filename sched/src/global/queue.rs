@@ -55,12 +55,12 @@ impl Sched {
         self.queue.0.len()
     }
 
-    /// Is there anything in the global queue?
+    /// Returns whether there is anything in the global queue.
     pub(crate) fn any_injected(&self) -> bool {
         !self.queue.0.is_empty()
     }
 
-    /// Is there work that an M without any could take? `runnext` slots do not count.
+    /// Returns whether there is work that an M without any could take. `runnext` slots do not count.
     pub(crate) fn any_work(&self) -> bool {
         !self.queue.0.is_empty() || self.procs.now().iter().any(|p| !p.ring.is_empty())
     }

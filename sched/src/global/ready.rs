@@ -1,17 +1,18 @@
-//! The one door into the run queues: each goroutine that becomes runnable comes through here.
+//! The only way into the run queues: each goroutine that becomes runnable comes through here.
 //!
-//! | who | where to |
+//! | goroutine | goes to |
 //! |---|---|
-//! | made ready, by a goroutine | `runnext` of the P; what was there goes to the tail of the ring |
+//! | made ready, by a goroutine | `runnext` of the P; the one that was there goes to the tail of the ring |
 //! | made ready behind the others, spawned, or yielding | the tail of the ring |
-//! | the first whose time has come | `runnext` of the P; the others go to the tail of the ring |
+//! | the first whose timer is due | `runnext` of the P; the others go to the tail of the ring |
 //! | the first that an event of the poller woke | runs at once; the others go to the tail of the ring |
-//! | the same from a thread without a P, or where others shall go first | the global queue |
+//! | the same from a thread without a P, or where others go first | the global queue |
 //! | half of a ring that is full | the global queue |
 //! | waits with its thread | no queue: the parker of its G is notified |
 //!
-//! Those that are runnable and are only moved to another queue do not: stolen, out of the P that is put down or is not
-//! run, or back to the M that alone may run them. Neither does who is spawned pinned: it goes to its M at once.
+//! Goroutines that are runnable and are only moved to another queue do not: stolen ones, those out of a P that is put
+//! down or is stuck, and those sent back to the only M that may run them. Neither does a goroutine that is spawned
+//! pinned: it goes to its M directly.
 
 use crate::{
     global::{
@@ -26,12 +27,12 @@ use crate::{
     switch::{fork_check, signal_check, thread_word::current_m},
 };
 
-/// Makes `g` runnable: into the `runnext` slot of the P of the caller, so that it goes next there.
+/// Makes `g` runnable: into the `runnext` slot of the caller's P, so that it runs next there.
 /// From a plain OS thread: into the global queue.
 ///
 /// # Safety
 ///
-/// `g` has parked (see [`park`](crate::park())) and the caller is the one who may wake it.
+/// `g` has parked (see [`park`](crate::park())), and the caller is the one that may wake it.
 #[inline]
 pub unsafe fn ready(g: GRef) {
     signal_check::check();
@@ -40,7 +41,7 @@ pub unsafe fn ready(g: GRef) {
     end_wait(g, || next(m, g));
 }
 
-/// The wait of `g` is over: `queue` queues it, if it is not one that waits with its thread.
+/// The wait of `g` is over: `queue` queues it, unless it waits with its thread.
 #[inline(always)]
 fn end_wait(g: GRef, queue: impl FnOnce()) {
     debug_assert!(g.get().is_parked(), "ready of {g:?}");
@@ -51,7 +52,7 @@ fn end_wait(g: GRef, queue: impl FnOnce()) {
     }
 }
 
-/// Wakes the thread that waits as `g`. A call, so that whoever makes something ready has room for its own.
+/// Wakes the thread that waits as `g`. Not inlined, so that the caller keeps its registers for its own values.
 #[cold]
 #[inline(never)]
 fn notify(g: GRef) {
@@ -81,20 +82,21 @@ pub unsafe fn ready_tail(g: GRef) {
     end_wait(g, || tail(m, g));
 }
 
-/// `g`, which has parked in the heap of a P and was claimed there by the caller, is due. The `first` of several, which
-/// has waited longest, goes next on `p`, which the caller owns; what it displaces goes to the tail, like the others.
+/// `g`, which has parked in the heap of a P and was claimed there by the caller, is due. The `first` of several,
+/// which has waited longest, goes next on `p`, which the caller owns; the one it displaces goes to the tail, like the
+/// others.
 pub(crate) fn due(p: &P, g: GRef, first: bool) {
     if !first {
         return push(p, g);
     }
     g.get().made_ready();
     if let Some(old) = p.ring.put_next(g.to_word()) {
-        // SAFETY: slots hold words of Gs.
+        // SAFETY: `runnext` slots hold words of Gs, and this one was taken out.
         append(p, unsafe { GRef::from_word(old) });
     }
 }
 
-/// `g` was claimed for an event, by an M with a P that has nothing else to do: its word, to be run at once.
+/// `g` was claimed for an event, by an M with a P that has nothing else to do. Returns its word, to be run at once.
 pub(crate) fn polled_first(g: GRef) -> usize {
     g.get().made_ready();
     g.to_word()
@@ -105,7 +107,7 @@ pub(crate) fn polled(p: &P, g: GRef) {
     push(p, g);
 }
 
-/// The same without a P: into the global queue. The caller wakes an M if one should take part.
+/// As [`polled`], without a P: into the global queue. The caller wakes an M if one should take part.
 pub(crate) fn polled_globally(sched: &Sched, g: GRef) {
     g.get().made_ready();
     sched.inject(g.to_word());
@@ -130,21 +132,21 @@ pub(crate) fn next(m: Option<&M>, g: GRef) {
         return globally(g);
     };
     g.get().made_ready();
-    // A lone `runnext` wakes nobody: it is the next thing that runs here.
+    // A lone `runnext` wakes no M: it runs next here.
     if let Some(old) = p.ring.put_next(g.to_word()) {
         displaced(p, old);
     }
 }
 
-/// What was `runnext` of `p` goes to the tail.
+/// Moves the former `runnext` of `p` to the tail.
 #[inline(never)]
 fn displaced(p: &P, old: usize) {
-    // SAFETY: slots hold words of Gs.
+    // SAFETY: `runnext` slots hold words of Gs, and this one was taken out.
     append(p, unsafe { GRef::from_word(old) });
     published(p);
 }
 
-/// See [`ready_tail`](crate::ready_tail). `m` as there.
+/// See [`ready_tail`](crate::ready_tail). `m` is as for [`ready`].
 #[inline]
 pub(crate) fn tail(m: Option<&M>, g: GRef) {
     match m.and_then(M::p) {
@@ -194,7 +196,7 @@ fn spill(p: &P, word: usize) {
 /// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.
 #[inline]
 pub(crate) fn published(p: &P) {
-    // The only P is the caller's, so nobody rests.
+    // The only P is the caller's, so no P is idle.
     if p.ring.is_shared() {
         let sched = sched::running();
         if sched.idle.should_wake() {
@@ -203,7 +205,7 @@ pub(crate) fn published(p: &P) {
     }
 }
 
-/// Makes `g` ready at the tail of the global queue: from a thread without a P, and where others shall go first.
+/// Makes `g` ready at the tail of the global queue: from a thread without a P, and where others go first.
 #[cold]
 pub(crate) fn globally(g: GRef) {
     g.get().made_ready();
@@ -213,7 +215,7 @@ pub(crate) fn globally(g: GRef) {
 /// Appends `g`, which is runnable, to the global queue.
 #[cold]
 fn append_globally(g: GRef) {
-    // A thread that the runtime does not know comes here first.
+    // A thread without an M enters the runtime here.
     fork_check::check();
     let sched = sched::running();
     sched.inject(g.to_word());

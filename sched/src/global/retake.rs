@@ -1,11 +1,11 @@
 //! Taking a P from an M that does not know: both sides of the gate (see gate.rs for the protocol).
 //!
-//! The rule for everybody else in this crate: a goroutine's side touches its P only between an `enter`
-//! and the end of what it returns. g0 is inside from the switch that ends at it to the switch that leaves it: on the
-//! way between a goroutine's code and g0 nobody touches the P.
+//! The rule for the rest of this crate: a goroutine's side touches its P only between an `enter` and the drop of what
+//! it returns. g0 is inside from the switch that ends at it to the switch that leaves it: between a goroutine's code
+//! and g0 no code touches the P.
 //!
-//! A goroutine whose P was taken goes on on its thread without one. What it makes ready or spawns goes to
-//! the global queue; when it parks, its M goes to sleep, and it comes back on an M that has a P.
+//! A goroutine whose P was taken continues on its thread without one. What it makes ready or spawns goes to the
+//! global queue. When it parks, its M goes to sleep, and the goroutine resumes on an M that has a P.
 
 use std::sync::Mutex;
 
@@ -23,12 +23,12 @@ use crate::{
     sys::errno,
 };
 
-/// The takers' lock: sysmon's, and that of Ms which find their gate shut.
+/// The takers' lock: taken by sysmon, and by Ms that find their gate shut.
 static TAKERS: Mutex<()> = Mutex::new(());
 
 /// Inside the gate until it is dropped, on the M where it was made: nothing in between parks.
 pub(crate) struct Inside {
-    /// None where it was inside already, or there is no M.
+    /// None where the M was inside already, or there is no M.
     m: Option<&'static M>,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Inside {
     }
 }
 
-/// Enters on behalf of whoever runs on `m`, which is this thread's.
+/// Enters for the code that runs on `m`, which is this thread's.
 #[inline(always)]
 pub(crate) fn enter(m: &'static M) -> Inside {
     if m.gate.is_inside() {
@@ -53,7 +53,7 @@ pub(crate) fn enter(m: &'static M) -> Inside {
     Inside { m: Some(m) }
 }
 
-/// As [`enter`] on behalf of this thread, whose M is `m` if it has one.
+/// As [`enter`] for this thread, whose M is `m` if it has one.
 #[inline(always)]
 pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
     match m {
@@ -62,7 +62,7 @@ pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
     }
 }
 
-/// g0 is about to switch to a goroutine. It does this for it because it has `m` at hand.
+/// g0 is about to switch to a goroutine. g0 leaves the gate for it, because it has `m` at hand.
 #[inline(always)]
 pub(crate) fn leave_g0(m: &'static M) {
     m.gate.leave();
@@ -84,7 +84,7 @@ fn enter_slow(m: &'static M) {
     signal_stack::look_if_due(m);
     if m.gate.enter_fenced() && settle(m) {
         m.lose_p();
-        // With an idle one it goes on at once, and needs no other M to be woken for it.
+        // With an idle P it continues at once, and no other M needs to be woken.
         if let Some(p) = sched::running().take_idle_p() {
             m.set_p(p);
         }
@@ -96,11 +96,11 @@ fn settle(m: &M) -> bool {
     m.gate.settle()
 }
 
-/// sysmon's side, T1 to T4, for `p`, which `m` held when the caller looked: true if `p` is the caller's now, to be given
-/// to another M.
+/// sysmon's side, T1 to T4, for `p`, which `m` held when the caller looked: true if `p` is the caller's now, to be
+/// passed to another M.
 pub(crate) fn retake_from_unaware(p: &'static P, m: &'static M) -> bool {
     let _takers = lock(&TAKERS);
-    // Another M may hold it by now, inside the runtime or not: its gate is not the one that is shut.
+    // Another M may hold it now, inside the runtime or not: then its gate is not the one that is shut.
     let holds = || p.owner().is_some_and(|owner| std::ptr::eq(owner, m));
     let taken = m.gate.take_if(holds);
     if taken {
@@ -110,15 +110,16 @@ pub(crate) fn retake_from_unaware(p: &'static P, m: &'static M) -> bool {
     taken
 }
 
-/// For sysmon: lets `look` see the goroutine that runs on `m`, which stays where it is meanwhile. None if the M is
-/// in the runtime, or its goroutine in an announced blocking call. `look` is short: Ms wait at their gates meanwhile.
+/// For sysmon: calls `look` with the goroutine that runs on `m`, which stays where it is meanwhile. `None` if the M
+/// is in the runtime, or its goroutine in an announced blocking call. `look` must be short: Ms wait at their gates
+/// meanwhile.
 pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<R> {
     let _takers = lock(&TAKERS);
     let taken = m.gate.is_taken();
     if !taken && !m.gate.shut() {
         return None;
     }
-    // The M wrote `current` before it left the gate, and cannot write it before it gets our lock.
+    // The M wrote `current` before it left the gate, and cannot write it before it gets the takers' lock.
     let g = m
         .current
         .get()
@@ -153,7 +154,7 @@ mod tests {
             "taken from one that had it before"
         );
         assert!(p.owner().is_some_and(|owner| std::ptr::eq(owner, holder)));
-        assert!(!settle(other), "who had none has lost none");
+        assert!(!settle(other), "an M without a P has lost none");
         assert!(retake_from_unaware(p, holder));
         assert!(p.owner().is_none());
         assert!(settle(holder), "the M is told");

@@ -1,4 +1,4 @@
-//! The scheduler: the Ps, the global queue, who is idle, and where Gs come from.
+//! The scheduler as a value: the Ps, the global queue, the idle lists, and the sources of Gs.
 
 use std::sync::OnceLock;
 
@@ -35,29 +35,29 @@ pub(crate) fn get() -> Option<&'static Sched> {
 
 pub(crate) struct Sched {
     pub(crate) procs: Procs,
-    /// Does the number of Ps follow the machine?
+    /// Whether, and when, the number of Ps follows the machine.
     pub(crate) update_procs: UpdateProcs,
     /// The global queue: words of Gs.
     pub(super) queue: GlobalQueue,
     pub(crate) idle: Idle,
-    /// What stacks are made of where a builder says nothing.
+    /// The class of stacks where a builder sets none.
     pub(crate) class: Class,
-    /// Are stacks copied where a builder says nothing?
+    /// Whether stacks are copied where a builder does not say.
     pub(crate) copies: bool,
-    /// Where Gs come from.
+    /// The sources of Gs.
     pub(super) gs: GPool,
     pub(crate) all_gs: AllGs,
     pub(crate) shrinker: Shrinker,
-    /// Where goroutines with copy stacks run.
+    /// The windows in which goroutines with copy stacks run.
     pub(crate) windows: Windows,
     pub(crate) threads: Threads,
     /// Homes whose visitors wait for them.
     pub(crate) home_waits: HomeWaits,
     pub(crate) sysmon_sleep: SysmonSleep,
     pub(crate) poller: Poller,
-    /// What the starter is asked for.
+    /// The requests to the starter.
     pub(crate) requests: Requests<Request>,
-    /// Did the start succeed whose scheduler this is (start/mod.rs)?
+    /// Whether the start whose scheduler this is has succeeded (start/mod.rs).
     launched: OnceLock<bool>,
 }
 
@@ -67,14 +67,14 @@ pub fn procs() -> usize {
     get().map_or(0, |sched| sched.procs.count())
 }
 
-/// How many scheduling rounds the P of the calling goroutine has begun; none where no goroutine runs. As long as a
-/// goroutine does not park, nothing is scheduled, and the number stays.
+/// How many scheduling rounds the P of the calling goroutine has begun; `None` where no goroutine runs. While a
+/// goroutine does not park, its P begins no round, and the number stays.
 pub fn rounds() -> Option<u32> {
     let p = current_m().and_then(M::p)?;
     Some(p.tick() as u32)
 }
 
-/// The running scheduler, on its own threads, where it is known to run.
+/// The running scheduler, for the scheduler's own threads.
 #[inline(always)]
 pub(crate) fn running() -> &'static Sched {
     match get() {
@@ -113,17 +113,17 @@ impl Sched {
         }
     }
 
-    /// L5 of start/mod.rs, once: the start has succeeded or not.
+    /// L5 of start/mod.rs, once: whether the start has succeeded.
     pub(crate) fn launch(&'static self, success: bool) {
-        // Nobody has set either before: there is one start that succeeds, and one launch of this scheduler. In this order:
-        // who goes on after the second relies on the first.
+        // Neither was set before: one start succeeds, and this scheduler is launched once. The order matters: code
+        // that sees the second relies on the first.
         if success {
             let _ = SCHED.set(self);
         }
         let _ = self.launched.set(success);
     }
 
-    /// Waits for L5 of start/mod.rs: true if the start has succeeded. False: the thread that waits ends.
+    /// Waits for L5 of start/mod.rs: true if the start has succeeded. False: the waiting thread ends.
     pub(crate) fn is_launched(&self) -> bool {
         *self.launched.wait()
     }

@@ -1,4 +1,4 @@
-//! What a scheduler is made with.
+//! The settings of a scheduler.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use goroutines_stack::{Class, Step};
 pub(crate) struct StackKind {
     pub(crate) class: Class,
     pub(crate) start: Step,
-    /// Are stacks copied out of shared windows?
+    /// Whether stacks are copied out of shared windows.
     pub(crate) copied: bool,
 }
 
 /// The settings in force.
 pub(crate) struct Settings {
     pub(crate) procs: usize,
-    /// Nobody has said how many, so that the machine decides from now on as well.
+    /// The program sets no number of Ps, so that their number follows the machine.
     pub(crate) follow: bool,
     pub(crate) stacks: StackKind,
     /// None: stacks keep their memory.

@@ -1,20 +1,20 @@
-//! The threads of the scheduler: how many there may be, what happens when there is none to be had, and how those
-//! that have nothing to do for long are given back.
+//! The threads of the scheduler: how many there may be, what happens when the system refuses one, and how threads end
+//! that have nothing to do for long.
 //!
 //! - *Too many*: a program whose goroutines block more than [`Config::max_threads`](crate::Config::max_threads)
-//!   threads at once has a mistake, and dies of it, before the machine does.
-//! - *Refused*: the system has no thread for us, or no memory for its signal stack. The P that needs one is put to rest
-//!   with what it has in a place where others find it ([`Sched::idle_p_for_want_of_thread`]). No thread is asked for in the next [`RETRY`];
-//!   after that sysmon asks again for as long as there is work and an idle P. Meanwhile it is *crowded*: whoever has a
-//!   P and would not have to wait in a lock, a channel or a select lets the others go first when his slice is over, as
-//!   at a checkpoint. When it has been crowded for [`TOLD`], a line on stderr says so.
-//! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many
-//!   stay asleep as there are idle Ps that have run, because these may hold timers (see idle.rs), and the timekeeper
-//!   stays as well.
+//!   threads at once is ended with a message, before it exhausts the machine.
+//! - *Refused*: the system has no thread, or no memory for its signal stack. The P that needs one becomes idle, with
+//!   its work in a place where other Ms find it ([`Sched::idle_p_for_want_of_thread`]). No thread is asked for in the
+//!   next [`RETRY`]; after that sysmon asks again for as long as there is work and an idle P. Meanwhile the scheduler
+//!   is *crowded*: a goroutine that uses a lock, a channel or a select without having to wait lets the others go
+//!   first when its slice is over, as at a checkpoint. When it has been crowded for [`TOLD`], a line on stderr says
+//!   so.
+//! - *Idle*: an M that has slept for [`Config::thread_idle`](crate::Config::thread_idle) ends. As many stay asleep as
+//!   there are idle Ps that have run, because these may hold timers (see idle.rs), and the timekeeper stays as well.
 //! - *Tainted*: an M to which a goroutine was locked when it ended (locked.rs) ends as well.
 //!
-//! The record of a thread that has ended stays an M and serves the next thread, because others may still look at it:
-//! sysmon, which has just read who owned a P, or a waker on its way out of the futex.
+//! The record of a thread that has ended stays an M and serves the next thread, because other threads may still use
+//! it: sysmon, which has just read the owner of a P, or a waker that is leaving the futex.
 
 use std::{
     io,
@@ -40,40 +40,40 @@ use crate::{
     },
 };
 
-/// How long to ask for no thread after one was refused, in nanoseconds.
+/// How long no thread is asked for after one was refused, in nanoseconds.
 const RETRY: u64 = 10_000_000;
 
-/// After how long of waiting for a thread that is said, in nanoseconds.
+/// How long goroutines wait for a thread before that is reported, in nanoseconds.
 const TOLD: u64 = 1_000_000_000;
 
-/// How long it is not said again.
+/// The least time between two reports, in nanoseconds.
 const QUIET: u64 = 60_000_000_000;
 
-/// Does something wait to run while no thread is to be had?
+/// Whether runnable goroutines wait while the system refuses threads.
 static CROWDED: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether something waits to run while no thread is to be had.
+/// Returns whether runnable goroutines wait while the system refuses threads.
 #[inline(always)]
 pub(crate) fn is_crowded() -> bool {
     // Relaxed: partner is the store by sysmon; a late answer is given at the next call.
     CROWDED.load(Ordering::Relaxed)
 }
 
-/// The life of a thread of the scheduler, which begins with a P, maybe as the spinner.
+/// The loop of a thread of the scheduler, which begins with a P, and as the spinner if the last argument is true.
 pub(crate) type Body = fn(&'static Sched, &'static P, bool);
 
 pub(crate) struct Threads {
     max: usize,
     pub(crate) body: Body,
-    /// How long an M sleeps before it ends; none: it does not.
+    /// How long an M sleeps before it ends; none: it does not end.
     idle_time: Option<Duration>,
     /// Ms whose threads have ended.
     spare: Mutex<Vec<&'static M>>,
-    /// When the last thread was refused, on our clock; 0 if one was had since.
+    /// When the last thread was refused, on the scheduler's clock; 0 if one was started since.
     refused: AtomicU64,
-    /// With which `errno`; 0 where there was none.
+    /// The `errno` of that refusal; 0 where there was none.
     error: AtomicI32,
-    /// For sysmon: since when it is crowded, 0 if it is not, and when that was said last.
+    /// For sysmon: since when it is crowded, 0 if it is not, and when that was last reported.
     crowded: AtomicU64,
     said: AtomicU64,
 }
@@ -92,20 +92,20 @@ impl Threads {
         }
     }
 
-    /// Was the last thread that we asked for refused?
+    /// Returns whether the last thread that was asked for was refused.
     pub(crate) fn is_refused(&self) -> bool {
         // Relaxed: a hint for sysmon, which looks again.
         self.refused.load(Ordering::Relaxed) != 0
     }
 
-    /// Was a thread refused just now, so that none is asked for yet?
+    /// Returns whether a thread was refused just now, so that none is asked for yet.
     pub(crate) fn is_too_early(&self) -> bool {
         // Relaxed: a hint; a thread asked for too early is refused once more.
         let refused = self.refused.load(Ordering::Relaxed);
         refused != 0 && now() < refused + RETRY
     }
 
-    /// A thread was had.
+    /// A thread was started.
     pub(crate) fn note_started(&self) {
         // Relaxed: see `is_too_early`.
         self.refused.store(0, Ordering::Relaxed);
@@ -119,7 +119,7 @@ impl Threads {
         self.refused.store(now(), Ordering::Relaxed);
     }
 
-    /// By sysmon: it is crowded or not, now. Says so if it has been for long.
+    /// By sysmon: notes whether it is crowded now, and reports it if it has been for long.
     fn note_crowded(&self, crowded: bool, time: u64) {
         // Relaxed (all): only sysmon touches them.
         let since = self.crowded.load(Ordering::Relaxed);
@@ -144,7 +144,7 @@ impl Threads {
         ));
     }
 
-    /// How many there may be.
+    /// How many threads there may be.
     pub(crate) fn max(&self) -> usize {
         self.max
     }
@@ -160,7 +160,7 @@ impl Threads {
         spare.unwrap_or_else(|| Box::leak(Box::new(M::new(None))))
     }
 
-    /// The thread of `m` has ended: the M serves another one later.
+    /// The thread of `m` has ended: the M will serve another one.
     pub(crate) fn give_back_m(&self, m: &'static M) {
         m.fitness.set(Fitness::Any);
         lock(&self.spare).push(m);
@@ -168,41 +168,41 @@ impl Threads {
 }
 
 impl Sched {
-    /// Has an M started that begins with `p`, by the starter (R1 and R2 of starter.rs).
+    /// Starts an M that begins with `p`, through the starter (R1 and R2 of starter.rs).
     pub(crate) fn request_m(&'static self, p: &'static P, as_spinner: bool) {
         fork_check::check();
         let max = self.threads.max;
         if self.idle.add_m() > max {
             too_many(max);
         }
-        // Somebody's `ready` may have come here.
+        // The caller may be in a `ready` of a user, whose `errno` must not change.
         let _errno = errno::keep();
         self.requests.push(Request::M { p, as_spinner });
     }
 
-    /// R4 of starter.rs: there is no thread for the M that was counted, or not what it needs to run.
+    /// R4 of starter.rs: the system refused the thread for the M that was counted, or what it needs to run.
     #[cold]
     pub(crate) fn do_without_m(&'static self, p: &'static P, as_spinner: bool, error: &io::Error) {
         GLOBAL.threads_failed.add();
         self.idle.remove_m();
         self.threads.note_refused(error);
         if as_spinner {
-            // The Ms that exist will do the work.
+            // The Ms that exist will take the work.
             self.idle.stop_spinning();
         }
         self.idle_p_for_want_of_thread(p);
     }
 
-    /// Puts `p`, for which there is no M, to rest: what is in it can be found by every M that looks for work.
+    /// Puts `p`, for which there is no M, on the idle list: every M that looks for work can find what is in it.
     pub(crate) fn idle_p_for_want_of_thread(&'static self, p: &'static P) {
-        // Thieves take `runnext` last, and an M that goes to sleep does not look at it at all.
+        // Thieves take `runnext` last, and an M that goes to sleep does not look at it.
         if let Some(word) = p.ring.take_next() {
             self.inject(word);
         }
         self.put_idle_p(p);
     }
 
-    /// For sysmon: asks again for the thread that was refused, if there is something to do for it.
+    /// For sysmon: asks again for the thread that was refused, if there is work for it.
     pub(crate) fn retry_refused(&'static self, time: u64) {
         let crowded = self.threads.is_refused() && self.has_due();
         // Relaxed: partner is the load in `is_crowded`.
@@ -215,12 +215,12 @@ impl Sched {
         }
     }
 
-    /// For sysmon: is no idle P of use, because there is no thread for one?
+    /// For sysmon: returns whether idle Ps are of no use, because there is no thread for one.
     pub(crate) fn lacks_threads(&self) -> bool {
         self.threads.is_refused() && self.idle.sleeping() == 0
     }
 
-    /// Does sysmon have to stay awake for [`Sched::retry_refused`]?
+    /// Returns whether sysmon has to stay awake for [`Sched::retry_refused`].
     pub(crate) fn wants_retry(&self) -> bool {
         self.threads.is_refused() && (self.any_work() || self.earliest_timer() != NEVER)
     }

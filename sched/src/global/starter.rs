@@ -1,23 +1,23 @@
-//! The starter: the clean thread that starts all the others.
+//! The starter: the thread that starts all the others, and runs no code of the program.
 //!
 //! A new thread inherits from the thread that starts it: the signal mask, the nice value, the affinity, credentials,
-//! namespaces, system call filters. A goroutine may have changed any of these on its thread, for itself (a goroutine
-//! that is locked to its thread does so rightly), and others must not get that. And pthread_create blocks all signals
-//! for some microseconds in which it uses its caller's stack: on a goroutine's stack that can be the end without a
-//! word. So nobody but the starter starts a thread, and it runs no code of others. It has what the thread had that called
-//! `start`, but for the signals that must arrive (sys/mask.rs).
+//! namespaces, seccomp filters. A goroutine may have changed any of these on its thread, for itself (a goroutine that
+//! is locked to its thread may do so), and other goroutines must not inherit that. And pthread_create blocks all
+//! signals for some microseconds in which it uses its caller's stack: on a goroutine's stack, a growth fault in that
+//! time would end the process without a message. So only the starter starts threads, and it runs no code of the
+//! program. It has what the thread had that called `start`, except for the signals that must arrive (sys/mask.rs).
 //!
 //! ```text
-//! whoever needs an M for a P                    starter
+//! a thread that needs an M for a P              starter
 //! R1 the M is counted                           R3 starts a thread that begins with the P
-//! R2 the request into the queue (requests.rs)   R4 refused: uncounts the M, and puts the P to rest with what is
-//!    and on                                        in it in a place where others find it
+//! R2 the request into the queue (requests.rs)   R4 refused: uncounts the M, and puts the P on the idle list,
+//!    and continues                                 with its work where other Ms find it
 //! ```
 //!
-//! The requester waits for nothing, holds no thread start under whatever lock it has, and pays for a notification; the
-//! P is the request's until R3 or R4. Between two requests the starter sleeps. It is there before the first M, and a
-//! `start` that cannot have it fails. It also counts panics for others (unwinding.rs), because it asks nowhere how many
-//! it has.
+//! The requester does not wait, starts no thread while it holds a lock, and pays for a notification; the P belongs to
+//! the request until R3 or R4. Between two requests the starter sleeps. It is started before the first M, and a
+//! `start` that cannot have it fails. It also counts panics for other threads (unwinding.rs), because it never reads
+//! its own count.
 
 use std::sync::Arc;
 
@@ -28,19 +28,19 @@ use crate::{
     sys::spawn::spawn,
 };
 
-/// What the starter is asked for.
+/// The requests to the starter.
 pub(crate) enum Request {
-    /// An M that begins with this P, maybe as the spinner.
+    /// Start an M that begins with this P, as the spinner if `as_spinner`.
     M { p: &'static P, as_spinner: bool },
-    /// The thread of shrink.rs.
+    /// Start the thread of shrink.rs.
     Shrinker,
-    /// A panic that somebody else discounts (unwinding.rs).
+    /// Count a panic that another thread discounts (unwinding.rs).
     Charge(Arc<Order>),
-    /// One that somebody else has counted in return.
+    /// Discount one that another thread has counted in return.
     Spend(Charge),
 }
 
-/// R3 and R4, for ever.
+/// R3 and R4, in an endless loop.
 pub(crate) fn serve(sched: &'static Sched) -> ! {
     loop {
         match sched.requests.next() {
@@ -61,7 +61,7 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
     }
 }
 
-/// The life of the thread of shrink.rs.
+/// The loop of the thread of shrink.rs.
 fn run_shrinker(sched: &'static Sched) {
     sched.shrinker.run(
         &sched.all_gs,
@@ -71,7 +71,7 @@ fn run_shrinker(sched: &'static Sched) {
 }
 
 impl Sched {
-    /// An M has nothing to do, or gets up again: the thread of shrink.rs shall be there.
+    /// An M has nothing to do, or wakes: the thread of shrink.rs shall run.
     #[inline]
     pub(crate) fn rouse_shrinker(&self) {
         if self.shrinker.is_away() {
@@ -81,7 +81,8 @@ impl Sched {
 
     #[cold]
     fn rouse_shrinker_slow(&self) {
-        // While no thread is to be had none is asked for: the process only keeps memory that it could do without.
+        // While threads are refused none is asked for: without it the process only keeps memory that it does not
+        // need.
         if !self.threads.is_too_early() && self.shrinker.wake() {
             self.requests.push(Request::Shrinker);
         }

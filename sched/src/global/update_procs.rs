@@ -1,7 +1,7 @@
 //! As many Ps as the machine gives CPUs, also when that changes while the program runs: an affinity is set from
-//! outside, or the quota of a container.
+//! outside, or the quota of a container changes.
 //!
-//! Only where nobody has said how many there shall be. sysmon asks once a second, and not while all Ps are idle.
+//! Only where the program has set no number. sysmon asks once a second, and not while all Ps are idle.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -14,7 +14,7 @@ pub(crate) struct UpdateProcs {
     on: AtomicBool,
     /// When to look next. For sysmon.
     due: AtomicU64,
-    /// Whose affinity counts: that of the thread which started the runtime.
+    /// The thread whose affinity counts: the one that started the runtime.
     thread: libc::pid_t,
 }
 
@@ -27,7 +27,7 @@ impl UpdateProcs {
         }
     }
 
-    /// Somebody has said how many; under the lock of procs.rs.
+    /// The program has set a number; under the lock of procs.rs.
     pub(crate) fn stop(&self) {
         // Relaxed: under the lock; sysmon's look without it is repeated with it.
         self.on.store(false, Ordering::Relaxed);
@@ -38,14 +38,14 @@ impl UpdateProcs {
         self.on.load(Ordering::Relaxed)
     }
 
-    /// By sysmon: how many CPUs there are, if it is time to ask.
+    /// By sysmon: returns the number of CPUs, if it is time to ask.
     pub(crate) fn look(&self, now: u64) -> Option<usize> {
         // Relaxed (both): only sysmon touches it.
         if !self.is_on() || now < self.due.load(Ordering::Relaxed) {
             return None;
         }
         self.due.store(now + PERIOD, Ordering::Relaxed);
-        // A thread that is not there any more has no affinity: then all CPUs that are there count.
+        // A thread that has ended has no affinity: then all CPUs of the machine count.
         Some(cpus::available_to(self.thread))
     }
 }

@@ -15,7 +15,7 @@ impl Sched {
         }
     }
 
-    /// Lets another M go on with `p`, which this M gives up in the middle of a goroutine.
+    /// Passes `p`, which this M gives up in the middle of a goroutine, to another M.
     pub(crate) fn handoff_p(&'static self, p: &'static P) {
         GLOBAL.handoffs.add();
         steps::handoff_p(self, p);
@@ -26,12 +26,12 @@ impl Sched {
         steps::take_idle_p(self)
     }
 
-    /// Puts `p` to rest without an M, and sees to it that what is left in it is found.
+    /// Puts `p` on the idle list without an M, and makes sure that what is left in it is found.
     pub(crate) fn put_idle_p(&'static self, p: &'static P) {
         steps::put_idle_p(self, p);
     }
 
-    /// Gives `p`, which was taken from its M, to another one if it is `wanted`, or puts it to rest.
+    /// Passes `p`, which was taken from its M, to another M if it is `wanted`, or puts it on the idle list.
     pub(crate) fn pass_on_p(&'static self, p: &'static P, wanted: bool) {
         if wanted {
             self.handoff_p(p);

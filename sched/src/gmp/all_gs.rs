@@ -1,5 +1,5 @@
-//! All Gs that there are: those of goroutines that run, wait or are queued, and dead ones. Memory that was a G stays one,
-//! so the list only grows.
+//! All Gs: those of goroutines that run, wait or are queued, and dead ones. Memory that was a G stays one, so the
+//! list only grows.
 
 use crate::{
     gmp::g::G,
@@ -17,7 +17,7 @@ impl AllGs {
         }
     }
 
-    /// Adds a batch of new Gs, dead as yet. Returns how many batches there are.
+    /// Adds a batch of new Gs, which are dead. Returns how many batches there are.
     pub(crate) fn add(&self, new: &'static [G]) -> usize {
         let mut batches = lock(&self.batches);
         batches.push(new);
@@ -29,8 +29,8 @@ impl AllGs {
         lock(&self.batches).iter().copied().flatten().any(is_it)
     }
 
-    /// Every G, dead ones included. The list is locked for a moment between two batches and not while one is looked at; Gs
-    /// that are added meanwhile come as well.
+    /// Every G, dead ones included. The list is locked for a moment between two batches and not while a batch is
+    /// iterated; Gs that are added meanwhile are included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static G> {
         (0..)
             .map_while(|index| lock(&self.batches).get(index).copied())

@@ -3,10 +3,10 @@
 //! | counter | written by | with |
 //! |---|---|---|
 //! | of a P | the M that owns it | a plain load, add and store |
-//! | of the process, in cold places | anybody | one locked addition |
+//! | of the process, in cold places | any thread | one locked addition |
 //!
-//! A round of the scheduler is counted already, by the tick of its P, and a round that came to nothing in the
-//! place where it does: so a yield pays nothing for being counted.
+//! A round of the scheduler is counted by the tick of its P anyway, and a round that found nothing is counted where
+//! it fails: so counting costs a yield nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -31,7 +31,7 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
-    /// Adds one, whoever writes it.
+    /// Adds one, from any thread.
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Relaxed);
     }
@@ -45,9 +45,9 @@ impl Counter {
 pub(crate) struct ProcCounters {
     /// Rounds in which nothing was found to run, or what was found went to another M.
     pub(crate) empty_rounds: Counter,
-    /// Times something was taken from another P.
+    /// How often something was stolen from another P.
     pub(crate) steals: Counter,
-    /// Times half of a full ring went to the global queue.
+    /// How often half of a full ring went to the global queue.
     pub(crate) overflows: Counter,
     /// Goroutines that were made here.
     pub(crate) spawned: Counter,
@@ -67,9 +67,9 @@ impl ProcCounters {
     }
 }
 
-/// What belongs to no P.
+/// The counters that belong to no P.
 pub(crate) struct GlobalCounters {
-    /// Goroutines that were made, and that ended, where there was no P.
+    /// Goroutines that were made, and that ended, where the caller held no P.
     pub(crate) spawned: Counter,
     pub(crate) ended: Counter,
     pub(crate) handoffs: Counter,
@@ -81,10 +81,11 @@ pub(crate) struct GlobalCounters {
     pub(crate) threads_failed: Counter,
     pub(crate) threads_ended: Counter,
     pub(crate) looks: Counter,
-    /// Goroutines that were looked through because they changed threads, and those that were sent back (migrate.rs).
+    /// Goroutines whose stacks were searched because they changed threads, and those that were sent back
+    /// (migrate.rs).
     pub(crate) scanned: Counter,
     pub(crate) sent_back: Counter,
-    /// Goroutines whose home did not come (home_wait.rs).
+    /// Goroutines that home did not run in time (home_wait.rs).
     pub(crate) sent_back_expired: Counter,
 }
 
@@ -105,7 +106,8 @@ pub(crate) static GLOBAL: GlobalCounters = GlobalCounters {
     sent_back_expired: Counter::new(),
 };
 
-/// Blocking calls so far: sysmon looks more often while there are some. Not exact: two that add at once may count as one.
+/// Blocking calls so far: sysmon looks more often while there are some. Not exact: two concurrent additions may count
+/// as one.
 static CALLS: Counter = Counter::new();
 
 /// Counts a blocking call that begins.

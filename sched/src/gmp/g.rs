@@ -6,9 +6,9 @@
 //!   +128  payload                                the closure, later the result, if they fit
 //! ```
 //!
-//! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place
-//! of each window puts all of them into the same cache sets. Memory that was a G stays a G for ever,
-//! so a late claim of an [`WaitSeq`] meets a number that does not match, and never other data.
+//! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place of each window
+//! would put all of them into the same cache sets. Memory that was a G stays a G, so a late claim of a [`WaitSeq`]
+//! meets a number that does not match, and never other data.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -45,41 +45,41 @@ use crate::{
 pub(crate) enum Kind {
     /// Through a run queue.
     Goroutine = 0,
-    /// It sleeps on its own parker: a plain OS thread, or a goroutine that may not leave its M now.
+    /// Its own parker is notified: it is a plain OS thread, or a goroutine that may not leave its M now.
     Thread = 1,
 }
 
 #[repr(C, align(128))]
 pub(crate) struct G {
     // What a switch touches.
-    /// Where to go on; null while it never ran.
+    /// Where it resumes; null before its first run.
     pub(crate) ctx: Cell<Context>,
     pub(crate) stack: UnsafeCell<Option<Stack>>,
     pub(crate) wait_seq: WaitSeq,
     /// The run window, of a goroutine whose stack is copied (see window.rs).
     pub(crate) window: Link<Window>,
-    /// Does it keep the window while it is parked?
+    /// Whether it keeps the window while it is parked.
     pub(crate) keeps_window: Cell<bool>,
     kind: AtomicU8,
-    /// Does somebody work on its stack while it is parked (see shrink.rs)?
+    /// Whether the shrinker works on its stack while it is parked (see shrink.rs).
     pub(crate) shrinking: ShrinkWord,
     /// What it does, and what it waits for (see status.rs); changed in life_cycle.rs.
     pub(super) status: StatusCell,
     /// `errno` as it was when it left its thread.
     pub(crate) errno: Cell<c_int>,
-    /// The M that ran it last, as [`M::mark`](crate::gmp::m::M::mark) says it; 0 before its first run.
+    /// The M that ran it last, as its [`M::mark`](crate::gmp::m::M::mark); 0 before its first run.
     last: AtomicUsize,
     // What spawn, join and the end touch.
     pub(crate) join: Join,
     pub(crate) entry: Cell<Option<&'static Entry>>,
     pub(crate) link: Cell<Option<GRef>>,
     pub(crate) id: Number,
-    /// Its name and what else few have (see identity.rs).
+    /// Its name and other things that few goroutines have (see identity.rs).
     pub(crate) identity: IdentityCell,
     pub(crate) parker: Parker,
-    /// Which M may run it (see locked.rs): 0 any one; bit 0: pinned; the rest counts locks.
+    /// What binds it to an M (see locked.rs): 0 nothing; bit 0: pinned; the rest counts locks.
     pub(crate) bound: Cell<u32>,
-    /// Where its live bytes wait while another goroutine has the window.
+    /// Its live bytes while another goroutine has the window.
     pub(crate) image: UnsafeCell<Option<Image>>,
     /// Further stacks of a deep recursion (see on_segment.rs).
     pub(crate) segments: Segments,
@@ -93,8 +93,8 @@ pub(crate) struct Linked<T>(pub(crate) T);
 const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
 const _: () = assert!(std::mem::offset_of!(G, join) <= 64);
 
-// SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the
-// queues, locks and the join word through which a G passes from one to the next synchronise.
+// SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the queues, locks and the
+// join word through which a G passes from one owner to the next synchronise.
 unsafe impl Sync for G {}
 
 impl G {
@@ -128,8 +128,8 @@ impl G {
 
     #[inline(always)]
     pub(crate) fn kind(&self) -> Kind {
-        // Relaxed: changed only by the G itself before it goes into a wait queue, and back after
-        // it was woken; the queue's lock is what orders it for the waker.
+        // Relaxed: changed only by the G itself before it goes into a wait queue, and back after it was woken; the
+        // queue's lock orders it for the waker.
         if self.kind.load(Ordering::Relaxed) == Kind::Goroutine as u8 {
             Kind::Goroutine
         } else {
@@ -140,11 +140,11 @@ impl G {
     /// The mark of the M that ran it last; 0 before its first run.
     #[inline(always)]
     pub(crate) fn last(&self) -> usize {
-        // Acquire: partner is `set_last`, before which that M's storage was looked at for the last time.
+        // Acquire: partner is `set_last`, before which that M's storage was used for the last time.
         self.last.load(Ordering::Acquire)
     }
 
-    /// Only who owns the G.
+    /// Only for the owner of the G.
     #[inline(always)]
     pub(crate) fn set_last(&self, mark: usize) {
         // Release: partner is the load in `last`, by an M that would end (migrate.rs).
@@ -156,17 +156,17 @@ impl G {
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
 
-    /// The saved context as a hint for prefetching, while somebody else may be changing it.
+    /// The saved context as a hint for prefetching; another M may be changing it.
     #[inline(always)]
     pub(crate) fn ctx_hint(&self) -> *const u8 {
-        // SAFETY: a `Context` is a transparent pointer, so the cell is a valid, aligned AtomicUsize
-        // for as long as the G lives, which is for ever.
+        // SAFETY: a `Context` is a transparent pointer, so the cell is a valid, aligned AtomicUsize as long as the G
+        // lives, and Gs are never freed.
         let word = unsafe { AtomicUsize::from_ptr(self.ctx.as_ptr().cast()) };
         // Relaxed: any value will do.
         word.load(Ordering::Relaxed) as *const u8
     }
 
-    /// Down to where the goroutine's own stack is live while it is parked: its stack pointer, unless it
+    /// The lower end of the live part of the goroutine's own stack while it is parked: its stack pointer, unless it
     /// waits on a segment (see on_segment.rs).
     pub(crate) fn own_sp(&self) -> *mut u8 {
         self.segments
@@ -175,8 +175,8 @@ impl G {
             .sp()
     }
 
-    /// The goroutine's own stack, whether it runs there or on a segment; null for a plain thread's. For the thread that runs
-    /// it or is about to, and async-signal-safe there.
+    /// The goroutine's own stack, whether it runs there or on a segment; null for a plain thread's G. For the thread
+    /// that runs it or is about to. Async-signal-safe on that thread.
     pub(crate) fn own_stack(&self) -> *mut Stack {
         if let Some(window) = self.window.get() {
             return ptr::from_ref(window.stack()).cast_mut();
@@ -191,7 +191,7 @@ impl G {
     }
 }
 
-/// A reference to a G, which lives for ever; what it describes may have ended long ago.
+/// A reference to a G, which is never freed. The goroutine that it was taken of may have ended.
 ///
 /// Wait queues hold these, and give them to [`ready`](crate::ready).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -229,8 +229,8 @@ impl GRef {
         GRef(unsafe { NonNull::new_unchecked(word as *mut G) })
     }
 
-    /// Returns whether the goroutine's stack is copied out while it is parked. Then nothing on it can be reached by
-    /// others meanwhile: what a wait queue links must lie elsewhere.
+    /// Returns whether the goroutine's stack is copied out while it is parked. Then no other thread can reach
+    /// anything on it meanwhile: what a wait queue links must lie elsewhere.
     #[inline(always)]
     pub fn is_copied_out(self) -> bool {
         self.get().window.is_set()
@@ -241,7 +241,7 @@ impl GRef {
     ///
     /// # Safety
     ///
-    /// The goroutine is parked, and nobody makes it ready meanwhile.
+    /// The goroutine is parked, and no thread makes it ready meanwhile.
     pub unsafe fn live_bytes(self) -> Option<usize> {
         let top = match self.get().window.get() {
             Some(window) => window.top(),
@@ -252,12 +252,13 @@ impl GRef {
         (!sp.is_null()).then(|| top.addr() - sp.addr())
     }
 
-    /// Where the G is in memory: no other G is there, but other goroutines after the end of this one.
+    /// The address of the G in memory. Other goroutines have the same address after the end of this one.
     pub fn address(self) -> usize {
         self.to_word()
     }
 
-    /// What the goroutine or thread waits for; `None` where it does not wait. A snapshot: it may be made ready just then.
+    /// What the goroutine or thread waits for; `None` where it does not wait. A snapshot: it may be made ready at the
+    /// same time.
     #[doc(hidden)]
     pub fn wait_reason(self) -> Option<WaitReason> {
         self.get().status.reason()

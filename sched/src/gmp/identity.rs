@@ -1,23 +1,25 @@
-//! What outlives a goroutine, and what few of them have: its *identity*.
+//! The *identity* of a goroutine: what outlives the goroutine, and what few goroutines have.
 //!
 //! ```text
 //!   G                         Inner, counted references
 //!  ┌──────────┐              ┌─────────────────────────────────────────────┐
 //!  │ identity │─────────────►│ number, name      never change              │◄── Identity (a `Thread`)
 //!  └──────────┘              │ token             park and unpark (park_token.rs)│◄── Identity
-//!   null: nobody asked       │ locals            of the goroutine alone    │
+//!   null: not asked for yet  │ locals            of the goroutine alone    │
 //!                            └─────────────────────────────────────────────┘
 //! ```
 //!
-//! A G is used again after its goroutine has ended; whoever wants to unpark a goroutine may come later. So this
-//! lies in memory of its own, which the G and every [`Identity`] keep. It is made when a goroutine has a name,
-//! when somebody asks for it, or with the first goroutine-local value; all others pay one null pointer. The pointer
-//! is set once in a goroutine's life, by whoever is first, and stays until the G is freed: by its joiner, or by
-//! its own end. So a reference to it may be given out by whoever keeps the G from being freed.
+//! A G is used again after its goroutine has ended, and a thread may want to unpark a goroutine later than that. So
+//! the identity lies in memory of its own, which the G and every [`Identity`] keep alive. It is made when a goroutine
+//! has a name, when it is asked for, or with the first goroutine-local value; all other goroutines pay one null
+//! pointer. The pointer is set once in a goroutine's life, by the first thread that needs it, and stays until the G
+//! is freed: by its joiner, or by its own end. So a reference to it may be given out by a caller that keeps the G
+//! from being freed.
 //!
 //! A plain OS thread has one as well, through the G that stands for it.
 //!
-//! More that is one per goroutine, seldom used, and not worth a word in every G, belongs here.
+//! Other things that one goroutine has, that few goroutines need, and that are not worth a word in every G belong
+//! here.
 
 use std::{
     any::Any,
@@ -36,37 +38,38 @@ use crate::{
     protocol::park_token::Token,
 };
 
-/// In the number of an identity: it is an OS thread's.
+/// The bit in the number of an identity that marks an OS thread.
 const THREAD: u64 = 1 << 63;
 
-/// OS threads that have one, so far.
+/// How many OS threads have an identity so far.
 static THREADS: AtomicU64 = AtomicU64::new(0);
 
-/// What is passed on.
+/// A value that a new goroutine inherits from its spawner.
 pub type Inherited = Arc<dyn Any + Send + Sync>;
 
-/// Where it lies.
+/// The place of an inherited value.
 pub(crate) struct Place(pub(crate) UnsafeCell<Option<Inherited>>);
 
-// SAFETY: only the goroutine or thread whose identity it is touches it, or who has made that; and an inherited value is Send.
+// SAFETY: only the goroutine or thread whose identity it is touches it, or the thread that is making that; and an
+// inherited value is Send.
 unsafe impl Sync for Place {}
 
 pub(crate) struct Inner {
     number: u64,
     name: Option<Box<str>>,
     token: Token<Ticket>,
-    /// For the goroutine or thread itself, and after its end for who frees its G.
+    /// For the goroutine or thread itself, and after its end for the thread that frees its G.
     locals: Locals,
     /// As `locals` (see inherited.rs).
     inherited: Place,
 }
 
-/// Who a goroutine or a plain OS thread is. May be kept longer than it runs.
+/// The identity of a goroutine or a plain OS thread. May be kept after its end.
 #[repr(transparent)]
 pub struct Identity(NonNull<Inner>);
 
-// SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync; a
-// inherited value is Send, wherever it is dropped.
+// SAFETY: a counted reference to an `Inner`, of which others touch what never changes, and the token, which is Sync;
+// an inherited value is Send, wherever it is dropped.
 unsafe impl Send for Identity {}
 // SAFETY: others may read the number and the name, which never change, and use the token, which is Sync.
 unsafe impl Sync for Identity {}
@@ -84,7 +87,7 @@ impl Identity {
         Identity(unsafe { NonNull::new_unchecked(Arc::into_raw(inner).cast_mut()) })
     }
 
-    /// A first one for `g`: for a plain thread made on that thread, with the name that std knows.
+    /// A first identity for `g`. For a plain thread it is made on that thread, with the name that std knows.
     pub(crate) fn of(g: &G) -> Identity {
         match g.id.get() {
             0 => {
@@ -97,7 +100,7 @@ impl Identity {
         }
     }
 
-    /// One for a goroutine that is not ready yet.
+    /// The identity of a goroutine that is not ready yet.
     pub(crate) fn named(number: u64, name: Box<str>) -> Identity {
         Identity::new(number, Some(name))
     }
@@ -107,7 +110,8 @@ impl Identity {
         unsafe { self.0.as_ref() }
     }
 
-    /// What a [`number`](Identity::number) stands for: a goroutine (or else an OS thread), and its number among these.
+    /// The meaning of a [`number`](Identity::number): whether it is a goroutine's (or else an OS thread's), and its
+    /// number among these.
     pub fn split(number: u64) -> (bool, u64) {
         (number & THREAD == 0, number & !THREAD)
     }
@@ -117,13 +121,13 @@ impl Identity {
         self.inner().number
     }
 
-    /// What its builder called it.
+    /// The name that its builder gave it.
     #[inline]
     pub fn name(&self) -> Option<&str> {
         self.inner().name.as_deref()
     }
 
-    /// What ends the wait of its owner (task/unpark.rs).
+    /// The token that ends the wait of its owner (task/unpark.rs).
     pub(crate) fn token(&self) -> &Token<Ticket> {
         &self.inner().token
     }
@@ -134,7 +138,7 @@ impl Identity {
 
     /// # Safety
     ///
-    /// Only for the goroutine or thread itself, or who has made it and has not shown it to others.
+    /// Only for the goroutine or thread itself, or for the thread that is making it and has not shown it to others.
     #[inline(always)]
     pub(crate) unsafe fn has_inherited(&self) -> bool {
         // SAFETY: only the caller touches it; the reference ends here.
@@ -143,7 +147,7 @@ impl Identity {
 
     /// # Safety
     ///
-    /// As for [`has_inherited`](Identity::has_heritage).
+    /// As for [`has_inherited`](Identity::has_inherited).
     pub(crate) unsafe fn inherited(&self) -> Option<Inherited> {
         // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
         // here.
@@ -152,7 +156,7 @@ impl Identity {
 
     /// # Safety
     ///
-    /// As for [`has_inherited`](Identity::has_heritage).
+    /// As for [`has_inherited`](Identity::has_inherited).
     pub(crate) unsafe fn replace_inherited(&self, new: Option<Inherited>) -> Option<Inherited> {
         // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends
         // here.
@@ -192,7 +196,7 @@ impl IdentityCell {
         IdentityCell(AtomicPtr::new(std::ptr::null_mut()))
     }
 
-    /// The one that is there. For who keeps the G from being freed. Async-signal-safe.
+    /// The identity, if there is one. For a caller that keeps the G from being freed. Async-signal-safe.
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<&Identity> {
         // Acquire: partner is the CAS in `get_or_make`.
@@ -231,17 +235,17 @@ impl IdentityCell {
         }
     }
 
-    /// There is no identity any more, and no local value.
+    /// Removes the identity, and every local value.
     ///
     /// # Safety
     ///
-    /// The goroutine or thread has ended, and the caller is the last who knows its G: nobody has a reference from
-    /// `get`.
+    /// The goroutine or thread has ended, and the caller has the last reference to its G: no reference from `get` is
+    /// left.
     #[inline(always)]
     pub(crate) unsafe fn clear(&self) {
-        // Relaxed (both): the caller is alone.
+        // Relaxed (both): no other thread uses the G.
         if !self.0.load(Ordering::Relaxed).is_null() {
-            // SAFETY: the goroutine has ended, and nobody has a reference from `get`.
+            // SAFETY: the caller has the last reference to the G, whose goroutine has ended.
             unsafe { self.clear_slow() };
         }
     }
@@ -251,7 +255,7 @@ impl IdentityCell {
     /// As for [`clear`](IdentityCell::clear).
     #[cold]
     unsafe fn clear_slow(&self) {
-        // Relaxed: as above.
+        // Relaxed: no other thread uses the G.
         let inner = self.0.swap(std::ptr::null_mut(), Ordering::Relaxed);
         if let Some(inner) = NonNull::new(inner) {
             let identity = Identity(inner); // the cell's reference

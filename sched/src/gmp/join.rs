@@ -1,9 +1,9 @@
-//! The end of a goroutine, its handle, and what a handle that waits leaves for the end. The word is in join_word.rs; here
-//! it is told what its addresses are of.
+//! The end of a goroutine, its handle, and what a handle that waits leaves for the end. The word is in join_word.rs;
+//! here its addresses get their types.
 //!
-//! A waiter that others may wake as well (its time is up) cannot leave its G: the end could come when that G waits for
-//! something else already. It leaves a counted reference to its ticket, which it takes back when its time is up; or finds
-//! that the end has taken it, and then the result is there. A future leaves a cell (join_future.rs).
+//! A waiter that a timer may wake as well cannot leave its G in the word: the end could come when that G is already
+//! in another wait. It leaves a counted reference to its ticket, and takes it back when its time is up. If the end
+//! has taken the reference first, the result is there. A future leaves a cell (join_future.rs).
 
 use std::{
     ptr::{self, NonNull},
@@ -15,10 +15,10 @@ use crate::{
     protocol::join_word::{self, JoinWord, Waiter},
 };
 
-/// A cell whose type is forgotten: the head of one of join_future.rs.
+/// A cell without its type: the head of one of join_future.rs.
 #[repr(align(16))]
 pub(crate) struct Cell {
-    /// Moves the outcome of the goroutine into the cell, and tells the future.
+    /// Moves the outcome of the goroutine into the cell, and wakes the future.
     pub(crate) deliver: unsafe fn(NonNull<Cell>, GRef),
 }
 
@@ -27,41 +27,41 @@ impl Cell {
     ///
     /// # Safety
     ///
-    /// `cell` was taken out of the join word of `g`, which runs here, has ended, and has its outcome in its payload. It
-    /// has not after.
+    /// `cell` was taken out of the join word of `g`, which runs here, has ended, and has its outcome in its payload.
+    /// Afterwards the payload is empty.
     pub(crate) unsafe fn deliver(cell: NonNull<Cell>, g: GRef) {
-        // SAFETY: the cell is alive, because the word had a counted reference, which is ours now; the rest is the
-        // caller's contract.
+        // SAFETY: the cell is alive, because the word had a counted reference, which is this caller's now; `g` runs
+        // here, has ended and has its outcome, as `deliver` of the cell demands.
         unsafe { (cell.as_ref().deliver)(cell, g) };
     }
 }
 
-/// What the end claims a ticket with.
+/// The outcome with which the end claims a ticket.
 pub(crate) const JOINED: u32 = 0;
 
-/// What will become of a goroutine's result.
+/// Which side gets a goroutine's result.
 pub(crate) enum Fate {
     /// The handle's.
     Joined,
-    /// A future's, whose cell was just taken out, with the reference that the word had.
+    /// A future's, whose cell was just taken out of the word, with the reference that the word had.
     Awaited(NonNull<Cell>),
-    /// Nobody's.
+    /// Dropped: there is no handle.
     Detached,
 }
 
-/// What the end of a goroutine met.
+/// What the end of a goroutine found in the word.
 pub(crate) enum End {
     /// The handle will come for the result.
     HandleOwns,
-    /// As before, and this G waits to be made ready.
+    /// The handle will come for the result; this G waits to be made ready.
     Wake(GRef),
-    /// As before, if the ticket can be claimed.
+    /// The handle will come for the result; it waits if the ticket can be claimed.
     Claim(Arc<Ticket>),
-    /// Not the handle: nobody will come, or a future. Nothing was changed.
+    /// There is no handle, or a future waits. Nothing was changed.
     Else,
 }
 
-/// Who waits for the end of a goroutine, and whether it has come.
+/// The waiter for the end of a goroutine, and whether the end has come.
 pub(crate) struct Join(JoinWord);
 
 impl Join {
@@ -69,13 +69,13 @@ impl Join {
         Join(JoinWord::new())
     }
 
-    /// A new life. The caller owns the G.
+    /// Begins a new life of the G, which the caller owns.
     #[inline]
     pub(crate) fn reset(&self) {
         self.0.reset();
     }
 
-    /// The goroutine's end, if its handle is to get the result.
+    /// By the goroutine's end, if its handle is to get the result.
     #[inline]
     pub(crate) fn finish(&self) -> End {
         match self.0.finish() {
@@ -99,13 +99,13 @@ impl Join {
         }
     }
 
-    /// F2: the result is to go into `cell`; false if it is here already.
+    /// F2: the result is to go into `cell`; false if the goroutine has ended.
     pub(crate) fn expect(&self, cell: NonNull<Cell>) -> bool {
         self.0.wait(Waiter::Cell(cell.as_ptr().expose_provenance()))
     }
 
-    /// F4: the result is not to go into `cell`; the goroutine is detached, or has its handle again. False if the
-    /// end has taken the cell.
+    /// F4: the result is not to go into `cell`; the goroutine is detached, or has its handle again. False if the end
+    /// has taken the cell.
     pub(crate) fn renounce(&self, cell: NonNull<Cell>, detach: bool) -> bool {
         self.0.give_up(Waiter::Cell(cell.as_ptr().addr()), detach)
     }
@@ -127,7 +127,7 @@ impl Join {
         self.0.wait(wait.0)
     }
 
-    /// Gives the G up to its end; false if that has come.
+    /// Leaves the G to the goroutine's end; false if that has come.
     #[inline]
     pub(crate) fn detach(&self) -> bool {
         self.0.detach()
@@ -143,12 +143,12 @@ impl SharedWait {
         SharedWait(Waiter::Ticket(ticket.expose_provenance()))
     }
 
-    /// Nobody waits any more. True if the end has come. `registered`: what [`Join::wait_shared`] said.
+    /// The waiter stops waiting. True if the end has come. `registered`: what [`Join::wait_shared`] returned.
     pub(crate) fn withdraw(self, join: &Join, registered: bool) -> bool {
         if (!registered || join.0.give_up(self.0, false))
             && let Waiter::Ticket(word) = self.0
         {
-            // SAFETY: the word is not there (any more), so its reference is ours.
+            // SAFETY: the word is not there or not there any more, so its reference is ours.
             drop(unsafe { ticket_of(word) });
         }
         join.is_done()

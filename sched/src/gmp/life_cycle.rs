@@ -18,12 +18,13 @@
 //! | `has_left` | it is off its stack | schedule/mod.rs |
 //! | `made_ready` | its wait is over, or it yielded: it goes into a queue | global/ready.rs |
 //! | `has_ended` | it is off its stack for good; but it runs again where its handle was dropped just then | schedule/exit.rs |
-//! | `blocks`, `goes_on` | it waits with its thread, for this reason; it does not any more | park/mod.rs |
-//! | `enters_call`, `leaves_call` | it is in a blocking call; it is not any more | park/blocking.rs |
+//! | `blocks`, `goes_on` | it waits with its thread, for this reason; it no longer does | park/mod.rs |
+//! | `enters_call`, `leaves_call` | it is in a blocking call; it no longer is | park/blocking.rs |
 //!
-//! Whatever observes goroutines observes them here: each event is called in the file of its row and in no other. Which queue a runnable goroutine is in is no event: it may be moved
-//! several times before it runs. Shrinking changes the status as well (shrink.rs), and tells a parked goroutine from
-//! one that has long been.
+//! Code that observes goroutines (traces, dumps) observes them here: each event is called in the file of its row and
+//! in no other. Moving a runnable goroutine to another queue is no event: it may be moved several times before it
+//! runs. Shrinking changes the status as well (shrink.rs), which tells a goroutine that has just parked from one that
+//! has been parked for long.
 
 use crate::{
     gmp::g::G,
@@ -68,7 +69,7 @@ impl G {
         self.status.set(Status::Runnable);
     }
 
-    /// R1 and R2 of shrink.rs: nobody works on its stack any more.
+    /// R1 and R2 of shrink.rs: the shrinker does not work on its stack any more.
     #[inline(always)]
     pub(crate) fn has_ended(&self) {
         self.shrinking.take_up(&self.status, Status::Dead);

@@ -1,4 +1,4 @@
-//! Goroutine-local values: where they lie, and their end. Their keys: local_key.rs.
+//! Goroutine-local values: where they lie, and how they end. Their keys: local_key.rs.
 //!
 //! ```text
 //!   Locals                        values, each in a box of its own
@@ -11,13 +11,13 @@
 //! ```
 //!
 //! Each key has a number, given when it is first used, and a slot of that number in each goroutine that uses it.
-//! A value stays where it is from its initialisation to its end, so that references to it survive the making of
-//! others, and wherever the goroutine runs meanwhile: it is the goroutine's, not a thread's.
+//! A value stays where it is from its initialisation to its end, so references to it stay valid when others are made,
+//! and when the goroutine resumes on another thread: it is the goroutine's, not a thread's.
 //!
 //! The end of a goroutine runs the destructors, the youngest value's first, on the goroutine's own stack and before
-//! it counts as ended: they may park. A slot is GONE from the moment its destructor begins, and stays so. What
+//! it counts as ended: they may park. A slot is GONE from the moment its destructor begins, and stays GONE. What
 //! destructors initialise (slots that were EMPTY) is destroyed as well. Values without a destructor can be used until
-//! nothing of the goroutine runs any more.
+//! the last code of the goroutine has run.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -37,8 +37,8 @@ pub(crate) struct Locals {
     doomed: Cell<*mut Head>,
 }
 
-// SAFETY: only the goroutine or thread whose they are reaches them, and after its end who frees its G; the G's way
-// from one to the next orders that.
+// SAFETY: only the goroutine or thread that owns them reaches them, and after its end the thread that frees its G;
+// the G's way from one to the next orders that.
 unsafe impl Sync for Locals {}
 // SAFETY: the values go where their goroutine goes, as those on its stack do.
 unsafe impl Send for Locals {}
@@ -62,9 +62,9 @@ impl Locals {
         }
     }
 
-    /// What is in `slot`. Only for whose these are, as all below.
+    /// What is in `slot`. Only for the owner, as all methods below.
     pub(crate) fn get(&self, slot: usize) -> *mut Head {
-        // SAFETY: the caller's own; the reference ends here.
+        // SAFETY: only the owner calls this; the reference ends here.
         let head = unsafe { (&*self.slots.get()).get(slot).copied() };
         head.unwrap_or(EMPTY)
     }
@@ -78,7 +78,7 @@ impl Locals {
     }
 
     fn set(&self, slot: usize, head: *mut Head) {
-        // SAFETY: the caller's own; the reference ends with this function, which calls no code of others.
+        // SAFETY: only the owner calls this; the reference ends with this function, which calls no code of others.
         let slots = unsafe { &mut *self.slots.get() };
         if slots.len() <= slot {
             slots.resize(slot + 1, EMPTY);
@@ -86,12 +86,12 @@ impl Locals {
         slots[slot] = head;
     }
 
-    /// Runs all destructors, also of what these initialise.
+    /// Runs all destructors, also of values that these initialise.
     fn destroy_all(&self) {
         while let Some(head) = NonNull::new(self.doomed.get()) {
             let head = head.as_ptr();
-            // SAFETY: what is on the list was made by a key, is alive, and is taken off here. Its slot leads to it
-            // no more, and no `with` of it is running: the goroutine is here.
+            // SAFETY: a value on the list was made by a key, is alive, and is taken off the list here. Its slot does
+            // not lead to it any more, and no `with` of it is running: the goroutine is here.
             unsafe {
                 self.doomed.set((*head).next);
                 self.set((*head).slot, GONE);
@@ -105,9 +105,9 @@ impl Locals {
     ///
     /// # Safety
     ///
-    /// The goroutine or thread has ended, and the caller is the one who frees its G.
+    /// The goroutine or thread has ended, and the caller frees its G.
     pub(crate) unsafe fn free(&self) {
-        // SAFETY: the goroutine has ended, so nobody else has a reference to its slots.
+        // SAFETY: the goroutine has ended, so there is no other reference to its slots.
         let slots = mem::take(unsafe { &mut *self.slots.get() });
         for head in slots {
             if head != EMPTY && head != GONE {
@@ -132,6 +132,6 @@ pub(crate) fn end(g: GRef) {
 #[inline(never)]
 fn end_slow(identity: &Identity) {
     identity.locals().destroy_all();
-    // SAFETY: it is the caller's, who is at its end.
+    // SAFETY: the identity is the calling goroutine's, which is at its end.
     drop(unsafe { identity.replace_inherited(None) });
 }

@@ -1,8 +1,8 @@
 //! M: an OS thread as the scheduler sees it.
 //!
-//! The Ms of the scheduler run goroutines while they have a P; their OS stack is their g0. Any other
-//! OS thread that uses the runtime gets an M as well, without a P and with a G that stands for the
-//! thread (see attach.rs), so that "who am I" has one answer for everybody.
+//! The Ms of the scheduler run goroutines while they have a P; their OS stack is their g0. Any other OS thread that
+//! uses the runtime gets an M as well, without a P and with a G that stands for the thread (see attach.rs), so that
+//! every caller has a current G.
 
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
@@ -19,7 +19,7 @@ use crate::{
     sys::{asm::Context, epoll, tls::Tls},
 };
 
-/// No M's mark.
+/// A mark that no M has.
 const NOBODY: usize = 1;
 
 /// How often an M leaves a goroutine to others where goroutines are forced to migrate (migrate.rs). Fits below an M's
@@ -35,12 +35,12 @@ pub(crate) struct Unwinder {
     pub(crate) moved: u32,
 }
 
-/// What the thread of an M may still be used for.
+/// What the thread of an M may still run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fitness {
     /// Any goroutine.
     Any,
-    /// A goroutine ended locked to it: only those that can run nowhere else.
+    /// A goroutine ended locked to it: only goroutines that no other M may run.
     Tainted,
     /// Nothing: it ends.
     Over,
@@ -48,20 +48,20 @@ pub(crate) enum Fitness {
 
 #[repr(align(128))]
 pub(crate) struct M {
-    /// Where g0 goes on when the running goroutine leaves.
+    /// Where g0 resumes when the running goroutine leaves.
     pub(crate) g0: Cell<Context>,
-    /// Who runs here; none while g0 itself does.
+    /// The G that runs here; none while g0 itself does.
     pub(crate) current: Cell<Option<GRef>>,
     p: Cell<*const P>,
-    /// Where its P can be taken away (see gate.rs).
+    /// The gate at which its P can be taken away (see gate.rs).
     pub(crate) gate: Gate,
-    /// The round in which it has lasted a slice, 0 for none (see checkpoint.rs).
+    /// The round in which it has run for a whole slice, 0 for none (see checkpoint.rs).
     pub(crate) overdue: AtomicU64,
-    /// Is this M the spinner (see idle.rs)?
+    /// Whether this M is the spinner (see idle.rs).
     pub(crate) spinning: Cell<bool>,
     /// The state of its pseudo-random numbers; 0 before the first (see random.rs).
     pub(crate) random: Cell<u32>,
-    /// On a plain thread: where its stack ends; 0 while nobody has asked.
+    /// On a plain thread: where its stack ends; 0 before the first question.
     pub(crate) stack_low: Cell<usize>,
     /// The bounds of its g0, for AddressSanitizer; nothing without it.
     pub(crate) g0_bounds: crate::sys::tools::Bounds,
@@ -69,42 +69,43 @@ pub(crate) struct M {
     cpu_clock: AtomicI32,
     /// The kernel's number of its thread.
     thread: AtomicI32,
-    /// Where handlers with SA_ONSTACK run on its thread; empty on a plain thread's M.
+    /// The signal stack of its thread, where handlers with SA_ONSTACK run; empty on a plain thread's M.
     pub(crate) signal_stack: Cell<AddressRange>,
-    /// The last look at it that its thread has heeded (sysmon/handlers.rs).
+    /// The number of the last look that its thread has done (sysmon/handlers.rs).
     pub(crate) looked: Cell<u32>,
     /// Its thread's `errno`; dangling on a plain thread's M, which runs no goroutines.
     errno: Cell<*mut c_int>,
-    /// What it leaves in the address in [`M::mark`].
+    /// The number that it leaves in the low bits of its address in [`M::mark`].
     tag: usize,
-    /// See the method.
+    /// The mark that [`M::home_mark`] returns.
     home_mark: Cell<usize>,
     /// Its thread's thread-local storage.
     tls: UnsafeCell<Tls>,
     /// Goroutines that only this M may run.
     pub(crate) inbox: Inbox,
-    /// Shall one of those go before the queue of the P?
+    /// Whether one of those goes before the queue of the P.
     pub(crate) bound_first: Cell<bool>,
-    /// In its next fair round the ring goes first (see fairness.rs).
+    /// Whether the ring goes first in its next fair round (see fairness.rs).
     pub(crate) turn_of_ring: Cell<bool>,
-    /// How many of those are locked to it.
+    /// How many goroutines are locked to it.
     pub(crate) lockers: Cell<u32>,
     /// How many goroutines are bound to it.
     pub(crate) tied: Cell<u32>,
-    /// Those that wait here while they unwind, beside others that are bound to it (see unwinding.rs).
+    /// Goroutines that wait here while they unwind, beside others that are bound to it (see unwinding.rs).
     pub(crate) unwinders: RefCell<Vec<Unwinder>>,
-    /// The P that its goroutine has lent, in a blocking call; none where sysmon had taken it before (see blocking.rs).
+    /// The P that its goroutine has lent, in a blocking call; none where sysmon had taken it before (see
+    /// blocking.rs).
     pub(crate) lent: Cell<Option<(&'static P, SyscallTick)>>,
     /// What its thread may still be used for (see locked.rs).
     pub(crate) fitness: Cell<Fitness>,
     /// What it sleeps on without a P.
     pub(crate) parker: Parker,
-    /// The P it is woken with; bit 0: as the spinner.
+    /// The P it is woken with; bit 0: it becomes the spinner.
     handed: AtomicUsize,
 }
 
-// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes as `settle` says;
-// the others are Sync.
+// SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes only in
+// `settle`, when no other thread reads it; the other fields are Sync.
 unsafe impl Sync for M {}
 
 impl M {
@@ -156,7 +157,7 @@ impl M {
         }
     }
 
-    /// Takes over `p`, which is nobody else's.
+    /// Takes over `p`, which no other M holds.
     pub(crate) fn set_p(&'static self, p: &'static P) {
         p.set_owner(Some(self));
         self.p.set(p);
@@ -177,27 +178,28 @@ impl M {
         self.p.set(ptr::null());
     }
 
-    /// This thread, whose signal stack this is, is the M's: its CPU time can be asked for from now on.
+    /// The calling thread, whose signal stack this is, becomes the M's: its CPU time can be read from now on.
     pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
         self.signal_stack.set(signal_stack.addresses());
         // SAFETY: takes nothing and answers with a number.
         let thread = unsafe { libc::gettid() };
-        // Relaxed (both): hints for others, who may still look at a record whose thread has ended.
+        // Relaxed (both): hints for other threads, which may read the record of a thread that has ended.
         self.thread.store(thread, Ordering::Relaxed);
         let mut clock = libc::CLOCK_MONOTONIC;
-        // SAFETY: the thread is alive, it is the caller; `clock` is a live clockid. Where the kernel
-        // knows no such clock, the time that passes is taken for CPU time.
+        // SAFETY: the thread is alive, because it is the caller; `clock` is a live clockid. Where the kernel has no
+        // such clock, elapsed time is taken for CPU time.
         unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
         self.cpu_clock.store(clock, Ordering::Relaxed);
     }
 
-    /// The CPU time that the thread has used, in nanoseconds. Anybody may ask.
+    /// The CPU time that the thread has used, in nanoseconds. For any thread.
     pub(crate) fn cpu_time(&self) -> u64 {
         // Relaxed: see `adopt_thread`.
         crate::sys::clock::read(self.cpu_clock.load(Ordering::Relaxed))
     }
 
-    /// Has its thread something to do, maybe without a CPU to do it on? Anybody may ask; it costs some 10 us.
+    /// Returns whether the kernel calls the thread runnable (state R): it runs or waits for a CPU. For any thread;
+    /// about 10 us.
     pub(crate) fn is_runnable(&self) -> bool {
         crate::sys::proc_stat::is_runnable(self.thread())
     }
@@ -208,13 +210,13 @@ impl M {
         self.thread.load(Ordering::Relaxed)
     }
 
-    /// This M in the lists of idle.rs.
+    /// The word of this M in the lists of idle.rs.
     pub(crate) fn id(&'static self) -> usize {
         ptr::from_ref(self) as usize
     }
 
-    /// What a G remembers of the M that runs it: its id, or, where goroutines are forced to migrate, its id
-    /// with a tag in the low bits (see migrate.rs).
+    /// What a G keeps of the M that runs it: the M's id, or, where goroutines are forced to migrate, its id with a
+    /// tag in the low bits (see migrate.rs).
     #[inline(always)]
     pub(crate) fn mark(&'static self) -> usize {
         self.id() | self.tag
@@ -235,8 +237,8 @@ impl M {
         unsafe { M::from_id(M::id_of(mark)) }
     }
 
-    /// The [`G::last`](crate::gmp::g::G::last) of a goroutine that may go on here without further questions: the one that
-    /// this M leaves, or, where goroutines are forced to migrate, none that there is.
+    /// The [`G::last`](crate::gmp::g::G::last) of a goroutine that may resume here without further checks: the mark
+    /// that this M leaves, or, where goroutines are forced to migrate, one that no G has.
     #[inline(always)]
     pub(crate) fn home_mark(&self) -> usize {
         self.home_mark.get()
@@ -246,17 +248,17 @@ impl M {
     ///
     /// # Safety
     ///
-    /// It is nobody's M, and no goroutine ran on it last.
+    /// The thread has no other M, and no goroutine has this M as the one that ran it last.
     pub(crate) unsafe fn settle(&'static self) {
         self.home_mark
             .set(if self.tag == 0 { self.id() } else { NOBODY });
-        // SAFETY: answers with an address, which is valid as long as the thread.
+        // SAFETY: returns an address that is valid as long as the thread lives.
         self.errno.set(unsafe { libc::__errno_location() });
-        // SAFETY: nobody looks at it: others do for goroutines that ran here last.
+        // SAFETY: no other thread reads it: others do so for goroutines that this M ran last, and there are none.
         unsafe { *self.tls.get() = mode::storage() };
     }
 
-    /// Its thread's thread-local storage; for those who have a goroutine that ran here last.
+    /// Its thread's thread-local storage; for the owner of a goroutine that ran here last.
     pub(crate) fn tls(&self) -> &Tls {
         // SAFETY: it changes only in `settle`, when there are no such goroutines.
         unsafe { &*self.tls.get() }
@@ -269,7 +271,7 @@ impl M {
         unsafe { self.errno.get().write(errno) };
     }
 
-    /// The `errno` that the goroutine which has just left leaves behind; only on g0.
+    /// The `errno` of the goroutine that has just left; only on g0.
     #[inline(always)]
     pub(crate) fn errno(&self) -> c_int {
         // SAFETY: g0 runs goroutines, so `settle` has set the address of this thread's `errno`.
@@ -284,7 +286,7 @@ impl M {
         unsafe { &*(id as *const M) }
     }
 
-    /// Gives `p` to this sleeping M and wakes it.
+    /// Passes `p` to this sleeping M and wakes it.
     pub(crate) fn wake_with(&self, p: &'static P, as_spinner: bool) {
         let word = p.id() | usize::from(as_spinner);
         // Relaxed: published by the Release in `notify`.
@@ -292,7 +294,7 @@ impl M {
         self.parker.notify_or(epoll::kick);
     }
 
-    /// Takes over what it was woken with. Only after the parker gave its token.
+    /// Takes over the P it was woken with. Only after the parker gave its token.
     pub(crate) fn accept(&'static self) {
         // Relaxed: ordered by the parker's Acquire.
         let word = self.handed.swap(0, Ordering::Relaxed);
@@ -302,7 +304,7 @@ impl M {
         self.spinning.set(word & 1 == 1);
         self.gate.unwatch();
         signal_stack::look_if_due(self);
-        // SAFETY: `hand` stored a P's id, with bit 0 free for the flag.
+        // SAFETY: `wake_with` stored a P's id, with bit 0 free for the flag.
         self.set_p(unsafe { P::from_id(word & !1) });
     }
 }

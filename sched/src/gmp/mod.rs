@@ -1,7 +1,7 @@
 //! The wing `gmp`: the descriptors. G, M and P, and what belongs to one of them.
 //!
 //! Imported by all wings after `protocol`. A file here defines what a goroutine, a thread or a processor has, and the
-//! operations on that alone; what asks the scheduler is a step of a later wing.
+//! operations on that alone. An operation that needs the scheduler is a step of a later wing.
 //!
 //! | file | what it has |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
 //! | poll_desc.rs | the record of a socket for which a goroutine has waited |
-//! | all_gs.rs, counters.rs, mode.rs | all Gs there are; what is counted; what is decided once before the first M |
+//! | all_gs.rs, counters.rs, mode.rs | all Gs; counters; what is decided once before the first M |
 //!
 //! Two circles of imports are left in the crate, and both are here: records that point at each other, m.rs and p.rs (an
 //! M holds a P, which names its owner), and g.rs with identity.rs, ticket.rs and window.rs (a G has an identity and a

@@ -1,16 +1,17 @@
-//! What is decided once, before the first M is made: what the kernel lacks, and what tests and measurements ask for.
+//! What is decided once, before the first M is made: which system calls the kernel lacks, and options for tests and
+//! measurements.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::{membarrier, tls::Tls};
 
-/// The kernel refuses membarrier: every entry of a gate has a fence of its own.
+/// Whether every entry of a gate has a fence of its own, because the kernel refuses membarrier.
 static FENCED: AtomicBool = AtomicBool::new(false);
 
-/// Goroutines that change threads are looked through (migrate.rs).
+/// Whether the stacks of goroutines that change threads are searched (migrate.rs).
 static CHECKED: AtomicBool = AtomicBool::new(true);
 
-/// Goroutines change threads as often as they can (migrate.rs).
+/// Whether goroutines change threads as often as they can (migrate.rs).
 static FORCED: AtomicBool = AtomicBool::new(false);
 
 /// Before the first M is made.
@@ -33,9 +34,9 @@ pub(crate) fn is_forced() -> bool {
     FORCED.load(Ordering::Relaxed)
 }
 
-/// The storage of this thread, of which no goroutine may take an address with it.
+/// The storage of this thread, whose addresses a goroutine must not take to another thread.
 pub(crate) fn storage() -> Tls {
-    // Tools that know what each word of a stack is for do not like one that reads them all.
+    // Tools that know the purpose of each word of a stack report a function that reads them all.
     let watched = cfg!(any(feature = "asan", feature = "valgrind"));
     // Relaxed: partner is the store in `prepare`, before the threads.
     match CHECKED.load(Ordering::Relaxed) && !watched {

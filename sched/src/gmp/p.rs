@@ -1,5 +1,4 @@
-//! P: a processor, the right to run goroutines, with everything that is used without a lock while
-//! one has it.
+//! P: a processor. It is the right to run goroutines, with everything that its owner uses without a lock.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -20,29 +19,29 @@ use crate::{
     sys::xorshift,
 };
 
-/// Rounds between two in which the global queue comes first. A prime, so that it does not fall in
-/// step with periodic programs.
+/// Every so many rounds the global queue comes first. A prime, so that it does not fall in step with periodic
+/// programs.
 pub(crate) const FAIR_ROUND: u32 = 61;
 
 #[repr(align(128))]
 pub(crate) struct P {
     /// Runnable goroutines; thieves take from it.
     pub(crate) ring: Ring,
-    /// Sleeping goroutines; whoever has nothing to do fires what is due.
+    /// Timers of sleeping goroutines; an M without work fires what is due.
     pub(crate) timers: Timers<Ticket>,
-    /// Is it lent while its M is in a blocking call?
+    /// The state of the P while its M is in a blocking call.
     pub(crate) lending: Lending,
-    /// Counts scheduling rounds. Written by the owner, read by thieves to see whether it moves.
+    /// Counts scheduling rounds. Written by the owner, read by thieves to see whether the P makes progress.
     tick: AtomicU64,
-    /// Rounds up to the next one in which the global queue comes first. The owner's.
+    /// Rounds up to the next one in which the global queue comes first. For the owner.
     to_fair: Cell<u32>,
-    /// The M that holds it; null while it is idle, lent, or on its way.
+    /// The M that holds it; null while it is idle, lent, or being passed on.
     owner: AtomicPtr<M>,
-    /// Its place among the Ps.
+    /// Its index among the Ps.
     pub(crate) number: usize,
-    /// Shall it leave (see procs.rs)?
+    /// Whether it shall leave (see procs.rs).
     leaving: AtomicBool,
-    /// Shall its owner give the colder of its stacks to others (see shrink.rs)?
+    /// Whether its owner shall give the colder of its stacks to the shared lists (see shrink.rs).
     shed: AtomicBool,
     pub(crate) counters: ProcCounters,
     local: UnsafeCell<Local>,
@@ -52,25 +51,25 @@ pub(crate) struct P {
 pub(crate) struct Local {
     pub(crate) stacks: Cache,
     pub(crate) free: FreeList,
-    /// Goroutine numbers still to be given out.
+    /// Goroutine numbers that are not used yet.
     pub(crate) ids: std::ops::Range<u64>,
     /// State of the generator that picks where stealing starts.
     pub(crate) random: u32,
 }
 
-// SAFETY: everything but `local` and `to_fair` is Sync by itself; these are reached only through methods
-// whose callers own the P, and ownership passes between threads through the idle lists' lock and
-// the parkers' Release/Acquire.
+// SAFETY: everything but `local` and `to_fair` is Sync by itself; these are reached only through methods whose
+// callers own the P, and ownership passes between threads through the idle lists' lock and the parkers'
+// Release/Acquire.
 unsafe impl Sync for P {}
 // SAFETY: nothing in a P belongs to the thread that made it; it is reached by one owner after the other.
 unsafe impl Send for P {}
 
 impl P {
-    /// A new P, in its place in memory from the start: its ring is larger than what is left of some stacks.
+    /// A new P, built in its final place: its ring is larger than what is left of some stacks.
     pub(crate) fn leaked(number: usize, shared: bool) -> &'static P {
         let mut place = Box::<P>::new_uninit();
         let p = place.as_mut_ptr();
-        // SAFETY: the box is ours; each field is written once.
+        // SAFETY: the box is this function's; each field is written once.
         unsafe {
             Ring::make_at(&raw mut (*p).ring, shared);
             (&raw mut (*p).timers).write(Timers::new());
@@ -82,7 +81,7 @@ impl P {
             (&raw mut (*p).leaving).write(AtomicBool::new(false));
             (&raw mut (*p).shed).write(AtomicBool::new(false));
             (&raw mut (*p).counters).write(ProcCounters::new());
-            // An `UnsafeCell` lies as what is in it.
+            // An `UnsafeCell` has the layout of its content.
             let local = (&raw mut (*p).local).cast::<Local>();
             Cache::make_at(&raw mut (*local).stacks);
             (&raw mut (*local).free).write(FreeList::new());
@@ -125,7 +124,7 @@ impl P {
         unsafe { &mut *self.local.get() }
     }
 
-    /// Is anything runnable here, `runnext` included? A snapshot for others.
+    /// Returns whether anything is runnable here, `runnext` included. A snapshot for others.
     pub(crate) fn has_work(&self) -> bool {
         !self.ring.is_empty() || self.ring.has_next()
     }
@@ -141,15 +140,15 @@ impl P {
         self.leaving.store(leaving, Ordering::Relaxed);
     }
 
-    /// Shall it be put down? A hint: the idle lists decide whether it leaves then.
+    /// Returns whether it shall be put down. A hint: the idle lists decide whether it leaves then.
     pub(crate) fn is_leaving(&self) -> bool {
-        // Relaxed: partner is the store in `set_leaving`; who misses it looks again.
+        // Relaxed: partner is the store in `set_leaving`; an M that misses it looks again.
         self.leaving.load(Ordering::Relaxed)
     }
 
-    /// The colder of its stacks shall go to the shared lists when its owner has time.
+    /// The owner shall give the colder of its stacks to the shared lists in its next round without work.
     pub(crate) fn ask_to_shed(&self) {
-        // Relaxed: partner is the load in `shall_shed`; an answer that comes later will do.
+        // Relaxed: partner is the load in `shall_shed`; a late answer does no harm.
         self.shed.store(true, Ordering::Relaxed);
     }
 
@@ -159,10 +158,10 @@ impl P {
         self.shed.load(Ordering::Relaxed)
     }
 
-    /// Gives the colder of its stacks to the shared lists, where memory that nobody needs goes back. Owner only.
+    /// Gives the colder of its stacks to the shared lists, whose unused memory goes back to the kernel. Owner only.
     #[cold]
     pub(crate) fn shed_stacks(&self) {
-        self.shed.store(false, Ordering::Relaxed); // Relaxed: as above.
+        self.shed.store(false, Ordering::Relaxed); // Relaxed: partner is the store in `ask_to_shed`.
         // SAFETY: the caller owns this P, and nothing below parks.
         unsafe { self.local() }.stacks.shed();
     }
@@ -173,7 +172,7 @@ impl P {
         self.owner.store(m, Ordering::Release);
     }
 
-    /// The M that holds it. A snapshot: only behind that M's shut gate it stays true.
+    /// The M that holds it. A snapshot: it stays true only while that M's gate is shut.
     pub(crate) fn owner(&self) -> Option<&'static M> {
         // Acquire: partner is the store in `set_owner`.
         let m = self.owner.load(Ordering::Acquire);
@@ -189,8 +188,8 @@ impl P {
         self.tick.store(tick, Ordering::Relaxed);
     }
 
-    /// Is this round, in which the P looks for work, one of those in which the global queue comes first? Owner only,
-    /// once a round. (A count down costs a quarter of a division of the tick.)
+    /// Returns whether this round, in which the P looks for work, is one in which the global queue comes first. Owner
+    /// only, once a round. (A countdown costs a quarter of a division of the tick.)
     #[inline(always)]
     pub(crate) fn is_fair_round(&self) -> bool {
         let left = self.to_fair.get() - 1;
@@ -202,7 +201,7 @@ impl P {
         true
     }
 
-    /// The next round in which it looks for work is a fair one; owner only.
+    /// Makes the next round in which it looks for work a fair one; owner only.
     pub(crate) fn call_fair_round(&self) {
         self.to_fair.set(1);
     }
@@ -215,7 +214,7 @@ impl P {
 }
 
 impl P {
-    /// This P in the lists of idle.rs: its address.
+    /// The word of this P in the lists of idle.rs: its address.
     pub(crate) fn id(&'static self) -> usize {
         ptr::from_ref(self) as usize
     }

@@ -1,7 +1,7 @@
 //! The closure and the result of a goroutine, in its G or in a box of their own.
 //!
-//! One place serves both: the closure lies there until the goroutine starts, which moves it onto its
-//! stack; the result is put there when it ends. What does not fit into the G is boxed.
+//! One place serves both: the closure lies there until the goroutine starts and moves it onto its stack; the result
+//! is put there when the goroutine ends. A value that does not fit into the G is boxed.
 
 use std::{
     any::{self, Any},
@@ -25,7 +25,7 @@ impl Payload {
 /// What a goroutine returned, or the payload of the panic that ended it.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 
-/// What is known of a closure and its result once their types are forgotten.
+/// The functions for a closure and its result, without their types.
 pub(crate) struct Entry {
     /// Runs the closure on the current stack and puts the outcome into its place.
     pub(crate) run: unsafe fn(*mut u8),
@@ -54,10 +54,10 @@ pub(crate) fn entry_of<F: FnOnce() -> T, T>() -> &'static Entry {
 ///
 /// `place` is a [`Payload`] with an `F` in it, of the goroutine that runs here.
 unsafe fn run<F: FnOnce() -> T, T>(place: *mut u8) {
-    // SAFETY: the caller says that the payload is an F; from here on it is empty.
+    // SAFETY: the payload holds an F, as the caller owes; from here on it is empty.
     let closure = unsafe { take::<F>(place) };
     let outcome: Outcome<T> = panic::catch_unwind(AssertUnwindSafe(closure));
-    // SAFETY: the payload is empty and the goroutine owns its G.
+    // SAFETY: the payload is empty, because `take` has moved the closure out, and the goroutine owns its G.
     unsafe { put(place, outcome) };
 }
 
@@ -88,7 +88,7 @@ pub(crate) unsafe fn put<V>(place: *mut u8, value: V) {
 ///
 /// `place` is that of a G that the caller owns, and [`put`] has put a `V` there.
 pub(crate) unsafe fn take<V>(place: *mut u8) -> V {
-    // SAFETY: the caller says that `put` stored a V, which it did in the branch that `fits` chooses.
+    // SAFETY: `put` stored a V, as the caller owes, in the branch that `fits` chooses.
     unsafe {
         if fits::<V>() {
             place.cast::<V>().read()

@@ -11,10 +11,10 @@ use crate::sys::{asm::Context, tools};
 /// One segment in use or spare. Lies at the top of its own stack.
 #[repr(C, align(16))]
 pub(crate) struct Segment {
-    /// Where the older stack goes on. First, because unwinders read it above the segment's frames.
+    /// Where the older stack resumes. First, because unwinders read it above the segment's frames.
     pub(crate) back: Cell<Context>,
     pub(crate) stack: ManuallyDrop<Stack>,
-    /// The lowest address that is not a guard's.
+    /// The lowest address above the guard.
     pub(crate) low: usize,
     /// The segment before this one; none: the goroutine's or thread's own stack.
     pub(crate) prev: Cell<Link>,
@@ -27,14 +27,14 @@ pub(crate) struct Segment {
     pub(crate) crossings: Cell<u32>,
     /// The bounds of the older stack, for AddressSanitizer; nothing without it.
     pub(crate) below: tools::Bounds,
-    /// Where `enter` is saved when it leaves for good; nobody resumes it.
+    /// Where the context of `enter` is saved when it leaves for good; it is never resumed.
     pub(crate) left: Cell<Context>,
 }
 
 /// A segment or none.
 pub(crate) type Link = Option<&'static Segment>;
 
-/// What a G knows of its segments: one word, because a G is four cache lines.
+/// The segments of a G: one word, because a G is four cache lines.
 ///
 /// ```text
 ///   0            no segment
@@ -93,7 +93,7 @@ impl Segments {
         self.running().map_or(0, |segment| segment.number.get())
     }
 
-    /// Where the G's own stack waits while it runs on segments: from there up it is live.
+    /// The context of the G's own stack while it runs on segments: from its stack pointer up the stack is live.
     pub(crate) fn own_context(&self) -> Option<Context> {
         let mut segment = self.running()?;
         while let Some(older) = segment.prev.get() {
@@ -102,11 +102,11 @@ impl Segments {
         Some(segment.back.get())
     }
 
-    /// What the segments of a parked goroutine do not need goes back to the kernel. `sp` is its stack pointer.
+    /// Gives back to the kernel what the segments of a parked goroutine do not need. `sp` is its stack pointer.
     ///
     /// # Safety
     ///
-    /// The goroutine is parked, and nobody makes it go on before this returns.
+    /// The goroutine is parked, and no thread resumes it before this returns.
     pub(crate) unsafe fn trim(&self, sp: *const u8) {
         let spare = match self.running() {
             Some(segment) => segment.spare.get(),
@@ -124,7 +124,7 @@ impl Segments {
         }
     }
 
-    /// The G ends: its spare goes back to where stacks come from.
+    /// The G ends: its spare is released.
     #[inline]
     pub(crate) fn end(&self) {
         if !self.0.get().is_null() {
@@ -141,7 +141,7 @@ impl Segments {
     }
 }
 
-/// The lowest address of `stack` that is not a guard's.
+/// The lowest address of `stack` above the guard.
 #[inline]
 pub(crate) fn low(stack: &Stack) -> usize {
     stack.top().addr() - stack.limit()
@@ -176,11 +176,11 @@ pub(crate) fn top_of(segment: &Segment) -> *mut u8 {
     ptr::from_ref(segment).cast_mut().cast()
 }
 
-/// Gives a segment on which nothing runs back to where stacks come from.
+/// Releases the stack of a segment on which nothing runs.
 pub(crate) fn release(segment: &'static Segment) {
     debug_assert!(segment.spare.get().is_none());
-    // SAFETY: nothing refers to the segment any more, so its stack is moved out of its header, once;
-    // the header is not looked at afterwards.
+    // SAFETY: nothing refers to the segment any more, so its stack is moved out of its header, once; the header is
+    // not read afterwards.
     let stack = unsafe { ptr::read(&raw const *segment.stack) };
     stack::release(stack);
 }

@@ -1,6 +1,6 @@
-//! Cells of a G that its owner writes and anybody may read at any time: `GRef` is `Copy`, and its safe methods may be
-//! called on a G whose goroutine ends, or whose next one begins, just then. The answer is old in that case, and no more
-//! than that. Both cost what a plain cell costs.
+//! Cells of a G that its owner writes and any thread may read at any time: `GRef` is `Copy`, and its safe methods may
+//! be called on a G whose goroutine ends at the same time, or whose next one begins. Then the value that is read is
+//! old, and nothing worse. Both cells cost what a plain cell costs.
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -14,8 +14,8 @@ impl Number {
 
     #[inline(always)]
     pub(crate) fn get(&self) -> u64 {
-        // Relaxed: partner is the store in `set`; whoever needs the number of one particular goroutine got the G
-        // through a queue, a lock or a join word, which ordered that store before.
+        // Relaxed: partner is the store in `set`; a caller that needs the number of one particular goroutine got the
+        // G through a queue, a lock or a join word, which ordered that store before.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -34,23 +34,23 @@ impl<T: Sync> Link<T> {
         Link(AtomicPtr::new(std::ptr::null_mut()))
     }
 
-    /// Returns whether there is one. For anybody.
+    /// Returns whether there is one. For any thread.
     #[inline(always)]
     pub(crate) fn is_set(&self) -> bool {
         // Relaxed: partner is the store in `set`. Nothing is reached through the answer.
         !self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// What it refers to. For whoever has the G, as for its plain cells.
+    /// The referenced value. For the owner of the G, as for its plain cells.
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<&'static T> {
-        // Relaxed: partner is the store in `set`, and what passed the G on to the caller has ordered it before.
+        // Relaxed: partner is the store in `set`, and the queue or lock that passed the G on to the caller has ordered it before.
         let pointer = self.0.load(Ordering::Relaxed);
         // SAFETY: null, or made of a `&'static T` in `set`.
         unsafe { pointer.as_ref() }
     }
 
-    /// For whoever has the G.
+    /// For the owner of the G.
     #[inline(always)]
     pub(crate) fn set(&self, target: Option<&'static T>) {
         let pointer = target.map_or(std::ptr::null_mut(), |target| {

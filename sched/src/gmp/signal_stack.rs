@@ -1,5 +1,5 @@
-//! The signal stack of an M's thread: its thread looks now and then whether somebody has disabled it, and sets it again.
-//! sysmon says when (sysmon/handlers.rs).
+//! The signal stack of an M's thread: the thread checks now and then whether other code has disabled it, and enables
+//! it again. sysmon says when (sysmon/handlers.rs).
 
 use std::sync::{
     Once,
@@ -13,14 +13,14 @@ use crate::{gmp::m::M, sys::fatal};
 /// The number of the last look that sysmon has asked for.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// By sysmon: each thread shall look at its next occasion.
+/// By sysmon: each thread shall look at its next entry into the runtime.
 pub(crate) fn ask_all() {
     // Relaxed: partner is the load in `look_if_due`; a thread that misses it looks the next time.
     LAST.fetch_add(1, Ordering::Relaxed);
 }
 
-/// By the thread of `m`, which sysmon has asked, or which gets a P: looks at its signal stack, if it has not since the
-/// last look.
+/// By the thread of `m`, which sysmon has asked, or which gets a P: checks its signal stack, if it has not since the
+/// last request.
 pub(crate) fn look_if_due(m: &'static M) {
     // Relaxed: partner is the addition in `ask_all`.
     let last = LAST.load(Ordering::Relaxed);

@@ -2,13 +2,13 @@
 
 use crate::{gmp::g::GRef, protocol::timers::Sleeper};
 
-/// What a [`Ticket`] is claimed with by a timer.
+/// The outcome with which a timer claims a [`Ticket`].
 pub const TIMED_OUT: u32 = u32::MAX - 1;
 
 /// The right to wake a G out of one particular wait: see [`arm`](crate::arm).
 ///
-/// Tickets may be copied to everybody who could end the wait. Exactly one [`claim`](Ticket::claim)
-/// succeeds; a ticket of an earlier wait is worthless and harmless.
+/// A ticket may be copied to every waker that could end the wait. Exactly one [`claim`](Ticket::claim) succeeds; a
+/// ticket of an earlier wait has no effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ticket {
     pub(crate) g: GRef,
@@ -16,7 +16,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Whose wait it is.
+    /// The G whose wait it is.
     #[inline]
     pub fn g(self) -> GRef {
         self.g
@@ -29,7 +29,7 @@ impl Ticket {
         self.g.get().wait_seq.claim(self.number, outcome)
     }
 
-    /// Has nobody ended the wait yet? A snapshot.
+    /// Returns whether the wait is still open. A snapshot.
     #[inline]
     pub fn is_open(self) -> bool {
         self.g.get().wait_seq.is_open(self.number)

@@ -9,33 +9,32 @@
 //!   └───────────────────────────┘
 //! ```
 //!
-//! A goroutine belongs to one window for its life, because its bytes must come back to the addresses
-//! where they were. Running it takes these steps, on whatever M it was stolen by:
+//! A goroutine belongs to one window for its life, because its bytes must come back to the addresses where they were.
+//! Running it takes these steps, on any M:
 //!
 //! 1. *Enter* the window (window_lock.rs). If another M is inside, the goroutine stands in line.
-//! 2. Somebody else's bytes are resident: they are copied out to that one's image. It is parked or
-//!    runnable, so its context does not change: running it takes the window.
-//! 3. The goroutine's own bytes are copied in. Nothing is copied where it was resident still.
+//! 2. If the bytes of another goroutine are resident, they are copied out to that goroutine's image. It is parked or
+//!    runnable, so its context does not change: running it requires the window.
+//! 3. The goroutine's own bytes are copied in. Nothing is copied if they were still resident.
 //! 4. It runs, parks, and its commit runs; the commit may use its stack.
-//! 5. *Leave*. Whoever stands in line is made ready.
+//! 5. *Leave*. The goroutines in line are made ready.
 //!
-//! While nobody else wants the window, entering and leaving are two atomic operations and nothing is
-//! copied. There are [`WINDOWS_PER_P`] windows for each P, so that goroutines that talk to each other
-//! seldom share one.
+//! While no other goroutine wants the window, entering and leaving are two atomic operations and nothing is copied.
+//! There are [`WINDOWS_PER_P`] windows for each P, so that goroutines that talk to each other seldom share one.
 //!
-//! A goroutine that has not run yet has no bytes anywhere, and so need not wait for a window: if somebody is in
-//! the first one it is offered, it gets another, and if all that it tries are busy, a stack of its own.
+//! A goroutine that has not run yet has no bytes anywhere, and so need not wait for a window: if another M is inside
+//! the first window it is offered, it gets another, and if all that it tries are busy, a stack of its own.
 //!
 //! A window is a guarded stack that starts with 2 KB: a guard page moves down as it is hit. (A frame without
 //! stack probes may have stepped over it; so before the live bytes are read the guard is moved below them.) An
 //! image is made at the first copy, of the class that the live bytes need, and exchanged for a larger
 //! one when they have outgrown it.
 //!
-//! What nobody may do is touch such a stack while its goroutine is parked. Our own wait queues link
-//! nodes on the stacks of those who wait; for these goroutines the nodes are allocated
-//! ([`GRef::is_copied_out`]). A goroutine can *pin* itself to its window for a time: then it keeps it
-//! while it is parked, and the others of that window wait until it is unpinned. So does one that waits
-//! while it unwinds, because it then blocks its thread, whose stack this is.
+//! No other thread may touch such a stack while its goroutine is parked. The runtime's wait queues link nodes on the
+//! stacks of the goroutines that wait; for these goroutines the nodes are allocated ([`GRef::is_copied_out`]). A
+//! goroutine can *pin* itself to its window for a time: then it keeps the window while it is parked, and the others
+//! of that window wait until it is unpinned. So does a goroutine that waits while it unwinds, because it then blocks
+//! its thread, whose stack this is.
 
 use std::{
     cell::Cell,
@@ -67,14 +66,14 @@ const TRIES: usize = 4;
 pub(crate) struct Window {
     lock: WindowLock,
     stack: Stack,
-    /// Whose live bytes lie in the stack. For who is inside.
+    /// The goroutine whose live bytes lie in the stack. For the M that is inside.
     resident: Cell<Option<GRef>>,
 }
 
-// SAFETY: `resident` belongs to who is inside, which `lock` makes one at a time, in order.
+// SAFETY: `resident` is touched by the M that is inside, and `lock` lets one M in at a time, in order.
 unsafe impl Sync for Window {}
 
-/// The windows of a scheduler, made as they are needed.
+/// The windows of a scheduler, made when they are needed.
 pub(crate) struct Windows {
     table: Box<[OnceLock<&'static Window>]>,
     next: AtomicUsize,
@@ -107,12 +106,12 @@ impl Windows {
             stack: stack::acquire_at(class, Step::STRICT)?,
             resident: Cell::new(None),
         }));
-        // Two may have made it at once: then one of them is kept for nothing.
+        // Two threads may have made it at once: then one of the two windows is never used.
         Ok(place.get_or_init(|| window))
     }
 
-    /// Before the first run of `g`: a window of `class` that it has entered, its own if it was given one. None if it finds no
-    /// free one.
+    /// Before the first run of `g`: a window of `class` that it has entered, its own if it was given one. `None` if
+    /// it finds no free one.
     pub(crate) fn enter_first(&self, class: Class, g: GRef) -> Option<&'static Window> {
         let given = g.get().window.get();
         let window = (0..TRIES)
@@ -127,8 +126,8 @@ impl Windows {
 }
 
 impl Window {
-    /// Steps 1 to 3 for `g`, which the caller took from a run queue; false: it stands in line, and the
-    /// caller must not touch it any more.
+    /// Steps 1 to 3 for `g`, which the caller took from a run queue; false: it stands in line, and the caller must
+    /// not touch it any more.
     pub(crate) fn enter(&self, g: GRef) -> bool {
         if g.get().keeps_window.get() {
             return true; // it has never left
@@ -141,7 +140,7 @@ impl Window {
         true
     }
 
-    /// The same for `g`, which has not run yet; false: somebody is inside, maybe for long.
+    /// Steps 1 to 3 for `g`, which has not run yet; false: another M is inside, maybe for long.
     fn enter_first(&self, g: GRef) -> bool {
         let entered = self.lock.try_enter();
         if entered {
@@ -177,7 +176,7 @@ impl Window {
     /// Step 2. The caller is inside.
     fn copy_out(&self, g: &G) {
         let sp = g.own_sp();
-        // SAFETY: who is inside owns the window, and the resident needs nothing below its stack pointer.
+        // SAFETY: this M is inside, so it owns the window, and the resident needs nothing below its stack pointer.
         if let Err(error) = unsafe { self.stack.reserve(sp) } {
             fatal::fatal(format_args!(
                 "goroutine {}, whose stack is copied, has a guard in it that the kernel refuses to remove: {error}: let a \
@@ -185,10 +184,10 @@ impl Window {
                 g.id.get()
             ));
         }
-        // SAFETY: who is inside owns the image of the resident, which does not run.
+        // SAFETY: this M is inside, so it owns the image of the resident, which does not run.
         let image = unsafe { &mut *g.image.get() };
-        // SAFETY: the resident has run in this window, so its live bytes are [sp, top); nobody writes
-        // to them, because nobody else is inside.
+        // SAFETY: the resident has run in this window, so its live bytes are [sp, top); no other thread writes to
+        // them, because no other M is inside.
         if let Err(error) = unsafe { Image::store(image, sp, self.top()) } {
             fatal::fatal(format_args!(
                 "goroutine {}, whose stack is copied: {error}",
@@ -201,12 +200,12 @@ impl Window {
     fn copy_in(&self, g: GRef) {
         let sp = g.get().own_sp();
         if !sp.is_null() {
-            // SAFETY: who is inside owns the goroutine's image.
+            // SAFETY: this M is inside, so it owns the goroutine's image.
             let Some(image) = (unsafe { &*g.get().image.get() }) else {
                 fatal::throw(format_args!("a copied-out goroutine without an image"));
             };
-            // SAFETY: the image was stored from [sp, top) when the goroutine was copied out, and has
-            // not run since; the window is ours, its last resident copied out.
+            // SAFETY: the image was stored from [sp, top) when the goroutine was copied out, and the goroutine has
+            // not run since; this M is inside the window, and its last resident is copied out.
             unsafe { image.load(sp, self.top()) };
         }
         self.resident.set(Some(g));
@@ -216,11 +215,11 @@ impl Window {
     pub(crate) fn forget(&self, g: &G) -> Option<Image> {
         self.resident.set(None);
         g.keeps_window.set(false);
-        // SAFETY: `g` is inside and has ended, and nobody knows that yet.
+        // SAFETY: `g` is inside and has ended, and its handle is not told yet.
         unsafe { (*g.image.get()).take() }
     }
 
-    /// `g`, which is inside, has not ended after all.
+    /// `g`, which is inside, was ended and runs again after all.
     pub(crate) fn remember(&self, g: &'static G) {
         self.resident.set(Some(GRef::new(g)));
     }

@@ -1,6 +1,6 @@
-//! The watchdog: goroutines that run for long without a call into the runtime are told of, once each time.
+//! The watchdog: reports each goroutine that runs for long without a call into the runtime, once each time.
 //!
-//! Such a goroutine does no harm to others, which get its P; but it keeps a thread, and often nobody meant it to.
+//! Such a goroutine does no harm to others, which get its P; but it keeps a thread, and is often a mistake.
 //!
 //! ```text
 //! sysmon                                              M
@@ -8,15 +8,15 @@
 //!    in the gate of its M                             H2 enters the runtime: the gate is alerted, and the slow
 //! H3 the bit is gone: forget it                          path clears the bit
 //! H4 the bit stands for the given time: shut the gate,
-//!    look who runs there, open it; the report goes to the
+//!    look at the goroutine there, open it; the report goes to the
 //!    reporter (reporter.rs), and the M is watched no
 //!    further until that has looked
 //! ```
 //!
-//! Watching costs the M nothing but one slow entry at H2, and nothing at all where nobody asked for it. The P may
-//! be taken away between H1 and H4; the M is watched, not the P. An M that gets a P after it has slept clears the
-//! bit as well, so that no time is counted in which nothing ran. Announced blocking calls are not reported: the
-//! goroutine's kind tells.
+//! Watching costs the M one slow entry at H2, and nothing where the watchdog is off. The P may be taken away between
+//! H1 and H4; the M is watched, not the P. An M that gets a P after it has slept clears the bit as well, so that no
+//! time is counted in which nothing ran. Announced blocking calls are not reported: they show in the goroutine's
+//! kind.
 
 use std::{fmt, ptr, sync::Arc, time::Duration};
 
@@ -33,8 +33,8 @@ use crate::{
 pub struct HogFrame {
     /// An address in the instruction that is being executed.
     pub address: usize,
-    /// What the dynamic linker knows of it: mostly the file and the offset in it, which `addr2line` turns into a name
-    /// and a line.
+    /// What the dynamic linker knows of it: usually the file and the offset in it, which `addr2line` turns into a
+    /// name and a line.
     pub place: String,
 }
 
@@ -54,10 +54,9 @@ pub struct HogReport {
     pub name: Option<String>,
     /// The type of the closure that it was spawned as.
     pub spawned_as: &'static str,
-    /// For how long, at least.
+    /// For how long it has run, at least.
     pub running: Duration,
-    /// Where it was, innermost first, if `Config::hog_stacks` asks for it and its thread
-    /// answered.
+    /// The frames where it was seen, innermost first, if `Config::hog_stacks` asks for them and its thread answered.
     pub stack: Vec<HogFrame>,
 }
 
@@ -83,14 +82,14 @@ impl fmt::Display for HogReport {
     }
 }
 
-/// Who hears of hogs, and of which.
+/// Which hogs are reported, and to whom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HogRule {
     pub(crate) after: Duration,
     pub(crate) hook: Option<fn(&HogReport)>,
-    /// Does a line go to stderr?
+    /// Whether a line goes to stderr.
     pub(crate) print: bool,
-    /// Is its stack looked at?
+    /// Whether its stack is reported.
     pub(crate) stacks: bool,
 }
 
@@ -104,7 +103,7 @@ pub(crate) struct Hogs {
 struct Watch {
     m: &'static M,
     since: u64,
-    /// Was it reported, and has the reporter looked at it?
+    /// The report, if there was one; it says whether the reporter has looked at it.
     reported: Option<Arc<Looked>>,
 }
 
@@ -121,7 +120,7 @@ impl Hogs {
         self.sightings.rule().after.as_nanos() as u64
     }
 
-    /// When a goroutine that is watched would have to be reported.
+    /// The moment at which a watched goroutine is to be reported.
     pub(crate) fn due(&self) -> u64 {
         let open = self.watched.iter().filter(|watch| watch.reported.is_none());
         open.map(|watch| watch.since + self.after())
@@ -129,13 +128,13 @@ impl Hogs {
             .unwrap_or(NEVER)
     }
 
-    /// H1, H3 and H4 for everybody.
+    /// H1, H3 and H4 for every M.
     pub(crate) fn look(&mut self, sched: &Sched, now: u64) {
         let after = self.after();
         // H3.
         self.watched.retain_mut(|watch| {
             if !watch.m.gate.is_watched() {
-                // Watched anew, it would look to the reporter as if nothing had happened.
+                // Watched again, it would look to the reporter as if the goroutine had not moved.
                 return watch.reported.as_ref().is_some_and(|it| !it.is_over());
             }
             if watch.reported.is_some() || now < watch.since + after {
@@ -183,7 +182,7 @@ fn watch(watched: &mut Vec<Watch>, p: &P, now: u64) {
     }
 }
 
-/// `g` runs, and stays where it is while this looks.
+/// The report on `g`, which runs, and stays where it is until this returns.
 fn report(g: GRef, nanoseconds: u64) -> HogReport {
     let name = g.get().identity.get().and_then(Identity::name);
     HogReport {

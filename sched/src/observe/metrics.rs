@@ -1,19 +1,19 @@
-//! [`metrics`]: what the scheduler has done so far, and how it stands now.
+//! [`metrics`]: the scheduler's counters and its current state.
 
 use crate::{
     global::sched::{self, Sched},
     gmp::{counters::GLOBAL, p::P, poll_desc},
 };
 
-/// A snapshot of the scheduler. Counts go up from the start of the process; the rest is how things stand.
+/// A snapshot of the scheduler. Counts go up from the start of the process; the other numbers are current values.
 ///
-/// Nothing is stopped for a snapshot: numbers that change while it is taken may not fit together to the last one.
+/// The program runs on while the snapshot is taken: numbers that change meanwhile may not agree exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
     /// How many goroutines can run at the same time: the number of Ps. 0 while the runtime has not been started.
     pub gomaxprocs: usize,
-    /// Ps that nobody uses.
+    /// Ps that are idle.
     pub idle_procs: usize,
     /// Goroutines that have been started and have not ended.
     pub goroutines: u64,
@@ -27,22 +27,22 @@ pub struct Metrics {
     pub spinning_threads: usize,
     /// Goroutines in the global queue.
     pub global_queue: usize,
-    /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and
-    /// those of Ps that are not there any more.
+    /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and of the
+    /// Ps that have left.
     pub runs: u64,
-    /// Times a P without work took some from another P.
+    /// Times a P without work took goroutines from another P.
     pub steals: u64,
     /// Times half of a full local queue was moved to the global one.
     pub overflows: u64,
-    /// Times a P was given to another thread, because its goroutine blocks the one it had.
+    /// Times a P was passed to another thread, because its goroutine blocks the one it had.
     pub handoffs: u64,
     /// Times a P was taken back from an announced blocking call.
     pub retakes: u64,
-    /// Times a P was taken from a goroutine that computed for long or blocked without saying so.
+    /// Times a P was taken from a goroutine that computed for long or blocked without announcing it.
     pub takes: u64,
     /// Times a thread was woken or started because there was work.
     pub wakes: u64,
-    /// Times a thread without work began to look for some before it sleeps.
+    /// Times a thread without work began to look for work before it sleeps.
     pub spins: u64,
     /// Threads that were started.
     pub threads_started: u64,
@@ -50,26 +50,26 @@ pub struct Metrics {
     pub threads_failed: u64,
     /// Threads that ended because they had been idle for long.
     pub threads_ended: u64,
-    /// Times the monitor looked around.
+    /// Looks of the monitor.
     pub monitor_looks: u64,
     /// Faults by which stacks grew, in this process.
     pub growth_faults: u64,
-    /// Goroutines that were about to run on another thread than before, and were looked through for addresses of
-    /// the old one's thread-local storage.
+    /// Goroutines that were about to run on another thread than before, and were searched for addresses of the old
+    /// thread's thread-local storage.
     pub migrations_checked: u64,
     /// Those of them that held one, and went back to their thread.
     pub sent_back: u64,
-    /// Those of these that went on elsewhere after all, because that thread was blocked or busy for long.
+    /// Goroutines among these that resumed on another thread after all, because their thread was blocked or busy for long.
     pub sent_back_expired: u64,
-    /// Sockets for which somebody has waited, and that are open.
+    /// Open sockets for which a goroutine or thread has waited.
     pub sockets: usize,
     /// Descriptors that are registered with the network poller.
     pub registered: usize,
-    /// Times somebody asked the kernel for events of sockets.
+    /// Times the kernel was asked for events of sockets.
     pub polls: u64,
-    /// Events that there were.
+    /// Events that the kernel reported.
     pub poll_events: u64,
-    /// The Ps that there are now.
+    /// The current Ps.
     pub procs: Vec<ProcMetrics>,
 }
 
@@ -96,14 +96,14 @@ pub fn metrics() -> Metrics {
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MigrationStats {
-    /// Goroutines that were about to run on another thread than before, and were looked through.
+    /// Goroutines that were about to run on another thread than before, and were searched.
     pub scanned: u64,
     /// Those of them that pointed into the old thread's storage, and were sent back to it.
     pub sent_back: u64,
 }
 
-/// What the migration check has done since the start of the process. Two separate readings: each is right, both
-/// together are not of one moment.
+/// What the migration check has done since the start of the process. The two numbers are read separately: each is
+/// right, but they are not of one moment.
 pub fn migration_stats() -> MigrationStats {
     MigrationStats {
         scanned: GLOBAL.scanned.get(),
@@ -113,7 +113,8 @@ pub fn migration_stats() -> MigrationStats {
 
 impl Sched {
     pub(crate) fn snapshot(&self) -> Metrics {
-        // Ends before beginnings: a goroutine that comes and goes meanwhile may be counted, but not below zero.
+        // Ends before beginnings: a goroutine that starts and ends meanwhile may be counted, but the difference is
+        // not below zero.
         let ended = self.sum(|p| p.counters.ended.get()) + GLOBAL.ended.get();
         let spawned = self.sum(|p| p.counters.spawned.get()) + GLOBAL.spawned.get();
         let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();

@@ -1,9 +1,10 @@
-//! The wing `observe`: what the scheduler tells of itself. Imported by `sysmon` and `start`, and for the public functions.
+//! The wing `observe`: metrics and reports of the scheduler. Imported by `sysmon` and `start`, and for the public
+//! functions.
 //!
 //! | file | what it has |
 //! |---|---|
 //! | metrics.rs | a snapshot of counts and queues |
-//! | hogs.rs, reporter.rs | goroutines that make no call for long: seeing them, and telling |
+//! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
 //!
 //! Essays: [`hogs`], [`reporter`].
 

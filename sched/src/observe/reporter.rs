@@ -1,7 +1,7 @@
-//! The reporter: the thread that tells of hogs, where somebody asked for it.
+//! The reporter: the thread that reports hogs, where the program asks for reports.
 //!
-//! sysmon finds them (hogs.rs). Telling may take long: a thread that is asked for its frames has 100 ms to answer, and
-//! the hook is the user's and may wait for anything. Nobody waits for the reporter, who waits for all that.
+//! sysmon finds hogs (hogs.rs). Reporting may take long: a thread that is asked for its frames has 100 ms to answer,
+//! and the hook is the user's and may wait for anything. Only the reporter waits for these.
 //!
 //! ```text
 //! sysmon                                        reporter                         M
@@ -11,9 +11,9 @@
 //!    watched anew                                  the frames are the goroutine's
 //! ```
 //!
-//! An answer that comes after E1 may be of another goroutine, or of another thread with the same number. It happens
-//! after E1 then, so O3 does not find the bit, and O4 is why nobody has set it again. Sightings that come while
-//! [`MOST`] wait are dropped: the hook hangs.
+//! An answer that comes after E1 may be of another goroutine, or of another thread with the same number. But then O3
+//! does not find the bit, because E1 has cleared it; and O4 keeps sysmon from setting it again. Sightings that come
+//! while [`MOST`] are queued are dropped: the hook hangs.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,10 +30,10 @@ use crate::{
     sys::fatal,
 };
 
-/// Sightings that may wait.
+/// The largest number of sightings that are queued.
 const MOST: usize = 64;
 
-/// A goroutine that sysmon has seen, to be told of.
+/// A goroutine that sysmon has seen, to be reported.
 pub(crate) struct Sighting {
     report: HogReport,
     m: &'static M,
@@ -42,7 +42,7 @@ pub(crate) struct Sighting {
     looked: Arc<Looked>,
 }
 
-/// Is the reporter done with the M of a sighting?
+/// Whether the reporter is done with the M of a sighting.
 pub(crate) struct Looked(AtomicBool);
 
 impl Looked {
@@ -83,7 +83,7 @@ impl Sighting {
     }
 }
 
-/// The sightings on their way from sysmon to the reporter.
+/// The queue of sightings from sysmon to the reporter.
 pub(crate) struct Sightings {
     rule: HogRule,
     requests: Requests<Sighting>,
@@ -99,14 +99,14 @@ impl Sightings {
         }
     }
 
-    /// What is told, and to whom.
+    /// What is reported, and to whom.
     pub(crate) fn rule(&self) -> &HogRule {
         &self.rule
     }
 
     /// By sysmon.
     pub(crate) fn push(&self, sighting: Sighting) {
-        // Relaxed (all): only sysmon adds, so there are no more than it sees.
+        // Relaxed (all): only sysmon adds, so the number does not grow after it was read.
         if self.waiting.load(Ordering::Relaxed) >= MOST {
             return sighting.looked.over();
         }
@@ -114,7 +114,7 @@ impl Sightings {
         self.requests.push(sighting);
     }
 
-    /// The reporter's life.
+    /// The loop of the reporter.
     pub(crate) fn serve(&self) -> ! {
         loop {
             let mut sighting = self.requests.next();
@@ -141,7 +141,7 @@ fn tell(rule: &HogRule, report: &HogReport) {
         fatal::say(format_args!("{report}"));
     }
     if let Some(hook) = rule.hook {
-        // Its panic has been printed; the reporter goes on.
+        // Its panic has been printed; the reporter continues.
         let _ = catch_unwind(AssertUnwindSafe(|| hook(report)));
     }
 }

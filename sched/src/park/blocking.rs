@@ -5,15 +5,15 @@
 //! B1 the G is woken as a thread (Kind)        Y1 a P has been lent since the last look, and there is
 //! B2 the M has no P; lend the P: a store         work for it
 //! B3 ... the call ...                         Y2 retake it: CAS
-//! B4 take the P back: one CAS. Else:          Y3 hand it to a sleeping M, or to a new one
+//! B4 take the P back: one CAS. Else:          Y3 pass it to a sleeping M, or to a new one
 //! B5 any idle P. Else:
 //! B6 the G into the global queue, the M sleeps
 //! ```
 //!
-//! No lock and no system call on the way in, and none on the way out if the call was short. During the
-//! call the G counts as an OS thread: what it waits for in there (a channel, a lock) blocks the thread,
-//! which has nothing to give away any more. Where others are bound to the thread, the call is interrupted for the
-//! wait, so that these can run (unwinding.rs).
+//! No lock and no system call on the way in, and none on the way out if the call was short. During the call the G
+//! counts as an OS thread: a wait in there (for a channel, a lock) blocks the thread, whose P is lent already. Where
+//! other goroutines are bound to the thread, the call is interrupted for the wait, so that they can run
+//! (unwinding.rs).
 //!
 //! A goroutine that leaves a blocking call by unwinding keeps its thread (see on_thread.rs): at B6 it waits
 //! for a P there.
@@ -30,7 +30,7 @@ use crate::{
     sys::errno,
 };
 
-/// Runs `f`, which may block its thread: other goroutines get the P of this one meanwhile.
+/// Runs `f`, which may block its thread: another M may take the P of this one meanwhile, for other goroutines.
 ///
 /// On a plain OS thread, and inside another `blocking`, just calls `f`.
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
@@ -58,8 +58,8 @@ fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     ExitSyscall { g }
 }
 
-/// `g`, which is in a blocking call on `m`, is about to park, so that others that are bound to `m` can run. Takes the P
-/// back if it is still there, because these may lend theirs.
+/// `g`, which is in a blocking call on `m`, is about to park, so that others that are bound to `m` can run. Takes the
+/// P back if it is still lent, because these may lend theirs.
 pub(crate) fn interrupt(m: &'static M, g: GRef) {
     let _inside = retake::enter(m);
     if let Some((p, call)) = m.lent.take()
@@ -70,7 +70,7 @@ pub(crate) fn interrupt(m: &'static M, g: GRef) {
     g.get().set_kind(Kind::Goroutine);
 }
 
-/// And goes on with the call.
+/// After [`interrupt`]: the call continues.
 pub(crate) fn resume(m: &'static M, g: GRef) {
     std::mem::forget(enter_syscall(m, g));
 }
@@ -110,8 +110,7 @@ fn exit_slow(m: &'static M, g: GRef) {
     }
     drop(inside);
     g.get().set_kind(Kind::Goroutine);
-    // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and
-    // needs none.
+    // SAFETY: the commit queues the goroutine, once, as its last step. It runs on g0 without a P, and needs none.
     unsafe {
         park_with(None, move |m| {
             ready::tail(Some(m), g);

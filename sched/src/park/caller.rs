@@ -1,7 +1,7 @@
-//! Who is about to wait: what a park has to know of it, asked once.
+//! The caller that is about to wait: what a park needs to know of it, looked up once.
 //!
 //! A wait queue needs the caller's G before the park, and the park needs the G, its M, and whether it may leave its
-//! thread. Asked for twice this costs a channel some ten instructions a wait.
+//! thread. Looking these up twice costs a channel some ten instructions a wait.
 
 use std::{fmt, marker::PhantomData};
 
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// Who is about to wait here: as [`current`](crate::current), and what a park has to know of it, asked once.
+/// The caller, which is about to wait: [`current`](crate::current), and what a park needs to know of it.
 #[must_use = "it is there to be parked"]
 pub struct Caller {
     g: GRef,
-    /// None where it waits with its thread.
+    /// `None` where it waits with its thread.
     m: Option<&'static M>,
     _not_send: PhantomData<*const ()>,
 }
@@ -54,7 +54,7 @@ impl fmt::Debug for Caller {
 }
 
 impl Caller {
-    /// Who it is.
+    /// The G of the caller.
     #[inline(always)]
     pub fn g(&self) -> GRef {
         self.g
@@ -68,11 +68,11 @@ impl Caller {
     ///
     /// # Safety
     ///
-    /// As for [`park`](crate::park()), and: nothing has parked since this caller was asked for.
+    /// As for [`park`](crate::park()), and: nothing has parked since this `Caller` was made.
     #[inline(always)]
     pub unsafe fn park<C: FnOnce() -> bool>(self, reason: WaitReason, commit: C) {
-        // SAFETY: nothing has parked since `caller`, so `g` still runs on `m`; it may leave its thread where `m` is
-        // there. Of the commit `park_if` asks what `park` does.
+        // SAFETY: nothing has parked since `caller`, so `g` still runs on `m`; it may leave its thread where there is
+        // an `m`. `park_if` asks of the commit what `park` does.
         unsafe { park_if(self.m.map(|m| (m, self.g)), Some(reason), move |_| commit()) }
     }
 }

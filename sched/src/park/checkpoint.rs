@@ -1,9 +1,8 @@
-//! `checkpoint`: where a long computation asks whether its time is up.
+//! `checkpoint`: where a long computation lets other goroutines run.
 //!
-//! sysmon raises the flag of an M whose P has something waiting and whose round has lasted a slice. The flag is
-//! the number of that round, so that one which came too late says nothing to the goroutine after. A goroutine
-//! that heeds it goes to the tail of the *global* queue: at the tail of its own it would be before whatever
-//! waits there.
+//! sysmon raises the flag of an M whose P has something waiting and whose round has lasted a slice. The flag is the
+//! number of that round, so that a late flag does not concern the next goroutine. A goroutine that sees it goes to
+//! the tail of the *global* queue: at the tail of its own ring it would come before what waits in the global queue.
 
 use std::sync::atomic::Ordering;
 
@@ -39,7 +38,7 @@ fn heed(round: u64) {
     // Relaxed: as in `checkpoint`.
     m.overdue.store(0, Ordering::Relaxed);
     let inside = retake::enter(m);
-    // Without a P, which sysmon has taken meanwhile, it is over as well.
+    // Without a P, which sysmon has taken meanwhile, the slice is over as well.
     let over = m.p().is_none_or(|p| p.tick() == round);
     drop(inside);
     if over {
@@ -53,8 +52,8 @@ fn heed(round: u64) {
     }
 }
 
-/// As [`checkpoint`](crate::checkpoint), where it is crowded; nothing otherwise. For operations that often need not
-/// wait, before they begin.
+/// As [`checkpoint`](crate::checkpoint), where the scheduler is crowded (start_m.rs); does nothing otherwise. For
+/// operations that often need not wait, before they begin.
 ///
 /// # Parks
 ///
@@ -73,7 +72,7 @@ fn give_way_slow() {
 }
 
 impl M {
-    /// By sysmon: `round`, which runs here, has lasted a slice. False if it has been told before.
+    /// By sysmon: `round`, which runs here, has lasted a slice. False if the flag was raised for it before.
     pub(crate) fn raise(&self, round: u64) -> bool {
         // Relaxed: partner is the load in `checkpoint`.
         self.overdue.swap(round, Ordering::Relaxed) != round

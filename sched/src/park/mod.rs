@@ -2,8 +2,8 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | mod.rs | `park` and waits that several may end; the other verb, `ready`, is in global/ready.rs |
-//! | caller.rs | who is about to wait, asked once |
+//! | mod.rs | `park` and waits that several wakers may end; the other verb, `ready`, is in global/ready.rs |
+//! | caller.rs | what a park needs to know of its caller, looked up once |
 //! | on_thread.rs, unwinding.rs | goroutines that wait without leaving their thread |
 //! | blocking.rs, checkpoint.rs, yield_now.rs, sleep.rs | blocking calls, long computations, letting others go first, sleeping |
 //! | io_wait.rs, io_register.rs | waiting for a socket, registering it with the poller |
@@ -17,25 +17,25 @@
 //! P2 put its GRef into the object's queue
 //! P3 park(reason, commit): save the context    W1 lock the object
 //! P4   on g0: commit() unlocks the object      W2 take the GRef out of the queue
-//! P5   g0 schedules somebody else              W3 unlock, ready(g): into the run queue
-//! P6 resumed by whoever took it from there
+//! P5   g0 schedules another one             W3 unlock, ready(g): into the run queue
+//! P6 resumed by the M that took it from there
 //! ```
 //!
-//! The waker cannot reach W2 before P4, so a goroutine is never made ready while its context is not
-//! saved. A commit that says `false` found out that there is nothing to wait for: the goroutine goes
-//! on at once. After the step of `commit` that lets the waker go, neither the commit nor g0 touches
-//! the goroutine or its stack again.
+//! The waker cannot reach W2 before P4, so a goroutine is never made ready while its context is not saved. A commit
+//! that returns `false` has found that there is nothing to wait for: the goroutine resumes at once. After the step of
+//! `commit` that lets the waker go, neither the commit nor g0 touches the goroutine or its stack again.
 //!
-//! The reason says what for, in the word of the status (status.rs), for dumps and traces. Nothing depends on it.
+//! The reason is what the goroutine waits for. It is stored in the word of the status (status.rs), for dumps and
+//! traces; nothing depends on it.
 //!
-//! Everything between the user's call and the switch that can be inlined is: the CPU predicts a return
-//! by the call that it saw last, and after a switch that was somebody else's. So each frame that
-//! returns after a park costs a misprediction, about 8 ns. The switch itself ends in an indirect jump,
-//! which is predicted by its history.
+//! Everything between the user's call and the switch that can be inlined is inlined. The CPU predicts a return by the
+//! last call that it saw, and after a switch that was a call of another goroutine. So each frame that returns after a
+//! park costs a misprediction, about 8 ns. The switch itself ends in an indirect jump, which is predicted by its
+//! history.
 //!
-//! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that
-//! is unwinding: the count of panics is thread-local, so it must not change threads (see on_thread.rs, and unwinding.rs for
-//! those that share their thread).
+//! A plain OS thread runs its commit itself and then sleeps on its parker. So does a goroutine that is unwinding: the
+//! count of panics is thread-local, so it must not change threads (see on_thread.rs; unwinding.rs for goroutines that
+//! share their thread).
 
 #![cfg(not(loom))]
 
@@ -70,31 +70,31 @@ use crate::{
     sys::clock,
 };
 
-/// Parks the caller, for `reason`, until somebody makes it [`ready`](crate::ready).
+/// Parks the caller, for `reason`, until it is made [`ready`](crate::ready).
 ///
-/// `commit` runs when the caller's context is saved, off its stack; it makes the caller reachable for
-/// its waker (usually by unlocking the object in whose queue the caller is) and says whether to wait:
-/// on `false` the caller goes on at once. Whatever other work the closure does must come before that.
+/// `commit` runs when the caller's context is saved, off its stack. It makes the caller reachable for its waker
+/// (usually by unlocking the object in whose queue the caller is) and returns whether to wait: on `false` the caller
+/// resumes at once. Other work in the closure must come before that step.
 ///
 /// # Parks
 ///
-/// Yes: the goroutine may go on on another thread. A plain OS thread, and a goroutine that is
-/// unwinding, block their thread instead.
+/// Yes: the goroutine may resume on another thread. A plain OS thread, and a goroutine that is unwinding, block their
+/// thread instead.
 ///
 /// # Safety
 ///
-/// - For each `commit` that returns true exactly one [`ready`](crate::ready) of the caller's [`current`] happens,
-///   not before `commit` let it, and none happens for one that returns false.
+/// - For each `commit` that returns true exactly one [`ready`](crate::ready) of the caller's [`current`] happens, not
+///   before `commit` has let the waker go, and none happens for one that returns false.
 /// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
 ///   that lets the waker go.
 #[inline(always)]
 pub unsafe fn park<C: FnOnce() -> bool>(reason: WaitReason, commit: C) {
-    // SAFETY: `park` and `park_with` ask the same: one `ready` for each commit that returns true, and not before it.
+    // SAFETY: `park` and `park_with` have the same contract: one `ready` for each commit that returns true, and not before it.
     unsafe { park_with(Some(reason), move |_| commit()) }
 }
 
-/// As [`park`], for commits that need the M on whose g0 they run. Without a reason the caller does not wait: its commit
-/// queues it.
+/// As [`park`], for commits that need the M on whose g0 they run. Without a reason the caller does not wait: its
+/// commit queues it.
 ///
 /// # Safety
 ///
@@ -104,12 +104,12 @@ pub(crate) unsafe fn park_with<C>(reason: Option<WaitReason>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
-    // SAFETY: `running_goroutine` says who runs here and may leave its thread; of the commit `park_with` asks the
-    // same.
+    // SAFETY: `running_goroutine` returns the G that runs here, if it may leave its thread; `park_with` asks of the
+    // commit what `park_if` does.
     unsafe { park_if(running_goroutine(), reason, commit) }
 }
 
-/// As [`park_with`], for who is [`running_goroutine`].
+/// As [`park_with`]; `caller` is what [`running_goroutine`] returned.
 ///
 /// # Safety
 ///
@@ -123,8 +123,8 @@ pub(crate) unsafe fn park_if<C>(
     C: FnOnce(&'static M) -> bool,
 {
     match running {
-        // SAFETY: `g` runs here, on `m`, and does not unwind: it is what `running_goroutine` says; the commit is one
-        // that a park may have.
+        // SAFETY: `g` runs here, on `m`, and does not unwind: `running_goroutine` returned it; the caller gave a
+        // commit that a park may have.
         Some((m, g)) => unsafe { leave_with(m, g, reason, commit) },
         None => {
             let commit = CommitOf::new(commit);
@@ -143,13 +143,13 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
     fork_check::check();
     let g = current();
     if let Some(m) = unwinding::shared_thread(g) {
-        // SAFETY: `shared_thread` gave `m` for `g`; the commit lies on the stack of whoever called `park_thread`, and
+        // SAFETY: `shared_thread` gave `m` for `g`; the commit lies on the stack of the caller of `park_thread`, and
         // is run once.
         return unsafe { unwinding::park_here(m, g, reason, commit) };
     }
     let wait = || {
         let before = g.get().blocks(reason);
-        // A goroutine that keeps its thread has given its P away: this M is the one without.
+        // A goroutine that keeps its thread has given its P away: this M has none.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
             && unsafe { Commit::run(commit, m) }
@@ -164,7 +164,7 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
     }
 }
 
-/// Opens a wait of the caller that several others may end: see [`Ticket`].
+/// Opens a wait of the caller that several wakers may end: see [`Ticket`].
 ///
 /// Every ticket from an earlier `arm` of the same caller is void from here on.
 #[inline]
@@ -176,8 +176,8 @@ pub fn arm() -> Ticket {
     }
 }
 
-/// Parks, for `reason`, until somebody claims `ticket`, at most until `deadline`; returns what it was claimed with,
-/// [`TIMED_OUT`] if the deadline came first.
+/// Parks, for `reason`, until `ticket` is claimed, at most until `deadline`. Returns the outcome with which it was
+/// claimed, [`TIMED_OUT`] if the deadline came first.
 ///
 /// # Parks
 ///
@@ -185,19 +185,19 @@ pub fn arm() -> Ticket {
 ///
 /// # Safety
 ///
-/// As for [`park`], and: `ticket` is the caller's last one; whoever claims it calls [`ready`](crate::ready); when
-/// `commit` returns false, the ticket has been claimed (by the commit itself, if by nobody else).
+/// As for [`park`], and: `ticket` is the caller's last one; the waker that claims it calls [`ready`](crate::ready);
+/// when `commit` returns false, the ticket has been claimed (by the commit itself, if by no waker).
 pub unsafe fn park_until<C: FnOnce() -> bool>(
     reason: WaitReason,
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: C,
 ) -> u32 {
-    // SAFETY: it asks what this function asks.
+    // SAFETY: the caller owes what `park_until_moment` asks: the contract is the same.
     unsafe { park_until_moment(reason, ticket, deadline.map_or(NEVER, clock::at), commit) }
 }
 
-/// As [`park_until`]; `when` is a moment on our clock, or [`NEVER`].
+/// As [`park_until`]; `when` is a moment on the scheduler's clock, or [`NEVER`].
 ///
 /// # Safety
 ///
@@ -209,9 +209,9 @@ pub(crate) unsafe fn park_until_moment<C: FnOnce() -> bool>(
     commit: C,
 ) -> u32 {
     match when {
-        // SAFETY: `park_until` asks of its commit what `park` does; no timer knows the ticket.
+        // SAFETY: `park_until` asks of its commit what `park` does; no timer has the ticket.
         NEVER => unsafe { park(reason, commit) },
-        // SAFETY: the ticket is the caller's last, and who claims it makes the caller ready.
+        // SAFETY: the ticket is the caller's last, and the waker that claims it makes the caller ready.
         when => unsafe { park_with_timer(reason, ticket, when, commit) },
     }
     ticket.g.get().wait_seq.outcome()
@@ -235,11 +235,12 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
         };
     }
     let timers_of: Cell<Option<&'static P>> = Cell::new(None);
-    // SAFETY: who claims the ticket makes the caller ready, once, not before `commit` let it. The heap's lock is held while
-    // `commit` runs, so the timer does not fire before the goroutine is off its stack and committed.
+    // SAFETY: the waker that claims the ticket makes the caller ready, once, not before `commit` has let it go. The
+    // heap's lock is held while `commit` runs, so the timer does not fire before the goroutine is off its stack and
+    // committed.
     unsafe {
         park_with(Some(reason), |m| {
-            // Without a P of our own any heap will do: this M keeps its time when it goes to sleep.
+            // Without a P any heap will do: this M keeps its time when it goes to sleep.
             let insert = |p: &'static P| {
                 timers_of.set(Some(p));
                 p.timers.insert_and(when, ticket, commit)
@@ -257,14 +258,14 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
     }
 }
 
-/// The same on an OS thread: it is its own timer.
+/// [`park_with_timer`] on an OS thread: the thread sleeps until the deadline itself.
 fn wait_with_timeout(reason: WaitReason, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
     let before = g.blocks(Some(reason));
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {
-            // Somebody claimed it in the last moment and is about to call `ready`.
+            // A waker claimed it at the same time and is about to call `ready`.
             g.parker.wait(|| None);
         }
     }

@@ -1,14 +1,13 @@
 //! A goroutine that must wait without leaving its thread: the M blocks, its P goes to another M.
 //!
-//! That is so while the goroutine unwinds. std counts panics in a thread-local: a goroutine that
-//! parked in a destructor would leave its count to the next goroutine of this M, and would come
-//! back to another thread's.
+//! A goroutine waits so while it unwinds. std counts panics in a thread-local: a goroutine that parked in a
+//! destructor would leave its count to the next goroutine of this M, and would resume with another thread's count.
 //!
 //! 1. The G is marked as one that is woken through its parker.
-//! 2. The P is handed to a sleeping M, or to a new one.
+//! 2. The P is passed to a sleeping M, or to a new one.
 //! 3. The commit runs, and the thread sleeps until `ready` gives the parker's token.
-//! 4. The M takes an idle P; if there is none it queues up for one, and an M that sees it queueing at
-//!    its fair round, or goes to sleep, hands its P over.
+//! 4. The M takes an idle P. If there is none it joins the line for one, and an M that sees the line at its fair
+//!    round, or that goes to sleep, passes its P on.
 
 use crate::{
     global::{retake, sched},
@@ -45,7 +44,7 @@ pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
     match sched.idle.take_p_or_wait(m.id()) {
         Some(p) => {
             sched.sysmon_sleep.note_busy();
-            // SAFETY: ids in the idle lists are Ps'.
+            // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
             m.set_p(unsafe { P::from_id(p) });
         }
         None => {

@@ -1,4 +1,4 @@
-//! Waiting for a moment, or for ever.
+//! Waiting for a moment, or forever.
 
 use std::{thread, time::Instant};
 
@@ -18,19 +18,19 @@ pub fn sleep_until(deadline: Instant) {
         return thread::sleep(deadline.saturating_duration_since(Instant::now()));
     }
     let ticket = arm();
-    // SAFETY: only the timer knows the ticket; it claims it and makes us ready.
+    // SAFETY: only the timer has the ticket; it claims it and makes the caller ready.
     unsafe { park_until(WaitReason::Sleep, ticket, Some(deadline), || true) };
 }
 
-/// Waits for ever.
+/// Waits forever.
 ///
 /// # Parks
 ///
-/// And never goes on.
+/// And never resumes.
 pub fn sleep_forever() -> ! {
     loop {
         let ticket = arm();
-        // SAFETY: nobody knows the ticket, so nobody claims it.
+        // SAFETY: no waker has the ticket, so none claims it.
         unsafe { park_until(WaitReason::Sleep, ticket, None, || true) };
     }
 }

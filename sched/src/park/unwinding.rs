@@ -1,13 +1,13 @@
-//! How a goroutine waits that may not leave its thread now, where others are bound to the same thread.
+//! How a goroutine waits that may not leave its thread, where other goroutines are bound to the same thread.
 //!
-//! A goroutine that unwinds, or is in a blocking call, waits with its thread (on_thread.rs). Whoever is bound to that thread
-//! would wait with it, and for ever if it is one of those that is waited for. So where there are some, the goroutine
-//! parks as any other, after it has locked the thread (locked.rs): its M then runs those that are bound to it, and nobody
-//! else, until the goroutine can go on, here.
+//! A goroutine that unwinds, or is in a blocking call, waits with its thread (on_thread.rs). Goroutines that are
+//! bound to that thread would wait with it, and forever if it waits for one of them. So where there are some, the
+//! goroutine parks as usual, after it has locked the thread (locked.rs): its M then runs only goroutines that are
+//! bound to it, until this one can resume, on the same thread.
 //!
-//! The thread counts the panics of a goroutine that unwinds, and those that run meanwhile must not find them: they
-//! would count as unwinding, in std's poisoning and here. Before another one runs, g0 moves the count away
-//! (panic_count.rs), and back before the goroutine goes on:
+//! The thread counts the panics of a goroutine that unwinds, and the goroutines that run meanwhile must not see that
+//! count: they would count as unwinding, in std's poisoning and in the runtime. Before another one runs, g0 moves the
+//! count away (panic_count.rs), and back before the goroutine resumes:
 //!
 //! ```text
 //! g0 of the M                                            starter
@@ -20,8 +20,8 @@
 //!    the thread counts as before; the starter gets them
 //! ```
 //!
-//! The M keeps a list of those that wait so, each with the number that was moved away. At most one of them has none
-//! moved: its panics are what the thread counts.
+//! The M keeps a list of the goroutines that wait so, each with the number that was moved away. At most one of them
+//! has none moved: the thread counts its panics.
 
 use crate::{
     gmp::{
@@ -34,7 +34,8 @@ use crate::{
     switch::{self, commit::Commit, panic_count::MOVABLE, signal_check, thread_word::current_m},
 };
 
-/// The M of `g`, which runs here and may not leave its thread, if others are bound to that and can run meanwhile.
+/// The M of `g`, which runs here and may not leave its thread, if other goroutines are bound to that M and can run
+/// meanwhile.
 #[cold]
 pub(crate) fn shared_thread(g: GRef) -> Option<&'static M> {
     if g.id() == 0 || std::thread::panicking() && !MOVABLE {
@@ -44,7 +45,7 @@ pub(crate) fn shared_thread(g: GRef) -> Option<&'static M> {
     locked::others_are_tied(m, g).then_some(m)
 }
 
-/// Parks `g`, for which [`shared_thread`] gave `m`; it goes on on the same thread.
+/// Parks `g`, for which [`shared_thread`] gave `m`; it resumes on the same thread.
 ///
 /// # Safety
 ///
@@ -65,7 +66,7 @@ pub(crate) unsafe fn park_here(
     if unwinds {
         m.unwinders.borrow_mut().push(Unwinder { g, moved: 0 });
     }
-    // SAFETY: `g` runs on `m`; the commit is the caller's, and is run once.
+    // SAFETY: `g` runs on `m`; the commit is the caller's, which stays on its stack, and is run once.
     unsafe { switch::leave(m, g, reason, commit) };
     if unwinds {
         m.unwinders.borrow_mut().retain(|one| one.g != g);

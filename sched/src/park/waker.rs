@@ -1,4 +1,4 @@
-//! Doorbells: wakers of goroutines and plain OS threads. The protocol is in wake_flag.rs.
+//! Wakers of goroutines and plain OS threads. The protocol is in wake_flag.rs.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,11 +19,11 @@ use crate::{
     sys::fatal,
 };
 
-/// What a giver claims the owner's wait with.
+/// The outcome with which a giver claims the owner's wait.
 const WOKEN: u32 = 0;
 
-/// Wakes who made it, and no one else: as a [`Waker`] it may be kept, cloned and rung from anywhere, at any time,
-/// also when its owner waits for it no more.
+/// A [`Waker`] of the goroutine or thread that created it. May be cloned, kept and woken from any thread; a wake
+/// after the wait does nothing.
 pub struct ThreadWaker {
     g: GRef,
     signal: WakeFlag,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for ThreadWaker {
 }
 
 impl ThreadWaker {
-    /// The caller's.
+    /// The waker of the caller.
     #[must_use]
     pub fn new() -> Arc<ThreadWaker> {
         Arc::new(ThreadWaker {
@@ -45,15 +45,15 @@ impl ThreadWaker {
         })
     }
 
-    /// Forgets that it was rung: before the owner looks at what it waits for.
+    /// Clears the flag, before the owner looks at what it waits for.
     pub fn clear(&self) {
         self.signal.take();
     }
 
-    /// Waits until it is rung, or has been since [`clear`](Doorbell::hush); until `deadline` at most.
+    /// Waits until it is woken, or was woken since [`clear`](ThreadWaker::clear); at most until `deadline`.
     ///
-    /// If it has been rung already, lets the goroutines that are runnable go first, as [`yield_now`] does: a future
-    /// that wakes itself asks for that.
+    /// If it was woken already, lets the goroutines that are runnable go first, as [`yield_now`] does: a future that
+    /// wakes itself asks for that.
     ///
     /// # Parks
     ///
@@ -61,7 +61,7 @@ impl ThreadWaker {
     ///
     /// # Panics
     ///
-    /// When another than the one who made it calls this.
+    /// When it is called by another goroutine or thread than the one that made the waker.
     pub fn wait(&self, deadline: Option<Instant>) {
         assert!(
             current() == self.g,
@@ -74,13 +74,13 @@ impl ThreadWaker {
         let commit = || {
             let stays = self.signal.park(ticket.number);
             if !stays {
-                // Nobody else knows the ticket: no giver saw it, and the timer's heap is locked.
+                // No giver has seen this wait, and the timer's heap is locked: only this commit can claim the ticket.
                 ticket.claim(WOKEN);
             }
             stays
         };
         // SAFETY: the ticket is the caller's last. It is claimed by the timer, or by the one giver that saw that the
-        // owner has parked, which is the last step of the commit; who claims it makes the owner ready.
+        // owner has parked, which is the last step of the commit; the one that claims it makes the owner ready.
         unsafe { park_until(WaitReason::Future, ticket, deadline, commit) };
     }
 }
@@ -96,13 +96,13 @@ impl Wake for ThreadWaker {
         };
         let ticket = Ticket { g: self.g, number };
         if ticket.claim(WOKEN) {
-            // SAFETY: it has parked in this wait, as its flag says, and the claim was ours.
+            // SAFETY: the owner has parked in this wait, as its flag says, and this thread has claimed it.
             unsafe { ready(self.g) };
         }
     }
 }
 
-/// Calls `waker`, which is the code of somebody else, where nobody can deal with its panic.
+/// Calls `waker`, which is foreign code, in a place where its panic cannot be handled: then the process ends.
 pub fn wake(waker: Waker) {
     if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
         fatal::fatal(format_args!("the waker of a future panicked"));

@@ -8,11 +8,11 @@ use crate::{
     switch::{commit::leave_with, current::running_goroutine, thread_word::current_m},
 };
 
-/// Lets the goroutines that are runnable go first. On a plain OS thread: the other threads.
+/// Lets the goroutines that are runnable go first. On a plain OS thread, yields to other threads.
 ///
 /// # Parks
 ///
-/// The goroutine goes to the tail of the run queue, and may go on on another thread.
+/// The goroutine goes to the tail of the run queue, and may resume on another thread.
 #[inline]
 pub fn yield_now() {
     let Some((m, g)) = running_goroutine() else {
@@ -27,7 +27,7 @@ pub fn yield_now() {
     }
 }
 
-/// As [`yield_now`], of who may not leave its thread now.
+/// As [`yield_now`], for a goroutine that may not leave its thread now.
 #[cold]
 fn yield_thread() {
     let runs = current_m().and_then(|m| m.current.get());

@@ -1,5 +1,5 @@
-//! The first function of a goroutine, and its end: its result goes to the handle, to a future or to nobody, the joiner
-//! becomes runnable, the stack goes back into the cache.
+//! The first function of a goroutine, and its end: its result goes to the handle or to a future, or is dropped; the
+//! joiner becomes runnable; the stack goes back into the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,43 +35,44 @@ pub(super) unsafe extern "C" fn main(word: usize) -> ! {
     // SAFETY: spawn put the closure that `entry` was made for into the payload.
     unsafe { (entry.run)(g.get().payload()) };
     locals::end(g);
-    // A pin that was forgotten ends with its goroutine.
+    // A pin that was not undone ends with its goroutine.
     g.get().keeps_window.set(false);
     g.get().segments.end();
     loop {
         match g.get().join.fate() {
-            // Back here only if the handle was dropped in the last moment, or became a future.
+            // Returns only if the handle was dropped at the same time, or became a future.
             Fate::Joined => leave_result(g),
             Fate::Detached => break drop_outcome(g),
             // SAFETY: the cell was just taken out of the word, and the outcome is in its place.
             Fate::Awaited(cell) => break unsafe { Cell::deliver(cell, g) },
         }
     }
-    locals::end(g); // what that has made
+    locals::end(g); // values that the drop has made
     leave_nothing(g)
 }
 
-/// Ends `g` with its result in place for the handle. Returns if the handle is none any more.
+/// Ends `g` with its result in place for the handle. Returns if there is no handle any more.
 fn leave_result(g: GRef) {
     let finish = move |m: &'static M| match finish_on_g0(m, g.get()) {
         End::HandleOwns => true,
         End::Wake(waiter) => {
-            // SAFETY: the waiter's own commit registered it, so it has parked, and only we wake it.
+            // SAFETY: the waiter's own commit registered it, so it has parked, and only this goroutine's end wakes
+            // it.
             unsafe { ready_from_g0(m, waiter) };
             true
         }
         End::Claim(ticket) => {
             if ticket.claim(JOINED) {
-                // SAFETY: its wait was claimed here, so nobody else wakes it; its commit has left the ticket, so it
-                // has parked.
+                // SAFETY: its wait was claimed here, so no other waker wakes it; its commit has left the ticket, so
+                // it has parked.
                 unsafe { ready_from_g0(m, ticket.g()) };
             }
             true
         }
         End::Else => false,
     };
-    // SAFETY: where `finish` says true the handle owns the G, which is never resumed; the closure
-    // holds nothing but the GRef.
+    // SAFETY: where `finish` returns true the handle owns the G, which is never resumed; the closure holds nothing
+    // but the GRef.
     unsafe { leave_at_end(g, finish) };
 }
 
@@ -79,23 +80,24 @@ fn leave_result(g: GRef) {
 ///
 /// # Safety
 ///
-/// As for [`park`](crate::park::park).
+/// `g` runs here, and its code has ended. `commit` does not park or panic. Where it returns true, `g` is not resumed,
+/// and this thread does not touch its stack any more.
 #[inline(always)]
 unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
     let Some(m) = current_m() else {
         fatal::throw(format_args!("a goroutine without an M"));
     };
     // SAFETY: `g` runs here, on this M; its code has ended, so it does not unwind; the closures of this file are
-    // commits that nobody makes ready.
+    // commits after which no thread makes `g` ready.
     unsafe { leave_with(m, g, None, commit) };
 }
 
-/// The end of `g` as seen by its handle. From `finish` on the G may have begun its next life, so
-/// stack and context are taken out before, and put back if the G must run once more.
+/// The end of `g` as its handle sees it. From `finish` on the G may have begun its next life, so stack and context
+/// are taken out before, and put back if the G must run once more.
 #[inline]
 fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     end_of(g);
-    // SAFETY: `g` has left its stack and nobody else knows that yet.
+    // SAFETY: `g` has left its stack, and its handle has not been told yet.
     let stack = unsafe { (*g.stack.get()).take() };
     let ctx = g.ctx.replace(Context::NULL);
     g.set_last(0);
@@ -113,7 +115,7 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
             g.window.set(Some(window));
             window.remember(g);
         }
-        // SAFETY: not the handle's, so the G is still ours.
+        // SAFETY: the handle does not own the G, so it is still the end's.
         unsafe { *g.stack.get() = stack };
     } else {
         locked::ended(m, bound);
@@ -129,7 +131,7 @@ fn forget_window(g: &G, window: &Window) {
     drop(window.forget(g));
 }
 
-/// Ends `g`, which nobody will ask after.
+/// Ends `g`, whose result is not asked for.
 fn leave_nothing(g: GRef) -> ! {
     let free_it = move |m: &'static M| {
         end_of(g.get());
@@ -150,7 +152,7 @@ fn leave_nothing(g: GRef) -> ! {
     fatal::throw(format_args!("a goroutine ran on after its end"));
 }
 
-/// On g0: nobody works on the stack of `g` any more (R1 and R2 of shrink.rs).
+/// On g0: the shrinker does not work on the stack of `g` any more (R1 and R2 of shrink.rs).
 #[inline]
 fn end_of(g: &G) {
     g.has_ended();
@@ -176,7 +178,7 @@ fn drop_outcome(g: GRef) {
     let Some(entry) = g.get().entry.get() else {
         return;
     };
-    // SAFETY: the payload is the outcome that `entry.run` left, and nobody else owns it.
+    // SAFETY: the payload is the outcome that `entry.run` left, and only this goroutine's end owns it.
     let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
         (entry.drop_outcome)(g.get().payload())
     }));

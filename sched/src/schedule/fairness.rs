@@ -1,22 +1,22 @@
-//! Fair rounds: what keeps those who wait from starving behind those who hand `runnext` to and fro.
+//! Fair rounds: they keep waiting goroutines from starving behind goroutines that pass `runnext` to each other.
 //!
-//! A pair of goroutines in ping-pong always finds the other one in `runnext`, which goes before the ring; a ring that
-//! refills itself goes before the global queue. In a *fair round* an M takes the others first: from the global queue,
-//! and in the round after that from the ring. By rounds there is one each [`FAIR_ROUND`]; that bounds the wait where
-//! rounds are short. Where they are long, or many wait, time bounds it:
+//! Two goroutines in ping-pong always find each other in `runnext`, which goes before the ring; a ring that refills
+//! itself goes before the global queue. In a *fair round* an M takes the others first: from the global queue, and in
+//! the round after that from the ring. By count one of [`FAIR_ROUND`] rounds is fair; that bounds the wait where
+//! rounds are short. Where rounds are long, or many goroutines wait, time bounds it:
 //!
 //! ```text
 //! sysmon                                        M that owns the P
-//! N1 what was in the ring a slice ago is        N3 before its next round it looks what calls it (inbox.rs):
+//! N1 what was in the ring a slice ago is        N3 before its next round it reads its word (inbox.rs):
 //!    there still; or there was no fair round       a fair round. A share of the global queue goes into the
-//!    for a slice, and the global queue is not      ring, and `runnext` to its tail: the slice was the pair's
-//!    empty or an M waits for a P                   together, and is over
-//! N2 the bit HURRY in the word of the M
+//!    for a slice, and the global queue is not      ring, and `runnext` goes to its tail, because the two
+//!    empty or an M waits for a P                   goroutines that passed it to each other shared a slice
+//! N2 the bit FAIR_ROUND_ASKED in the word of the M
 //! ```
 //!
 //! The round itself reads no clock, and no word that it would not read anyway. The bit belongs to the M: if its P is
-//! taken between N2 and N3, a fair round is held on another P, or later, and nothing else comes of it. sysmon looks
-//! again after another slice.
+//! taken between N2 and N3, the fair round is held on another P, or later, which does no harm. sysmon looks again
+//! after another slice.
 
 use crate::{
     global::{ready, sched::Sched},
@@ -28,7 +28,8 @@ use crate::{
     schedule::locked,
 };
 
-/// Something calls `m` before it looks for work: a goroutine that only it may run, or a fair round (N3).
+/// The word of `m` is not 0 before it looks for work: there is a goroutine that only it may run, or a fair round was
+/// asked for (N3).
 #[cold]
 pub(crate) fn attend(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if let Some(g) = locked::attend(m) {
@@ -39,7 +40,7 @@ pub(crate) fn attend(sched: &'static Sched, m: &'static M) -> Option<usize> {
         return None;
     }
     if sched.idle.any_m_waits_for_p() || p.is_leaving() {
-        // The round that begins now is a fair one by count as well, and puts the P down.
+        // The round that begins now is also fair by count, and puts the P down.
         p.call_fair_round();
         return None;
     }
@@ -52,20 +53,20 @@ pub(crate) fn attend(sched: &'static Sched, m: &'static M) -> Option<usize> {
     })
 }
 
-/// Who goes first in a fair round of `m` by count.
+/// The goroutine that goes first in a fair round of `m` by count.
 #[cold]
 pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
     let injected = sched.take_injected();
     if injected.is_some() && !p.ring.is_empty() {
-        // Else a stream into the global queue would starve the ring behind a pair.
+        // Otherwise a stream into the global queue would starve the ring behind a pair.
         m.turn_of_ring.set(true);
         m.inbox.request_fair_round();
     }
     injected.or_else(|| p.ring.pop())
 }
 
-/// N3: the oldest in the ring runs, behind the others comes this P's share of the global queue, and then `runnext`. Who
-/// gave way to the ring at a checkpoint is in the global queue, and must not come before it.
+/// N3: the oldest in the ring runs, behind the others comes this P's share of the global queue, and then `runnext`. A
+/// goroutine that gave way to the ring at a checkpoint is in the global queue, and must not come before the ring.
 fn take_turns(sched: &'static Sched, p: &P) -> Option<usize> {
     let oldest = p.ring.pop();
     let injected = sched.take_batch(p);
@@ -75,19 +76,19 @@ fn take_turns(sched: &'static Sched, p: &P) -> Option<usize> {
     };
     let next = first.and_then(|_| p.ring.take_next());
     for word in second.into_iter().chain(next) {
-        // SAFETY: queues and `runnext` hold words of Gs.
+        // SAFETY: the global queue and `runnext` hold words of Gs, and this one was taken out.
         ready::append(p, unsafe { GRef::from_word(word) });
     }
     first
 }
 
-/// What sysmon remembers of the turns at a P.
+/// What sysmon remembers of the rounds of a P.
 #[derive(Clone, Copy)]
 pub(crate) struct Turns {
     /// The end of the ring when the slice began, and when that was.
     end: u32,
     since: u64,
-    /// Fair rounds until then, more or less, and when their number had last changed.
+    /// The number of fair rounds until then (not exact), and when it last changed.
     rounds: u64,
     held: u64,
 }
@@ -102,7 +103,7 @@ impl Turns {
         }
     }
 
-    /// N1 and N2: sees to a fair round on `p` where one is due after `slice`. True if somebody waits for one.
+    /// N1 and N2: asks for a fair round on `p` where one is due after `slice`. True if a goroutine waits for one.
     pub(crate) fn look(&mut self, sched: &Sched, p: &P, time: u64, slice: u64) -> bool {
         let rounds = p.tick() / u64::from(FAIR_ROUND);
         let others = sched.any_injected() || sched.idle.any_m_waits_for_p() || p.is_leaving();
@@ -110,7 +111,7 @@ impl Turns {
             (self.rounds, self.held) = (rounds, time);
         }
         let (head, end) = p.ring.ends();
-        // Indices count up and wrap: the head has come as far as the end of then, or beyond.
+        // Indices count up and wrap: the head has reached the end of then, or passed it.
         let served = head.wrapping_sub(self.end) <= u32::MAX / 2;
         if served {
             (self.end, self.since) = (end, time);

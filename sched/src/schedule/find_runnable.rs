@@ -1,16 +1,16 @@
-//! Where an M looks for work, and in which order. Where runnable Gs are put: ready.rs.
+//! Where an M looks for work, and in which order. ready.rs puts runnable Gs there.
 //!
 //! ```text
 //! every round:      timers that are due
-//! every round:      now and then a goroutine that only this M may run (inbox.rs)
+//! every round:      from time to time a goroutine that only this M may run (inbox.rs)
 //! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
 //! otherwise:        runnext - local ring - global queue - what only this M may run - network poller (poll.rs)
 //!                   - steal, timers of others included - spin - a `runnext` of a P that stood still meanwhile - sleep
 //! ```
 //!
-//! Fair rounds (fairness.rs) are what keeps the global queue, and the ring behind a pair of goroutines that pass
-//! `runnext` to and fro, from starving. A `runnext` whose P is in a long round is put into the global queue by
-//! sysmon (sysmon/mod.rs) when another P has time.
+//! Fair rounds (fairness.rs) keep the global queue, and the ring behind a pair of goroutines that pass `runnext` to
+//! each other, from starving. A `runnext` whose P is in a long round is moved to the global queue by sysmon
+//! (sysmon/mod.rs) when another P is idle.
 
 use std::time::Duration;
 
@@ -35,21 +35,21 @@ const SPIN: Duration = Duration::from_micros(15);
 /// Pauses between two looks of the spinner.
 const PAUSES: u32 = 16;
 
-/// The next goroutine for `m`, which is not the spinner; sleeps until there is one. `m` has a P after, maybe not the
-/// one it had before. None if its thread shall end.
+/// The next goroutine for `m`, which is not the spinner; sleeps until there is one. `m` has a P afterwards, maybe
+/// another one than before. `None` if its thread shall end.
 ///
-/// Inlined into the loop of the M: as a call it costs each round some 10 instructions.
+/// Inlined into the loop of the M: a call would cost each round some 10 instructions.
 #[inline(always)]
 pub(crate) fn find_runnable(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     debug_assert!(!m.spinning.get());
     match try_now(sched, m) {
-        // SAFETY: queues hold words of Gs.
+        // SAFETY: queues hold words of Gs, and `try_now` took this one out of a queue.
         Some(word) => Some(unsafe { GRef::from_word(word) }),
         None => steal_or_sleep(sched, m),
     }
 }
 
-/// As [`next`], for a thread that begins, maybe as the spinner.
+/// As [`find_runnable`], for a thread that begins, maybe as the spinner.
 pub(crate) fn find_first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     match try_now(sched, m) {
         Some(word) => Some(found(sched, m, word)),
@@ -60,20 +60,20 @@ pub(crate) fn find_first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
 /// `m`, which may be the spinner, has found `word`.
 fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
     let word = steps::found(sched, m, word);
-    // SAFETY: queues hold words of Gs.
+    // SAFETY: the callers took the word out of a queue, and queues hold words of Gs.
     unsafe { GRef::from_word(word) }
 }
 
-/// Nothing is at hand.
+/// There is nothing to run at once.
 #[cold]
 #[inline(never)]
 fn steal_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     let word = steps::steal_or_sleep(sched, m)?;
-    // SAFETY: queues hold words of Gs.
+    // SAFETY: `steal_or_sleep` took the word out of a queue, and queues hold words of Gs.
     Some(unsafe { GRef::from_word(word) })
 }
 
-/// What `m` has to do next, if that can be said at once. If not, it has a P, or is at rest.
+/// What `m` runs next, if that is known at once. If not, it has a P, or is on the idle list.
 #[inline(always)]
 pub(crate) fn try_now(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if m.inbox.has_requests()
@@ -96,7 +96,7 @@ fn without_p(sched: &'static Sched, m: &'static M) -> Option<usize> {
     None
 }
 
-/// Work that is at hand: this P's, or the global queue's.
+/// Work that needs no search: this P's, or the global queue's.
 #[inline(always)]
 fn poll_queues(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     p.next_tick();
@@ -139,16 +139,16 @@ fn poll_rest(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usiz
         .or_else(|| sched.poll_inline(p, IDLE_AGE))
 }
 
-/// What is behind the goroutine that runs next, if anything: fetches what the next rounds will touch while this one
-/// runs (with many goroutines each of them is cold when its turn comes), and wakes an M that could take part.
+/// Looks at what is behind the goroutine that runs next, if anything: prefetches what the next rounds will touch
+/// while this one runs (with many goroutines each of them is cold when it runs), and wakes an M that could take part.
 #[inline(always)]
 fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
     if rest.len == 0 {
         return;
     }
-    // Not with the feature `no-lookahead`, which is for measuring what this gains.
+    // Not with the feature `no-lookahead`, which serves to measure the gain.
     if !cfg!(feature = "no-lookahead") {
-        // SAFETY: rings hold words of Gs.
+        // SAFETY: the words are read from a ring, and rings hold words of Gs.
         unsafe {
             if rest.len > 1 {
                 prefetch_g(p.ring.peek(rest, 1));
@@ -156,13 +156,13 @@ fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
             prefetch_stack(p.ring.peek(rest, 0));
         }
     }
-    // What lies there may have come without waking anybody.
+    // The goroutines there may have been queued without waking an M.
     if sched.idle.may_wake() {
         sched.wake();
     }
 }
 
-/// Work of others; spins until there is some. `None`: the M has put itself to rest.
+/// Work of other Ps; spins until there is some. `None`: the M is on the idle list.
 #[cold]
 pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     if let Some(word) = steal(sched, p, true) {
@@ -191,7 +191,7 @@ fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
 /// One look at all other Ps, from a random one on: half of a ring, and with `timers` those that are due.
 fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
     if !p.ring.is_shared() {
-        return None; // it is the only one
+        return None; // there is no other P
     }
     let ps = sched.procs.now();
     let count = ps.len();
@@ -213,8 +213,8 @@ fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
     None
 }
 
-/// The spinner's part: looks at everything for a while. At last it takes even a `runnext`, of a P
-/// whose tick has stood still all the while.
+/// The spinner's search: looks at everything for [`SPIN`]. At the end it takes even a `runnext`, of a P whose tick
+/// has not changed meanwhile.
 fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     let ticks: Vec<(&P, u64)> = sched.procs.now().iter().map(|p| (p, p.tick())).collect();
     let end = now() + SPIN.as_nanos() as u64;
@@ -223,7 +223,7 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         for _ in 0..PAUSES {
             spin_loop();
         }
-        // Timers are left to the timekeeper, which wakes up for many at once.
+        // Timers are left to the timekeeper, which wakes for many at once.
         if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
             return Some(word);
         }
@@ -244,7 +244,7 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
         .inspect(|_| p.counters.steals.add_own(1))
 }
 
-/// Wakes the sleepers of `from` whose time has come, onto the ring of `to`, which the caller owns.
+/// Wakes the sleepers of `from` whose timers are due, onto the ring of `to`, which the caller owns.
 #[cold]
 fn fire_due(from: &P, to: &'static P) -> bool {
     let now = now();

@@ -1,19 +1,20 @@
 //! Goroutines that stay on one M: pinned ones, which share it, and locked ones, which have it to themselves.
 //!
-//! Both are *bound* (inbox.rs): whichever M takes one from a queue sends it home. A *pinned* goroutine is so for life.
-//! Its closure and result need not be `Send`, because whoever could hold the other end of what they share is on the
-//! same thread: it was spawned by a goroutine of this M, which is pinned by that as well.
+//! Both are *bound* (inbox.rs): an M that takes one from a queue, and is not the one it is bound to, sends it home. A
+//! *pinned* goroutine is bound for life. Its closure and result need not be `Send`, because the goroutines it could
+//! share them with are on the same thread: it was spawned by a goroutine of this M, which is pinned by that as well.
 //!
 //! A goroutine *locks* its thread for a time, as Go's `LockOSThread`: for foreign code that keeps state per thread.
-//! While it is parked its M gives its P away and sleeps until it can go on, or until another goroutine can that is
-//! bound to the same M and has nowhere else to go. If it yields and nothing else waits for the P, it goes on at once.
+//! While it is parked its M gives its P away and sleeps until the goroutine can resume, or until another goroutine
+//! can that is bound to the same M and that no other M may run. If it yields and nothing else waits for the P, it
+//! resumes at once.
 //!
-//! A goroutine that *ends* locked takes the thread with it, as in Go: what it did to the thread (credentials, signal
-//! masks, namespaces) must meet no other goroutine. The M is *tainted* from then on: it stays locked, with nobody who
-//! locks it. Its P goes to another M. Its thread stays as long as a goroutine needs it that can run nowhere else:
-//! pinned ones, others that have locked it, and those that ran on it last, because they may hold an address of its
-//! storage. (Nothing tells when the last of these has run elsewhere, so the M looks again after a while.) Then it
-//! leaves the scheduler and ends.
+//! A goroutine that *ends* locked takes the thread with it, as in Go: what it changed in the thread (credentials,
+//! signal masks, namespaces) must not affect other goroutines. The M is *tainted* from then on: it stays locked,
+//! although no goroutine locks it. Its P goes to another M. Its thread stays as long as it is needed by goroutines
+//! that no other M may run: pinned ones, others that have locked it, and those that ran on it last, because they may
+//! hold an address of its storage. (The M is not notified when the last of these has run elsewhere, so it looks again
+//! after a while.) Then it leaves the scheduler and ends.
 
 use std::time::Duration;
 
@@ -34,19 +35,19 @@ const PINNED: u32 = 1;
 /// One level of `lock_os_thread`.
 const LOCK: u32 = 2;
 
-/// When a tainted M looks for the first time whether its thread is still needed, and at the most after how long: each
-/// look, at all goroutines there are, is twice as long after the one before.
+/// When a tainted M checks for the first time whether its thread is still needed, and the longest time between two
+/// checks. Each check looks at all goroutines, and comes after twice the time of the one before.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_secs(16);
 
-/// `g`, which is the caller's or dead, stays on `m` to its end.
+/// `g`, which the caller owns or which is dead, stays on `m` to its end.
 pub(crate) fn pin(m: &'static M, g: GRef) {
     if g.get().bound.get() & PINNED == 0 {
         bind(m, g, PINNED);
     }
 }
 
-/// `g`, which is the caller's or dead, belongs to `m`: `how` is added to what it is bound by.
+/// `g`, which the caller owns or which is dead, is bound to `m`: `how` is added to what binds it.
 fn bind(m: &'static M, g: GRef, how: u32) {
     let bound = g.get().bound.get();
     if bound == 0 {
@@ -56,7 +57,7 @@ fn bind(m: &'static M, g: GRef, how: u32) {
     g.get().bound.set(bound + how);
 }
 
-/// Are others than `g`, which runs on `m`, bound to that?
+/// Returns whether others than `g`, which runs on `m`, are bound to `m`.
 pub(crate) fn others_are_tied(m: &M, g: GRef) -> bool {
     m.tied.get() > u32::from(g.get().bound.get() != 0)
 }
@@ -85,7 +86,7 @@ pub(crate) fn unlock(m: &M, g: GRef) {
     }
 }
 
-/// One that had locked `m` has not any more.
+/// A goroutine that had locked `m` has unlocked it.
 fn unlocked(m: &M) {
     m.lockers.set(m.lockers.get() - 1);
     if m.lockers.get() == 0 && m.fitness.get() == Fitness::Any {
@@ -93,7 +94,7 @@ fn unlocked(m: &M) {
     }
 }
 
-/// On the g0 of `m`: a goroutine has ended here whose `G::bound` was this, after the last code of its user.
+/// On the g0 of `m`: a goroutine whose `G::bound` was this has ended here, after the last of its code.
 #[inline]
 pub(crate) fn ended(m: &M, bound: u32) {
     if bound != 0 {
@@ -110,15 +111,15 @@ fn ended_bound(m: &M, bound: u32) {
     }
 }
 
-/// Something calls `m` before it looks for work: a goroutine that only it may run, or that it is locked. Without a P
-/// after that its thread ends if it is [`Fitness::Over`].
+/// The word of `m` is not 0 before it looks for work: there is a goroutine that only it may run, or it is locked. If
+/// it has no P afterwards, its thread ends if it is [`Fitness::Over`].
 #[cold]
 pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     if m.inbox.is_locked() {
         let sched = sched::running();
         return steps::wait_locked(sched, m).inspect(|&g| unwinders::settle(sched, m, g));
     }
-    // By turns with the queue of the P, so that neither starves.
+    // Alternating with the queue of the P, so that neither starves.
     let first = m.bound_first.get();
     m.bound_first.set(!first);
     let p = m.p().filter(|_| first)?;
@@ -127,24 +128,24 @@ pub(crate) fn attend(m: &'static M) -> Option<GRef> {
     Some(g)
 }
 
-/// After how long a tainted M that has looked so often sees once more whether its thread is needed.
+/// After how long a tainted M that has looked `looks` times checks again whether its thread is needed.
 pub(crate) fn look_again(looks: u32) -> u64 {
     after((FIRST_LOOK * (1 << looks.min(14))).min(LAST_LOOK))
 }
 
-/// Nobody has locked `m`, on which a goroutine ended locked.
+/// Returns whether a goroutine ended locked to `m`, and it is locked by none now.
 pub(crate) fn is_tainted(m: &M) -> bool {
     m.fitness.get() == Fitness::Tainted && m.lockers.get() == 0
 }
 
-/// Nobody needs the thread of `m`, which has put its P down: it ends.
+/// The thread of `m`, which has put its P down, is not needed any more: it ends.
 pub(crate) fn end(m: &M) {
     m.inbox.set_locked(false);
     m.fitness.set(Fitness::Over);
 }
 
-/// The next in `p`, which `m` has, if it is one that `m` may run, although it is locked, and nobody else goes before it:
-/// mostly the goroutine that has just yielded here.
+/// The next goroutine in `p`, which `m` has, if `m` may run it although it is locked, and no other goes before it.
+/// Usually it is the goroutine that has just yielded here.
 pub(crate) fn own_first(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<GRef> {
     let timers = p.timers.next();
     if sched.any_injected()
@@ -155,10 +156,10 @@ pub(crate) fn own_first(sched: &'static Sched, m: &'static M, p: &'static P) -> 
         return None;
     }
     let word = p.ring.take_next().or_else(|| p.ring.pop())?;
-    // SAFETY: rings hold words of Gs.
+    // SAFETY: rings hold words of Gs, and this one was taken out of a ring.
     let g = unsafe { GRef::from_word(word) };
     if g.get().bound.get() == 0 || !migrate::is_at_home(m, g) {
-        // It keeps its turn, on another M.
+        // It runs next there, on another M.
         if let Some(other) = p.ring.put_next(word) {
             sched.inject(other);
         }

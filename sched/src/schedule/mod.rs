@@ -1,5 +1,5 @@
-//! The wing `schedule`: the loop of an M on its g0. It finds a goroutine, runs it until it leaves, and stops when there is
-//! none.
+//! The wing `schedule`: the loop of an M on its g0. It finds a goroutine, runs it until it leaves, and stops when
+//! there is none.
 //!
 //! Imported by `park` and `task` (locked.rs), `sysmon` (fairness.rs) and `start` (thread_main.rs).
 //!
@@ -7,10 +7,10 @@
 //! |---|---|
 //! | mod.rs | the loop, a round, the first run of a goroutine |
 //! | exit.rs | the first function of a goroutine, and its end |
-//! | find_runnable.rs, fairness.rs | where work comes from, and whose turn it is |
+//! | find_runnable.rs, fairness.rs | where work comes from, and which goroutine goes first |
 //! | migrate.rs, locked.rs, unwinders.rs | which M may run a goroutine, and what it must do before |
 //! | thread_main.rs | the first function of a thread |
-//! | world.rs | the real answers to what the steps of `protocol` ask |
+//! | world.rs | the implementation of the traits of `protocol`'s steps |
 //!
 //! Essays: [`find_runnable`], [`fairness`], [`migrate`] (the migration check), [`locked`].
 
@@ -38,7 +38,7 @@ use crate::{
     sys::fatal,
 };
 
-/// Runs goroutines on `m`, whose g0 this is, until its thread is not needed any more.
+/// Runs goroutines on `m`, whose g0 this is, until its thread shall end.
 pub(crate) fn schedule(m: &'static M) {
     let sched = sched::running();
     let mut next = find_runnable::find_first(sched, m);
@@ -50,7 +50,7 @@ pub(crate) fn schedule(m: &'static M) {
 
 /// One round: runs `g`, which came out of a queue, until it parks, yields or ends; or leaves it to another M.
 ///
-/// Inlined into the loop, and what is seldom is not: the round is what a yield costs.
+/// Inlined into the loop, while the rare paths are not: the round is what a yield costs.
 #[inline(always)]
 fn run(sched: &'static Sched, m: &'static M, g: GRef) {
     if let Some(window) = g.get().window.get() {
@@ -80,10 +80,10 @@ fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static
     }
     let moves = migrate::moves(m, g);
     if moves && migrate::refuse(m, g) {
-        return; // the M that may run it does
+        return; // it was sent to the M that may run it
     }
     if !window.enter(g) {
-        return; // in line: who is inside makes it ready
+        return; // in line: the M that is inside makes it ready
     }
     if moves && migrate::send_back(m, g) {
         return; // it must not leave its M now
@@ -94,7 +94,7 @@ fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static
     }
 }
 
-/// The goroutine that `m` has run, or was about to, leaves `window`: the first in line becomes runnable.
+/// The goroutine that `m` has run, or was about to run, leaves `window`: the first in line becomes runnable.
 pub(crate) fn leave(window: &Window, m: &'static M) {
     window.leave(|g: GRef| ready::tail(Some(m), g));
 }
@@ -103,14 +103,14 @@ pub(crate) fn leave(window: &Window, m: &'static M) {
 #[cold]
 #[inline(never)]
 fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
-    // SAFETY: `g` came out of a queue and never ran, so its stack is ours to look at.
+    // SAFETY: `g` came out of a queue and never ran, so only this M looks at its stack.
     if unsafe { &*g.get().stack.get() }.is_some() {
         return false;
     }
     let Some(window) = sched.windows.enter_first(sched.class, g) else {
         return false;
     };
-    // SAFETY: `g` has entered the window, in which nothing lives now, and `g` is ours.
+    // SAFETY: `g` has entered the window, in which nothing lives now, and this M owns `g`.
     unsafe { start(m, g, || window.stack()) };
     if !execute(m, g) {
         leave(window, m);
@@ -118,19 +118,19 @@ fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
     true
 }
 
-/// Runs `g` until it parks, yields or ends. Does it keep its window then?
+/// Runs `g` until it parks, yields or ends. Returns whether it keeps its window then.
 #[inline(always)]
 fn execute(m: &'static M, g: GRef) -> bool {
     loop {
         m.current.set(Some(g));
         g.get().resumed();
-        // Both numbers are the same mostly, and loads are cheaper than stores.
+        // The numbers are usually equal, and loads are cheaper than stores.
         if m.errno() != g.get().errno.get() {
             m.set_errno(g.get().errno.get());
         }
         retake::leave_g0(m);
-        // SAFETY: this is g0 of `m`; `g` came out of a queue, so nobody else runs it, and it has a
-        // context: saved, or prepared by `first_run`.
+        // SAFETY: this is g0 of `m`; `g` came out of a queue, so no other M runs it, and it has a context: saved, or
+        // prepared by `first_run`.
         let commit = unsafe { switch::resume(m, g) };
         // Before anything that could change it.
         if m.errno() != g.get().errno.get() {
@@ -140,16 +140,16 @@ fn execute(m: &'static M, g: GRef) -> bool {
         m.current.set(None);
         g.get().has_left();
         let stays = g.get().keeps_window.get();
-        // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it was run.
-        // From the step in it that lets a waker go, nothing here touches `g`.
+        // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it has run. After the step in
+        // it that lets a waker go, nothing here touches `g`.
         if unsafe { Commit::run(commit, m) } || gives_way(m, g) {
             return stays;
         }
     }
 }
 
-/// The commit of `g`, which is off its stack, said that there is nothing to wait for. `g` goes on at once, but that counts
-/// as a round: where it is the turn of others, or the P was taken, `g` goes behind them. Is that so?
+/// The commit of `g`, which is off its stack, returned that there is nothing to wait for. `g` resumes at once, but
+/// that counts as a round: where others go first, or the P was taken, `g` goes behind them. Returns whether it does.
 #[cold]
 fn gives_way(m: &'static M, g: GRef) -> bool {
     if let Some(p) = m.p() {
@@ -166,13 +166,13 @@ fn gives_way(m: &'static M, g: GRef) -> bool {
     true
 }
 
-/// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the
-/// next one starts all use the same warm stack.
+/// Gives `g` its stack. It gets it now and not when it was spawned: goroutines that end before the next one starts
+/// all use the same warm stack.
 #[inline]
 fn first_run(sched: &Sched, m: &'static M, g: GRef) {
-    // SAFETY: `g` came out of a queue and never ran, so its stack is ours to set.
+    // SAFETY: `g` came out of a queue and never ran, so only this M sets its stack.
     let stack = unsafe { &mut *g.get().stack.get() };
-    // SAFETY: nothing lives on the stack, and `g` is ours.
+    // SAFETY: nothing lives on the stack, and this M owns `g`.
     unsafe { start(m, g, || stack.get_or_insert_with(|| new_stack(sched, m))) };
 }
 
@@ -180,11 +180,11 @@ fn first_run(sched: &Sched, m: &'static M, g: GRef) {
 ///
 /// # Safety
 ///
-/// Nothing lives on `stack`, which nobody else uses, and `g` is the caller's.
+/// Nothing lives on `stack`, which no other code uses, and the caller owns `g`.
 #[inline(always)]
 unsafe fn start<'s>(m: &'static M, g: GRef, stack: impl FnOnce() -> &'s Stack) {
     g.get().started(m.mark());
-    // SAFETY: nothing lives on the stack, and `g` is ours, says the caller.
+    // SAFETY: nothing lives on the stack, and the caller owns `g`.
     unsafe { switch::prepare(g, stack(), exit::main) };
 }
 
@@ -194,7 +194,7 @@ fn new_stack(sched: &Sched, m: &'static M) -> Stack {
     let cache = unsafe { &mut m.held_p().local().stacks };
     match cache.acquire(sched.class) {
         Ok(stack) => stack,
-        // Address space was admitted when the G was made; what is missing is the kernel's memory.
+        // Address space was reserved when the G was made; what is missing is the kernel's memory.
         Err(error) => fatal::fatal(format_args!(
             "no memory for the stack of a goroutine: {error}"
         )),

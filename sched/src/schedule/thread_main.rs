@@ -9,9 +9,9 @@ use crate::{
     switch::thread_word::set_current_m,
 };
 
-/// The life of a thread of the scheduler, which begins with `p`.
+/// The first function of a thread of the scheduler, which begins with `p`.
 pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool) {
-    // The first thread may be here before `start` has published the scheduler, or has failed.
+    // The first thread may arrive here before `start` has published the scheduler, or has failed.
     if !sched.is_launched() {
         return;
     }
@@ -24,7 +24,8 @@ pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool
     };
     let m = sched.threads.new_m();
     m.adopt_thread(&signal_stack);
-    // SAFETY: it is new, or of a thread that has ended, which no goroutine had as its last (see `migrate::is_home`).
+    // SAFETY: `m` is new, or of a thread that has ended, and no goroutine has it as the M that ran it last (see
+    // `migrate::is_home`).
     unsafe { m.settle() };
     m.set_p(p);
     m.spinning.set(as_spinner);

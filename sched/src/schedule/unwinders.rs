@@ -1,5 +1,5 @@
-//! The panic count of a thread on which goroutines wait while they unwind: before another one runs, g0 moves the count
-//! away, and back after. U1 to U3 of unwinding.rs.
+//! The panic count of a thread on which goroutines wait while they unwind: before another goroutine runs, g0 moves
+//! the count away, and back afterwards. U1 to U3 of unwinding.rs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     sys::fatal,
 };
 
-/// On the g0 of `m`, which is locked: it is about to run `g`, and the thread shall count the panics of that one.
+/// On the g0 of `m`, which is locked: it is about to run `g`, and the thread must count the panics of `g`.
 #[inline]
 pub(crate) fn settle(sched: &'static Sched, m: &'static M, g: GRef) {
     if !m.unwinders.borrow().is_empty() {

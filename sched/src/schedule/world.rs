@@ -1,4 +1,4 @@
-//! What the steps ask of the scheduler, its Ms and its Ps: the real ones' answers.
+//! The implementation of the steps' traits for the real scheduler, its Ms and its Ps.
 
 use crate::protocol::steps::{Machine, Processor, Scheduler};
 use crate::{

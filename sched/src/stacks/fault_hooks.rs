@@ -1,7 +1,7 @@
-//! What the fault handler asks the scheduler: which stack runs here, and whose it is.
+//! What the fault handler asks the scheduler: the stack that runs here, and the goroutine it belongs to.
 //!
-//! Both answers are given inside a signal handler: they read the thread word and memory that the
-//! interrupted goroutine owns, allocate nothing and take no lock.
+//! Both are answered inside a signal handler: the hooks read the thread word and memory that the interrupted
+//! goroutine owns, allocate nothing and take no lock.
 
 use std::{fmt, io, ptr, sync::Mutex};
 
@@ -14,7 +14,7 @@ use crate::{
     sys::{asm, tools},
 };
 
-/// Has the handler been installed by an earlier start, which then failed?
+/// Whether the handler was installed by an earlier start, which then failed.
 static INSTALLED: Mutex<bool> = Mutex::new(false);
 
 /// Installs the handler of growth faults, once.
@@ -86,7 +86,7 @@ fn describe_thread(out: &mut dyn fmt::Write) {
     let _ = write!(out, "thread '{name}'");
 }
 
-/// On a segment another class does not help.
+/// On a segment a larger stack class does not help.
 fn remedy() -> Option<&'static str> {
     let segments = &current_g()?.get().segments;
     (segments.number() != 0).then_some(

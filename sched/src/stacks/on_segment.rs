@@ -1,13 +1,13 @@
 //! Growing by segments: more stack for a recursion that outgrows its own.
 //!
-//! A goroutine's window ends where its class ends, a thread's stack where the system put its end. Code
-//! that asks before it goes deeper ([`has_stack`]) can go on elsewhere ([`on_segment`]): on a further,
-//! larger stack, linked to the one it came from.
+//! A goroutine's window ends where its class ends, a thread's stack where the system put its end. Code that checks
+//! before it recurses deeper ([`has_stack`]) can continue elsewhere ([`on_segment`]): on a further, larger stack,
+//! linked to the one it came from.
 //!
 //! ```text
 //!   own stack              segment 1                segment 2
 //!  ┌──────────────┐       ┌──────────────┐         ┌──────────────┐
-//!  │ frames       │    ┌──│ Segment      │◄────────│ Segment      │◄── the G: who runs on a segment
+//!  │ frames       │    ┌──│ Segment      │◄────────│ Segment      │◄── the G: it runs on a segment
 //!  │ on_segment   │◄───┘  │ enter        │  prev   │ enter        │
 //!  │  Call: f, R  │ back  │ f, frames    │         │ f, frames    │
 //!  └──────────────┘       │ on_segment   │         │ ...          │
@@ -16,27 +16,26 @@
 //!
 //! 1. `on_segment` leaves the closure in its own frame and switches to [`enter`], at the top of the
 //!    segment.
-//! 2. `enter` tells the G that it runs here, so that a fault finds the right stack. It does that, and
-//!    the opposite, while it runs on a page that is there: the switch itself pushes on the *older*
-//!    stack, which may have to grow for it.
-//! 3. The closure runs; result or panic goes into the frame of `on_segment`. It may park, and go on on
-//!    another thread: to the scheduler a segment is just where the stack pointer happens to be.
+//! 2. `enter` tells the G that it runs here, so that a fault finds the right stack. It does that, and the opposite at
+//!    the end, while it runs on a page that is there: the switch itself pushes on the *older* stack, which may have
+//!    to grow for it.
+//! 3. The closure runs; its result or panic goes into the frame of `on_segment`. It may park and resume on another
+//!    thread: the scheduler only sees a stack pointer.
 //! 4. `enter` switches back. `on_segment` returns the result or continues the panic.
 //!
 //! # Crossing back and forth
 //!
-//! A loop at the edge of a stack may cross it at each turn. So the segment that was left last stays
-//! linked as the *spare* of the older stack; the next crossing finds it there and costs two switches and
-//! no system call. Each stack of the chain has at most one spare: what lies beyond goes back to where
-//! stacks come from, and so does a spare that is found to hold much memory: the kernel is asked when a
-//! segment is left for the first time, and now and then later. What a parked goroutine's segments do not
-//! need goes back as that of its own stack does (shrink.rs).
+//! A loop at the edge of a stack may cross it at each turn. So the segment that was left last stays linked as the
+//! *spare* of the older stack; the next crossing finds it there and costs two switches and no system call. Each stack
+//! of the chain has at most one spare. What lies beyond is released, and so is a spare that holds much memory: the
+//! kernel is asked when a segment is left for the first time, and from time to time later. What a parked goroutine's
+//! segments do not need goes back to the kernel as that of its own stack does (shrink.rs).
 //!
 //! # Where it ends
 //!
-//! Each segment is of a larger class than the stack before it, up to the largest; from there on more of
-//! those, until a chain has [`LIMIT`] bytes. Then `on_segment` calls the closure where it is, and the
-//! guard of the last segment ends a recursion without end as it does on any stack.
+//! Each segment is of a larger class than the stack before it, up to the largest; after that each is of the largest,
+//! until a chain has [`LIMIT`] bytes. Then `on_segment` calls the closure where it is, and the guard of the last
+//! segment ends an endless recursion as it does on any stack.
 
 use std::{
     io,
@@ -63,28 +62,28 @@ use crate::{
     sys::asm,
 };
 
-/// The windows of a chain have at least this many bytes before it is not continued any more.
+/// The windows of a chain have at least this many bytes when it gets no further segment.
 const LIMIT: usize = 1 << 30;
 
 /// A segment that is found to have been used beyond this is not kept as a spare.
 const SPARE: usize = 1 << 20;
 
-/// How many crossings there are between two looks at what a segment holds.
+/// The number of crossings between two checks of what a segment holds.
 const CROSSINGS: u32 = 64;
 
-/// What the first segment of a plain thread must hold.
+/// The bytes that the first segment of a plain thread must hold.
 const FIRST_OF_A_THREAD: usize = 1 << 20;
 
-/// What the crossing itself, and a panic that says why it cannot be, need of the older stack.
+/// The bytes that the crossing itself, and a panic that says why it is impossible, need of the older stack.
 pub(crate) const CROSSING: usize = 8 << 10;
 
-/// What a segment keeps of itself for its header and for [`enter`].
+/// The bytes that a segment needs for its header and for [`enter`].
 const HEADER: usize = 4 << 10;
 
-/// Are `red_zone` bytes left of the stack that runs here, and what [`on_segment`] needs besides?
+/// Returns whether `red_zone` bytes are left of the stack that runs here, besides what [`on_segment`] needs.
 ///
-/// On a stack that is neither a goroutine's nor the one that the system gave to the thread (another
-/// library's coroutine) the answer is of no use, but mostly yes.
+/// On a stack that is neither a goroutine's nor the one that the system gave to the thread (another library's
+/// coroutine) the answer means nothing, and is usually true.
 #[inline]
 pub fn has_stack(red_zone: usize) -> bool {
     stack_left() >= red_zone.saturating_add(CROSSING)
@@ -103,14 +102,14 @@ pub(crate) fn stack_left() -> usize {
     if let Some(segment) = g.segments.running() {
         return sp.wrapping_sub(segment.low);
     }
-    // SAFETY: the G runs here, so its cell is ours; the reference ends below.
+    // SAFETY: the G runs here, so only this code uses its cell; the reference ends below.
     match unsafe { &*g.stack.get() } {
         Some(stack) => sp.wrapping_sub(low(stack)),
         None => stack_left_of_thread(sp),
     }
 }
 
-/// The same where the G has no stack of its own: it stands for a thread, or runs in a shared window.
+/// The bytes left where the G has no stack of its own: it stands for a thread, or runs in a shared window.
 fn stack_left_of_thread(sp: usize) -> usize {
     let g = current();
     // SAFETY: the G runs here, so the stack, if there is one, is valid for the call.
@@ -118,13 +117,13 @@ fn stack_left_of_thread(sp: usize) -> usize {
         return sp.wrapping_sub(low(stack));
     }
     match attach::stack_end() {
-        // Far above or below it is another stack than the system's.
+        // Far above or below the known end: this is not the system's stack.
         StackEnd::Known(low) => sp.wrapping_sub(low),
         StackEnd::Assumed(low) => sp.saturating_sub(low),
     }
 }
 
-/// Is it known where the stack that runs here ends?
+/// Returns whether it is known where the stack that runs here ends.
 pub(crate) fn has_known_end() -> bool {
     let g = current();
     g.id() != 0
@@ -132,8 +131,8 @@ pub(crate) fn has_known_end() -> bool {
         || matches!(attach::stack_end(), StackEnd::Known(_))
 }
 
-/// Calls `f` on a linked segment, of which at least `red_zone` bytes are usable; where the chain has
-/// reached its limit, right here.
+/// Calls `f` on a linked segment, of which at least `red_zone` bytes are usable. Where the chain has reached its
+/// limit, calls it on the running stack.
 ///
 /// # Panics
 ///
@@ -170,13 +169,13 @@ pub fn on_segment<F: FnOnce() -> R, R>(red_zone: usize, f: F) -> R {
     }
 }
 
-/// The closure and what became of it, in the frame of `on_segment`.
+/// The closure and its outcome, in the frame of `on_segment`.
 struct Call<F, R> {
     f: ManuallyDrop<F>,
     outcome: MaybeUninit<os_thread::Result<R>>,
 }
 
-/// What `enter` has to do, its types forgotten.
+/// What `enter` has to do, without types.
 struct Work {
     g: GRef,
     segment: &'static Segment,
@@ -217,7 +216,7 @@ unsafe fn run<F: FnOnce() -> R, R>(call: *mut ()) {
     call.outcome.write(panic::catch_unwind(AssertUnwindSafe(f)));
 }
 
-/// The segment for the next part of `g`: its spare, or a new one. None at the limit.
+/// The segment for the next part of `g`: its spare, or a new one. `None` at the limit.
 fn take(g: GRef, red_zone: usize) -> Link {
     let segments = &g.get().segments;
     let running = segments.running();
@@ -270,7 +269,8 @@ fn leave(g: GRef, segment: &'static Segment) {
     }
 }
 
-/// Has `segment`, which is left, been used far down? Asked in some crossings only, because the answer is a system call.
+/// Returns whether the frames on `segment`, which is left, have reached far down. Checked in some crossings only,
+/// because it takes a system call.
 fn holds_much(segment: &Segment) -> bool {
     let crossing = segment.crossings.get();
     segment.crossings.set(crossing.wrapping_add(1));
@@ -296,13 +296,13 @@ fn larger(class: Option<Class>, red_zone: usize) -> Class {
     }
 }
 
-/// What code can use of a segment of `class`, whatever its colour.
+/// The bytes that code can use of a segment of `class`, whatever its colour.
 fn usable(class: Class) -> usize {
     const COLOUR: usize = 2 << 10; // at most
     class.window() - class.hard_guard() - COLOUR - HEADER - CROSSING
 }
 
-/// Makes a segment, and sees to it that a fault on it is understood.
+/// Makes a segment, and prepares the thread for faults on it.
 fn create(g: GRef, class: Class, red_zone: usize) -> &'static Segment {
     let made = match g.id() {
         0 => prepare_thread().and_then(|()| stack::acquire(class)),

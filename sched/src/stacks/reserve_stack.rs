@@ -1,4 +1,4 @@
-//! Making sure that stack is there, before a call in which a guard could not be handled.
+//! Making sure that enough stack is there, before a call in which a guard fault could not be handled.
 
 use std::{fmt, hint::black_box, io, mem::MaybeUninit};
 
@@ -10,10 +10,10 @@ use crate::{
     sys::asm,
 };
 
-/// Why [`reserve_stack`] could not do what it was asked for.
+/// Why [`reserve_stack`] failed.
 #[derive(Debug)]
 pub enum Shortage {
-    /// So many bytes are left of the stack.
+    /// This many bytes are left of the stack.
     Left(usize),
     /// The kernel refuses to remove a guard.
     Refused(io::Error),
@@ -62,14 +62,14 @@ pub fn reserve_stack(bytes: usize) -> Result<(), Shortage> {
     if stack.step() != Step::PAGED && left > 2 * CROSSING {
         touch();
     }
-    // What the calls in here need themselves must be above a guard as well.
+    // The calls in here must not hit a guard either.
     let low = asm::stack_pointer().wrapping_sub(bytes.max(CROSSING) + CROSSING);
     // SAFETY: this runs on the stack, and needs less than `CROSSING` of it.
     unsafe { stack.reserve(low) }.map_err(Shortage::Refused)
 }
 
-/// Uses as much stack as the rest of [`reserve_stack`] does. A guard that stands there is hit here: the handler moves it,
-/// and a fault between two steps of moving it would leave one behind that nobody knows.
+/// Uses as much stack as the rest of [`reserve_stack`] does. A guard in that range is hit here: the handler moves it,
+/// and a fault between two steps of moving it would leave a guard that is recorded nowhere.
 #[inline(never)]
 fn touch() {
     let mut room = MaybeUninit::<[u8; CROSSING]>::uninit();

@@ -1,9 +1,9 @@
 //! Shrinking: what a stack does not need while its goroutine stays parked goes back to the kernel.
 //!
-//! A thread of its own looks at all goroutines once in an *idle time*. One that it finds parked is
-//! marked; one that still bears the mark at the next look has been parked all the while (running and
-//! parking again wipes it off), and loses the memory below its stack pointer. So a stack shrinks after
-//! one to two idle times. The switch must not pay for that, so nothing there is a locked instruction:
+//! A thread of the runtime, the shrinker, looks at all goroutines once in an *idle time*. A goroutine that it finds
+//! parked is marked. One that still bears the mark at the next look has been parked since then (running clears the
+//! mark), and loses the memory below its stack pointer. So a stack shrinks after one to two idle times. The switch
+//! must not pay for that, so its side has no locked instruction:
 //!
 //! ```text
 //! shrinker                                            M that runs the goroutine (schedule/mod.rs)
@@ -18,24 +18,23 @@
 //! S7 status: Marked -> Shrunk; word = FREE
 //! ```
 //!
-//! The race is R1, R2 against S2, S4, as in any lock of two flags; the barrier that the M does without
-//! is S3, which puts one into every thread of the process that runs. (At its end, when a goroutine gives
-//! up its stack, R1 says Dead.) If R1 came before it, S4 sees that
-//! the goroutine is not parked. If not, R2 comes after it and sees the word. An M that meets BUSY waits
-//! for a system call of some microseconds.
+//! The race is R1, R2 against S2, S4, as in any lock of two flags. The M needs no fence, because S3 makes every
+//! thread of the process pass one. (At its end, when a goroutine gives up its stack, R1 stores Dead.) If R1 came
+//! before S3, S4 sees that the goroutine is not parked. If not, R2 comes after S3 and sees the word. An M that finds
+//! BUSY waits for a system call of some microseconds.
 //!
-//! The context is read in S6. It was written before R3, which S1 read from, and is not written again
-//! before the goroutine runs. A goroutine that waits without leaving its stack (on_thread.rs) has another
-//! status, and one whose stack is copied has none of its own.
+//! The context is read in S6. It was written before R3, which S1 read from, and is not written again before the
+//! goroutine runs. A goroutine that waits without leaving its stack (on_thread.rs) has another status. A goroutine
+//! whose stack is copied has no stack of its own.
 //!
 //! Stacks of goroutines that have ended keep their memory for the next ones: the few warmest in the cache of a P, the
-//! others on shared lists, whose windows give their memory back when nobody has taken them for an idle time. A P gives the
-//! colder of its stacks to these lists when it rests, and, if it never does, when the thread asks for it once in an idle
-//! time.
+//! others on shared lists, whose windows give their memory back when they were not used for an idle time. A P gives
+//! the colder of its stacks to these lists when it becomes idle. If it never does, the shrinker asks it once in an
+//! idle time.
 //!
-//! When a look finds nothing that the next one could shrink, and all Ps rest, the thread sleeps until an
-//! M gets up. It is started when an M finds nothing to do, or when there are more goroutines than a few.
-//! On kernels without `membarrier` no parked stack shrinks, nor from the moment on at which it is refused.
+//! When a look finds nothing that the next one could shrink, and all Ps are idle, the thread sleeps until an M wakes.
+//! It is started when an M finds nothing to do, or when there are more than a few goroutines. On kernels without
+//! `membarrier` no parked stack shrinks, and none shrinks after the kernel has refused `membarrier`.
 //!
 //! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them.
 
@@ -56,16 +55,16 @@ use crate::{
     sys::{futex::Futex, membarrier},
 };
 
-/// How many goroutines share a barrier; the last of them may have to wait for the others.
+/// How many goroutines share a membarrier call; the last of them may have to wait for the others.
 const BATCH: usize = 32;
 
 /// The thread that shrinks.
 pub(crate) struct Shrinker {
     idle_time: Option<Duration>,
-    /// Is there a barrier for S3?
+    /// Whether there is a barrier for S3.
     fenced: bool,
     state: AtomicU32,
-    /// Where it sleeps when there is nothing to do.
+    /// The futex on which it sleeps.
     bell: Futex,
 }
 
@@ -73,7 +72,7 @@ pub(crate) struct Shrinker {
 const ABSENT: u32 = 0;
 /// It looks once in an idle time.
 const AWAKE: u32 = 1;
-/// It waits for the bell.
+/// It sleeps on `bell`.
 const ASLEEP: u32 = 2;
 
 impl Shrinker {
@@ -87,21 +86,21 @@ impl Shrinker {
         }
     }
 
-    /// An M has nothing to do, or gets up again. Returns whether the thread is not awake, so that [`wake`](Shrinker::wake)
-    /// is to be called.
+    /// An M has nothing to do, or wakes. Returns whether the thread is not awake, so that [`wake`](Shrinker::wake) is
+    /// to be called.
     #[inline]
     pub(crate) fn is_away(&self) -> bool {
-        // The P of an M that gets up was taken from the list before; partner is the fence in `rest`.
+        // The P of an M that wakes was taken from the list before; partner is the fence in `rest`.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         self.state.load(Ordering::Relaxed) != AWAKE
     }
 
-    /// Wakes the thread. True if there is none: the caller sees to one, which then [runs](Shrinker::run).
+    /// Wakes the thread. True if there is none: the caller asks for one, which then [runs](Shrinker::run).
     #[cold]
     #[must_use]
     pub(crate) fn wake(&self) -> bool {
-        // Relaxed: what the thread then looks at has its own orderings.
+        // Relaxed: the goroutines that the thread then looks at have their own orderings.
         match self.state.swap(AWAKE, Ordering::Relaxed) {
             ABSENT => return true,
             ASLEEP => {
@@ -114,13 +113,14 @@ impl Shrinker {
         false
     }
 
-    /// There was no thread: the next who wants it asks again.
+    /// There was no thread: the next caller that wants it asks again.
     pub(crate) fn not_started(&self) {
         // Relaxed: see `wake`.
         self.state.store(ABSENT, Ordering::Relaxed);
     }
 
-    /// The thread's life. `shed` asks each P for the colder of its stacks; `all_idle` says whether all Ps rest.
+    /// The loop of the thread. `shed` asks each P for the colder of its stacks; `all_idle` returns whether all Ps are
+    /// idle.
     pub(crate) fn run(&self, all: &AllGs, shed: impl Fn(), all_idle: impl Fn() -> bool) {
         let Some(idle_time) = self.idle_time else {
             return;
@@ -128,7 +128,7 @@ impl Shrinker {
         loop {
             thread::sleep(idle_time);
             let marked = self.fenced && look(all);
-            // A P that rests has done it.
+            // An idle P has done it already.
             shed();
             let others = stack::give_back_idle();
             if !marked && !others {
@@ -137,12 +137,12 @@ impl Shrinker {
         }
     }
 
-    /// Sleeps until the bell rings, if all Ps rest.
+    /// Sleeps until it is woken, if all Ps are idle.
     fn rest(&self, all_idle: impl Fn() -> bool) {
-        // Relaxed (all): see the fences; a bell that rings early or late costs one look.
+        // Relaxed (all): see the fences; a wake-up that comes early or late costs one look.
         let ring = self.bell.word().load(Ordering::Relaxed);
         self.state.store(ASLEEP, Ordering::Relaxed);
-        // Partner is the fence in `is_away`: either that M sees ASLEEP, or we see that its P does not rest.
+        // Partner is the fence in `is_away`: either that M sees ASLEEP, or this thread sees that its P is not idle.
         fence(Ordering::SeqCst);
         if all_idle() {
             self.bell.wait(ring, None);
@@ -151,8 +151,8 @@ impl Shrinker {
     }
 }
 
-/// One look at all goroutines: marks those that are parked, shrinks those that still were marked. Returns whether there are
-/// any that the next look could shrink.
+/// One look at all goroutines: marks those that are parked, shrinks those that were marked before. Returns whether
+/// there are any that the next look could shrink.
 fn look(all: &AllGs) -> bool {
     let mut any = false;
     let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
@@ -181,7 +181,8 @@ impl Shrinks for G {
     }
 
     unsafe fn trim(&self) {
-        // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running: nobody changes the cell.
+        // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running: no other thread changes
+        // the cell.
         if let Some(stack) = unsafe { &*self.stack.get() } {
             // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
             unsafe { stack.trim(self.own_sp()) };

@@ -1,4 +1,4 @@
-//! What a start can be told, and how it can fail.
+//! The configuration of a start, and the ways in which it can fail.
 
 use std::{env, error, fmt, io, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     sys::{cpus, errno},
 };
 
-/// What the process's runtime is started with.
+/// The configuration with which the process's runtime is started.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(crate) procs: Option<usize>,
@@ -24,31 +24,31 @@ pub struct Config {
     pub(crate) switches: Switches,
 }
 
-/// All that a start is told, resolved.
+/// All settings of a start, resolved.
 pub(crate) struct Resolved {
     pub(crate) settings: Settings,
     /// How often a line on the scheduler goes to stderr.
     pub(crate) schedtrace: Option<Duration>,
     pub(crate) hogs: Option<HogRule>,
-    /// Goroutines that change threads are looked through (migrate.rs).
+    /// Whether the stacks of goroutines that change threads are searched (migrate.rs).
     pub(crate) migration_check: bool,
-    /// Goroutines change threads as often as they can (migrate.rs).
+    /// Whether goroutines change threads as often as they can (migrate.rs).
     pub(crate) force_migration: bool,
 }
 
-/// How long a goroutine stays parked before its stack shrinks, where nobody says otherwise.
+/// The default time for which a goroutine stays parked before its stack shrinks.
 const STACK_IDLE: Duration = Duration::from_secs(30);
 
-/// How many threads there may be, where nobody says otherwise; Go's number.
+/// The default for the largest number of threads; Go's number.
 const MAX_THREADS: usize = 10_000;
 
-/// How long a thread is idle before it is given back, where nobody says otherwise.
+/// The default time for which a thread is idle before it ends.
 const THREAD_IDLE: Duration = Duration::from_secs(10);
 
-/// When a hook hears of a hog, where nobody says otherwise.
+/// The default time after which a hog is reported.
 const HOG_AFTER: Duration = Duration::from_millis(100);
 
-// Shown by another crate, from where links to this one's items would lead nowhere.
+// Shown by another crate, where links to this crate's items would not resolve.
 /// Why a start failed. Nothing has been started then.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -163,52 +163,52 @@ impl Config {
         Config::default()
     }
 
-    /// The number of Ps: how many goroutines run at the same time. The environment variable
-    /// `GOMAXPROCS` wins over it. If nobody says otherwise: as many as the CPUs that the process's affinity
-    /// allows and the CPU quota of its control groups pays for, rounded up; then it also follows these while the
-    /// program runs, with a look about once a second.
+    /// The number of Ps: how many goroutines run at the same time. The environment variable `GOMAXPROCS` overrides
+    /// it. Default: as many as the CPUs that the process's affinity allows and the CPU quota of its control groups
+    /// pays for, rounded up. By default the number also follows these while the program runs, with a look about once
+    /// a second.
     #[must_use]
     pub fn procs(mut self, procs: usize) -> Config {
         self.procs = Some(procs);
         self
     }
 
-    /// How long a goroutine stays parked before the memory that its stack does not need goes back to
-    /// the system: after that time, and at most twice as long. [`Duration::ZERO`] for never. The
-    /// environment variable `GOROUTINE_STACK_IDLE` wins over it. 30 seconds if nobody says otherwise.
+    /// How long a goroutine stays parked before the memory that its stack does not need goes back to the system:
+    /// after that time, and at most twice as long. [`Duration::ZERO`] for never. The environment variable
+    /// `GOROUTINE_STACK_IDLE` overrides it. Default: 30 s.
     #[must_use]
     pub fn stack_idle(mut self, time: Duration) -> Config {
         self.stack_idle = Some(time);
         self
     }
 
-    /// How many threads the scheduler may have. More are needed when goroutines block theirs, in announced
-    /// calls or not. A program that needs yet another dies with a message. 10 000 if nobody says otherwise.
+    /// How many threads the scheduler may have. More are needed when goroutines block theirs, in announced calls or
+    /// not. A program that needs a further one ends with a message. Default: 10 000.
     #[must_use]
     pub fn max_threads(mut self, threads: usize) -> Config {
         self.max_threads = Some(threads);
         self
     }
 
-    /// How long a thread of the scheduler has nothing to do before it ends. [`Duration::ZERO`] for never. 10
-    /// seconds if nobody says otherwise. As many as ever ran at the same time stay in any case.
+    /// How long a thread of the scheduler has nothing to do before it ends. [`Duration::ZERO`] for never. As many
+    /// threads as ever ran at the same time stay in any case. Default: 10 s.
     #[must_use]
     pub fn thread_idle(mut self, time: Duration) -> Config {
         self.thread_idle = Some(time);
         self
     }
 
-    /// A goroutine that runs for `time` without a call into the runtime is reported: to the hook of
-    /// [`Config::on_hog`], or on stderr if there is none. `GODEBUG=hogs=100` wins over it, and prints in any case.
-    /// [`Duration::ZERO`] for never.
+    /// The time after which a goroutine that makes no call into the runtime is reported: to the hook of
+    /// [`Config::on_hog`], or on stderr if there is none. `GODEBUG=hogs=100` overrides it, and prints in any case.
+    /// [`Duration::ZERO`] for never. Default: never, or 100 ms if there is a hook.
     #[must_use]
     pub fn hog_after(mut self, time: Duration) -> Config {
         self.hog_after = Some(time);
         self
     }
 
-    /// Who is told of a goroutine that runs for long without a call into the runtime: 100 ms if
-    /// [`Config::hog_after`] says nothing else.
+    /// The hook that is called for a goroutine that runs for long without a call into the runtime. How long is set by
+    /// [`Config::hog_after`]. Default: 100 ms.
     #[must_use]
     pub fn on_hog(mut self, hook: fn(&HogReport)) -> Config {
         self.on_hog = Some(hook);
@@ -266,7 +266,7 @@ impl Config {
     }
 }
 
-/// `GOMAXPROCS` as a number; empty counts as not a number.
+/// `GOMAXPROCS` as a number; an empty value is not a number.
 fn parse_procs(value: &str) -> Result<usize, StartError> {
     match value.trim().parse::<usize>() {
         Ok(procs) if (1..=MAX_PROCS).contains(&procs) => Ok(procs),
@@ -274,7 +274,7 @@ fn parse_procs(value: &str) -> Result<usize, StartError> {
     }
 }
 
-/// `GOROUTINE_STACK_IDLE` as a time, zero for `off`; empty counts as not a duration.
+/// `GOROUTINE_STACK_IDLE` as a time, zero for `off`; an empty value is not a duration.
 fn parse_idle(value: &str) -> Result<Duration, StartError> {
     let text = value.trim();
     if text.eq_ignore_ascii_case("off") {

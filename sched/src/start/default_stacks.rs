@@ -1,4 +1,4 @@
-//! What stacks are where no builder says anything: how large, where they start, own or copied.
+//! The default stacks: how large they are, where they start, own or copied.
 
 use std::env;
 
@@ -10,7 +10,7 @@ use crate::start::{
     size,
 };
 
-/// What a [`Config`] says; none where it says nothing.
+/// The stacks that a [`Config`] sets; `None` for what it does not set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DefaultStacks {
     size: Option<usize>,
@@ -44,24 +44,24 @@ impl DefaultStacks {
 }
 
 impl Config {
-    /// How far the stack of a goroutine may grow, in bytes, where its builder says nothing else.
-    /// Rounded up to the next window: 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
-    /// variable `GOROUTINE_STACK` wins over it.
+    /// How far the stack of a goroutine may grow, in bytes, where its builder sets no size. Rounded up to the next
+    /// window: 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment variable `GOROUTINE_STACK` overrides
+    /// it.
     #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Config {
         self.stacks.size = Some(bytes);
         self
     }
 
-    /// With how much stack a goroutine starts, in bytes, where its builder says nothing else: guarded stacks, see
-    /// `goroutines::Config::stack_start`. The environment variable `GOROUTINE_STACK_START` wins over it.
+    /// How much stack a goroutine starts with, in bytes, where its builder does not say: guarded stacks, see
+    /// `goroutines::Config::stack_start`. The environment variable `GOROUTINE_STACK_START` overrides it.
     #[must_use]
     pub fn stack_start(mut self, bytes: usize) -> Config {
         self.stacks.start = Some(bytes);
         self
     }
 
-    /// Stacks are copied where a builder says nothing else.
+    /// Makes copied stacks the default.
     ///
     /// # Safety
     ///
@@ -73,14 +73,14 @@ impl Config {
     }
 }
 
-/// `GOROUTINE_STACK` as a class; empty counts as not a size.
+/// `GOROUTINE_STACK` as a class; an empty value is not a size.
 fn parse_size(value: &str) -> Result<Class, StartError> {
     let bad = |error| StartError::GoroutineStack(value.to_owned(), error);
     let bytes = size::parse(value).ok_or_else(|| bad(None))?;
     Class::for_size(bytes).map_err(|error| bad(Some(error)))
 }
 
-/// `GOROUTINE_STACK_START` as a step; empty counts as not a size.
+/// `GOROUTINE_STACK_START` as a step; an empty value is not a size.
 fn parse_start(value: &str) -> Result<Step, StartError> {
     let bad = |error| StartError::GoroutineStackStart(value.to_owned(), error);
     let bytes = size::parse(value).ok_or_else(|| bad(None))?;

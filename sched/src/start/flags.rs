@@ -1,10 +1,10 @@
-//! Settings that are on or off: of the configuration, and of the environment, which wins.
+//! Settings that are on or off: of the configuration, and of the environment, which overrides it.
 
 use std::env;
 
 use crate::start::config::{Config, StartError};
 
-/// What a [`Config`] says; none where it says nothing.
+/// The flags that a [`Config`] sets; `None` for those it does not set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Switches {
     migration_check: Option<bool>,
@@ -13,40 +13,40 @@ pub(crate) struct Switches {
 }
 
 impl Switches {
-    /// Does migrate.rs look through goroutines that change threads?
+    /// Whether migrate.rs searches goroutines that change threads.
     pub(crate) fn migration_check(self) -> Result<bool, StartError> {
         resolve("GOROUTINE_MIGRATION_CHECK", self.migration_check, true)
     }
 
-    /// Shall goroutines change threads as often as they can?
+    /// Whether goroutines change threads as often as they can.
     pub(crate) fn force_migration(self) -> Result<bool, StartError> {
         resolve("GOROUTINE_FORCE_MIGRATION", self.force_migration, false)
     }
 
-    /// Do reports of hogs show their stacks, where the environment says nothing?
+    /// Whether reports of hogs show their stacks, where the environment does not say.
     pub(crate) fn hog_stacks(self) -> bool {
         self.hog_stacks
     }
 }
 
 impl Config {
-    /// Is a goroutine looked through for addresses of its old thread's storage before it goes on on another thread? On
-    /// if nobody says otherwise. The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, wins over it.
+    /// Whether a goroutine is searched for addresses of its old thread's storage before it resumes on another thread.
+    /// The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, overrides it. Default: on.
     #[must_use]
     pub fn migration_check(mut self, on: bool) -> Config {
         self.switches.migration_check = Some(on);
         self
     }
 
-    /// Does a goroutine change threads each time it runs, where another thread takes it? For tests: off if nobody says
-    /// otherwise. The environment variable `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
+    /// Whether a goroutine changes threads each time it runs, where another thread takes it. For tests. The
+    /// environment variable `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, overrides it. Default: off.
     #[must_use]
     pub fn force_migration(mut self, on: bool) -> Config {
         self.switches.force_migration = Some(on);
         self
     }
 
-    /// Do reports of hogs show their stacks? `GODEBUG=hogstacks=1` wins over it.
+    /// Whether reports of hogs show their stacks. `GODEBUG=hogstacks=1` overrides it. Default: off.
     #[must_use]
     pub fn hog_stacks(mut self, on: bool) -> Config {
         self.switches.hog_stacks = on;
@@ -61,7 +61,7 @@ fn resolve(variable: &'static str, said: Option<bool>, default: bool) -> Result<
     }
 }
 
-/// Yes or no; empty counts as neither.
+/// `on` or `off`; an empty value is neither.
 fn parse(variable: &'static str, value: &str) -> Result<bool, StartError> {
     match value.trim().to_ascii_lowercase().as_str() {
         "on" | "1" => Ok(true),

@@ -1,19 +1,19 @@
-//! What the environment variable `GODEBUG` asks for: `schedtrace=1000,hogs=100,hogstacks=1`.
+//! The items of the environment variable `GODEBUG`: `schedtrace=1000,hogs=100,hogstacks=1`.
 //!
-//! Go programs have it as well, so keys that are not ours are nobody's mistake. A value that cannot be is one.
+//! Go programs use the same variable, so unknown keys are ignored. An impossible value of a known key is an error.
 
 use std::{env, time::Duration};
 
 use crate::start::config::StartError;
 
-/// What the process shall tell of itself.
+/// The reports that `GODEBUG` asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GoDebug {
     /// How often a line on the scheduler goes to stderr.
     pub(crate) schedtrace: Option<Duration>,
     /// After how long a goroutine that makes no call is reported.
     pub(crate) hogs: Option<Duration>,
-    /// Is its stack reported as well? None if nobody says so.
+    /// Whether its stack is reported as well. `None`: not set.
     pub(crate) hogstacks: Option<bool>,
 }
 
@@ -45,7 +45,7 @@ fn parse(value: &str) -> Result<GoDebug, StartError> {
             }
             _ => continue,
         };
-        // A day is more than anybody waits for, and far from any overflow.
+        // The limit, a day, is longer than any useful period, and far from any overflow.
         let milliseconds = number.trim().parse().ok().filter(|&ms| ms <= 86_400_000);
         *place = match milliseconds {
             Some(0) => None,

@@ -4,15 +4,15 @@
 //!
 //! ```text
 //! caller of `start`                             starter
-//! L1 starts the starter, and waits              L2 its mask; the settings; handlers; a trial of what threads need
-//!                                               L3 the scheduler; sysmon, the first M and, where hogs are told
-//!                                                  of, the reporter, all of which wait for L5
+//! L1 starts the starter, and waits              L2 its mask; the settings; handlers; a test of what threads need
+//!                                               L3 the scheduler; sysmon, the first M and, where hogs are
+//!                                                  reported, the reporter, all of which wait for L5
 //! L4 passes on the answer                       L5 it has succeeded: publishes the scheduler, answers, and serves
-//!                                                  requests (starter.rs). It has failed: tells those of L3 to
+//!                                                  requests (starter.rs). It has failed: tells the threads of L3 to
 //!                                                  end, answers, and ends
 //! ```
 //!
-//! All that takes more than a few hundred bytes of stack happens on the starter's stack: the caller's may be small.
+//! Code that takes more than a few hundred bytes of stack runs on the starter's stack: the caller's may be small.
 
 #![cfg(not(loom))]
 
@@ -42,7 +42,7 @@ use crate::{
     sysmon,
 };
 
-/// One start at a time; true once a start has succeeded.
+/// Held during a start; true once a start has succeeded.
 static STARTED: Mutex<bool> = Mutex::new(false);
 
 /// Starts the runtime of this process: see `goroutines::start` for the promise that it needs.
@@ -91,7 +91,7 @@ fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartE
         .map_err(|e| StartError::Os("unblocking the signals of faults", e))?;
     fault_hooks::install().map_err(|e| StartError::Os("installing the growth-fault handler", e))?;
     fork_check::prepare().map_err(|e| StartError::Os("installing the hook for forks", e))?;
-    // What is refused here is refused to every M.
+    // A system that refuses these refuses them to every M.
     SignalStack::install()
         .map_err(|e| StartError::Os("giving a thread a signal stack (sigaltstack)", e))?;
     mode::prepare(resolved.migration_check, resolved.force_migration);

@@ -1,10 +1,10 @@
-//! Sizes in bytes as people write them in the environment: `65536`, `64K`, `1MiB`.
+//! Sizes in bytes as they are written in the environment: `65536`, `64K`, `1MiB`.
 
 /// What [`parse`] understands, for messages.
 pub(crate) const FORM: &str = "a number of bytes, or one followed by K, M or G (KB, KiB, ... are the same, \
                                in powers of 1024)";
 
-/// The number of bytes that `text` says; `None` if it says none.
+/// The number of bytes that `text` means; `None` if it is no size.
 pub(crate) fn parse(text: &str) -> Option<usize> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

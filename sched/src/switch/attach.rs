@@ -1,4 +1,4 @@
-//! Plain OS threads: the G that stands for one, so that it can wait in any queue.
+//! Plain OS threads: the G that stands for each, so that it can wait in any queue.
 //!
 //! The only place with a `thread_local!`: its destructor gives the record back when the thread ends.
 //! The record itself is found through the thread word, as on every M.
@@ -24,14 +24,14 @@ use crate::{
     sys::asm,
 };
 
-/// Records of threads that have ended, for those that come. A record is never freed: a wait queue
-/// elsewhere may look at its G for an instant longer than the thread lives.
+/// Records of threads that have ended, for new threads. A record is never freed: a waker may still use its G for an
+/// instant after the thread has ended.
 static SPARE: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 
 /// Gives the thread's record back when the thread ends.
 struct Attached {
     yes: Cell<bool>,
-    /// For faults on segments, from the first of them on.
+    /// The signal stack for faults on segments, from the first segment on.
     signals: RefCell<Option<SignalStack>>,
 }
 
@@ -41,7 +41,8 @@ impl Drop for Attached {
             if let Some(g) = m.current.get() {
                 locals::end(g);
                 g.get().segments.end();
-                // SAFETY: the thread's code has ended, and what stands for it is known to nobody else.
+                // SAFETY: the thread's code has ended, and no other thread has a reference to the G that stands for
+                // it.
                 unsafe { g.get().identity.clear() };
             }
             set_current_m(None);
@@ -66,8 +67,8 @@ pub(crate) fn attach() -> &'static M {
     });
     m.stack_low.set(0);
     set_current_m(Some(m));
-    // In a thread that is already running its destructors there is no destructor for us any more:
-    // the record (some hundred bytes) is then not reused.
+    // A thread that is already running its destructors runs no new one: then the record (some hundred bytes) is not
+    // reused.
     let _ = ATTACHED.try_with(|attached| attached.yes.set(true));
     m
 }
@@ -76,7 +77,8 @@ pub(crate) fn attach() -> &'static M {
 #[derive(Clone, Copy)]
 pub(crate) enum StackEnd {
     Known(usize),
-    /// The system does not say (no /proc, a filter): what lies below the place where it was asked is not counted on.
+    /// The system does not say (no /proc, a seccomp filter): nothing below the place where it was asked is assumed to
+    /// be usable.
     Assumed(usize),
 }
 
@@ -116,8 +118,8 @@ fn ask_for_stack_low() -> Option<usize> {
     known.then(|| start.addr() + guard)
 }
 
-/// Gives this plain thread, for as long as it runs, a signal stack that is larger than what std gives its threads: faults on
-/// segments are handled on it. Once.
+/// Gives this plain thread, until it ends, a signal stack that is larger than the one std gives its threads: faults
+/// on segments are handled on it. Once.
 ///
 /// # Errors
 ///
@@ -132,7 +134,7 @@ pub(crate) fn keep_signal_stack() -> io::Result<()> {
             Ok(())
         })
         .unwrap_or_else(|_| {
-            // The thread runs its destructors: the signal stack stays to its end, and beyond.
+            // The thread runs its destructors: the signal stack stays until the thread ends, and its memory longer.
             SignalStack::install().map(mem::forget)
         })
 }

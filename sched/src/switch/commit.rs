@@ -8,7 +8,8 @@ use crate::{
     switch::{self, signal_check},
 };
 
-/// What g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a [`CommitOf`].
+/// The function that g0 calls once the goroutine is off its stack. Lies on the goroutine's stack, as the head of a
+/// [`CommitOf`].
 pub(crate) struct Commit {
     call: unsafe fn(*const Commit, &'static M) -> bool,
 }
@@ -25,18 +26,19 @@ impl Commit {
     /// Once per park, while the commit is where `park` put it. `m` is the M of this thread.
     #[inline(always)]
     pub(crate) unsafe fn run(this: *const Commit, m: &'static M) -> bool {
-        // SAFETY: `call` was made for the `CommitOf` whose head `this` is, and which the caller says is there.
+        // SAFETY: `call` was made for the `CommitOf` whose head `this` is; the caller runs it while it is there.
         unsafe { ((*this).call)(this, m) }
     }
 }
 
-/// Leaves the stack of `g` for g0, which runs `commit`: `park` for a caller that knows who it is. Without a reason `g` does not wait: its
-/// commit queues it, or it has ended.
+/// Leaves the stack of `g` for g0, which runs `commit`: `park` for a caller that has its own G and M. Without a
+/// reason `g` does not wait: its commit queues it, or it has ended.
 ///
 /// # Safety
 ///
 /// `g` runs here, on `m`, and is not unwinding. For each `commit` that returns true it is made ready once, not before
-/// `commit` let it; `commit` does not park or panic, and touches nothing on the stack of `g` after that step.
+/// `commit` has let a waker go; `commit` does not park or panic, and touches nothing on the stack of `g` after that
+/// step.
 #[inline(always)]
 pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, reason: Option<WaitReason>, commit: C)
 where

@@ -1,4 +1,4 @@
-//! Which G runs here.
+//! The G that runs here.
 
 use crate::{
     gmp::{
@@ -8,11 +8,11 @@ use crate::{
     switch::{attach, thread_word::current_m},
 };
 
-/// Who runs here: the goroutine, or the G that stands for this OS thread.
+/// The G that runs here: a goroutine's, or the one that stands for this OS thread.
 ///
 /// # Panics
 ///
-/// In the middle of a scheduler callback (a commit), where nobody does.
+/// On g0, where no goroutine runs: in a scheduler callback (a commit).
 #[inline]
 pub fn current() -> GRef {
     let m = match current_m() {
@@ -25,7 +25,8 @@ pub fn current() -> GRef {
     }
 }
 
-/// May `g`, which runs here, leave its thread? Not while it unwinds, or keeps it for another reason; a thread cannot.
+/// Returns whether `g`, which runs here, may leave its thread: not while it unwinds, or keeps its thread for another
+/// reason. A plain thread's G may not.
 #[inline(always)]
 pub(crate) fn may_leave(g: GRef) -> bool {
     g.get().kind() == Kind::Goroutine && !std::thread::panicking()
@@ -39,7 +40,7 @@ pub(crate) fn nobody_runs() -> ! {
     );
 }
 
-/// Does a goroutine run here (and not a plain OS thread)?
+/// Returns whether a goroutine runs here (and not a plain OS thread).
 #[inline]
 pub fn on_goroutine() -> bool {
     current_m().is_some_and(|m| m.current.get().is_some_and(|g| g.id() != 0))

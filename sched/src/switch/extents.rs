@@ -1,4 +1,5 @@
-//! The stacks that a switch leaves and enters, as tools are told of them (sys/tools). Without a tool nothing here is called.
+//! The stacks that a switch leaves and enters, as they are reported to tools (sys/tools). Without a tool nothing here
+//! is called.
 
 use crate::{
     gmp::{
@@ -12,7 +13,7 @@ use crate::{
     },
 };
 
-/// What `g` runs on, which runs here or is about to.
+/// The stack of `g`, which runs here or is about to.
 pub(super) fn of(g: GRef) -> Extent {
     if let Some(segment) = g.get().segments.running() {
         return of_segment(segment);
@@ -28,7 +29,7 @@ pub(super) fn of_segment(segment: &Segment) -> Extent {
     (segment.low, top_of(segment).addr() - segment.low)
 }
 
-/// Where the bounds of the g0 of this thread's M are kept.
+/// The place for the bounds of the g0 of this thread's M.
 pub(super) fn g0() -> &'static Bounds {
     match current_m() {
         Some(m) => &m.g0_bounds,

@@ -1,13 +1,13 @@
 //! A fork of the running program: the child may exec, and may not call the runtime.
 //!
-//! In the child there is one thread, the one that forked. The other Ms and sysmon are gone, with whatever they held, so
-//! a goroutine that parks there would mostly wait for ever, and the goroutines in the queues would run twice, here and
-//! in the parent. So the child's first call into the runtime ends it with a message.
+//! In the child there is one thread, the one that forked. The other Ms and sysmon do not exist, and what they held
+//! stays held. So a goroutine that parks there would usually wait forever, and the goroutines in the queues would run
+//! twice, in the child and in the parent. Therefore the child's first call into the runtime ends it with a message.
 //!
-//! A hook that the C library calls in the child marks the process, and raises the alert in the gate of the thread's M:
-//! its next entry takes the slow path, which asks [`check`]. So do the other cold places that a plain thread comes
-//! through; the parent, and every path that is not cold, pays nothing. The thread word stays, because a child on a
-//! goroutine's stack may still have to grow it on its way to exec.
+//! A hook that the C library calls in the child marks the process, and raises the alert in the gate of the thread's
+//! M: its next entry takes the slow path, which calls [`check`]. So do the other cold places that a plain thread
+//! passes. The parent, and every path that is not cold, pays nothing. The thread word stays, because a child on a
+//! goroutine's stack may still have to grow it before it calls exec.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use crate::{gmp::g::Kind, switch::thread_word::current_m, sys::fatal};
 
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Installs the hook; more than once after a start that failed, which does no harm.
+/// Installs the hook. Start may call it again after a start that failed; that does no harm.
 ///
 /// # Errors
 ///
@@ -39,14 +39,14 @@ unsafe extern "C" fn in_child() {
         && let Some(g) = m.current.get()
     {
         if g.get().kind() == Kind::Thread {
-            // A plain thread's M is always inside; now its entries count.
+            // A plain thread's M is always inside; from here on its entries are checked.
             m.gate.leave();
         }
         m.gate.watch();
     }
 }
 
-/// In a child of a fork: the end. Only where it is cold.
+/// Ends the process if it is the child of a fork. For cold places.
 #[inline]
 pub(crate) fn check() {
     // Relaxed: written by this thread, or never.

@@ -5,10 +5,10 @@
 //! | file | what it has |
 //! |---|---|
 //! | mod.rs | resuming a goroutine, leaving it, and crossing to a segment |
-//! | thread_word.rs, current.rs, attach.rs | the M of this thread, who runs here, threads that are not the runtime's |
+//! | thread_word.rs, current.rs, attach.rs | the M of this thread, the G that runs here, threads that are not the runtime's |
 //! | commit.rs | what g0 runs once the goroutine that parks is off its stack |
 //! | extents.rs | the stacks of a switch, for tools |
-//! | fork_check.rs, signal_check.rs | calls from where none may come: the child of a fork, a signal handler |
+//! | fork_check.rs, signal_check.rs | calls from places where none is allowed: the child of a fork, a signal handler |
 //! | panic_count.rs | moving the count of panics of a thread |
 //! | random.rs | pseudo-random numbers, a sequence for each thread |
 //!
@@ -44,7 +44,7 @@ use crate::{
     },
 };
 
-// A number for each direction, so that the CPU predicts the jumps apart (`asm::switch_at`).
+// A number for each direction, so that the CPU predicts their jumps separately (`asm::switch_at`).
 const TO_GOROUTINE: usize = 1;
 const TO_G0: usize = 2;
 const TO_SEGMENT: usize = 3;
@@ -54,21 +54,22 @@ const FROM_SEGMENT: usize = 4;
 ///
 /// # Safety
 ///
-/// The caller is the g0 of `m`; `g` is off every stack and taken from a queue by the caller, and its
-/// context is not null.
+/// The caller is the g0 of `m`; `g` is off every stack and taken from a queue by the caller, and its context is not
+/// null.
 #[inline(always)]
 pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
     let ctx = g.get().ctx.get();
     let departure = tools::leave_to_goroutine(|| extents::of(g));
-    // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so
-    // nobody else resumes it); `m.g0` is written before the goroutine runs.
+    // SAFETY: `ctx` was prepared or saved and not resumed since (the caller took `g` from a queue, so no other M
+    // resumes it); `m.g0` is written before the goroutine runs.
     let commit =
         unsafe { asm::switch_at::<TO_GOROUTINE>(m.g0.as_ptr(), ctx, g.to_word()) as *const Commit };
     tools::arrive(departure, extents::g0);
     commit
 }
 
-/// On a goroutine: leaves to g0, which runs `commit`. Without a reason it does not wait: it yields, or has ended.
+/// On a goroutine: leaves to g0, which runs `commit`. Without a reason the goroutine does not wait: it yields, or has
+/// ended.
 ///
 /// # Safety
 ///
@@ -96,27 +97,27 @@ pub(crate) unsafe fn prepare(g: GRef, stack: &Stack, entry: asm::Entry) {
     g.get().ctx.set(unsafe { asm::prepare(stack.top(), entry) });
 }
 
-/// As [`prepare`], for a stack that is no goroutine's.
+/// As [`prepare`], for a stack that belongs to no goroutine.
 ///
 /// # Safety
 ///
 /// Nothing lives on `stack`, and the caller owns it.
 pub(crate) unsafe fn prepare_on(stack: &Stack, entry: asm::Entry) -> Context {
-    // SAFETY: its top is the 16-aligned end of a stack that the caller alone has.
+    // SAFETY: its top is the 16-aligned end of a stack that only the caller uses.
     unsafe { asm::prepare(stack.top(), entry) }
 }
 
-/// Leaves the running stack, to be gone on with from `save`, for the one whose context is `load`.
+/// Leaves the running stack, which resumes from `save`, for the one whose context is `load`.
 ///
 /// # Safety
 ///
-/// `load` was prepared or saved and not entered since, and its stack stays. Whoever enters `save` does so once.
+/// `load` was prepared or saved and not entered since, and its stack stays. The code that enters `save` does so once.
 pub(crate) unsafe fn cross(save: &Cell<Context>, load: Context, arg: usize) {
-    // SAFETY: the caller says that `load` is one to be entered; `save` is written before that.
+    // SAFETY: `load` was not entered since it was made, as the caller owes; `save` is written before it is entered.
     unsafe { asm::switch(save.as_ptr(), load, arg) };
 }
 
-/// Asks for the lines that resuming the G behind `word` will touch: its descriptor.
+/// Prefetches the cache lines that resuming the G behind `word` will touch: its descriptor.
 ///
 /// # Safety
 ///
@@ -126,7 +127,7 @@ pub(crate) unsafe fn prefetch_g(word: usize) {
     asm::prefetch(word as *const u8);
 }
 
-/// As [`prefetch_g`], when the descriptor was asked for some time ago: the top of its live stack.
+/// As [`prefetch_g`], when the descriptor was prefetched some time ago: prefetches the top of its live stack.
 ///
 /// # Safety
 ///
@@ -137,8 +138,8 @@ pub(crate) unsafe fn prefetch_stack(word: usize) {
     asm::prefetch_frame(unsafe { GRef::from_word(word) }.get().ctx_hint());
 }
 
-/// Leaves the running stack for `segment`, whose first function is `entry`; back when that function
-/// calls [`from_segment`].
+/// Leaves the running stack for `segment`, whose first function is `entry`. Returns when that function calls
+/// [`from_segment`].
 ///
 /// # Safety
 ///
@@ -155,7 +156,7 @@ pub(crate) unsafe fn to_segment(segment: &'static Segment, entry: asm::Entry, ar
     tools::arrive(departure, extents::g0);
 }
 
-/// Ends the first function of `segment`: the older stack goes on.
+/// Ends the first function of `segment`: the older stack resumes.
 ///
 /// # Safety
 ///

@@ -1,26 +1,26 @@
-//! Moving what a thread has counted of panics: up by one, and down by one, by std's own means.
+//! Changing the number of panics that a thread has counted, up by one and down by one, through std's own functions.
 //!
-//! std counts the panics that are under way on a thread in a thread-local, which `thread::panicking` asks, and those of
-//! all threads in a global, which tells when there is nothing to ask. There is no call that sets them. But a panic is
-//! counted where it begins and discounted where it is caught, on the thread where each happens. A [`Charge`] is a panic
-//! that is half way through, on a stack of its own:
+//! std counts the panics that are under way on a thread in a thread-local, which `thread::panicking` reads, and those
+//! of all threads in a global, which is 0 while no thread panics. There is no call that sets them. But a panic is
+//! counted where it begins and discounted where it is caught, each on the thread where it happens. A [`Charge`] is a
+//! panic that has begun and is not caught yet, on a stack of its own:
 //!
 //! ```text
 //!  make    catch_unwind(resume_unwind), until a destructor on the way switches back      + 1 on this thread
 //!  spend   switches to the destructor, which returns; the panic is caught                - 1 on this thread
 //! ```
 //!
-//! Both are calls of std that each thread may make at any time, on whatever stack, and neither runs a panic hook. The
-//! frames in between are this file's: they keep no address of a thread-local, so that a charge can be made on one thread
-//! and spent on another. What the unwinder keeps of a panic lies in its exception and on its stack, which is why a
-//! destructor may take another way out and come back later: that is what each goroutine does that waits while it unwinds.
+//! Both are calls of std that each thread may make at any time, on any stack, and neither runs a panic hook. The
+//! frames in between are this file's: they keep no address of a thread-local, so that a charge can be made on one
+//! thread and spent on another. The unwinder keeps a panic's state in its exception and on its stack. So a destructor
+//! may switch to another stack and come back later: each goroutine that waits while it unwinds does that.
 //!
-//! The global count is the sum of all threads' at any time, because both move together. A thread that makes a charge
-//! for another one counts one too many until it spends one that the other makes in return. That is the starter
-//! (starter.rs), which asks for its count nowhere.
+//! The global count is the sum of all threads' counts at any time, because both change together. A thread that makes
+//! a charge for another one counts one too many until it spends one that the other makes in return. That thread is
+//! the starter (starter.rs), which never reads its count.
 //!
-//! What is not kept: that the hook of the panic is what runs, if a hook waits. A second panic in it then starts the hook
-//! anew, where std ends the process.
+//! One thing is lost: std's knowledge that a panic hook runs, if the hook waits. A second panic in it then starts the
+//! hook again, where std ends the process.
 
 use std::{
     cell::Cell,
@@ -37,28 +37,28 @@ use crate::{
     sys::{asm::Context, fatal, tools},
 };
 
-/// Can the count of a thread be moved? Not where panics end the process, nor under AddressSanitizer, which would have to
-/// be told of the stacks.
+/// Whether the count of a thread can be moved: not where panics end the process, nor under AddressSanitizer, which
+/// does not know the stacks.
 pub(crate) const MOVABLE: bool = cfg!(panic = "unwind") && !cfg!(feature = "asan");
 
-/// See the essay. One that is dropped and not spent is counted for ever.
+/// A panic that was counted and not discounted (see the essay). One that is dropped and not spent stays counted.
 pub(crate) struct Charge(Box<Halfway>);
 
 struct Halfway {
     stack: Stack,
-    /// Where the panic goes on.
+    /// Where the panic resumes.
     inside: Cell<Context>,
-    /// Where whoever made it, or spends it, goes on.
+    /// Where the thread that made it, or spends it, resumes.
     outside: Cell<Context>,
 }
 
-// SAFETY: its stack and contexts are used by who has it, one at a time, and no frame on the stack belongs to a thread.
+// SAFETY: its stack and contexts are used by its owner, one at a time, and no frame on the stack refers to a thread.
 unsafe impl Send for Charge {}
 
 impl Charge {
     /// Counts one panic more on this thread.
     pub(crate) fn make(class: Class) -> Charge {
-        // Paged: nobody grows a stack that is no goroutine's and no segment's.
+        // Paged: the fault handler grows only stacks of goroutines and segments.
         let stack = match stack::acquire_at(class, Step::PAGED) {
             Ok(stack) => stack,
             Err(error) => fatal::fatal(format_args!(
@@ -78,7 +78,7 @@ impl Charge {
         Charge(halfway)
     }
 
-    /// Counts one panic less on this thread, which counts one at least.
+    /// Counts one panic less on this thread, which has counted at least one.
     pub(crate) fn spend(self) {
         debug_assert!(thread::panicking());
         self.0.enter();
@@ -87,7 +87,7 @@ impl Charge {
 }
 
 impl Halfway {
-    /// Runs what is on the stack until it leaves.
+    /// Runs the code on the stack until it leaves.
     fn enter(&self) {
         let word = std::ptr::from_ref(self).expose_provenance();
         // SAFETY: `inside` was prepared, or saved in `leave`, and is entered once for each time; the box that `self` is in
@@ -95,9 +95,9 @@ impl Halfway {
         unsafe { switch::cross(&self.outside, self.inside.get(), word) };
     }
 
-    /// Back to whoever has entered.
+    /// Back to the code that entered.
     fn leave(&self) {
-        // SAFETY: `outside` was saved in `enter`, which has not gone on since.
+        // SAFETY: `outside` was saved in `enter`, which has not resumed since.
         unsafe { switch::cross(&self.inside, self.outside.get(), 0) };
     }
 }
@@ -125,7 +125,7 @@ unsafe extern "C" fn run(word: usize) -> ! {
     fatal::throw(format_args!("a panic ran on after its end"));
 }
 
-/// A charge that somebody waits for.
+/// A charge that a thread waits for.
 pub(crate) struct Order {
     made: Mutex<Option<Charge>>,
     parker: Parker,
@@ -145,7 +145,7 @@ impl Order {
         self.parker.notify();
     }
 
-    /// V1 has been: waits for it.
+    /// Waits for the charge after V1.
     pub(crate) fn wait(&self) -> Charge {
         self.parker.wait(|| None);
         match lock(&self.made).take() {

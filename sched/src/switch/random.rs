@@ -1,4 +1,4 @@
-//! Pseudo-random numbers for those who must choose fairly: one sequence for each thread.
+//! Pseudo-random numbers for fair choices: one sequence for each thread.
 
 use std::ptr;
 

@@ -1,9 +1,9 @@
-//! Runtime calls inside signal handlers: not supported, and in debug builds found out.
+//! Runtime calls inside signal handlers: not supported, and detected in debug builds.
 //!
 //! A handler interrupts a thread between any two instructions, also in the middle of the runtime: while a ring of
-//! goroutines is half changed, or on g0. A call into the runtime from there would go on in that half changed state, or
-//! switch away from the handler and leave its signal blocked. In release builds nothing looks for it; in debug builds
-//! the entries that a goroutine's side has ask, on an M of the scheduler:
+//! goroutines is half changed, or on g0. A runtime call there would use that half changed state, or switch away from
+//! the handler and leave its signal blocked. Release builds do not check; in debug builds the entries for a
+//! goroutine's code check, on an M of the scheduler:
 //!
 //! | question | the answer of a handler |
 //! |---|---|
@@ -11,9 +11,9 @@
 //! | is a goroutine inside the gate already? | yes, if it interrupted one there: goroutines enter from outside |
 //! | does a goroutine run here? | no, if it interrupted g0 |
 //!
-//! What they do not find: a handler without SA_ONSTACK that interrupts a goroutine's own code, which for the runtime is
-//! as good as a call by that code; one that interrupts g0 and makes something ready, as g0 itself does; and handlers on
-//! plain threads, which have no state that could be half changed but the locks of channels.
+//! These checks do not find: a handler without SA_ONSTACK that interrupts a goroutine's own code, which the runtime
+//! cannot tell from a call by that code; one that interrupts g0 and makes something ready, as g0 itself does; and
+//! handlers on plain threads, which have no state that could be half changed except the locks of channels.
 
 use crate::{
     gmp::{g::Kind, m::M},
@@ -21,7 +21,8 @@ use crate::{
     sys::{asm::stack_pointer, fatal},
 };
 
-/// At an entry of a goroutine's side, before it enters the gate. What is made ready on g0 comes here as well.
+/// At an entry for a goroutine's code, before it enters the gate. g0 passes here as well when it makes something
+/// ready.
 #[inline(always)]
 pub(crate) fn check() {
     if cfg!(debug_assertions)
@@ -31,7 +32,7 @@ pub(crate) fn check() {
     }
 }
 
-/// As [`check`], where g0 has no business.
+/// As [`check`], for entries that g0 does not use.
 #[inline(always)]
 pub(crate) fn check_not_g0() {
     if cfg!(debug_assertions)

@@ -1,4 +1,4 @@
-//! Which M this thread is: the word at the thread pointer.
+//! The M of this thread: the word at the thread pointer.
 
 use std::ptr;
 
@@ -6,8 +6,8 @@ use crate::{gmp::m::M, sys::asm};
 
 /// The M of this thread, if it has one.
 ///
-/// Read anew at every call, through the thread pointer: a goroutine may be on another thread after
-/// every park. Never cached in a `thread_local!`, whose *address* the compiler may keep.
+/// Read again at every call, through the thread pointer: a goroutine may be on another thread after every park. Never
+/// cached in a `thread_local!`, whose *address* the compiler may keep.
 #[inline(always)]
 pub(crate) fn current_m() -> Option<&'static M> {
     // SAFETY: the word is null or was set by `set_current_m` from a `&'static M`.

@@ -1,11 +1,12 @@
-//! What others may have done to the handling of faults since the runtime started: sysmon looks once a second.
+//! Checks whether other code has changed the handling of faults since the runtime started: sysmon looks once a
+//! second.
 //!
-//! A handler of SIGSEGV that replaces ours, as a crash reporter may install one, or a signal stack that is disabled,
-//! change nothing until a fault comes: then the process ends without the message that says why, or a stack that grows
-//! by faults does not grow. So it is said when it is seen, once. The handler is the process's, and stays as it is: it
-//! may pass on what is not its own. A signal stack is the thread's, and only its thread can look: an M that holds a P is
-//! asked through its gate (gate.rs) to do so at its next entry, and the others do when they get a P. They set it again
-//! (signal_stack.rs).
+//! Code in the process may replace the runtime's handler of SIGSEGV (a crash reporter does so), or disable a signal
+//! stack. That changes nothing until a fault comes: then the process ends without the message that says why, or a
+//! stack that grows by faults does not grow. So it is reported once, when it is seen. The handler is the process's,
+//! and stays as it is: it may pass on faults that are not its own. A signal stack is the thread's, and only its
+//! thread can look: an M that holds a P is asked through its gate (gate.rs) to do so at its next entry, and the
+//! others do so when they get a P. They enable it again (signal_stack.rs).
 
 use goroutines_stack as stack;
 

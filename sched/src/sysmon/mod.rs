@@ -1,31 +1,33 @@
-//! The wing `sysmon`: a thread without a P that looks after those who cannot help themselves. Imported by `start`.
+//! The wing `sysmon`: the monitor, a thread without a P that acts for goroutines and timers which no M serves.
+//! Imported by `start`.
 //!
-//! stuck.rs has what it does for a P that stands still, seen.rs what it remembers of one, handlers.rs the looks at the
-//! handling of faults, periodic.rs what goes by the clock.
+//! stuck.rs has what it does for a P whose rounds stand still, seen.rs what it remembers of a P, handlers.rs the
+//! checks of the handling of faults, periodic.rs what it does at fixed times.
 //!
 //! | what it sees | what it does |
 //! |---|---|
-//! | a P lent to a blocking call since its last look, with work waiting | retakes it and hands it to another M |
+//! | a P lent to a blocking call since its last look, with work waiting | retakes it and passes it to another M |
 //! | a P whose rounds have stood still for [`STUCK`](seen::STUCK) while something waits for it, and an idle P | wakes an M, which steals what waits |
 //! | a `runnext` at two looks in the same round, and an idle P | puts it into the global queue and wakes an M |
-//! | somebody who has waited for a turn on a P for a [`SLICE`](seen::SLICE) | asks for a fair round (fairness.rs) |
+//! | a goroutine, or an M without a P, that has waited for a P for a [`SLICE`](seen::SLICE) | asks for a fair round (fairness.rs) |
 //! | a round that has lasted a [`SLICE`](seen::SLICE) while something waits for its P, and no idle P, or no thread for one | raises its flag (checkpoint.rs) |
-//! | no idle P, and a P whose rounds have stood still for [`STUCK`](seen::STUCK) while something waits for it | takes the P from its M, which does not know (gate.rs), and hands it to another |
-//! | either, of an M whose thread has used no CPU time for 45 us and does not wait for a CPU | the same without waiting for a time slice: it is blocked |
-//! | such an M, and a timer due soon that nobody else could see to | takes its P before the timer is due |
+//! | no idle P, and a P whose rounds have stood still for [`STUCK`](seen::STUCK) while something waits for it | takes the P from its M, which does not know (gate.rs), and passes it to another |
+//! | a P whose rounds stand still while something waits for it, on an M whose thread has used no CPU time for 45 us and is not runnable | wakes an M, or takes the P, at once: the thread is blocked |
+//! | a thread that is blocked so, and a timer due soon for which no other M could wake | takes its P before the timer is due |
 //!
-//! It looks every 20 us while it finds something to do, with the 50 us more or so that the kernel takes for a short
-//! sleep; after 50 looks for nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or somebody
-//! waits for a turn. Where the next look decides and somebody waits for that, it is really 20 us later: a blocked
-//! thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130 us, if it
-//! was in its short period.
-//! For a while after something was done for a P each look at it is of that kind, because the same will happen again.
+//! It looks every 20 us while it finds something to do, plus some 50 us that the kernel adds to a short sleep. After
+//! 50 looks that found nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or a goroutine
+//! waits for a fair round. Where the next look decides and a goroutine waits for that, the pause is really 20 us: a
+//! blocked thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130
+//! us, if sysmon was in its short period. A P that nobody needs is taken after 20 ms ([`UNUSED`](seen::UNUSED)). For
+//! a while after something was done for a P each look at it is of that kind, because the same is likely to happen
+//! again.
 //!
-//! While sockets are registered and nobody sleeps in the kernel's poll it looks each millisecond at least, and polls
-//! itself if nobody else has (poll.rs).
+//! While sockets are registered and no M sleeps in the kernel's poll it looks at least each millisecond, and polls
+//! itself if no M has (poll.rs).
 //!
-//! It also wakes an M for timers of Ps that nobody holds, where no M is up for them (steps/mod.rs), and lets goroutines go
-//! whose home does not come (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
+//! It also wakes an M for timers of Ps that no M holds, where no M wakes for them (steps/mod.rs), and releases
+//! goroutines whose home does not run them (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
 
 #![cfg(not(loom))]
 
@@ -64,10 +66,10 @@ use crate::{
 /// The shortest pause between two looks.
 const SHORTEST: Duration = Duration::from_micros(20);
 
-/// The longest.
+/// The longest pause between two looks.
 const LONGEST: Duration = Duration::from_millis(10);
 
-/// Looks for nothing after which the pause begins to double.
+/// The number of looks that find nothing after which the pause begins to double.
 const PATIENCE: u32 = 50;
 
 /// The longest pause while a P stands still and something waits for it.
@@ -76,7 +78,8 @@ const STUCK_LOOK: Duration = Duration::from_millis(1);
 /// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
 const WATCHFUL: Duration = Duration::from_millis(2);
 
-/// The life of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where those go that it sees.
+/// The loop of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where the hogs go that
+/// it finds.
 pub(crate) fn watch(
     sched: &'static Sched,
     schedtrace: Option<Duration>,
@@ -125,7 +128,7 @@ pub(crate) fn watch(
         if sched.poll_late(time) {
             look = Look::Acted;
         } else if sched.poller.is_watching() && !sched.idle.has_poller() {
-            // Somebody computes, or looks for work: it may be long until it polls.
+            // An M computes, or looks for work: it may be long until it polls.
             look = look.max(Look::Soon);
         }
         if look_at_time_and_homes(sched, &mut time_watch) {
@@ -152,7 +155,7 @@ pub(crate) fn watch(
     }
 }
 
-/// What concerns no single P: true if something was done.
+/// What concerns no single P. True if something was done.
 fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> bool {
     let home = |m: &'static M| Home {
         used: m.cpu_time(),
@@ -166,14 +169,14 @@ fn look_at_time_and_homes(sched: &'static Sched, time_watch: &mut TimeWatch) -> 
     time_watch.look(sched) || sent_back_expired
 }
 
-/// The time until a timer is due, and a little more: its P should have fired it by then.
+/// The time until a timer is due, and a little more: an M should have fired it by then.
 fn until_timer(sched: &'static Sched, time: u64) -> Duration {
     let due = Duration::from_nanos(sched.next_wake().saturating_sub(time));
     due.saturating_add(SHORTEST)
 }
 
-/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it; after
-/// [`UNUSED`] in any case, so that a program that only waits in such calls is idle.
+/// Takes `p` from a blocking call that has lasted since the last look, if there is work for it; after [`UNUSED`] in
+/// any case, so that a program that only waits in such calls becomes idle.
 fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> bool {
     let call = p.lending.lent();
     if call != seen.call {
@@ -193,7 +196,7 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> b
     retaken
 }
 
-/// Is there work for `p` that nobody else does already?
+/// Returns whether there is work for `p` that no other P takes.
 fn is_wanted(sched: &Sched, p: &P) -> bool {
     p.has_work()
         || p.timers.next() != NEVER

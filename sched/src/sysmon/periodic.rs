@@ -1,4 +1,4 @@
-//! What sysmon does by the clock, also while every P is idle.
+//! What sysmon does at fixed times, also while every P is idle.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct Periodic {
     hogs: Option<Hogs>,
 }
 
-/// A line on the scheduler, now and then.
+/// A line on the scheduler, at intervals.
 struct Trace {
     period: u64,
     start: u64,
@@ -29,7 +29,7 @@ impl Periodic {
         }
     }
 
-    /// When there is something to do next; [`NEVER`] if nobody asked for anything.
+    /// The moment at which there is something to do next; [`NEVER`] if nothing is configured.
     pub(crate) fn due(&self) -> u64 {
         let trace = self.trace.as_ref().map_or(NEVER, |trace| trace.due);
         let hogs = self.hogs.as_ref().map_or(NEVER, Hogs::due);
@@ -64,14 +64,14 @@ impl Trace {
     }
 
     fn print(&mut self, sched: &Sched, now: u64) {
-        // Where it is late, lines are left out and not caught up with.
+        // Where sysmon is late, lines are left out and not printed in a row.
         self.due += self.period * ((now - self.due) / self.period + 1);
         let line = line((now - self.start) / 1_000_000, &sched.snapshot());
         fatal::write(line.as_bytes());
     }
 }
 
-/// As Go's, to the letter.
+/// The line, exactly as Go prints it.
 fn line(milliseconds: u64, now: &Metrics) -> String {
     let queues: Vec<String> = now.procs.iter().map(|p| p.queue.to_string()).collect();
     format!(

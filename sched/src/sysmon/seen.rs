@@ -1,4 +1,4 @@
-//! What sysmon remembers of a P from one look to the next, what a look comes to, and the times that decide.
+//! What sysmon remembers of a P from one look to the next, the result of a look, and the times that decide.
 
 use crate::{
     gmp::{m::M, p::P},
@@ -6,39 +6,40 @@ use crate::{
     schedule::fairness::Turns,
 };
 
-/// How long a P's rounds may stand still while something waits for it.
+/// How long a P's rounds may stand still while something waits for it, in nanoseconds.
 pub(crate) const STUCK: u64 = 5_000_000;
 
-/// How long a round may last while something waits for its P, until its goroutine is asked to go (checkpoint.rs).
+/// How long a round may last while something waits for its P, in nanoseconds, until its goroutine is asked to yield
+/// (checkpoint.rs).
 pub(crate) const SLICE: u64 = STUCK / 2;
 
-/// How long a blocked M may keep a P that nobody waits for.
+/// How long a blocked M may keep a P that no goroutine waits for, in nanoseconds.
 pub(crate) const UNUSED: u64 = 20_000_000;
 
-/// What a look came to.
+/// The result of a look.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Look {
     Nothing,
-    /// Something may come up.
+    /// There may be something to do later.
     Watchful,
     /// Something may have to be done soon.
     Soon,
-    /// The next look decides, and somebody waits for that.
+    /// The next look decides, and a goroutine waits for that.
     Close,
     Acted,
 }
 
-/// What sysmon saw of a P when it looked last.
+/// What sysmon saw of a P at its last look.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) call: Option<SyscallTick>,
     pub(crate) tick: u64,
     pub(crate) since: u64,
-    /// The M that held it, and the CPU time which that had used.
+    /// The M that held it, and the CPU time which that M had used.
     pub(crate) cpu: Option<Used>,
-    /// Was there a `runnext`?
+    /// Whether there was a `runnext`.
     pub(crate) next: bool,
-    /// When it was taken from a blocked M last, or its `runnext` given to others.
+    /// When it was last taken from a blocked M, or its `runnext` moved to the global queue.
     pub(crate) acted: u64,
     pub(crate) turns: Turns,
 }

@@ -1,7 +1,7 @@
-//! What sysmon does for those who wait for a P whose rounds stand still: its M is blocked, or lasts.
+//! What sysmon does for a P whose rounds stand still: its M is blocked in the kernel, or its goroutine computes.
 //!
-//! That a thread has used no CPU time for a while makes it suspect; the kernel is asked only then, because asking costs
-//! as much as a look. A thread that waits for a CPU keeps its P: another one would wait for that CPU as well.
+//! A thread that has used no CPU time for a while may be blocked. The kernel is asked only then, because asking costs
+//! as much as a look. A thread that waits for a CPU keeps its P: another thread would wait for that CPU as well.
 
 use crate::{
     global::{retake, sched::Sched},
@@ -10,15 +10,16 @@ use crate::{
     sysmon::seen::{Look, SLICE, STUCK, Seen, UNUSED, Used},
 };
 
-/// For how long a thread must have used no CPU time until the kernel is asked whether it is blocked: shorter ones are
-/// interrupts, and sysmon itself.
+/// How long a thread must have used no CPU time, in nanoseconds, before the kernel is asked whether it is blocked.
+/// Shorter gaps are interrupts, and sysmon itself.
 const STANDSTILL: u64 = 45_000;
 
-/// For how long after something was done for a P it is looked at closely, because the same will happen again.
+/// How long a P is looked at closely after something was done for it, in nanoseconds, because the same is likely to
+/// happen again.
 const SUSPICION: u64 = 2_000_000;
 
-/// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or,
-/// where no P is idle, the P is taken from its M.
+/// The rounds of `p` stand still although there is something to do: an M with an idle P shall take part, or, where no
+/// P is idle, the P is taken from its M.
 pub(crate) fn check_stuck(
     sched: &'static Sched,
     p: &'static P,
@@ -26,7 +27,7 @@ pub(crate) fn check_stuck(
     time: u64,
 ) -> Look {
     if seen.call.is_some() {
-        return Look::Nothing; // `since` is the call's
+        return Look::Nothing; // `since` is the beginning of the call
     }
     let Some(m) = p.owner() else {
         (seen.tick, seen.since, seen.cpu, seen.next) = (p.tick(), time, None, false);
@@ -47,7 +48,7 @@ pub(crate) fn check_stuck(
     let (old, cpu) = (seen.cpu, m.cpu_time());
     let still = old.filter(|old| (old.m, old.used) == (m.id(), cpu));
     seen.cpu = still.or(Some(Used::new(m, cpu, time)));
-    // Not even a nanosecond all the while: its thread is blocked, or was taken off its CPU.
+    // It has used no CPU time since then: its thread is blocked, or was taken off its CPU.
     let stopped = still.is_some_and(|since| time - since.at >= STANDSTILL);
     let wanted = p.timers.next() <= time
         || p.has_work()
@@ -67,7 +68,8 @@ pub(crate) fn check_stuck(
     }
     let blocked = stopped && !m.is_runnable();
     if stopped && !blocked {
-        // Another thread has its CPU. A P does not help against that; it is asked again after a while.
+        // Another thread has its CPU. Taking the P does not help against that; the kernel is asked again after a
+        // while.
         seen.cpu = Some(Used::new(m, cpu, time));
     }
     match (old, wanted) {
@@ -78,7 +80,7 @@ pub(crate) fn check_stuck(
     }
 }
 
-/// `p` stands still on `m`, which is `blocked` or lasts, and something waits for it now if `wanted`, or will soon.
+/// `p` stands still on `m`, which is `blocked` or computes, and something waits for it now if `wanted`, or will soon.
 fn retake_or_wake(
     sched: &'static Sched,
     p: &'static P,
@@ -92,7 +94,7 @@ fn retake_or_wake(
     // Idle Ps help only where there are threads for them.
     let needed = p.is_leaving() || sched.idle.idle_ps() == 0 || sched.lacks_threads();
     if !blocked && needed && lasts >= SLICE && m.raise(seen.tick) {
-        return Look::Soon; // it has until the next look to heed that
+        return Look::Soon; // it has until the next look to yield
     }
     if lasts < STUCK && !blocked {
         return Look::Soon;
@@ -114,15 +116,15 @@ fn retake_or_wake(
     Look::Soon
 }
 
-/// Is a timer due soon that only `p` could see to? Then its M, which is blocked, must lose it before: there would be
-/// nobody who gets up for the timer.
+/// Returns whether a timer is due soon for which no M but the owner of `p` could wake. Then the owner, which is
+/// blocked, must lose `p` before that.
 fn is_due_soon(sched: &Sched, p: &P, time: u64) -> bool {
     let soon = time + UNUSED;
     p.timers.next() < soon || sched.idle.idle_ps() == 0 && sched.earliest_timer() < soon
 }
 
-/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: whoever has an idle P shall
-/// run it.
+/// `p` has a `runnext`, and had one at the last look in the same round if `had_next`: an M with an idle P shall run
+/// it.
 fn free_next(
     sched: &'static Sched,
     p: &'static P,
@@ -134,7 +136,7 @@ fn free_next(
         return Look::Close;
     }
     seen.acted = time;
-    // Its owner may have taken it in the last moment.
+    // Its owner may have taken it at the same time.
     if let Some(word) = p.ring.take_next() {
         sched.inject(word);
         if sched.idle.should_wake() {

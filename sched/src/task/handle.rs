@@ -1,4 +1,4 @@
-//! The handle of a goroutine: joining it, asking after it, detaching it.
+//! The handle of a goroutine: joining it, asking whether it has ended, detaching it.
 
 use std::{cell::Cell, marker::PhantomData, thread, time::Instant};
 
@@ -21,7 +21,7 @@ pub struct Task<T> {
     _result: PhantomData<fn() -> T>,
 }
 
-// SAFETY: the handle gives out a T once, to whoever holds it; T is Send (see `spawn`).
+// SAFETY: the handle gives out a T once, to its owner; T is Send (see `spawn`).
 unsafe impl<T: Send> Send for Task<T> {}
 // SAFETY: a shared handle only tells whether the goroutine has finished, and its name.
 unsafe impl<T> Sync for Task<T> {}
@@ -40,7 +40,7 @@ impl<T> Task<T> {
         self.g
     }
 
-    /// For who has put something into the join word: the goroutine is not detached.
+    /// For a caller that has put something into the join word: the goroutine is not detached.
     pub(crate) fn give_up(self) -> GRef {
         let g = self.g;
         std::mem::forget(self);
@@ -58,8 +58,8 @@ impl<T> Task<T> {
         if !join.is_done() {
             let waiter = caller();
             let g = waiter.g();
-            // SAFETY: `wait` says true exactly when the end of the goroutine will make us ready, and
-            // is the last thing that the commit does. Nothing parks before.
+            // SAFETY: `wait` returns true exactly when the end of the goroutine will make the caller ready, and is
+            // the last thing that the commit does. Nothing parks before.
             unsafe { waiter.park(WaitReason::Join, move || join.wait(g)) };
         }
         debug_assert!(join.is_done());
@@ -89,14 +89,15 @@ impl<T> Task<T> {
             let commit = || {
                 let waits = join.wait_shared(&wait);
                 if !waits {
-                    // It has just ended, and nobody else knows the ticket.
+                    // The goroutine has just ended, and no other waker has the ticket.
                     registered.set(false);
                     ticket.claim(JOINED);
                 }
                 waits
             };
-            // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, the timer
-            // claims it, and who does makes the caller ready. Where `wait_shared` says true it is the last step.
+            // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, or the
+            // timer claims it, and the one that does makes the caller ready. Where `wait_shared` returns true it is
+            // the last step.
             unsafe { park_until(WaitReason::Join, ticket, deadline, commit) };
             if !wait.withdraw(join, registered.get()) {
                 return Err(self);
@@ -105,7 +106,7 @@ impl<T> Task<T> {
         Ok(self.join())
     }
 
-    /// Has the goroutine ended?
+    /// Returns whether the goroutine has ended.
     #[inline]
     pub fn is_finished(&self) -> bool {
         self.g.get().join.is_done()
@@ -121,9 +122,9 @@ impl<T> Task<T> {
         self.g.get().identity.get().and_then(Identity::name)
     }
 
-    /// Who the goroutine is.
+    /// The identity of the goroutine.
     pub fn identity(&self) -> &Identity {
-        let g = self.g.get(); // which is not freed while there is this handle
+        let g = self.g.get(); // not freed while this handle exists
         g.identity.get_or_make(|| Identity::of(g))
     }
 }
@@ -134,7 +135,7 @@ impl<T> Drop for Task<T> {
         if self.g.get().join.detach() {
             return;
         }
-        // It has finished: its result is ours.
+        // It has finished: its result belongs to this handle.
         let g = self.g;
         // SAFETY: `detach` has failed, so the goroutine is done and its G the handle's; the payload is its outcome.
         let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };

@@ -1,8 +1,8 @@
-//! What a goroutine passes on to those that it starts: one counted reference, whose meaning the caller knows.
+//! One `Arc<dyn Any>` a goroutine; a new goroutine starts with its spawner's. The public crate keeps the current
+//! `Context` there.
 //!
-//! It lies in the goroutine's identity, so that one without it pays nothing but the look at a null pointer, and only
-//! where it is asked for: when it is about to wait. Starting a goroutine asks a flag first, which is set by the first
-//! inherited value of the process.
+//! It lies in the goroutine's identity. A goroutine without one pays for reading a null pointer, when it is about to
+//! wait. Spawning reads a flag first, which is set by the first inherited value of the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,30 +14,30 @@ use crate::{
     switch::current::current,
 };
 
-/// Was there ever one?
+/// Whether there was ever an inherited value.
 static USED: AtomicBool = AtomicBool::new(false);
 
-/// The caller's.
+/// The inherited value of the caller.
 #[inline]
 pub fn inherited() -> Option<Inherited> {
-    // Relaxed: who has one has seen the flag, or was given it by who has.
+    // Relaxed: a caller with a value has seen the flag, or got the value from a goroutine that has.
     if !USED.load(Ordering::Relaxed) {
         return None;
     }
     let identity = current().get().identity.get()?;
-    // SAFETY: the caller's own.
+    // SAFETY: the identity is the caller's own.
     unsafe { identity.inherited() }
 }
 
-/// Gives the caller another one; returns the one that it had.
+/// Replaces the inherited value of the caller; returns the previous one.
 pub fn replace_inherited(new: Option<Inherited>) -> Option<Inherited> {
     if new.is_some() {
-        // Relaxed: as above.
+        // Relaxed: partner is the load in `inherited`, where a stale answer is right.
         USED.store(true, Ordering::Relaxed);
     } else if current().get().identity.get().is_none() {
-        return None; // as it is
+        return None; // nothing to change
     }
-    // SAFETY: the caller's own.
+    // SAFETY: the identity is the caller's own.
     unsafe { Identity::own().replace_inherited(new) }
 }
 
@@ -46,10 +46,11 @@ impl GRef {
     ///
     /// # Safety
     ///
-    /// This is the G of the caller: its identity is changed by the caller alone, and stays as long as the caller runs.
+    /// This is the G of the caller: its identity is changed by the caller alone, and stays as long as the caller
+    /// runs.
     #[inline(always)]
     pub unsafe fn has_inherited(self) -> bool {
-        // SAFETY: the identity is the caller's own, which nobody else changes.
+        // SAFETY: the identity is the caller's own, which no other thread changes.
         self.get()
             .identity
             .get()
@@ -57,7 +58,7 @@ impl GRef {
     }
 }
 
-/// `heir` was just made by the caller.
+/// `heir` was just made by the caller: it inherits the caller's value.
 #[inline(always)]
 pub(crate) fn pass_on(heir: &G) {
     // Relaxed: as in `inherited`.
@@ -71,7 +72,7 @@ pub(crate) fn pass_on(heir: &G) {
 fn pass_on_slow(heir: &G) {
     if let Some(inherited) = inherited() {
         let identity = heir.identity.get_or_make(|| Identity::of(heir));
-        // SAFETY: nobody else knows `heir` yet.
+        // SAFETY: no other thread has a reference to `heir` yet.
         unsafe { identity.replace_inherited(Some(inherited)) };
     }
 }

@@ -1,11 +1,12 @@
 //! How a goroutine's result reaches a future.
 //!
-//! Whoever joins leaves its G in the join word, and g0 makes it ready once the goroutine is off its stack. A future
-//! leaves a waker, and that is code of others, which g0 must not run. So the future leaves a *cell* for the result:
+//! A goroutine that joins leaves its G in the join word, and g0 makes it ready once the joined goroutine is off its
+//! stack. A future leaves a waker, which is foreign code that g0 must not run. So the future leaves a *cell* for the
+//! result:
 //!
 //! ```text
 //!  future                                            the goroutine, at its end, on its own stack
-//!  F1 a cell with its waker                          E1 looks at the join word; a handle: as ever, but if the word
+//!  F1 a cell with its waker                          E1 looks at the join word; a handle: as usual, but if the word
 //!  F2 join word: CAS RUNNING -> cell                    is a cell by the time g0 looks, back to E1
 //!     DONE instead: it takes the result as a join    E2 a cell: CAS cell -> DETACHED; the descriptor is the
 //!  F3 polled again: the result is in the cell, or       goroutine's, as if it had been detached
@@ -14,9 +15,9 @@
 //!     drops the result; too late: the cell does
 //! ```
 //!
-//! The handle's right to the descriptor ends with F2, so the future never touches a G that has gone on to its next
-//! life; its CAS of F4 fails there, because the cell is still alive and no other has its address. With a CAS
-//! cell -> RUNNING the future can become a handle again.
+//! The handle's right to the descriptor ends with F2, so the future never touches a G that has begun its next life.
+//! Its CAS of F4 fails there, because the cell is still alive and no other has its address. With a CAS cell ->
+//! RUNNING the future can become a handle again.
 
 use std::{
     cell::UnsafeCell,
@@ -55,9 +56,9 @@ enum State<T> {
     Taken,
 }
 
-// SAFETY: the state is touched under the lock only; it gives the T to one who takes it, perhaps on another thread.
+// SAFETY: the state is touched under the lock only; it gives the T to one taker, which may be on another thread.
 unsafe impl<T: Send> Sync for CellOf<T> {}
-// SAFETY: a cell belongs to no thread; the T in it is Send.
+// SAFETY: a cell refers to no thread; the T in it is Send.
 unsafe impl<T: Send> Send for CellOf<T> {}
 
 impl<T> CellOf<T> {
@@ -71,7 +72,7 @@ impl<T> CellOf<T> {
         })
     }
 
-    /// The word's reference.
+    /// A counted reference for the join word.
     fn into_word(self: &Arc<Self>) -> NonNull<Cell> {
         let raw = Arc::into_raw(Arc::clone(self)).cast_mut();
         // SAFETY: an Arc's pointer is not null; the head is the first field.
@@ -89,7 +90,7 @@ impl<T> CellOf<T> {
 
     /// F3.
     fn poll(&self, waker: &Waker) -> Poll<Outcome<T>> {
-        // Code of others, so not under the lock; nor are the drops of what is not needed.
+        // Foreign code, so not under the lock; nor are the drops of what is not needed.
         let mut new = Some(waker.clone());
         let before = self.with(|state| {
             let next = match state {
@@ -110,10 +111,10 @@ impl<T> CellOf<T> {
 /// As for [`Cell::deliver`], of a `CellOf<T>`.
 unsafe fn deliver<T>(cell: NonNull<Cell>, g: GRef) {
     let all = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: `into_word` made it of an Arc of this type, and the reference is ours.
+        // SAFETY: `into_word` made it of an Arc of this type, and the caller owns the reference.
         let cell = unsafe { Arc::from_raw(cell.as_ptr().cast::<CellOf<T>>().cast_const()) };
-        // SAFETY: `g` runs here and has ended with its outcome in its payload, which nobody else takes: the end has
-        // taken the cell out of the word, so the descriptor is its own.
+        // SAFETY: `g` runs here and has ended with its outcome in its payload, which no other thread takes: the end
+        // has taken the cell out of the word, so it owns the descriptor.
         let outcome = unsafe { payload::take::<Outcome<T>>(g.get().payload()) };
         if let State::Waits(waker) = cell.with(|state| mem::replace(state, State::Here(outcome))) {
             wake(waker);
@@ -152,12 +153,12 @@ impl<T> std::fmt::Debug for Shared<T> {
 impl<T> Unpin for JoinFuture<T> {}
 
 impl<T> JoinFuture<T> {
-    /// Of a goroutine that runs or has ended.
+    /// The future of a goroutine that runs or has ended.
     pub fn new(task: Task<T>) -> JoinFuture<T> {
         JoinFuture(Stage::Task(task))
     }
 
-    /// The task again. `None` if the result has come, or comes in this moment: then the next polls give it.
+    /// The task again. `None` if the result has come, or comes at the same time: then the next polls give it.
     pub fn into_task(&mut self) -> Option<Task<T>> {
         match mem::replace(&mut self.0, Stage::Over) {
             Stage::Task(task) => Some(task),
@@ -186,7 +187,7 @@ impl<T> JoinFuture<T> {
             // SAFETY: the reference that the word did not take.
             drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell)) });
         }
-        Poll::Ready(task.join()) // it has ended, so this does not wait
+        Poll::Ready(task.join()) // the goroutine has ended, so this does not wait
     }
 }
 

@@ -31,19 +31,19 @@ struct Local<T> {
     value: mem::MaybeUninit<T>,
 }
 
-/// Names one value of type `T` in each goroutine and each OS thread. To be a static.
+/// Names one value of type `T` in each goroutine and each OS thread. For a static.
 pub struct LocalKey<T: 'static> {
-    /// 0 while it has not been used; then its slot, counted from 1.
+    /// 0 while the key has not been used; then its slot, counted from 1.
     number: AtomicUsize,
     _value: PhantomData<fn() -> T>,
 }
 
-/// The value is being destroyed, or was.
+/// The error of a value that is being destroyed, or was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LocalGone;
 
 impl<T: 'static> LocalKey<T> {
-    /// A key that names nothing yet.
+    /// A key without a number.
     pub const fn new() -> LocalKey<T> {
         LocalKey {
             number: AtomicUsize::new(0),
@@ -51,8 +51,8 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Calls `f` with the caller's value. `init` makes it if it is not there; what `init` took out of `seed` it
-    /// has used.
+    /// Calls `f` with the caller's value. If there is none yet, `init` makes it; `init` may take a value out of
+    /// `seed`.
     ///
     /// # Errors
     ///
@@ -67,21 +67,21 @@ impl<T: 'static> LocalKey<T> {
             Some(value) => value,
             None => self.make(init)?,
         };
-        // SAFETY: the value was made, and it stays where it is until the caller ends, which is after `f`. Nobody
-        // has it exclusively: `make` replaces only what an initialiser made that calls itself, before there are
-        // references that could still be used.
+        // SAFETY: the value was made, and it stays where it is until the caller ends, which is after `f`. No code has
+        // exclusive access to it: `make` replaces only the value of an initialiser that calls itself, before there
+        // are references that could still be used.
         Ok(f(unsafe { value.as_ref() }))
     }
 
-    /// The caller's value, if it is there.
+    /// The caller's value, if it was made and not destroyed.
     #[inline(always)]
     fn find(&'static self) -> Option<NonNull<T>> {
         let locals = current().get().identity.get()?.locals();
-        // Relaxed: any thread's numbering is as good; who has a value for it has seen it.
+        // Relaxed: a caller that has a value for the key has seen its number.
         let number = self.number.load(Ordering::Relaxed);
-        // SAFETY: these are the caller's own, and no reference to the slots lives longer than this statement.
+        // SAFETY: the locals are the caller's own, and no reference to the slots lives longer than this statement.
         let head = unsafe { (&*locals.slots.get()).get(number.wrapping_sub(1)).copied() }?;
-        // SAFETY: what is in this key's slot was made for a T.
+        // SAFETY: a value in this key's slot was made for a T.
         (head != EMPTY && head != GONE).then(|| unsafe { value_of(head) })
     }
 
@@ -99,7 +99,8 @@ impl<T: 'static> LocalKey<T> {
             return Err(LocalGone);
         }
         if head != EMPTY {
-            // SAFETY: this key's slot, so a T; the references that `init` had to it are gone with `init`.
+            // SAFETY: the slot is this key's, so the value is a T; the references that `init` had to it ended with
+            // `init`.
             let place = unsafe { value_of::<T>(head) };
             // SAFETY: the place is a box that holds a T; `init` has returned, and with it every reference that it
             // had.
@@ -118,11 +119,11 @@ impl<T: 'static> LocalKey<T> {
         }))
         .cast::<Head>();
         locals.put(head, slot, mem::needs_drop::<T>());
-        // SAFETY: just made for a T.
+        // SAFETY: `head` was just made for a T.
         Ok(unsafe { value_of(head) })
     }
 
-    /// Its slot, counted from 0.
+    /// The key's slot, counted from 0.
     fn slot(&self) -> usize {
         let mut keys = lock(&KEYS);
         // Relaxed (both): the lock orders them.
@@ -158,10 +159,10 @@ unsafe fn value_of<T>(head: *mut Head) -> NonNull<T> {
 
 /// # Safety
 ///
-/// `head` is that of a `Local<T>` with a value, which nobody uses.
+/// `head` is that of a `Local<T>` with a value, which no other code uses.
 unsafe fn destroy<T>(head: *mut Head) {
-    // SAFETY: `head` is that of a `Local<T>` whose value was made; its slot leads here no more, and it is dropped
-    // here once.
+    // SAFETY: `head` is that of a `Local<T>` whose value was made; its slot does not lead here any more, and it is
+    // dropped here once.
     let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
         value_of::<T>(head).drop_in_place();
     }));
@@ -175,8 +176,8 @@ unsafe fn destroy<T>(head: *mut Head) {
 
 /// # Safety
 ///
-/// `head` is that of a `Local<T>`, and nobody uses it any more.
+/// `head` is that of a `Local<T>`, and no code uses it any more.
 unsafe fn free<T>(head: *mut Head) {
-    // SAFETY: `make` took it out of such a box. Dropping it drops no value.
+    // SAFETY: `make` made it of such a box. Dropping the box drops no value.
     drop(unsafe { Box::from_raw(head.cast::<Local<T>>()) });
 }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | spawn.rs, handle.rs, join_future.rs | spawning, and the handle, also as a future |
 //! | pinned.rs, stack_pin.rs | goroutines that stay on a thread, stacks that stay in their window |
-//! | inherited.rs, local_key.rs, unpark.rs | what a goroutine passes on, what it has for itself, how it is unparked |
-//! | set_procs.rs | changing the number of Ps, and waiting for that |
+//! | inherited.rs, local_key.rs, unpark.rs | what a goroutine inherits, its local values, how it is unparked |
+//! | set_procs.rs | changing the number of Ps, and waiting for the change |
 //!
 //! Essays: [`join_future`], [`inherited`].
 

@@ -1,4 +1,5 @@
-//! Goroutines that stay on one thread: spawning one that does for life, and locking a thread for a time (locked.rs).
+//! Goroutines that stay on one thread: spawning one that is pinned for life, and locking a thread for a time
+//! (locked.rs).
 
 use std::io;
 
@@ -51,21 +52,22 @@ where
     };
     locked::pin(m, caller);
     locked::pin(m, g);
-    // It is this M's queue: looked at in its next round.
+    // The queue is this M's, which reads it in its next round.
     steps::send_home(sched, m, g);
     Ok(Task::of(g))
 }
 
-/// Ties the calling goroutine to its thread, and the thread to the goroutine, until [`unlock_os_thread`] was called
-/// as often, or the goroutine ends, and the thread with it. Goroutines that were bound to this thread before still run on it, because they can
-/// on no other; all others go elsewhere. Nothing on a plain OS thread.
+/// Locks the calling goroutine to its thread, and the thread to the goroutine, until [`unlock_os_thread`] was called
+/// as often, or the goroutine ends, and the thread with it. Goroutines that were bound to this thread before still
+/// run on it, because no other thread may run them; all others run on other threads. Does nothing on a plain OS
+/// thread.
 pub fn lock_os_thread() {
     if let Some((m, g)) = here() {
         locked::lock(m, g);
     }
 }
 
-/// Takes back one [`lock_os_thread`] of the calling goroutine. Nothing if there is none.
+/// Undoes one [`lock_os_thread`] of the calling goroutine. Does nothing if there is none.
 pub fn unlock_os_thread() {
     if let Some((m, g)) = here() {
         locked::unlock(m, g);

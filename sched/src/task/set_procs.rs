@@ -1,4 +1,4 @@
-//! Changing the number of Ps: the steps are in procs.rs, here is the wait for them.
+//! Changing the number of Ps: the steps are in procs.rs, the wait for them is here.
 
 use crate::{
     global::{
@@ -10,12 +10,12 @@ use crate::{
     switch::current::current,
 };
 
-/// From now on `count` goroutines run at the same time; returns how many it were before. See
+/// From now on `count` goroutines run at the same time; returns the previous number. See
 /// `goroutines::set_gomaxprocs`.
 ///
 /// # Parks
 ///
-/// Until those Ps that are too many have been put down.
+/// Until the Ps that are too many have been put down.
 ///
 /// # Panics
 ///
@@ -39,14 +39,14 @@ pub fn set_procs(count: usize) -> usize {
     before
 }
 
-/// C6 of procs.rs. The lock is taken in the commit, when the caller has left its P: one that unwinds gives its P away before
-/// it waits, and that may take the lock (L3).
+/// C6 of procs.rs. The lock is taken in the commit, when the caller has left its P: a caller that unwinds gives its P
+/// away before it waits, and that may take the lock (L3).
 fn wait_until_settled(sched: &'static Sched) {
     if sched.is_settled() {
         return;
     }
     let g = current();
-    // SAFETY: L4 takes each waiter off the list once, under the lock that `await_settled` lets go as its last step; one
-    // that finds nothing to wait for is not on the list.
+    // SAFETY: L4 takes each waiter off the list once, under the lock that `await_settled` lets go as its last step; a
+    // caller for which there is nothing to wait for is not on the list.
     unsafe { park(WaitReason::SetProcs, move || sched.await_settled(g)) };
 }

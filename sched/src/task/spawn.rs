@@ -1,4 +1,4 @@
-//! Making goroutines: what a builder says, and the way from a closure to a G in a run queue.
+//! Making goroutines: the options of a builder, and the way from a closure to a G in a run queue.
 
 use std::io;
 
@@ -22,18 +22,18 @@ use crate::{
     task::{handle::Task, inherited},
 };
 
-/// What a builder says of a goroutine.
+/// The options of a builder.
 #[derive(Debug, Default)]
 pub struct Options {
     /// Its name, for messages.
     pub name: Option<Box<str>>,
-    /// How far its stack may grow; `None`: what the process was started with.
+    /// How far its stack may grow; `None`: the process's default.
     pub class: Option<Class>,
-    /// Where its stack starts; `None`: what the process was started with.
+    /// How large its stack is at the start; `None`: the process's default.
     pub start: Option<Step>,
-    /// Shall its stack be copied out of a window that it shares? See `Builder::copy_stack` of the
-    /// public crate for what that asks of its code. `None`: what the process was started with, unless the
-    /// builder says something else of its stack.
+    /// Whether its stack is copied out of a window that it shares. See `Builder::copy_stack` of the public crate for
+    /// what that asks of its code. `None`: the process's default, unless the builder sets another option of its
+    /// stack.
     pub copied: Option<bool>,
 }
 
@@ -70,8 +70,8 @@ where
 ///
 /// # Safety
 ///
-/// Until the goroutine has ended and its result was taken or dropped, all that `f` and the result borrow stays: the
-/// caller waits for both, also when it unwinds.
+/// Until the goroutine has ended and its result was taken or dropped, everything stays valid that `f` and the result
+/// borrow: the caller waits for both, also when it unwinds.
 #[inline]
 #[track_caller]
 pub unsafe fn spawn_unchecked<F, T>(options: Options, f: F) -> io::Result<Task<T>>
@@ -100,8 +100,8 @@ where
     }
 }
 
-/// A goroutine that `entry` runs `f` on, not ready yet. The caller is inside the gate; `p` is its M's. On an error `f`
-/// comes back.
+/// Makes a goroutine on which `entry` runs `f`. It is not ready yet. The caller is inside the gate; `p` is its M's.
+/// On an error `f` comes back.
 #[inline(always)]
 pub(crate) fn make<F>(
     sched: &'static Sched,
@@ -128,7 +128,7 @@ pub(crate) fn make<F>(
     }
     inherited::pass_on(desc);
     desc.entry.set(Some(entry));
-    // SAFETY: `g` came from the list of dead Gs, so it is ours and its payload is empty.
+    // SAFETY: `g` came from the list of dead Gs, so the caller owns it and its payload is empty.
     unsafe { payload::put(desc.payload(), f) };
     desc.join.reset();
     desc.spawned();
@@ -139,14 +139,14 @@ pub(crate) fn make<F>(
     Ok(g)
 }
 
-/// Does a builder ask for a stack of its own where the others' are copied?
+/// Returns whether a builder asks for a stack of its own where the default is a copied one.
 fn own_in_spite_of_default(options: &Options) -> bool {
     sched::running().copies && (options.copied == Some(false) || options.class.is_some())
 }
 
-/// What is not the default. A stack of another class is taken at once, because only the default
-/// class has been admitted with the descriptor; so is one that starts at a given step, because
-/// the G has no place to remember that.
+/// Applies options that are not the default. A stack of another class is taken at once, because only the address
+/// space of the default class was reserved with the descriptor; so is one that starts at a given step, because the G
+/// has no field for that.
 #[cold]
 fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     let default = sched::running().class;
@@ -167,7 +167,7 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
             None => stack::acquire_at(class, start),
         };
         match acquired {
-            // SAFETY: the G is dead and ours.
+            // SAFETY: the G is dead and the caller owns it.
             Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
             Err(error) => {
                 free(g);

@@ -1,11 +1,11 @@
-//! Pinning a copied stack to its window, so that others may reach it while its goroutine is parked.
+//! Pinning a copied stack to its window, so that other threads may use it while its goroutine is parked.
 
 use std::marker::PhantomData;
 
 use crate::{gmp::g::GRef, switch::current::current};
 
-/// Keeps a goroutine with a copy stack in its window while this lives, so that others may use what lies
-/// on its stack even while it is parked. Nothing for any other goroutine, and for OS threads.
+/// Keeps a goroutine with a copy stack in its window while this lives, so that other threads may use what lies on its
+/// stack even while it is parked. Does nothing for any other goroutine, and for OS threads.
 ///
 /// The other goroutines of the window cannot run meanwhile: one that pins itself must not wait for them.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub fn pin_stack() -> StackPin {
 
 impl Drop for StackPin {
     fn drop(&mut self) {
-        // It is not Send, so the goroutine that made it drops it, and is inside.
+        // It is not Send, so the goroutine that made it drops it, and is in the window.
         self.g.get().keeps_window.set(self.was_pinned);
     }
 }

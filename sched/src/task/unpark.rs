@@ -10,7 +10,7 @@ use crate::{
     switch::current::current,
 };
 
-/// What an `unpark` claims the wait of its owner with.
+/// The outcome with which an `unpark` claims the wait of its owner.
 const UNPARKED: u32 = 0;
 
 impl Identity {
@@ -19,24 +19,25 @@ impl Identity {
         Identity::own().clone()
     }
 
-    /// The same, for as long as the caller runs.
+    /// The identity of the caller, valid while the caller runs.
     pub(crate) fn own() -> &'static Identity {
         let g = current().get();
         g.identity.get_or_make(|| Identity::of(g))
     }
 
-    /// Gives it the token that ends its [`park_until_unparked`], now or the next one. Nothing if it has ended.
+    /// Gives the owner the token that ends its [`park_until_unparked`], the current one or the next. Does nothing if
+    /// the owner has ended.
     pub fn unpark(&self) {
         let woken = self.token().give(|ticket| ticket.claim(UNPARKED));
         if let Some(ticket) = woken {
-            // SAFETY: its wait was claimed here, after it had parked: its commit lets go of the token's lock.
+            // SAFETY: its wait was claimed here, after it had parked: its commit unlocks the token.
             unsafe { ready(ticket.g()) };
         }
     }
 }
 
-/// Waits until somebody gives the caller its token with [`Identity::unpark`], at most until `deadline`, and uses
-/// the token up. Returns at once if it is there.
+/// Waits until the caller is given its token with [`Identity::unpark`], at most until `deadline`, and uses the token
+/// up. Returns at once if the token is there.
 ///
 /// # Parks
 ///
