@@ -8,15 +8,14 @@
 //!    in the gate of its M                             H2 enters the runtime: the gate is alerted, and the slow
 //! H3 the bit is gone: forget it                          path clears the bit
 //! H4 the bit stands for the given time: shut the gate,
-//!    look at the goroutine there, open it; the report goes to the
-//!    reporter (reporter.rs), and the M is watched no
-//!    further until that has looked
+//!    look at the goroutine, open it; the report goes to
+//!    the reporter (reporter.rs), and the M is watched
+//!    again when the reporter has looked
 //! ```
 //!
-//! Watching costs the M one slow entry at H2, and nothing where the watchdog is off. The P may be taken away between
-//! H1 and H4; the M is watched, not the P. An M that gets a P after it has slept clears the bit as well, so that no
-//! time is counted in which nothing ran. Announced blocking calls are not reported: they show in the goroutine's
-//! kind.
+//! Watching costs the M one slow entry at H2, and nothing where the watchdog is off. The P may be taken away between H1
+//! and H4; the M is watched, not the P. An M that gets a P after it has slept clears the bit as well, so that no time is
+//! counted in which nothing ran. Announced blocking calls are not reported: they show in the goroutine's kind.
 
 use std::{fmt, ptr, sync::Arc, time::Duration};
 
