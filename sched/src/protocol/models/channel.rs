@@ -1,5 +1,5 @@
-//! Channels, the rendezvous and the ring: each message goes over once, nobody is left asleep, and who gives up, or
-//! whose other side goes, has its message still.
+//! Channels, the rendezvous and the ring: each message goes over once, no waiter is left asleep, and a sender that
+//! gives up, or whose other side disconnects, still has its message.
 //!
 //! As for the locks, these are the sources that run: see [`locks`](super::locks). No channel here has a clock or
 //! a context.
@@ -36,7 +36,7 @@ const PREEMPTIONS: usize = 2;
 /// What the threads of one run share.
 struct World {
     alive: AtomicUsize,
-    /// Where a message has its content: plain memory, which loom watches.
+    /// The content of each message: plain memory, which loom watches.
     contents: [UnsafeCell<u32>; 4],
 }
 
@@ -49,7 +49,7 @@ impl Msg {
     fn new(world: &Arc<World>, number: usize) -> Msg {
         // Relaxed: a count.
         world.alive.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: nobody reads it before the message has gone over; loom checks it.
+        // SAFETY: no other thread reads it before the message has gone over; loom checks it.
         world.contents[number].with_mut(|content| unsafe { *content += 7 });
         Msg {
             number,
@@ -57,9 +57,9 @@ impl Msg {
         }
     }
 
-    /// Which it is, once what its sender wrote was seen.
+    /// The number of the message, after reading what its sender wrote.
     fn open(self) -> usize {
-        // SAFETY: the sender wrote before; loom checks it.
+        // SAFETY: the sender wrote it before; loom checks it.
         self.world.contents[self.number].with(|content| assert_eq!(unsafe { *content }, 7));
         self.number
     }
@@ -72,14 +72,14 @@ impl Drop for Msg {
     }
 }
 
-/// A handle, as the public ones are.
+/// A handle, like the public ones.
 struct Port {
     handle: Handle<Msg>,
     side: Side,
     world: Arc<World>,
 }
 
-// SAFETY: as of the public handles; loom checks what is reached through it.
+// SAFETY: as for the public handles; loom checks what is reached through it.
 unsafe impl Send for Port {}
 
 impl Clone for Port {
@@ -94,7 +94,7 @@ impl Clone for Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // SAFETY: it is on this side, and gone.
+        // SAFETY: the handle belongs to this side and is not used afterwards.
         unsafe { self.handle.release(self.side) };
     }
 }
@@ -117,13 +117,13 @@ impl Port {
         let mut msg = std::mem::MaybeUninit::uninit();
         // SAFETY: the place may be written.
         match unsafe { self.handle.channel().recv(msg.as_mut_ptr(), timeout) } {
-            // SAFETY: it was written, and is ours.
+            // SAFETY: `recv` has written the message, and the caller owns it.
             End::Served => Ok(unsafe { msg.assume_init() }.open()),
             end => Err(end),
         }
     }
 
-    /// All that come.
+    /// Receives until the other side has disconnected.
     fn recv_all(&self) -> Vec<usize> {
         std::iter::from_fn(|| self.recv(Timeout::Never).ok()).collect()
     }
@@ -146,8 +146,9 @@ fn ports(capacity: usize) -> [Port; 2] {
 type Program = fn(Port) -> Vec<usize>;
 
 /// Runs each of `senders` and `receivers` on a thread of its own (the last receiver here) over a channel of this
-/// capacity; each program is given a handle and tells the messages that it sent, or received. `check` is given these,
-/// those of the senders sorted and of each receiver as they came. In the end no message and no waiter may be left.
+/// capacity. Each program is given a handle and returns the messages that it sent, or received. `check` is given
+/// these, those of the senders sorted and those of each receiver as they came. In the end no message and no waiter
+/// may be left.
 fn meet(
     capacity: usize,
     senders: &'static [Program],
@@ -199,7 +200,7 @@ fn send_two(tx: Port) -> Vec<usize> {
     vec![0, 1]
 }
 
-/// Sends it, if somebody is there to take it.
+/// Sends it, if a receiver waits for it.
 fn offer<const NUMBER: usize>(tx: Port) -> Vec<usize> {
     match tx.send(NUMBER, Timeout::Never) {
         End::Served => vec![NUMBER],
@@ -238,7 +239,7 @@ fn all(sent: Vec<usize>, received: Vec<Vec<usize>>) {
     assert_eq!(sorted(received), sent);
 }
 
-/// As [`all`]; and 0 before 1, where both came to one.
+/// As [`all`]; and 0 before 1, where one receiver got both.
 fn all_in_order(sent: Vec<usize>, received: Vec<Vec<usize>>) {
     for list in &received {
         let order: Vec<_> = list.iter().filter(|&&n| n < 2).collect();
@@ -247,7 +248,7 @@ fn all_in_order(sent: Vec<usize>, received: Vec<Vec<usize>>) {
     all(sent, received);
 }
 
-/// Some may have been dropped with the channel; none came that was not sent.
+/// Some may have been dropped with the channel; all that came were sent.
 fn no_others(sent: Vec<usize>, received: Vec<Vec<usize>>) {
     let received = sorted(received);
     assert!(received.iter().all(|n| sent.contains(n)));
@@ -297,7 +298,7 @@ fn a_ring_without_receivers_gives_back_or_drops_what_was_sent() {
     meet(1, &[offer::<0>, offer_soon::<1>], &[recv_one], no_others);
 }
 
-/// Whoever receives may never come back: the place that it has made free is for who waits.
+/// A receiver may never come back: the place that it has made free is for a sender that waits.
 #[test]
 fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
     for capacity in [1, 2] {
@@ -315,8 +316,8 @@ fn who_takes_a_message_from_a_full_ring_lets_the_next_one_in() {
     }
 }
 
-/// Handles of one side that are given up at the same time as those of the other: whoever comes last frees, after all
-/// the others are through with their counts.
+/// Handles of one side that are dropped at the same time as those of the other: the last one frees, after all the
+/// others have finished with their counts.
 #[test]
 fn the_last_handle_frees_after_every_other_is_through() {
     explore(Some(PREEMPTIONS), || {

@@ -1,4 +1,4 @@
-//! The gate: a P is taken from an M that does not know, and never used by two.
+//! The gate: a P is taken from an M that does not know, and two Ms never use it.
 
 use loom::{
     cell::UnsafeCell,
@@ -16,7 +16,7 @@ struct World {
     gate: Gate,
     /// The takers' lock.
     takers: Mutex<()>,
-    /// Who holds the P: this gate's M, another one, or the taker.
+    /// The holder of the P: this gate's M, another one, or the taker.
     holder: AtomicUsize,
     /// The P: plain memory, so that loom reports two owners at once.
     p: UnsafeCell<u32>,
@@ -43,7 +43,7 @@ impl World {
         self.p.with_mut(|p| unsafe { *p += 1 });
     }
 
-    /// An entry of the M. False: its P is gone.
+    /// An entry of the M. False: it has lost its P.
     fn enter(&self) -> bool {
         let wanted = self.gate.enter() && self.gate.enter_fenced();
         let gone = wanted && {
@@ -53,7 +53,7 @@ impl World {
         !gone
     }
 
-    /// An entry of the M, with what it does inside; false: its P is gone.
+    /// An entry of the M, and the use of its P inside; false: it has lost its P.
     fn runtime_call(&self) -> bool {
         let there = self.enter();
         if there {
@@ -63,7 +63,7 @@ impl World {
         there
     }
 
-    /// sysmon, and the M that the P goes to.
+    /// sysmon, and the M that gets the P.
     fn take(&self) -> bool {
         let _lock = self.takers.lock().unwrap();
         // Release and Acquire: as a P's owner.
@@ -87,7 +87,7 @@ fn the_p_has_one_owner(gate: fn() -> Gate) {
         let first = world.runtime_call();
         let second = first && world.runtime_call();
         let taken = sysmon.join().unwrap();
-        // Whoever was there last is told: by now the M knows, or will at its next call.
+        // The M that had the P learns of it: it knows by now, or will at its next call.
         let still_there = if second { world.runtime_call() } else { false };
         assert_eq!(still_there, !taken);
         let calls = u32::from(first) + u32::from(second) + u32::from(still_there);
@@ -120,7 +120,7 @@ fn an_m_that_is_inside_keeps_its_p() {
     });
 }
 
-/// sysmon tries twice: the first time tells the M to pass fences, and the second may take the P.
+/// sysmon tries twice: after the first time the M passes fences, and the second may take the P.
 #[test]
 fn a_membarrier_that_is_refused_takes_no_p_from_an_m_that_passes_no_fence() {
     explore(Some(3), || {
@@ -145,14 +145,14 @@ fn a_membarrier_that_is_refused_takes_no_p_from_an_m_that_passes_no_fence() {
 fn after_a_refusal_the_p_is_taken_from_an_m_that_has_been_inside() {
     explore(None, || {
         let world = World::new(Gate::new_without_its_membarrier());
-        assert!(!world.take(), "nothing says whether it is outside");
+        assert!(!world.take(), "sysmon cannot tell whether the M is outside");
         assert!(world.runtime_call());
         assert!(world.take());
         assert!(!world.runtime_call());
     });
 }
 
-/// The M passes its P on, inside, to one whose gate is not the one that is shut.
+/// The M passes its P on, inside, to an M whose gate is not the one that is shut.
 #[test]
 fn a_p_that_has_gone_to_another_m_is_not_taken_from_the_first() {
     explore(Some(4), || {

@@ -1,4 +1,4 @@
-//! Goroutines sent home whose home does not come: they go on elsewhere, although everybody may be falling asleep.
+//! Goroutines sent home that home does not run: they resume on another M, also when all other Ms are falling asleep.
 //!
 //! A goroutine that is lost shows as a deadlock: home blocks until it has run.
 
@@ -20,11 +20,12 @@ use crate::protocol::{
     window_lock::Linked,
 };
 
-/// Blocked, and what it waits for is the goroutine that was sent to it.
+/// It is blocked, and waits for the goroutine that was sent to it.
 const HOME: usize = M2;
 const SENDER: usize = M1;
 
-/// `SENDER` has done `send`, which sends `g` home; home does not come. `SENDER` runs it, and sysmon sees to that.
+/// `SENDER` has called `send`, which sends `g` home; home does not run it. `SENDER` runs it in the end, because
+/// sysmon releases it.
 fn the_sender_runs_it(ps: usize, send: fn(&World, Goroutine)) {
     explore(Some(3), move || {
         let world = World::new(ps);
@@ -58,7 +59,7 @@ fn a_goroutine_goes_on_elsewhere_when_its_home_wakes_up_for_it_and_blocks_in_som
         world.stop(HOME);
         steps::send_home(world, home, g);
         assert!(home.wait(NEVER, false));
-        // Blocked in other work; sysmon has taken its P, and nobody has a use for that.
+        // Blocked in other work; sysmon has taken its P, and no M needs it.
         let p = home.give_up_p().expect("a P");
         steps::put_idle_p(world, p);
     });

@@ -1,4 +1,4 @@
-//! Idle and wake: published work is found although everybody may be falling asleep.
+//! Idle and wake: published work is found also when all Ms are falling asleep.
 //!
 //! A lost wake-up shows as a deadlock, which loom reports: the sleeper's parker is never notified.
 
@@ -22,7 +22,7 @@ fn world() -> Arc<World> {
     world
 }
 
-/// In a thread: what `M1` finds next, as the spinner or not.
+/// In a thread: the next work that `M1` finds, as the spinner or not.
 fn m1_looks(world: &Arc<World>, spinning: bool) -> thread::JoinHandle<usize> {
     if spinning {
         assert!(world.idle().start_spinning());
@@ -56,7 +56,7 @@ fn work_published_while_an_m_that_does_not_spin_falls_asleep_is_found() {
 fn a_spinner_that_finds_work_sees_to_what_others_published_meanwhile() {
     explore(Some(2), || {
         let world = world();
-        // M2 is asleep; M1 spins. Each takes one piece and is busy with it for ever.
+        // M2 is asleep; M1 spins. Each takes one piece and then stays busy.
         world.give(M2, P2);
         world.stop(M2);
         let spinner = m1_looks(&world, true);
@@ -91,7 +91,7 @@ fn an_m_gets_up_once_by_itself_or_by_being_woken() {
             SelfWake::Stay => unreachable!("only the waker takes the P, and then the M with it"),
         }
         waker.join().unwrap();
-        // Nobody else can be given this P.
+        // No other M can be given this P.
         assert!(world.idle().take_p().is_none());
     });
 }
@@ -132,7 +132,7 @@ fn a_runnext_that_sysmon_queues_for_others_is_found_or_its_owner_has_it() {
         });
         let kept = own.take_next();
         if kept.is_some() {
-            // The other M shall have something as well, or it sleeps for ever.
+            // The other M needs work as well, or it sleeps forever.
             world.submit_globally(8);
         }
         let moved = sysmon.join().unwrap();
@@ -144,7 +144,7 @@ fn a_runnext_that_sysmon_queues_for_others_is_found_or_its_owner_has_it() {
 #[test]
 fn an_m_that_ends_is_not_woken_and_one_that_is_woken_does_not_end() {
     explore(None, || {
-        // One P, which nobody has used yet.
+        // One P, which was never used.
         let world = World::at_rest(1, &[]);
         assert_eq!(world.idle().add_m(), 1);
         world.idle().put_idle_m(M1);
@@ -168,13 +168,13 @@ fn a_keeper_that_finds_no_p_leaves_the_time_to_who_falls_asleep_next() {
         assert!(world.idle().keep_time(M1, 5));
         let timekeeper = thread::spawn({
             let world = world.clone();
-            // Its time has come, and both Ps are busy, or one just was.
+            // Its timer is due, and both Ps are busy, or one just was.
             move || world.idle().try_leave_idle(M1)
         });
         assert_eq!(world.idle().put_idle(M2, P2, false), PutIdle::Idle);
         let _ = world.idle().keep_time(M2, 7);
         if timekeeper.join().unwrap() == SelfWake::Stay {
-            // Somebody keeps the time: nobody else is needed for a later one.
+            // An M keeps the time: no second one is needed for a later timer.
             assert!(!world.idle().keep_time(M1, 9));
         }
     });

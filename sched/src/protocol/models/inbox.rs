@@ -1,7 +1,7 @@
-//! Bound goroutines: the one M that may run one gets up for it, with a P, whatever it is about to do.
+//! Bound goroutines: the one M that may run one wakes for it, with a P, whatever it is about to do.
 //!
 //! A lost wake-up shows as a deadlock, which loom reports: home's parker is never notified. A P that is given to two
-//! shows as a P with two owners.
+//! Ms shows as a P with two owners.
 
 use loom::{sync::Arc, thread};
 
@@ -24,7 +24,7 @@ fn send(world: &World, g: Goroutine) {
     steps::send_home(world, world.m_of(HOME), g);
 }
 
-/// Home, in a thread, with a P from the start: what it is sent, until it had `count`. Answers with its P.
+/// Home, in a thread, with a P from the start: runs what it is sent, until it has run `count`. Returns its P.
 fn home_runs(world: &Arc<World>, count: usize) -> thread::JoinHandle<usize> {
     let world = world.clone();
     thread::spawn(move || {
@@ -33,7 +33,7 @@ fn home_runs(world: &Arc<World>, count: usize) -> thread::JoinHandle<usize> {
     })
 }
 
-/// The same from a sleep on.
+/// As [`home_runs`], beginning asleep.
 fn home_wakes(world: &Arc<World>) -> thread::JoinHandle<usize> {
     let world = world.clone();
     thread::spawn(move || {
@@ -115,7 +115,7 @@ fn a_locked_m_gets_up_for_its_goroutine_and_gives_its_p_back_in_between() {
     });
 }
 
-/// `M1` keeps the time of a timer in `P1`; both Ps rest, `M2` is asleep as well.
+/// `M1` keeps the time of a timer in `P1`; both Ps are idle, `M2` is asleep as well.
 fn keeper_at_rest() -> Arc<World> {
     let world = World::new(2);
     for (m, p) in [(M2, P1), (M1, P2)] {
@@ -132,7 +132,7 @@ fn a_keeper_that_is_called_home_leaves_the_time_to_another() {
     explore(None, || {
         let world = keeper_at_rest();
         send(&world, Goroutine::pinned());
-        // `M1` has `P2`. Nobody holds `P1` with its timer: the other M is up, and keeps the time when it sleeps.
+        // `M1` has `P2`. No M holds `P1` with its timer: the other M is awake, and keeps the time when it sleeps.
         assert!(world.m_of(M1).is_woken() && world.m_of(M2).is_woken());
         assert!(world.m_of(M2).wait(NEVER, false));
         assert_eq!(world.m_of(M2).holds(), P1);
@@ -169,7 +169,7 @@ fn a_keeper_that_gets_up_for_its_own_leaves_the_time_to_another() {
             world.give(m, p);
             world.stop(m);
         }
-        // A goroutine of M1 is there although M1 has not been called for it: its sender is about to.
+        // A goroutine of M1 is queued although M1 was not woken for it: its sender is about to wake it.
         assert!(!world.m_of(M1).inbox().push(Goroutine::pinned()).waits);
         world.insert(P1, 5, 7);
         assert!(world.idle().keep_time(M1, 5));

@@ -1,8 +1,7 @@
-//! The end of a goroutine against its handle, which joins, gives up, detaches, or is a future: the result goes to one of
-//! them, and so does each reference that lay in the word.
+//! The end of a goroutine against its handle, which joins, gives up, detaches, or is a future: the result goes to one
+//! of the two sides, and so does each reference that lay in the word.
 //!
-//! What only its owner may touch is plain memory, in which loom finds two owners. A wake-up that is lost shows as a
-//! deadlock.
+//! What only its owner may touch is plain memory, in which loom finds two owners. A lost wake-up shows as a deadlock.
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
 
@@ -28,28 +27,28 @@ impl<T> Once<T> {
     }
 
     fn put(&self, value: T) {
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other thread uses it.
         self.0
             .with_mut(|place| assert!(unsafe { (*place).replace(value) }.is_none()));
     }
 
     fn take(&self) -> T {
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other thread uses it.
         self.0
             .with_mut(|place| unsafe { (*place).take() })
             .expect("taken twice")
     }
 }
 
-/// A goroutine's descriptor, and what its waiter has.
+/// A goroutine's descriptor, and what belongs to its waiter.
 struct Scene {
     word: JoinWord,
     result: Once<u32>,
-    /// Of the G that joins.
+    /// The parker of the G that joins.
     parker: Parker,
-    /// The reference to a ticket or cell.
+    /// The counted reference to a ticket or cell.
     reference: Once<()>,
-    /// Where the end puts the result for a future.
+    /// The place where the end puts the result for a future.
     delivered: Once<u32>,
 }
 
@@ -66,7 +65,7 @@ impl Scene {
         })
     }
 
-    /// The goroutine, from its result on: what `main` of schedule/exit.rs does. Returns whether the result was the end's.
+    /// The goroutine, from its result on, as `main` of schedule/exit.rs. Returns whether the end owned the result.
     fn end(&self) -> bool {
         self.result.put(RESULT);
         loop {
@@ -77,7 +76,7 @@ impl Scene {
                         match waiter {
                             G => self.parker.notify(),
                             TICKET => self.reference.take(),
-                            other => panic!("{other:?} was left by nobody"),
+                            other => panic!("{other:?} was not left by this model"),
                         }
                         return false;
                     }
@@ -106,7 +105,7 @@ impl Scene {
         assert_eq!(self.result.take(), RESULT);
     }
 
-    /// The handle is dropped. Returns whether the result was the handle's.
+    /// The handle is dropped. Returns whether the handle owned the result.
     fn drop_handle(&self) -> bool {
         let detached = self.word.detach();
         if !detached {
@@ -116,7 +115,7 @@ impl Scene {
     }
 }
 
-/// Runs `handle` against the end. It returns whether the result was the handle's; so one of both has it.
+/// Runs `handle` against the end. It returns whether the handle owned the result; so exactly one side has it.
 fn against_the_end(handle: impl Fn(&Scene) -> bool + Send + Sync + Copy + 'static) {
     explore(None, move || {
         let scene = Scene::new();
@@ -149,7 +148,7 @@ fn a_join_that_gives_up_has_its_ticket_back_or_the_result() {
         if scene.word.wait(TICKET) && scene.word.give_up(TICKET, false) {
             scene.reference.take();
         }
-        // With its time up it is a handle as before.
+        // When its time is up it is a handle as before.
         if scene.word.is_done() {
             assert_eq!(scene.result.take(), RESULT);
             return true;

@@ -1,4 +1,4 @@
-//! A lent P comes back to its M or goes to another one, never to both and never to nobody.
+//! A lent P comes back to its M or goes to another one: never to both, never to none.
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
 

@@ -1,7 +1,7 @@
-//! The raw locks of the public crate: one holder at a time, nobody left asleep, nothing left in the word.
+//! The raw locks of the public crate: one holder at a time, no waiter left asleep, nothing left in the word.
 //!
-//! These are not models of them but the very sources, compiled with another [`door`]. A waiter that
-//! nobody wakes is a deadlock, which loom reports.
+//! These are not models of the locks but their sources, compiled with another [`door`]. A waiter that is never woken
+//! is a deadlock, which loom reports.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ pub(in crate::protocol) mod door;
 #[path = "../../../../runtime/src/sync/raw/mod.rs"]
 pub(super) mod raw;
 
-/// A number under a lock: loom reports a race when the lock lets two in, or does not publish.
+/// A number under a lock: loom reports a race when the lock lets two threads in, or does not publish.
 pub(super) struct Guarded<L> {
     pub(super) lock: L,
     value: UnsafeCell<u32>,
 }
 
-// SAFETY: loom checks it.
+// SAFETY: the number is used under the lock; loom checks it.
 unsafe impl<L> Sync for Guarded<L> {}
-// SAFETY: a number and a lock belong to no thread.
+// SAFETY: a number and a lock refer to no thread.
 unsafe impl<L> Send for Guarded<L> {}
 
 impl<L> Guarded<L> {
@@ -36,12 +36,12 @@ impl<L> Guarded<L> {
     }
 
     pub(super) fn add(&self) {
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other thread uses it.
         self.value.with_mut(|value| unsafe { *value += 1 });
     }
 
     pub(super) fn get(&self) -> u32 {
-        // SAFETY: loom checks that nobody writes.
+        // SAFETY: loom checks that no thread writes.
         self.value.with(|value| unsafe { *value })
     }
 }
@@ -139,7 +139,7 @@ fn who_gives_up_on_a_mutex_takes_no_wake_up_along() {
     together(RawLock::new, programs, mutex_is_as_new);
 }
 
-/// A mutex, a condition, and how much there is to take.
+/// A mutex, a condition variable, and the number of items to take.
 struct Shop {
     stock: Guarded<RawLock>,
     changed: RawCond,
@@ -171,7 +171,7 @@ impl Shop {
         unsafe { self.stock.lock.unlock() };
     }
 
-    /// One that may be out of patience; if it was notified it passes that on.
+    /// A waiter whose time may be up; if it was notified all the same, it notifies another one.
     fn look_in(&self) {
         self.stock.lock.lock();
         // SAFETY: locked above, and again by the wait.

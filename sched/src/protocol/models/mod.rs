@@ -1,7 +1,7 @@
-//! Loom models: every interleaving, and every value an atomic may return, of the protocols.
+//! Loom models of the protocols: every interleaving, and every value that an atomic may return.
 //!
-//! HACKING.md has the command, and says of each file what it proves. The models use
-//! the scheduler's own modules; only the limits are small (a ring has four slots).
+//! HACKING.md has the command, and says of each file what it proves. The models use the scheduler's own modules; only
+//! the limits are small (a ring has four slots).
 
 use std::mem;
 
@@ -42,12 +42,12 @@ mod wake_flag;
 mod window_lock;
 mod world;
 
-/// A G that waits, in models of one: what it sleeps on, and what is checked of it.
+/// A G that waits, in models of one: its parker, and what is checked of it.
 struct Parked {
     wait_seq: WaitSeq,
     parker: Parker,
     /// The saved context: plain memory, written by the side that parks, read by the side that resumes. Loom reports a
-    /// race when one does not come before the other.
+    /// race when neither comes before the other.
     ctx: UnsafeCell<u32>,
     /// How often it was made ready.
     readied: AtomicUsize,
@@ -65,14 +65,14 @@ impl Parked {
 
     /// Its context is saved.
     fn save(&self) {
-        // SAFETY: nobody resumes it before the commit; loom checks it.
+        // SAFETY: no thread resumes it before the commit; loom checks it.
         self.ctx.with_mut(|ctx| unsafe { *ctx = 7 });
     }
 
-    /// By the winner of the claim. It resumes on the thread that takes it from a queue, here at once: so its context must
-    /// be there.
+    /// By the winner of the claim. It resumes on the thread that takes it from a queue, here at once: so its context
+    /// must be saved.
     fn ready(&self) {
-        // SAFETY: the claim's winner owns the G until it has told its parker; loom checks it.
+        // SAFETY: the claim's winner owns the G until it has notified its parker; loom checks it.
         let saved = self.ctx.with_mut(|ctx| unsafe { mem::take(&mut *ctx) });
         assert_eq!(saved, 7);
         self.readied.fetch_add(1, Ordering::Relaxed); // Relaxed: a count.
@@ -90,7 +90,7 @@ impl Sleeper for Entry {
     }
 }
 
-/// Makes `ps` the Ps of `idle`, none of them at rest.
+/// Makes `ps` the Ps of `idle`, all of them busy.
 fn busy(idle: &Idle, ps: Vec<usize>) {
     let count = ps.len();
     let come = Change {

@@ -1,4 +1,4 @@
-//! `Once`: one closure runs, all see what it did, nobody is left asleep, also when it panics.
+//! `Once`: one closure runs, all callers see what it did, and none is left asleep, also when it panics.
 //!
 //! As for the locks, this is the source that runs: see [`locks`](super::locks).
 
@@ -13,7 +13,7 @@ use super::{
 
 const PREEMPTIONS: usize = 2;
 
-/// What the closure makes: loom reports a race when two make it, or when it is not visible.
+/// What the closure makes: loom reports a race when two threads make it, or when it is not visible.
 struct Made {
     once: RawOnce,
     value: UnsafeCell<u32>,
@@ -21,7 +21,7 @@ struct Made {
 
 // SAFETY: loom checks it.
 unsafe impl Sync for Made {}
-// SAFETY: a number and a `RawOnce` belong to no thread.
+// SAFETY: a number and a `RawOnce` refer to no thread.
 unsafe impl Send for Made {}
 
 impl Made {
@@ -32,7 +32,7 @@ impl Made {
 
     fn check(&self) {
         assert!(self.once.is_completed());
-        // SAFETY: nobody writes once it is complete; loom checks it.
+        // SAFETY: no thread writes once it is complete; loom checks it.
         self.value.with(|value| assert_eq!(unsafe { *value }, 1));
     }
 

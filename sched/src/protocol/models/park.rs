@@ -18,7 +18,7 @@ const BY_TIMER: u32 = 2;
 /// An object with a wait queue of one, and the G that waits in it.
 struct World {
     lock: ByteLock,
-    /// Under `lock`: does the G wait here, and with which number?
+    /// Under `lock`: the number of the wait, if the G waits here.
     queued: UnsafeCell<Option<u32>>,
     timers: Timers<Entry>,
     g: Parked,
@@ -57,7 +57,7 @@ impl World {
         true
     }
 
-    /// W1 to W3: wakes the G if it waits and nobody else has claimed the wait.
+    /// W1 to W3: wakes the G if it waits and its wait was not claimed.
     fn wake(&self) {
         self.lock.lock();
         // SAFETY: the lock is held; loom checks it.
@@ -93,7 +93,7 @@ fn a_waker_finds_the_context_saved() {
         world.save();
         assert!(world.commit());
         waker.join().unwrap();
-        // It may have looked before there was anybody.
+        // The waker may have looked before the G was queued.
         world.wake();
         assert!(world.parker.wait(|| None));
         assert_eq!(world.readied.load(Ordering::Relaxed), 1);
@@ -117,7 +117,7 @@ fn timer_and_channel_wake_exactly_once() {
         world.enqueue(number);
         world.save();
         assert!(world.timers.insert_and(1, Entry(number), || world.commit()));
-        // Both may have looked too early; then the timer fires once more.
+        // Both may have looked too early; then the timer fires again.
         channel.join().unwrap();
         timer.join().unwrap();
         world.fire();
@@ -177,7 +177,7 @@ fn a_wait_that_times_out_leaves_the_token_or_uses_it() {
         });
         let in_time = parker.wait(|| Some(0));
         notifier.join().unwrap();
-        // The token was used exactly if the wait said so.
+        // The token was used exactly if the wait returned true.
         assert!(in_time || parker.wait(|| None));
     });
 }

@@ -19,7 +19,7 @@ const BY_TIMER: u32 = 2;
 
 /// The owner, its token, and what it sleeps on.
 struct World {
-    /// Waits are known by their wait's number.
+    /// Waits are known by their numbers.
     token: Token<u32>,
     g: Parked,
     /// Written before a token is given, read after it was used.
@@ -43,7 +43,7 @@ impl World {
         })
     }
 
-    /// T1 to T5. What the wait was ended with; `None` if the token was there.
+    /// T1 to T5. The outcome of the wait; `None` if the token was there.
     fn take(&self, timer: impl FnOnce(u32)) -> Option<u32> {
         if self.token.take_or_lock() {
             return None;
@@ -94,7 +94,7 @@ fn a_token_is_used_once_whenever_it_comes() {
         giver.join().unwrap();
         let waited = usize::from(outcome.is_some());
         assert_eq!(world.readied.load(Ordering::Relaxed), waited);
-        assert!(world.token.give(|_| false).is_none(), "somebody waits");
+        assert!(world.token.give(|_| false).is_none(), "the owner waits");
         assert!(world.token.take_or_lock());
     });
 }
@@ -114,7 +114,7 @@ fn two_tokens_wake_once_and_leave_at_most_one() {
         giver.join().unwrap();
         let waited = usize::from(outcome.is_some());
         assert_eq!(world.readied.load(Ordering::Relaxed), waited);
-        // The second one came after the first was used, or was one with it.
+        // The second token came after the first was used, or while it was still there.
         assert_eq!(world.data.load(Ordering::Relaxed), 2);
         if world.token.take_or_lock() {
             assert!(!world.token.take_or_lock(), "both were kept");
@@ -135,7 +135,7 @@ fn a_timer_and_a_giver_wake_once_and_what_is_not_used_is_kept() {
             let world = world.clone();
             timer = Some(thread::spawn(move || world.fire(number)));
         });
-        // Did the owner see what came before the token? Then the token was its own, in time or nearly so.
+        // Whether the owner saw what came before the token: then it used the token, in time or just after the timer.
         let seen = world.data.load(Ordering::Relaxed) == 1;
         giver.join().unwrap();
         if let Some(timer) = timer {

@@ -19,12 +19,12 @@ use crate::protocol::{
     ring::Ring,
 };
 
-/// One M, and the Ps 0 to 2, of which number 0 is for one alone. Ids are numbers plus [`FIRST`].
+/// One M, and the Ps 0 to 2, of which number 0 is for a single P. Ids are numbers plus [`FIRST`].
 struct World {
     idle: Idle,
     numbers: Mutex<PNumbers>,
     rings: [Ring; 3],
-    /// Does somebody hold it?
+    /// Whether an M holds the P.
     held: [AtomicBool; 3],
     global: Mutex<Vec<usize>>,
     count: AtomicUsize,
@@ -37,7 +37,7 @@ const M: usize = 1;
 const WORD: usize = 7;
 
 impl World {
-    /// Two Ps: number 2 is the M's and has a word in its queue, number 1 rests.
+    /// Two Ps: number 2 is the M's and has a word in its queue, number 1 is idle.
     fn new() -> World {
         let mut numbers = PNumbers::new();
         let plan = numbers.plan(2);
@@ -146,7 +146,7 @@ impl World {
         PNumbers::numbers(self.count.load(Ordering::Relaxed))
     }
 
-    /// Does the holder of P `number` find the word?
+    /// Returns whether the holder of P `number` finds the word.
     fn find(&self, number: usize) -> bool {
         let own = self.rings[number].pop();
         let word = own.or_else(|| self.global.lock().unwrap().pop());
@@ -157,8 +157,8 @@ impl World {
         .is_some()
     }
 
-    /// The M puts its P down, with what is in it, and looks for work until it finds the word, or is told that
-    /// somebody did.
+    /// The M puts its P down, with what is in it, and looks for work until it finds the word, or is told that another
+    /// M has found it.
     fn work(&self) -> bool {
         let (mut number, mut spinning) = (2, false);
         loop {
@@ -188,7 +188,7 @@ impl World {
     }
 }
 
-/// The M puts its P down beside `changes`. A word that nobody finds leaves the M asleep for ever.
+/// The M puts its P down beside `changes`. A word that is never found leaves the M asleep forever.
 fn an_m_beside(changes: &'static [usize]) {
     explore(Some(3), move || {
         let world = Arc::new(World::new());

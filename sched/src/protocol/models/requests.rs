@@ -1,4 +1,4 @@
-//! The starter's queue: every request is served once, and the server never sleeps over one.
+//! The starter's queue: every request is served once, and the server never sleeps while there is one.
 
 use loom::{sync::Arc, thread};
 
@@ -13,7 +13,7 @@ fn every_request_is_served_once_although_the_server_sleeps_in_between() {
             let requests = requests.clone();
             thread::spawn(move || requests.push(number))
         });
-        // A request that is lost leaves the server asleep for ever, which loom reports.
+        // A request that is lost leaves the server asleep forever, which loom reports.
         let mut served = [requests.next(), requests.next()];
         served.sort_unstable();
         assert_eq!(served, [1, 2]);

@@ -1,4 +1,4 @@
-//! The ring and `runnext`: every word is taken exactly once, whoever takes it.
+//! The ring and `runnext`: every word is taken exactly once.
 
 use loom::{sync::Arc, thread};
 
@@ -12,7 +12,7 @@ fn drain(ring: &Ring) -> Vec<usize> {
     words
 }
 
-/// What a thief gets with one attempt: the word to run and what lies in its ring.
+/// The result of one attempt of a thief: the word to run and what lies in its ring.
 fn rob(victim: &Ring, take_next: bool) -> Vec<usize> {
     let own = Ring::new(true);
     let mut words: Vec<usize> = victim.steal_into(&own, take_next).into_iter().collect();
@@ -119,7 +119,7 @@ fn runnext_is_taken_once_by_owner_thief_or_sysmon() {
             let ring = ring.clone();
             move || ring.take_next()
         });
-        // The owner's round ends: it makes another one ready, and goes on with what is next.
+        // The owner's round ends: it makes another one ready, and runs what is next.
         let mut taken: Vec<usize> = ring.put_next(2).into_iter().collect();
         for word in taken.clone() {
             ring.push(word).unwrap();
@@ -136,19 +136,19 @@ fn runnext_is_taken_once_by_owner_thief_or_sysmon() {
 fn what_a_word_stands_for_is_visible_to_the_thief() {
     use loom::cell::UnsafeCell;
     explore(None, || {
-        // Plain memory, as the context in a G: loom reports a race if the ring does not order it.
+        // Plain memory, as the context in a G: loom reports a race if the ring does not order accesses to it.
         let desc = Arc::new(UnsafeCell::new(0_u32));
         let ring = Arc::new(Ring::new(true));
         let thief = thread::spawn({
             let (ring, desc) = (ring.clone(), desc.clone());
             move || {
                 if ring.steal_into(&Ring::new(true), true).is_some() {
-                    // SAFETY: the word is ours alone now; loom checks exactly that.
+                    // SAFETY: only this thread has the word now; loom checks exactly that.
                     desc.with(|value| assert_eq!(unsafe { *value }, 7));
                 }
             }
         });
-        // SAFETY: not queued yet, so ours alone; loom checks exactly that.
+        // SAFETY: the word is not queued yet, so only this thread has it; loom checks exactly that.
         desc.with_mut(|value| unsafe { *value = 7 });
         ring.push(1).unwrap();
         thief.join().unwrap();

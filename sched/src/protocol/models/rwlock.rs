@@ -1,4 +1,4 @@
-//! The reader-writer lock: a writer is alone, nobody is left asleep, and who starves is let in.
+//! The reader-writer lock: a writer is alone, no waiter is left asleep, and a starving waiter is let in.
 //!
 //! As for the other locks, this is the source that runs: see [`locks`](super::locks).
 
@@ -40,7 +40,7 @@ fn write_and_read(shared: &Guarded<RawRw>) {
     // SAFETY: locked above.
     unsafe { shared.lock.downgrade() };
     assert_eq!(shared.get(), written);
-    // SAFETY: a reader since then.
+    // SAFETY: a reader since the downgrade.
     unsafe { shared.lock.unlock_read() };
 }
 
@@ -114,8 +114,8 @@ fn readers_that_starve_are_let_in_together() {
     together(RawRw::new, programs, rw_is_as_new);
 }
 
-/// We are inside as `access` says; `programs` run, the first of them until it waits, who then starves. We leave, and run
-/// `mine`; then `check`.
+/// This thread is inside as `access` says; `programs` run, the first of them until it waits and then starves. This
+/// thread leaves, and runs `mine`; then `check`.
 fn behind_us(
     reads: bool,
     programs: &'static [fn(&Guarded<RawRw>)],
@@ -164,8 +164,8 @@ fn in_a_phase_the_lock_is_given_to_those_who_wait_and_taken_by_nobody() {
     behind_us(false, &[write_impatiently, read], write_and_read, as_new);
 }
 
-/// The last reader leaves while one who was woken is on its way, and another starves. Who is on its way may not come in,
-/// so it is the reader who sees to them.
+/// The last reader leaves while a woken waiter is on its way, and another one starves. The woken waiter may not come
+/// in, so the reader sees to both.
 #[test]
 fn who_leaves_a_phased_lock_does_not_rely_on_who_was_woken() {
     static REACHED: StdAtomicBool = StdAtomicBool::new(false);
@@ -226,7 +226,7 @@ fn a_writer_that_is_let_in_comes_after_all_readers() {
     });
 }
 
-/// A free lock is not owned by one who sleeps: in some order who has left it takes it again.
+/// A free lock is not owned by a sleeping waiter: in some order the thread that has left it takes it again.
 #[test]
 fn who_comes_may_overtake_who_was_woken() {
     static OVERTOOK: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
@@ -282,7 +282,7 @@ fn readers_do_not_wait_for_a_writer_that_has_given_up() {
             let shared = Arc::clone(&shared);
             thread::spawn(move || program(&shared))
         });
-        // The writer cannot get in, and the other reader can, while we are inside.
+        // The writer cannot get in, and the other reader can, while this thread is inside.
         others.into_iter().for_each(|one| one.join().unwrap());
         // SAFETY: locked above.
         unsafe { shared.lock.unlock_read() };

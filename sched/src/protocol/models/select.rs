@@ -1,5 +1,5 @@
-//! A select: it waits in two channels at once, and whoever comes, it gets one message and no other is lost.
-//! The steps are those of choose.rs.
+//! A select that waits in two channels at once: it gets one message, and no other is lost. The steps are those of
+//! choose.rs.
 
 use std::ops::Deref;
 
@@ -51,7 +51,7 @@ struct World {
     channels: [Channel; 2],
     landing: ParkState,
     timers: Timers<Entry>,
-    /// Where the message goes: plain memory, which loom watches.
+    /// The place of the message: plain memory, which loom watches.
     place: UnsafeCell<Option<u32>>,
     g: Parked,
 }
@@ -137,7 +137,7 @@ impl World {
         match self.wait_seq.outcome() {
             BY_TIMER => None,
             at => {
-                // SAFETY: the one that ended the wait has done its part; loom checks it.
+                // SAFETY: the waker that ended the wait has done its part; loom checks it.
                 let msg = self.place.with_mut(|place| unsafe { (*place).take() });
                 assert_eq!(msg, Some(10 + at), "woken before the message was there");
                 msg
@@ -152,7 +152,7 @@ impl World {
         }
     }
 
-    /// What is buffered in the end.
+    /// The messages that are buffered in the end.
     fn left(&self) -> Vec<u32> {
         let left = self
             .channels

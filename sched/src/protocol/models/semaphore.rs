@@ -1,4 +1,4 @@
-//! The semaphore: no permit is given twice or lost, and nobody is left asleep while there are enough.
+//! The semaphore: no permit is given twice or lost, and no waiter is left asleep while there are enough.
 //!
 //! As for the locks, this is the source that runs: see [`locks`](super::locks).
 
@@ -28,12 +28,12 @@ struct Counted {
 
 impl Counted {
     fn got(&self, n: u64) {
-        // Relaxed: more than there are would be seen by whoever comes last, with any order.
+        // Relaxed: with any order the last thread sees it if there are too many.
         assert!(self.held.fetch_add(n, Ordering::Relaxed) + n <= self.limit);
     }
 
     fn give_back(&self, n: u64) {
-        // Relaxed: as in `got`; before the release, after which another may count.
+        // Relaxed: as in `got`; before the release, after which another thread may count.
         self.held.fetch_sub(n, Ordering::Relaxed);
         assert!(self.semaphore.release(n));
     }
@@ -59,8 +59,8 @@ impl Counted {
     }
 }
 
-/// Runs each of `programs` on a thread of its own over a semaphore with `permits`, the first here. A
-/// waiter that nobody wakes is a deadlock, which loom reports; afterwards all permits must be there.
+/// Runs each of `programs` on a thread of its own over a semaphore with `permits`, the first here. A waiter that is
+/// never woken is a deadlock, which loom reports; afterwards all permits must be there.
 fn together(permits: u64, programs: &'static [fn(&Counted)]) {
     together_with(PREEMPTIONS, permits, programs);
 }
@@ -123,7 +123,7 @@ fn who_wants_many_and_who_want_few_all_get_theirs() {
 #[test]
 fn one_that_starves_is_served_before_those_who_come() {
     together(1, &[one_twice, one_impatiently, one_impatiently]);
-    // It is not woken while there are not enough, so it is another who finds out that it starves.
+    // The waiter is not woken while there are not enough, so another thread finds that it starves.
     together(2, &[one_twice, two_impatiently, one]);
 }
 
@@ -141,7 +141,7 @@ fn permits_that_come_together_wake_all_for_whom_they_are_enough() {
     });
 }
 
-/// It is woken when the first permit comes, and has not taken it when those for the other come.
+/// The waiter is woken when the first permit comes, and has not taken it when those for the other come.
 #[test]
 fn one_that_was_woken_sees_to_what_it_leaves() {
     explore(Some(PREEMPTIONS), || {
@@ -199,8 +199,8 @@ fn permits_that_are_kept_are_given_to_those_who_wait_and_taken_by_nobody() {
     }
 }
 
-/// One that wants both was woken, and both are taken before it comes. In some order the other, which starves, is given
-/// the first permit that comes back while the one that was woken is still on its way.
+/// A waiter for both permits was woken, and both are taken before it comes. In some order the other waiter, which
+/// starves, is given the first permit that comes back while the woken one is still on its way.
 #[test]
 fn one_that_starves_does_not_wait_for_one_that_was_woken() {
     static GIVEN: StdAtomicBool = StdAtomicBool::new(false);
@@ -237,7 +237,8 @@ fn one_that_starves_does_not_wait_for_one_that_was_woken() {
     assert!(GIVEN.load(Ordering::Relaxed));
 }
 
-/// The permit is free, and not owned by one who sleeps: in some order who gives it back takes it again.
+/// The permit is free, and not owned by a sleeping waiter: in some order the thread that gives it back takes it
+/// again.
 #[test]
 fn who_comes_may_overtake_who_was_woken() {
     static OVERTOOK: StdAtomicBool = StdAtomicBool::new(false);
@@ -269,14 +270,15 @@ fn who_comes_may_overtake_who_was_woken() {
 
 #[test]
 fn who_tries_takes_none_from_those_who_wait() {
-    // Three: it must come between the look and the taking of who serves, and stay until the other has got its own.
+    // Three: it must come between the look and the taking of the serving thread, and stay until the other has got its
+    // own.
     together_with(3, 1, &[one, one, |counted| counted.use_some_if_free(1)]);
     together(2, &[one, two, |counted| counted.use_some_if_free(1)]);
 }
 
 #[test]
 fn who_gives_up_takes_no_permit_along_and_lets_those_behind_pass() {
-    // Nobody gives any back to wake the one behind: there is one all the time.
+    // No thread gives a permit back to wake the second waiter: one is free all the time.
     together(1, &[one, |counted| counted.use_some_in_time(2)]);
     together(1, &[one, one, |counted| counted.use_some_in_time(1)]);
     together(2, &[one, one, |counted| counted.use_some_in_time(2)]);
@@ -298,7 +300,7 @@ fn permits_that_are_forgotten_are_not_given_as_well() {
     });
 }
 
-/// Memory that one hands to the next with a permit: loom reports a race when it was not published.
+/// Memory that one thread passes to the next with a permit: loom reports a race when it was not published.
 #[test]
 fn a_permit_carries_what_was_written_before_it_was_given() {
     explore(Some(PREEMPTIONS), || {
@@ -308,7 +310,7 @@ fn a_permit_carries_what_was_written_before_it_was_given() {
             .map(|i| {
                 let (semaphore, cells) = (Arc::clone(&semaphore), Arc::clone(&cells));
                 thread::spawn(move || {
-                    // SAFETY: read only by who has both permits; loom checks it.
+                    // SAFETY: read only by a thread with both permits; loom checks it.
                     cells[i].with_mut(|cell| unsafe { *cell = 7 });
                     assert!(semaphore.release(1));
                 })
@@ -316,7 +318,7 @@ fn a_permit_carries_what_was_written_before_it_was_given() {
             .collect();
         assert!(semaphore.acquire(2, None));
         for cell in cells.iter() {
-            // SAFETY: both permits are here; loom checks it.
+            // SAFETY: this thread has both permits; loom checks it.
             cell.with(|cell| assert_eq!(unsafe { *cell }, 7));
         }
         givers.into_iter().for_each(|one| one.join().unwrap());

@@ -1,5 +1,5 @@
-//! Shrinking: nobody works on the stack of a goroutine that runs, and the context that is read is whole. The steps are those of
-//! shrink.rs.
+//! Shrinking: the shrinker never works on the stack of a goroutine that runs, and reads a whole context. The steps
+//! are those of shrink.rs.
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
 
@@ -13,8 +13,8 @@ use crate::protocol::{
 struct World {
     status: StatusCell,
     word: ShrinkWord,
-    /// The stack, and the context that says how much of it is in use: plain memory, so that loom
-    /// reports it when both sides are at it.
+    /// The stack, and the context that says how much of it is in use: plain memory, so that loom reports it when both
+    /// sides use it at once.
     stack: UnsafeCell<u32>,
     context: UnsafeCell<u32>,
 }
@@ -30,7 +30,7 @@ impl World {
         })
     }
 
-    /// The M: R1, R2, the goroutine's own doing, R3.
+    /// The M: R1, R2, the goroutine's own use of its stack, R3.
     fn run(&self) {
         self.word.take_up(&self.status, Status::Running);
         // SAFETY: the goroutine runs; loom checks it.
@@ -70,8 +70,8 @@ impl Shrinks for World {
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
     }
 
-    /// Loom lets a read-modify-write read a store that a plain one has replaced, so what races here changes no status;
-    /// nothing but the next look depends on it.
+    /// Loom lets a read-modify-write read a store that a plain one has replaced. So this race changes no status; only
+    /// the next look depends on it.
     fn note_shrunk(&self) {}
 }
 
@@ -85,7 +85,7 @@ fn a_stack_is_shrunk_or_run_on_but_not_both() {
         });
         world.run();
         shrinker.join().unwrap();
-        // It has run since, so no mark is left; what it waits for is.
+        // The goroutine has run since, so no mark is left, and its wait is intact.
         assert_eq!(world.status.get(), Status::Waiting);
         assert_eq!(world.status.reason(), Some(WaitReason::Join));
         assert!((1..=2).contains(&world.uses()));
@@ -131,7 +131,7 @@ fn a_goroutine_that_gives_up_its_stack_does_not_share_it_with_the_shrinker() {
             move || world.shrink()
         });
         world.word.take_up(&world.status, Status::Dead);
-        // SAFETY: the stack is nobody's now, and goes to somebody else; loom checks it.
+        // SAFETY: the stack was given up and goes to another goroutine; loom checks it.
         world.stack.with_mut(|stack| unsafe { *stack += 1 });
         shrinker.join().unwrap();
         assert_eq!(shrink_word::look(&*world), Look::Passes);

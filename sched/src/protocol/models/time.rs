@@ -1,6 +1,6 @@
-//! Timers: somebody is up for each, also where Ms have no P, are locked, or go on with something that lasts.
+//! Timers: an M is awake for each, also where Ms have no P, are locked, or continue with something long.
 //!
-//! A timer that is lost shows as a deadlock, or as an M that nobody has woken.
+//! A timer that is lost shows as a deadlock, or as an M that was not woken.
 
 use loom::{sync::Arc, thread};
 
@@ -15,7 +15,7 @@ use crate::protocol::{
     window_lock::Linked,
 };
 
-/// What tells `M1` that all is done.
+/// The word that tells `M1` that the run is over.
 const END: usize = 9;
 
 /// `M2` is locked, has no P, and waits for a timer; `M1` has the only P and nothing to do, or is asleep.
@@ -34,7 +34,7 @@ fn a_locked_m_waits_for_a_timer(m1_is_awake: bool) {
                     true => world.next(M1),
                     false => world.live(M1),
                 };
-                // What the timer made ready belongs to the locked one.
+                // What the timer made ready is bound to the locked M.
                 // SAFETY: it is the word of the goroutine below.
                 let g = unsafe { Goroutine::of(word) };
                 steps::send_home(&*world, world.m_of(M2), g);
@@ -84,8 +84,8 @@ fn the_timers_of_a_p_that_a_locked_m_puts_down_are_fired() {
     });
 }
 
-/// Both Ps rest, `P2` is taken first. `M1` is asleep as the timekeeper of the first of two timers in `P1`, and the only one
-/// that sleeps. `M3` can be started.
+/// Both Ps are idle, `P2` is taken first. `M1` is asleep as the timekeeper of the first of two timers in `P1`, and
+/// the only one that sleeps. `M3` can be started.
 fn one_keeper() -> Arc<World> {
     let world = World::started(2, &[M3]);
     world.give(M1, P1);
@@ -125,7 +125,7 @@ fn sysmon_sees_to_timers_that_a_keeper_has_left_when_it_got_up_by_itself() {
         let SelfWake::Take(p) = world.idle().try_leave_idle(M1) else {
             panic!("there is an idle P");
         };
-        // It goes on with something that lasts.
+        // It continues with something long.
         assert_eq!(p, P2);
         world.give(M1, P2);
         assert!(!steps::sleep_while_idle(&*world, 0), "a P is busy");
@@ -144,9 +144,9 @@ fn sysmon_does_not_sleep_while_nobody_keeps_the_time() {
         let world = one_keeper();
         let mut watch = TimeWatch::default();
         assert!(!watch.look(&*world) && !watch.is_alarmed());
-        // It sleeps: until now, as it was told.
+        // It sleeps: up to now, as requested.
         assert!(steps::sleep_while_idle(&*world, 0));
-        // An earlier timer, and whoever inserted it does not see to it.
+        // An earlier timer, for which its inserter does not look after the time.
         world.insert(P1, 3, 6);
         assert!(!steps::sleep_while_idle(&*world, 0));
         assert!(!watch.look(&*world));
@@ -162,7 +162,7 @@ fn a_keeper_that_gets_up_keeps_the_time_no_more() {
         let SelfWake::Take(p) = world.idle().try_leave_idle(M1) else {
             panic!("there is an idle P");
         };
-        // Whoever falls asleep next keeps it, also for a later moment.
+        // The next M that falls asleep keeps it, also for a later moment.
         world.give(M2, p);
         world.stop(M2);
         assert!(!world.idle().keeps_time(NEVER - 1));
@@ -195,13 +195,13 @@ fn sysmon_does_not_fall_asleep_over_what_an_m_leaves_while_it_lies_down() {
         let m = thread::spawn({
             let world = world.clone();
             move || {
-                let p = steps::take_idle_p(&*world).expect("the P rests");
+                let p = steps::take_idle_p(&*world).expect("the P is idle");
                 world.m_of(M1).take(p);
                 steps::send_home(&*world, world.m_of(M2), Goroutine::visitor());
                 world.stop(M1);
             }
         });
-        // A sleep that nobody ends is a deadlock.
+        // A sleep that no thread ends is a deadlock.
         steps::sleep_while_idle(&*world, NEVER);
         m.join().unwrap();
     });

@@ -1,5 +1,5 @@
-//! Signals: none is lost, and the owner is made ready once per park, never in another wait. The steps are those of
-//! wake_flag.rs.
+//! Wake flags: no wake is lost, and the owner is made ready once per park, never in another wait. The steps are those
+//! of wake_flag.rs.
 
 use loom::{
     sync::{
@@ -41,7 +41,7 @@ impl World {
     }
 
     fn give(&self) {
-        // Relaxed: the signal is what orders it.
+        // Relaxed: the wake flag orders it.
         self.come.fetch_add(1, Ordering::Relaxed);
         if let Some(number) = self.signal.give()
             && self.wait_seq.claim(number, WOKEN)
@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    /// O1 to O4, until `count` have come; says how often it has parked.
+    /// O1 to O4, until `count` have come; returns how often the owner has parked.
     fn wait_for(&self, count: usize, timer: impl Fn(&Arc<World>, u32), this: &Arc<World>) -> usize {
         let mut parks = 0;
         loop {
@@ -96,7 +96,7 @@ fn a_giver_that_comes_after_the_timer_wakes_nobody_out_of_the_next_wait() {
             let world = Arc::clone(&world);
             thread::spawn(move || world.give())
         };
-        // The timer may end the first wait; the giver is the one for whom the owner waits.
+        // The timer may end the first wait; the owner waits for the giver.
         let fired = Arc::new(AtomicUsize::new(0));
         let timers = {
             let fired = Arc::clone(&fired);

@@ -1,4 +1,4 @@
-//! The hand-over of a run window: one inside at a time, nobody forgotten, memory passed on.
+//! The lock of a run window: one M inside at a time, no goroutine forgotten, memory passed on.
 
 use std::sync::atomic::AtomicBool as StdAtomicBool;
 
@@ -14,7 +14,7 @@ use loom::{
 use super::explore;
 use crate::protocol::window_lock::{Linked, WindowLock};
 
-/// A goroutine of the model: where its link is, and the queue it is made ready into.
+/// A goroutine of the model: its link, and the queue it is made ready into.
 struct Member {
     link: UnsafeCell<usize>,
     ready: AtomicUsize,
@@ -32,11 +32,11 @@ impl Linked for MemberRef {
         MemberRef(unsafe { &*(word as *const Member) })
     }
     fn set_next(self, word: usize) {
-        // SAFETY: who enters or leaves owns the link; loom checks it.
+        // SAFETY: the thread that enters or leaves owns the link; loom checks it.
         self.0.link.with_mut(|link| unsafe { *link = word });
     }
     fn next(self) -> usize {
-        // SAFETY: who is in the line owns the link of each member there; loom checks it.
+        // SAFETY: the thread that takes the line owns the link of each member in it; loom checks it.
         self.0.link.with(|link| unsafe { *link })
     }
     fn is_visitor(self) -> bool {
@@ -65,7 +65,7 @@ impl Window {
         }
     }
 
-    /// One M whose goroutine has not run, and goes elsewhere if somebody is inside. Returns whether it got in.
+    /// One M whose goroutine has not run, and uses another window if an M is inside. Returns whether it got in.
     fn try_to_run(&self) -> bool {
         let mut runnable = Vec::new();
         let entered = self.handover.try_enter();
@@ -106,14 +106,14 @@ fn everybody_gets_in(count: usize, preemptions: Option<usize>) {
             other.join().unwrap();
         }
         assert_eq!(window.entered.load(Ordering::Relaxed), count);
-        // SAFETY: everybody has left.
+        // SAFETY: every M has left.
         window
             .memory
             .with(|memory| assert_eq!(unsafe { *memory }, count));
     });
 }
 
-/// Leaked: a stale look at a G must find a G. Loom's own bookkeeping of it ends with the iteration.
+/// Leaked: a stale access to a G must find a G. Loom's own bookkeeping of it ends with the iteration.
 fn member() -> MemberRef {
     MemberRef(Box::leak(Box::new(Member {
         link: UnsafeCell::new(0),
@@ -131,7 +131,7 @@ fn of_three_goroutines_none_is_left_in_line() {
     everybody_gets_in(3, Some(3));
 }
 
-/// Two enter, or stand in line; the third tries, while nobody, one or both of them are there.
+/// Two enter, or stand in line; the third tries, while none, one or both of them are there.
 #[test]
 fn who_tries_is_alone_inside_and_leaves_nobody_in_line() {
     static TRIED: [StdAtomicBool; 2] = [const { StdAtomicBool::new(false) }; 2];
@@ -151,7 +151,7 @@ fn who_tries_is_alone_inside_and_leaves_nobody_in_line() {
         others.into_iter().for_each(|one| one.join().unwrap());
         let count = 2 + usize::from(got_in);
         assert_eq!(window.entered.load(Ordering::Relaxed), count);
-        // SAFETY: everybody has left.
+        // SAFETY: every M has left.
         window
             .memory
             .with(|memory| assert_eq!(unsafe { *memory }, count));

@@ -1,5 +1,5 @@
-//! A scheduler for the models of who stops, sleeps and wakes: the real steps (steps/mod.rs) on the real words, with
-//! three Ms, two Ps, and queues of goroutines that are words. Time passes when somebody sleeps for it.
+//! A scheduler for the models in which Ms stop, sleep and wake: the real steps (steps/mod.rs) on the real words, with
+//! three Ms, two Ps, and queues of goroutines that are words. Time passes when an M sleeps until a moment.
 
 mod answers;
 
@@ -25,7 +25,7 @@ use crate::protocol::{
     window_lock::Linked,
 };
 
-/// The words of Ms and Ps; an M's number is one less, a P's is what is above [`P1`].
+/// The words of Ms and Ps. An M's number is its word minus 1, a P's is its word minus [`P1`].
 pub(super) const M1: usize = 1;
 pub(super) const M2: usize = 2;
 pub(super) const M3: usize = 3;
@@ -35,7 +35,7 @@ pub(super) const P2: usize = 12;
 /// More than any wait of home_wait.rs.
 const LONG: u64 = 10_000_000_000;
 
-/// Loom's own `Arc` would add nothing but steps.
+/// Loom's own `Arc` would only add steps.
 type Clock = std::sync::Arc<AtomicU64>;
 
 pub(super) struct World {
@@ -46,7 +46,7 @@ pub(super) struct World {
     ms: [ModelM; 3],
     pub(super) kernel: std::sync::Arc<Kernel>,
     clock: Clock,
-    /// Ms whose threads wait to be started.
+    /// Ms whose threads can be started.
     spare: Mutex<Vec<usize>>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct ModelM {
     parker: Parker,
     /// The address of the P that it is woken with; bit 0: as the spinner.
     handed: AtomicUsize,
-    /// Its own: the address of its P or 0, and whether it spins. No other thread looks.
+    /// For its own thread: the address of its P or 0, and whether it spins.
     p: Plain,
     spinning: Plain,
     /// 1: tainted; 2: its thread ends.
@@ -73,7 +73,7 @@ pub(super) struct ModelM {
     kernel: std::sync::Arc<Kernel>,
 }
 
-/// What fires: a word.
+/// A sleeper in a timer heap: a word.
 #[derive(Clone, Copy)]
 pub(super) struct Timer(pub(super) usize);
 
@@ -83,7 +83,7 @@ impl Sleeper for Timer {
     }
 }
 
-/// A goroutine: where its link is.
+/// A goroutine: its link.
 #[derive(Clone, Copy)]
 pub(super) struct Goroutine(&'static Record);
 
@@ -92,16 +92,16 @@ struct Record {
     visits: bool,
 }
 
-// SAFETY: the link belongs to who has the goroutine; loom checks it.
+// SAFETY: the link belongs to the thread that has the goroutine; loom checks it.
 unsafe impl Send for Goroutine {}
 
 impl Goroutine {
-    /// One that only its home may run.
+    /// A goroutine that only its home may run.
     pub(super) fn pinned() -> Goroutine {
         Goroutine::new(false)
     }
 
-    /// One that the check sends home.
+    /// A goroutine that the migration check sends home.
     pub(super) fn visitor() -> Goroutine {
         Goroutine::new(true)
     }
@@ -134,12 +134,12 @@ impl Linked for Goroutine {
 }
 
 impl World {
-    /// Both Ps are on nobody's list and held by nobody, and no M sleeps.
+    /// Both Ps are on no list and held by no M, and no M sleeps.
     pub(super) fn new(ps: usize) -> Arc<World> {
         World::started(ps, &[])
     }
 
-    /// The same; the threads of `spare`, the last one first, wait to be started ([`World::live`]).
+    /// As [`World::new`]; the threads of `spare`, the last one first, wait to be started ([`World::live`]).
     pub(super) fn started(ps: usize, spare: &[usize]) -> Arc<World> {
         let world = World::at_rest(ps, spare);
         for _ in 0..ps {
@@ -183,7 +183,7 @@ impl World {
         self.m_of(m).take(self.p_of(p));
     }
 
-    /// `m`, whose thread this is, holds a P: what it runs next, after having slept if need be.
+    /// `m`, whose thread this is, holds a P: returns what it runs next, after having slept if need be.
     pub(super) fn next(&self, m: usize) -> usize {
         let m = self.m_of(m);
         match self.try_now(m) {
@@ -192,13 +192,14 @@ impl World {
         }
     }
 
-    /// `m`, whose thread this is, is asleep on the list, or was not started: the same when it was woken.
+    /// `m`, whose thread this is, is asleep on the list, or was not started: returns what it runs next once it was
+    /// woken.
     pub(super) fn live(&self, m: usize) -> usize {
         assert!(self.m_of(m).wait(NEVER, false));
         self.next(m)
     }
 
-    /// `m` puts its P down and is asleep on the list; its thread need not be there.
+    /// `m` puts its P down and is asleep on the list; its thread need not exist.
     pub(super) fn stop(&self, m: usize) {
         let m = self.m_of(m);
         let p = Machine::p(m).expect("a P");
@@ -211,12 +212,12 @@ impl World {
         self.publish();
     }
 
-    /// In the global queue, and nobody is told.
+    /// Into the global queue, and no M is woken.
     pub(super) fn submit_silently(&self, word: usize) {
         self.kernel.global.lock().unwrap().push(word);
     }
 
-    /// The thread of `m` ends; with `word` the others are told to end as well.
+    /// The thread of `m` ends; `word` tells the others to end as well.
     pub(super) fn end(&self, m: usize, word: usize) {
         self.submit_silently(word);
         match self.m_of(m).give_up_p() {
@@ -246,12 +247,12 @@ impl World {
         self.p_of(p).timers.insert_and(when, Timer(word), || true);
     }
 
-    /// The clock shows `moment` at least.
+    /// The clock shows at least `moment` from here on.
     pub(super) fn pass(&self, moment: u64) {
         self.clock.fetch_max(moment, Ordering::Relaxed);
     }
 
-    /// sysmon, for homes: sleeps while it may, and lets visitors go whose home never comes, until `done`.
+    /// sysmon, for homes: sleeps while it may, and releases visitors whose home does not run them, until `done`.
     pub(super) fn watch_homes(&self, done: impl Fn() -> bool) {
         while !done() {
             if steps::sleep_while_idle(self, NEVER) {
@@ -290,13 +291,13 @@ impl World {
     }
 }
 
-/// What sockets are for the scheduler: events that come, each of which makes one goroutine ready. Also the global queue,
+/// The sockets as the scheduler sees them: events, each of which makes one goroutine ready. Also the global queue,
 /// into which the sleeping poller puts these.
 pub(super) struct Kernel {
     global: Mutex<Vec<usize>>,
     state: Mutex<Events>,
     sleeper: Condvar,
-    /// Is any socket registered?
+    /// Whether any socket is registered.
     watched: Plain,
 }
 
@@ -341,7 +342,7 @@ impl Kernel {
         self.state.lock().unwrap().words.pop()
     }
 
-    /// The one that does, without end if not `timed`. False: the time is over.
+    /// The poll that waits, without a limit if not `timed`. False: the time is over.
     fn wait(&self, timed: bool) -> bool {
         let mut state = self.state.lock().unwrap();
         while state.words.is_empty() && !state.kicked {
@@ -389,7 +390,7 @@ impl ModelM {
         Machine::p(self).map_or(0, |p| p.number)
     }
 
-    /// Was it handed a P that it has not accepted yet?
+    /// Returns whether it was woken with a P that it has not accepted yet.
     pub(super) fn is_woken(&self) -> bool {
         self.handed.load(Ordering::Relaxed) != 0
     }
@@ -398,11 +399,11 @@ impl ModelM {
         let word = self.handed.swap(0, Ordering::Relaxed);
         assert_ne!(word, 0, "woken without a P");
         self.set_spinning(word & 1 == 1);
-        // SAFETY: `hand` stored the address of a P of this world, which is aligned, and one bit.
+        // SAFETY: `wake_with` stored the address of a P of this world, which is aligned, and one bit.
         self.take(unsafe { &*((word & !1) as *const ModelP) });
     }
 
-    /// It is locked by nobody; one that was has ended.
+    /// It is locked by no goroutine; one that was locked to it has ended.
     pub(super) fn taint(&self) {
         self.inbox.set_locked(true);
         self.tainted.store(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What the core of a channel is built of, under loom: mostly what the locks are.
+//! What the core of a channel is built of, under loom: mostly the same as for the locks.
 
 use loom::cell::UnsafeCell;
 
@@ -13,7 +13,7 @@ pub(super) use super::super::locks::{
 };
 pub(super) use crate::protocol::park_state::ParkState;
 
-/// Who calls: nothing is saved by asking once.
+/// The caller of an operation: under loom it is looked up each time.
 #[derive(Clone, Copy)]
 pub(super) struct Caller(GRef);
 
@@ -36,8 +36,8 @@ pub(super) fn wake(waker: std::task::Waker) {
     waker.wake();
 }
 
-/// Read by every use and written by the drop: loom reports a use of what is being freed. A use is not ordered by what it
-/// does itself: so the orderings must do that.
+/// Read by every use and written by the drop: loom reports a use of what is being freed. A use does not order itself
+/// by this cell: so the orderings of the channel must.
 struct Alive(UnsafeCell<()>);
 
 impl Alive {

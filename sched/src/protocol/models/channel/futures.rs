@@ -1,5 +1,5 @@
-//! Futures that wait in a channel, beside others: what they are told of is received once and in order, by whoever comes,
-//! and nobody is left waiting when one is dropped, whenever that is.
+//! Futures that wait in a channel, beside other waiters: a message is received once and in order, and no waiter is
+//! left asleep when a future is dropped, at any time.
 
 use std::{
     mem::{ManuallyDrop, MaybeUninit},
@@ -21,7 +21,7 @@ use super::{
     explore, meet, offer_soon, ports, recv_all, recv_one, recv_soon, send_one, send_two,
 };
 
-/// What a task sleeps on until its waker is called.
+/// The parker of a task, until its waker is called.
 #[derive(Default)]
 struct Bell {
     rung: Mutex<bool>,
@@ -78,7 +78,7 @@ impl Receive<'_> {
             // SAFETY: a poll that is ready leaves the node in no queue.
             unsafe { wait.free() };
         }
-        // SAFETY: it was moved there.
+        // SAFETY: `poll_recv` has moved the message there.
         Some((end == End::Served).then(|| unsafe { msg.assume_init() }.open()))
     }
 }
@@ -112,7 +112,7 @@ fn poll_and_drop(rx: Port) -> Vec<usize> {
     polled.flatten().into_iter().collect()
 }
 
-/// As [`poll_and_drop`], but somebody receives in between; and then all that is left.
+/// As [`poll_and_drop`], but another thread receives in between; then receives all that is left.
 fn receive_beside_a_future(rx: Port) -> Vec<usize> {
     let mut receive = Receive::new(&rx);
     let mut got: Vec<_> = receive
@@ -126,7 +126,7 @@ fn receive_beside_a_future(rx: Port) -> Vec<usize> {
     got
 }
 
-/// Sends it by a future that waits as long as it takes.
+/// Sends it by a future, and waits until it is sent.
 fn await_sent<const NUMBER: usize>(tx: Port) -> Vec<usize> {
     let bell = Arc::new(Bell::default());
     let msg = ManuallyDrop::new(Msg::new(&tx.world, NUMBER));
@@ -214,7 +214,8 @@ fn a_future_that_is_dropped_takes_nothing_along_and_leaves_nobody_waiting() {
     }
 }
 
-/// Whoever is behind it in the queue gets what it was told of, although the sender stays and sends nothing more.
+/// The waiter behind it in the queue gets the message it was told of, although the sender stays and sends nothing
+/// more.
 #[test]
 fn what_a_dropped_future_was_told_of_goes_to_who_waits_behind_it() {
     explore(Some(PREEMPTIONS), || {

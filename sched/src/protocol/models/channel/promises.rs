@@ -1,5 +1,5 @@
-//! Selects that send: their message is made when they were chosen. A receiver may leave them meanwhile, and they may have
-//! no message after all; nobody waits for what does not come, and no message is lost.
+//! Selects that send: their message is made when they were chosen. Meanwhile a receiver may leave them, and they may
+//! have no message in the end. No receiver waits for a message that does not come, and no message is lost.
 
 use std::{
     mem::ManuallyDrop,
@@ -33,7 +33,7 @@ fn node(ticket: Ticket, landing: &ParkState) -> Node<Waiter> {
 }
 
 impl Port {
-    /// A select with this one case, until it is chosen: what it has then.
+    /// A select with this one case, until it is chosen. Returns what it has then.
     fn select_to_send(&self) -> Begun {
         let channel = self.handle.channel();
         loop {
@@ -52,9 +52,9 @@ impl Port {
             if let Some(watchers) = told {
                 watchers.wake();
             }
-            // SAFETY: whoever claims the ticket looks at the landing.
+            // SAFETY: the waker that claims the ticket reads the park state.
             unsafe { park_until(WaitReason::Select, ticket, None, || landing.park()) };
-            // SAFETY: it was put into this queue.
+            // SAFETY: the node was put into this queue.
             unsafe { channel.lock().leave(Side::Sender, &node) };
             return match node.data.end() {
                 End::Served if channel.capacity() == Some(0) => Begun::Promise,
@@ -65,7 +65,7 @@ impl Port {
         }
     }
 
-    /// Sends what was made.
+    /// Sends the message that was made.
     fn complete(&self, begun: Begun, number: usize) -> End {
         let msg = ManuallyDrop::new(Msg::new(&self.world, number));
         let channel = self.handle.channel();
@@ -92,7 +92,7 @@ fn select_one<const NUMBER: usize>(tx: Port) -> Vec<usize> {
     }
 }
 
-/// Chosen, but no message comes of it.
+/// Chosen, but no message is sent.
 fn select_in_vain(tx: Port) -> Vec<usize> {
     match tx.select_to_send() {
         Begun::Promise => tx.handle.channel().break_promise(),
@@ -102,7 +102,7 @@ fn select_in_vain(tx: Port) -> Vec<usize> {
     vec![]
 }
 
-/// Does not wait, as a call that tries; then all that come.
+/// Tries without waiting; then receives all that come.
 fn try_and_recv_all(rx: Port) -> Vec<usize> {
     let tried = rx.recv(Timeout::Now);
     tried.into_iter().chain(rx.recv_all()).collect()
@@ -167,7 +167,7 @@ fn who_was_promised_a_message_that_does_not_come_is_served_by_others() {
     }
 }
 
-/// The message is made only when the receiver has come back: that it does not wait for it.
+/// The message is made only when the receiver has come back: the receiver does not wait for it.
 #[test]
 fn a_deadline_holds_while_the_message_is_made() {
     for timeout in [Timeout::Now, SOON] {

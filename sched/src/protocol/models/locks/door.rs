@@ -17,8 +17,8 @@ use crate::protocol::{parker::Parker, wait_seq::WaitSeq};
 pub(crate) const SPINS: u32 = 0;
 pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
 
-/// A lock that blocks: of three threads, two that spin keep loom from letting the third go on. The one
-/// that spins is proved in park/mod.rs.
+/// A lock that blocks: with three threads, two that spin keep loom from letting the third continue. The lock that
+/// spins has its model in models/park.rs.
 pub(crate) struct ByteLock {
     locked: Mutex<bool>,
     freed: Condvar,
@@ -62,7 +62,7 @@ impl ByteLock {
 pub(crate) struct G {
     parker: Parker,
     wait_seq: WaitSeq,
-    /// Has it waited for too long, whenever it asks?
+    /// Whether it finds that it has waited for too long, whenever it checks.
     impatient: Cell<bool>,
 }
 
@@ -80,14 +80,14 @@ impl GRef {
         false
     }
 
-    /// Does it run under a context? Nobody does.
+    /// Returns whether it runs under a context. It never does.
     pub(crate) unsafe fn has_inherited(self) -> bool {
         false
     }
 }
 
 loom::thread_local! {
-    /// Leaked: a stale look at a G must find a G. Loom's own bookkeeping of it ends with the iteration.
+    /// Leaked: a stale access to a G must find a G. Loom's own bookkeeping of it ends with the iteration.
     static CURRENT: GRef = GRef(Box::leak(Box::new(G {
         parker: Parker::new(),
         wait_seq: WaitSeq::new(),
@@ -145,7 +145,7 @@ pub(crate) fn arm() -> Ticket {
     }
 }
 
-/// The time is up whenever loom likes, if there is a deadline.
+/// If there is a deadline, loom decides when it has passed.
 pub(crate) unsafe fn park_until(
     _reason: WaitReason,
     ticket: Ticket,
@@ -159,7 +159,7 @@ pub(crate) unsafe fn park_until(
     g.wait_seq.outcome()
 }
 
-/// When somebody began to wait, or will stop; the latter is always later.
+/// When a wait began, or will end; the latter is always later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Instant {
     Now { impatient: bool },
@@ -172,7 +172,7 @@ impl Instant {
         Instant::Now { impatient }
     }
 
-    /// Later, as all that comes.
+    /// Later, like every sum.
     pub(crate) fn checked_add(self, _time: Duration) -> Option<Instant> {
         Some(Instant::Later)
     }
@@ -185,7 +185,7 @@ impl Instant {
     }
 }
 
-/// All moments of now are one: nothing is late.
+/// All moments of now are equal: nothing is late.
 impl std::ops::Sub for Instant {
     type Output = Duration;
 
@@ -194,12 +194,12 @@ impl std::ops::Sub for Instant {
     }
 }
 
-/// From here on the caller has waited for too long, whenever it asks.
+/// From here on the caller finds that it has waited for too long, whenever it checks.
 pub(crate) fn lose_patience() {
     current().0.impatient.set(true);
 }
 
-/// Debug builds' alone.
+/// For debug builds only.
 pub(crate) struct Owner;
 
 impl Owner {

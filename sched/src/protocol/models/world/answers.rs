@@ -1,4 +1,4 @@
-//! What the steps ask of the scheduler, its Ms and its Ps: the model's answers.
+//! The implementation of the steps' traits for the scheduler of the models.
 
 use loom::sync::atomic::Ordering;
 
@@ -166,7 +166,7 @@ impl<'a> Scheduler for &'a World {
             .or_else(|| m.inbox.pop().map(Goroutine::word))
             .or_else(|| self.kernel.poll())
     }
-    /// As find_runnable.rs, without the time it spends spinning.
+    /// As find_runnable.rs, without the spinning.
     fn steal_or_spin(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {
         let found = self.steal(p, true).or_else(|| {
             if !m.is_spinning() {
@@ -212,7 +212,7 @@ impl<'a> Scheduler for &'a World {
     fn own_first(self, _m: &'a ModelM, _p: &'a ModelP) -> Option<Goroutine> {
         None
     }
-    /// Once in time for what comes, then never.
+    /// One look in time for what comes, then none.
     fn look_again(self, looks: u32) -> u64 {
         if looks == 0 { 1 } else { NEVER }
     }
