@@ -12,7 +12,7 @@
 ///
 /// # Parks
 ///
-/// After the call, when every processor is busy: until one has time for it.
+/// After the call, while every processor is busy: until one can run the goroutine.
 ///
 /// # Panics
 ///

@@ -35,7 +35,7 @@ impl Builder {
         Builder::default()
     }
 
-    /// Its name, for messages. Without null bytes, as std asks of it.
+    /// Its name, for messages. It must not contain null bytes, as with std.
     pub fn name(mut self, name: String) -> Builder {
         self.name = Some(name);
         self
@@ -51,11 +51,11 @@ impl Builder {
     /// Its stack is copied: the goroutine runs in a window that it shares with others, and while another
     /// one needs the window its live bytes wait in a small image. A parked goroutine then costs what is
     /// alive on its stack, some hundred bytes, instead of a page. The price is paid when goroutines of one
-    /// window take turns: the bytes of one are copied out and those of the other in. As long as nobody else
-    /// wants the window nothing is copied.
+    /// window take turns: the bytes of one are copied out and those of the other in. As long as no other
+    /// goroutine needs the window, nothing is copied.
     ///
     /// The window is as large as [`Config::stack_size`](crate::Config::stack_size) says;
-    /// [`stack_size`](Builder::stack_size) has no say in it.
+    /// [`stack_size`](Builder::stack_size) has no effect on it.
     ///
     /// # Safety
     ///
@@ -79,7 +79,7 @@ impl Builder {
     /// ```
     /// # unsafe { goroutines::start() }.unwrap();
     /// let (tx, rx) = goroutines::chan::bounded(0);
-    /// // SAFETY: the closure lends nothing of its stack to anybody.
+    /// // SAFETY: the closure lends nothing of its stack to another goroutine or thread.
     /// let builder = unsafe { goroutines::Builder::new().copy_stack() };
     /// let double = builder.spawn(move || rx.recv().map(|n: u32| n * 2)).unwrap();
     /// tx.send(21).unwrap();
@@ -114,14 +114,14 @@ impl Builder {
         self
     }
 
-    /// With how much stack it starts, in bytes; rounded up to 2 KiB, 16 KiB, 64 KiB and so on by four: a *guarded* stack.
+    /// The size of the stack at its start, in bytes; rounded up to 2 KiB, 16 KiB, 64 KiB and so on by four: a *guarded* stack.
     ///
-    /// Unless told otherwise all of a stack can be used, and memory appears page by page. With this a guard page stands
+    /// By default all of a stack can be used, and memory appears page by page. With this a guard page stands
     /// where the start ends, and moves down when a function entry hits it: `stack_start(2048)` notices every step from the
     /// first 2 KiB on, so that what a goroutine needed is known exactly. Each step costs some microseconds, each such
     /// goroutine some system calls more. On kernels before Linux 6.13 it has no effect.
     ///
-    /// A guard has to be handled for the goroutine to go on. There are three cases in which it cannot be; call
+    /// A guard that is hit has to be handled for the goroutine to continue. In three cases it cannot be; call
     /// [`reserve_stack`](crate::reserve_stack) before them:
     ///
     /// 1. *SIGSEGV is blocked*: the process dies without a message. The C library blocks all signals inside
@@ -129,8 +129,8 @@ impl Builder {
     /// 2. *The kernel touches the guard*, and not the program: a system call that is given a buffer which nothing has
     ///    touched yet answers EFAULT, and the frame of a signal handler without `SA_ONSTACK` cannot be written, so that
     ///    the signal is lost, or the process dies.
-    /// 3. *Another handler of SIGSEGV has taken the place of this crate's* and does not go on to it, as crash reporters
-    ///    do that are installed after the start. Install them before.
+    /// 3. *Another handler of SIGSEGV has replaced this crate's* and does not call it. Crash reporters that are
+    ///    installed after the start do that. Install them before.
     ///
     /// # Examples
     ///
@@ -154,7 +154,7 @@ impl Builder {
         crate::PinnedBuilder(self)
     }
 
-    /// What the scheduler is told.
+    /// The settings that the scheduler gets.
     #[track_caller]
     pub(crate) fn options(self) -> io::Result<Options> {
         if let Some(name) = &self.name
@@ -181,8 +181,8 @@ impl Builder {
     /// # Errors
     ///
     /// When the stack size is 0 or above the largest window, or the stack's start is 0
-    /// ([`io::ErrorKind::InvalidInput`]), or when there is no memory or address space for the goroutine. Then none was made and `f` is
-    /// dropped.
+    /// ([`io::ErrorKind::InvalidInput`]), or when there is no memory or address space for the goroutine. Then none was
+    /// made and `f` is dropped.
     ///
     /// # Panics
     ///
@@ -235,7 +235,7 @@ impl Builder {
     }
 }
 
-/// What [`Builder::spawn`] answers to a setting that cannot be.
+/// The error of [`Builder::spawn`] for a setting that is not possible.
 #[cold]
 fn invalid(setting: &str, error: &dyn fmt::Display) -> io::Error {
     let text = format!("Builder::{setting}: {error}");

@@ -1,4 +1,4 @@
-//! Computations that last.
+//! Long computations.
 
 /// For long computations: lets other goroutines run if they have waited for long enough, and returns at once
 /// otherwise.
@@ -6,9 +6,9 @@
 /// Nothing happens before the goroutine has run for some milliseconds without a break *and* something waits for
 /// its processor (P); so this can be called often. It costs about a nanosecond.
 ///
-/// A computation without any call into this crate holds nobody up either: after a while its P is taken away, and
-/// its thread goes on beside the others. With `checkpoint` it keeps to the number of threads that
-/// [`Config::procs`](crate::Config::procs) asks for.
+/// A computation without any call into this crate does not block the other goroutines either: after some milliseconds
+/// the scheduler takes its P away, and its thread runs on beside the others. With `checkpoint` the computation keeps
+/// its P, so that no more threads run than [`Config::procs`](crate::Config::procs) asks for.
 ///
 /// On a plain OS thread, and inside [`blocking`](crate::blocking()), it does nothing.
 ///

@@ -29,17 +29,17 @@ impl Config {
     /// How many goroutines run at the same time, 1 to 4096. The environment variable `GOMAXPROCS`
     /// wins over it.
     ///
-    /// If nobody says otherwise: as many as the CPUs that the process's affinity allows and the CPU quota pays
-    /// for, rounded up. The quota is the tightest of the process's control group and all groups above it,
-    /// version 1 and 2. While the program runs the number follows both, with a look about once a second, until
-    /// [`set_gomaxprocs`](crate::set_gomaxprocs) is called. [`gomaxprocs`](crate::gomaxprocs) tells the number.
+    /// Default: as many as the CPUs that the process's affinity allows and the CPU quota pays for, rounded up. The quota
+    /// is the tightest of the process's control group and all groups above it, version 1 and 2. While the program runs
+    /// the number follows both, which are read about once a second, until [`set_gomaxprocs`](crate::set_gomaxprocs) is
+    /// called. [`gomaxprocs`](crate::gomaxprocs) returns the number.
     pub fn procs(self, procs: usize) -> Config {
         Config(self.0.procs(procs))
     }
 
     /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
-    /// says otherwise. Rounded up to 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
-    /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=256K`. 1 MiB if nobody says otherwise.
+    /// sets another size. Rounded up to 64 KiB, 256 KiB, 1 MiB, 8 MiB, 64 MiB or 1 GiB. The environment
+    /// variable `GOROUTINE_STACK` wins over it: `GOROUTINE_STACK=256K`. Default: 1 MiB.
     ///
     /// Memory is used page by page; a window costs address space and its part of a page table. A million parked
     /// goroutines take less of that with 256 or 64 KiB.
@@ -47,11 +47,11 @@ impl Config {
         Config(self.0.stack_size(bytes))
     }
 
-    /// With how much stack a goroutine starts, in bytes, unless its [`Builder`](crate::Builder) says otherwise: all stacks
-    /// are guarded then, as [`Builder::stack_start`](crate::Builder::stack_start) says of one, with the same three cases
-    /// in which a guard cannot be handled. The environment variable `GOROUTINE_STACK_START` wins over it:
-    /// `GOROUTINE_STACK_START=2K` is the strict mode, for tests that want to know what stacks need. If nobody says
-    /// otherwise stacks have no guard but the one at their end.
+    /// The size of a stack at its start, in bytes, unless the goroutine's [`Builder`](crate::Builder) sets another: all
+    /// stacks are guarded then, as [`Builder::stack_start`](crate::Builder::stack_start) says of one, with the same three
+    /// cases in which a guard cannot be handled. The environment variable `GOROUTINE_STACK_START` wins over it:
+    /// `GOROUTINE_STACK_START=2K` is the strict mode, for tests that measure what stacks need. Default: stacks have no
+    /// guard but the one at their end.
     ///
     /// # Examples
     ///
@@ -71,8 +71,8 @@ impl Config {
     /// that park a million goroutines. A parked one then costs some hundred bytes instead of a page and more.
     ///
     /// [`scope`](crate::thread::scope()) and [`block_on`](crate::block_on) work: a goroutine keeps its run window while
-    /// it waits in them. The other goroutines of that window cannot run meanwhile, so who waits in one of them for a
-    /// goroutine that is parked already should have a stack of its own.
+    /// it waits in them. The other goroutines of that window cannot run meanwhile, so a goroutine that waits there for one
+    /// that is parked already should have a stack of its own.
     ///
     /// # Safety
     ///
@@ -82,7 +82,7 @@ impl Config {
     /// # Examples
     ///
     /// ```
-    /// // SAFETY: no goroutine lends anything of its stack to anybody.
+    /// // SAFETY: no goroutine lends anything of its stack to another goroutine or thread.
     /// let config = unsafe { goroutines::Config::new().copy_stacks() };
     /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
     /// unsafe { config.start() }.unwrap();
@@ -104,20 +104,20 @@ impl Config {
     /// How long a goroutine stays parked before the memory that its stack does not need goes back to
     /// the system: after that time, and at most twice as long. [`Duration::ZERO`] for never. The
     /// environment variable `GOROUTINE_STACK_IDLE` wins over it: `500ms`, `5s`, `2m`, `1h` or `off`.
-    /// 30 seconds if nobody says otherwise.
+    /// Default: 30 s.
     pub fn stack_idle(self, time: Duration) -> Config {
         Config(self.0.stack_idle(time))
     }
 
-    /// How many threads the runtime may have, besides the monitor. More than there are Ps are needed when
-    /// goroutines block theirs, in [`blocking`](crate::blocking) or without saying so. A program that needs yet
-    /// another dies with a message. 10 000 if nobody says otherwise.
+    /// How many threads the runtime may have, besides the monitor. It needs more threads than Ps when goroutines block
+    /// their threads, in [`blocking`](crate::blocking) or outside of it. A program that needs one more than allowed ends
+    /// with a message. Default: 10 000.
     pub fn max_threads(self, threads: usize) -> Config {
         Config(self.0.max_threads(threads))
     }
 
-    /// How long a thread of the runtime has nothing to do before it ends. [`Duration::ZERO`] for never. 10
-    /// seconds if nobody says otherwise. As many threads as Ps that were ever used stay in any case.
+    /// How long a thread of the runtime has nothing to do before it ends. [`Duration::ZERO`] for never. Default: 10 s.
+    /// As many threads as Ps that were ever used stay in any case.
     pub fn thread_idle(self, time: Duration) -> Config {
         Config(self.0.thread_idle(time))
     }
@@ -127,24 +127,24 @@ impl Config {
     /// the default.
     ///
     /// The environment variable `GODEBUG=hogs=100` (milliseconds) wins over it, and prints the line in any case.
-    /// Such a goroutine holds nobody up, but it keeps a thread; [`checkpoint`](crate::checkpoint()) and
-    /// [`blocking`](crate::blocking()) are for those that mean it. Time in `blocking` does not count.
+    /// Such a goroutine does not block the others, but it keeps a thread. Where that is intended,
+    /// [`checkpoint`](crate::checkpoint()) and [`blocking`](crate::blocking()) avoid the report: time in `blocking` does
+    /// not count.
     pub fn hog_after(self, time: Duration) -> Config {
         Config(self.0.hog_after(time))
     }
 
-    /// Who is told of a goroutine that runs for long without a call into this crate: for 100 ms, if
-    /// [`hog_after`](Config::hog_after) says nothing else. The hook runs on a thread of its own, which does nothing else;
-    /// while it runs up to 64 further reports wait, and those after them are dropped. Its panics go no further.
+    /// Sets the hook that gets the report of a goroutine that runs for long without a call into this crate. How long, is
+    /// the time of [`hog_after`](Config::hog_after); default: 100 ms. The hook runs on a thread of its own. While it
+    /// runs, up to 64 further reports wait, and those after them are dropped. A panic in the hook is caught there.
     pub fn on_hog(self, hook: fn(&HogReport)) -> Config {
         Config(self.0.on_hog(hook))
     }
 
-    /// Do the reports of [`hog_after`](Config::hog_after) and [`on_hog`](Config::on_hog) show where the goroutine is
-    /// ([`HogReport::stack`])? Off if nobody says otherwise. The environment variable `GODEBUG=hogs=100,hogstacks=1` wins
-    /// over it.
+    /// Whether the reports of [`hog_after`](Config::hog_after) and [`on_hog`](Config::on_hog) show where the goroutine is
+    /// ([`HogReport::stack`]). Default: off. The environment variable `GODEBUG=hogs=100,hogstacks=1` wins over it.
     ///
-    /// With it the process has a handler for SIGURG, which goes on to a handler that was there before the start. The
+    /// With it the process has a handler for SIGURG, which calls a handler that was there before the start. The
     /// thread of a goroutine that is reported gets that signal, so that a system call in which it blocks, and which
     /// cannot be restarted (`nanosleep`, `poll`), ends early with EINTR. A thread that blocks the signal, and code without
     /// unwind tables, show no or fewer frames.
@@ -163,15 +163,15 @@ impl Config {
         Config(self.0.hog_stacks(on))
     }
 
-    /// Is a goroutine looked through for addresses of its old thread's storage before it goes on on another thread? On
-    /// if nobody says otherwise; off is for measuring what it costs, and for showing what it catches (see the *Safety*
-    /// section of [`start`](Config::start)). The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or `off`, wins
-    /// over it.
+    /// Whether the stack of a goroutine is searched for addresses of its old thread's storage before the goroutine resumes
+    /// on another thread. Default: on. Off is for measuring what the check costs, and for showing what it catches (see the
+    /// *Safety* section of [`start`](Config::start)). The environment variable `GOROUTINE_MIGRATION_CHECK`, `on` or
+    /// `off`, wins over it.
     ///
     /// # Examples
     ///
-    /// A test that wants goroutines to change threads as often as they can, so that it meets in a second what production
-    /// meets once a month:
+    /// A test that makes goroutines change threads as often as they can, so that a fault of that kind, rare in production,
+    /// shows within a second:
     ///
     /// ```
     /// let config = goroutines::Config::new().procs(2).force_migration(true).migration_check(true);
@@ -184,8 +184,8 @@ impl Config {
         Config(self.0.migration_check(on))
     }
 
-    /// Does a goroutine change threads each time it runs, where another thread takes it? For tests, as in the example of
-    /// [`migration_check`](Config::migration_check); off if nobody says otherwise. The environment variable
+    /// Whether a goroutine changes threads each time it runs, where another thread takes it. For tests, as in the example
+    /// of [`migration_check`](Config::migration_check). Default: off. The environment variable
     /// `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
     pub fn force_migration(self, on: bool) -> Config {
         Config(self.0.force_migration(on))

@@ -50,7 +50,7 @@ struct Shared<E> {
     failure: UnsafeCell<Option<Failure<E>>>,
 }
 
-/// Of a panic.
+/// The payload of a panic.
 type Payload = Box<dyn Any + Send>;
 
 enum Failure<E> {
@@ -81,7 +81,7 @@ unsafe impl<E: Send> Send for Shared<E> {}
 /// # Panics
 ///
 /// When `f` or one of the goroutines does, or the destructor of what is dropped, with the same payload, after all have
-/// ended. A panic counts more than an error that came before; of several that of `f` does, or else the first.
+/// ended. A panic wins over an error that came before it. Of several panics that of `f` wins, or else the first.
 ///
 /// # Examples
 ///
@@ -93,7 +93,7 @@ unsafe impl<E: Send> Send for Shared<E> {}
 /// let result = errgroup::scope(|g| {
 ///     g.go(|| Err("no such file"));
 ///     g.go(|| {
-///         assert!(rx.recv().is_err()); // nobody sends, but the first one has failed
+///         assert!(rx.recv().is_err()); // no message comes, but the first goroutine has failed
 ///         Ok(())
 ///     });
 /// });
@@ -175,7 +175,7 @@ where
                 Ok(None)
             }
             Err(payload) => {
-                // Nobody is left who would tell them to stop.
+                // Nothing else would tell them to stop.
                 shared.canceller.cancel();
                 Err(payload)
             }
@@ -272,7 +272,7 @@ impl Drop for Place {
 }
 
 impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
-    /// Starts a goroutine in the group; waits before, while as many run as [`limit`](Group::limit) allows.
+    /// Starts a goroutine in the group. While as many run as [`limit`](Group::limit) allows, it waits first.
     ///
     /// # Parks
     ///
@@ -293,8 +293,8 @@ impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
         self.start(f);
     }
 
-    /// As [`go`](Group::go), but only if no more than [`limit`](Group::limit) allows would run then: says whether
-    /// it was started.
+    /// As [`go`](Group::go), but does nothing if as many run as [`limit`](Group::limit) allows. Returns whether the
+    /// goroutine was started.
     ///
     /// # Panics
     ///

@@ -27,13 +27,13 @@ use crate::{
 /// [`yield_now`](crate::yield_now) does.
 ///
 /// This is no executor: futures that need one, for their timers and sockets, run there. Hand the future to it and wait
-/// for what it hands out, as in `block_on(handle.spawn(future))` with tokio, which works on goroutines and on threads.
-/// Do not keep an executor *entered* on a goroutine (tokio's `Handle::enter`): the guard belongs to the thread, where it
-/// meets other goroutines while this one waits, and this one may go on on another thread. That breaks the promise of
-/// [`start`](crate::start).
+/// for what it returns, as in `block_on(handle.spawn(future))` with tokio, which works on goroutines and on threads.
+/// Do not keep an executor *entered* on a goroutine (tokio's `Handle::enter`): the guard belongs to the thread. While
+/// this goroutine waits, others run there under the guard, and this one may resume on another thread without it. That
+/// breaks the promise of [`start`](crate::start).
 ///
-/// A `select!` takes channels and no futures. What waits for either runs the future on a goroutine of its own that
-/// sends the output:
+/// A `select!` takes channels and no futures. To wait for either, run the future on a goroutine of its own that sends
+/// the output:
 ///
 /// ```
 /// # unsafe { goroutines::start() }.unwrap();
@@ -49,8 +49,8 @@ use crate::{
 /// ```
 ///
 /// A goroutine whose stack is copied ([`Builder::copy_stack`](crate::Builder::copy_stack)) keeps its run window
-/// during the call, because wakers may lead others to what the future has pinned; those that share the window cannot
-/// run until then. The future must not wait for what one of them does.
+/// during the call, because other threads may reach what the future has pinned through its wakers. The goroutines that
+/// share the window cannot run until the call returns, so the future must not wait for one of them.
 ///
 /// # Parks
 ///
@@ -114,8 +114,7 @@ impl<T> Join<T> {
     ///
     /// # Errors
     ///
-    /// The future, when the goroutine has ended (or does in this moment) and it is the one that will give the
-    /// result; or gave it.
+    /// The future, when the goroutine has ended or is about to: the future will give the result, or has given it.
     ///
     /// # Examples
     ///
@@ -150,7 +149,7 @@ impl<T> fmt::Debug for Join<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// As [`join`](JoinHandle::join), until `ctx` is done at most: then the handle comes back.
+    /// As [`join`](JoinHandle::join), until `ctx` is done at most: then the handle is returned.
     ///
     /// # Parks
     ///
@@ -180,7 +179,7 @@ impl<T> JoinHandle<T> {
             Ok(result) => Ok(result),
             Err(_) => match join.into_handle() {
                 Ok(handle) => Err(handle),
-                Err(join) => Ok(block_on(join)), // it ends in this moment
+                Err(join) => Ok(block_on(join)), // it is about to end
             },
         }
     }

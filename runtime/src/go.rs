@@ -109,7 +109,7 @@ impl<T> JoinHandle<T> {
         self.0.join()
     }
 
-    /// As [`join`](JoinHandle::join), but for `timeout` at most: then the handle comes back. A timeout that no clock
+    /// As [`join`](JoinHandle::join), but for `timeout` at most: then the handle is returned. A timeout that no clock
     /// can hold is none.
     ///
     /// # Parks
@@ -137,7 +137,7 @@ impl<T> JoinHandle<T> {
         self.0.join_until(deadline).map_err(JoinHandle)
     }
 
-    /// As [`join`](JoinHandle::join), but until `deadline` at most: then the handle comes back.
+    /// As [`join`](JoinHandle::join), but until `deadline` at most: then the handle is returned.
     ///
     /// # Parks
     ///
@@ -150,12 +150,12 @@ impl<T> JoinHandle<T> {
         self.0.join_until(Some(deadline)).map_err(JoinHandle)
     }
 
-    /// A handle on the goroutine, for [`unpark`](Thread::unpark), and to keep when it has ended.
+    /// A handle on the goroutine, for [`unpark`](Thread::unpark). It can be kept after the goroutine has ended.
     pub fn thread(&self) -> &Thread {
         Thread::of(self.0.identity())
     }
 
-    /// Has the goroutine ended?
+    /// Returns whether the goroutine has ended.
     #[inline]
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
@@ -206,7 +206,7 @@ pub fn yield_now() {
 /// # Parks
 ///
 /// For `duration`, or a little longer; less when the caller's [`Context`] is done before. A duration that no clock
-/// can hold is for ever.
+/// can hold never ends.
 ///
 /// # Examples
 ///
@@ -221,7 +221,7 @@ pub fn sleep(duration: Duration) {
     sleep_at_most(Instant::now().checked_add(duration));
 }
 
-/// Until `deadline`, or the end of the caller's context.
+/// Sleeps until `deadline`, or the end of the caller's context.
 pub(crate) fn sleep_at_most(deadline: Option<Instant>) {
     if sched::inherited().is_some() {
         let _ = Context::current().sleep_until(deadline);

@@ -55,8 +55,8 @@
 //!
 //! # Environment variables
 //!
-//! Each is read once, at the latest by [`start`], and wins over [`Config`]. A value that a variable cannot have is an error of [`start`],
-//! which names both.
+//! Each is read once, at the latest by [`start`], and wins over [`Config`]. A value that a variable cannot have is an
+//! error of [`start`], which names both.
 //!
 //! | variable | values | what it decides | in the program |
 //! |---|---|---|---|
@@ -88,12 +88,12 @@
 //! A signal handler must not call this crate: it may have interrupted the scheduler in the middle of a change. Let it
 //! store into an atomic or write to a pipe, and let a goroutine or thread wait for that. In debug builds such a call ends
 //! the process with a message, where it can be told from others: on the signal stack, and where it interrupted the
-//! scheduler. Handlers should be installed with `SA_ONSTACK`; without it they run on the goroutine's stack. After a handler
-//! `errno` is the handler's business, as ever; over a wait of this crate it stays what it was.
+//! scheduler. Handlers should be installed with `SA_ONSTACK`; without it they run on the goroutine's stack. A handler has
+//! to save and restore `errno`, as in any program; a wait of this crate leaves `errno` as it was.
 //!
 //! The child of a `fork` has none of the scheduler's threads. It may `exec`, as [`std::process::Command`] does, from a
-//! goroutine as well; its first call into this crate ends it with a message. A program that wants to go on in the child
-//! forks before [`start`].
+//! goroutine as well; its first call into this crate ends it with a message. A program whose child is to run on without
+//! `exec` forks before [`start`].
 
 mod blocking;
 mod builder;

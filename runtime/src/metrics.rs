@@ -1,11 +1,11 @@
-//! What the scheduler has done, and how it stands.
+//! What the scheduler has done, and its present state.
 
 use goroutines_sched::{self as sched, Metrics};
 
 /// A snapshot of the scheduler; all zero while the runtime has not been started.
 ///
-/// Taking it costs less than a microsecond where there are few Ps, and stops nobody. Counting costs a goroutine next
-/// to nothing: what is counted for each round is one plain addition that the scheduler needs anyway.
+/// Taking it costs less than a microsecond where there are few Ps, and stops no goroutine. Counting costs a goroutine
+/// next to nothing: what is counted for each run is one plain addition that the scheduler needs anyway.
 ///
 /// # Examples
 ///

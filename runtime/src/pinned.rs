@@ -6,7 +6,7 @@ use goroutines_sched as sched;
 
 use crate::{builder::Builder, go::JoinHandle};
 
-/// What a goroutine is started with that stays on the thread of its spawner: from [`Builder::pinned`].
+/// The settings of a goroutine that stays on the thread of its spawner: from [`Builder::pinned`].
 ///
 /// Neither its closure nor its result need be `Send`. It shares its thread with other goroutines, those that are
 /// pinned there and any others, and takes turns with them.
@@ -40,9 +40,9 @@ impl PinnedBuilder {
     /// Starts a goroutine that runs `f` on the thread of the calling goroutine, and never on another. From here on the
     /// caller stays on this thread as well, to its end: it may hold what the new one shares.
     ///
-    /// A goroutine that blocks its thread (a system call, also in [`blocking`](crate::blocking), a computation) holds up
-    /// all that are pinned there. Where it waits for something of this crate, in `blocking` or while it unwinds, they run
-    /// meanwhile.
+    /// A goroutine that blocks its thread (with a system call, also in [`blocking`](crate::blocking), or a computation)
+    /// delays all that are pinned there. While it waits for something of this crate, also in `blocking` or while it
+    /// unwinds, they run.
     ///
     /// # Errors
     ///
@@ -57,14 +57,15 @@ impl PinnedBuilder {
 }
 
 /// Ties the calling goroutine to its thread, and the thread to it, as Go's `runtime.LockOSThread`: for foreign code
-/// that keeps state per thread, and for rounding modes, which are the thread's. Until [`unlock_os_thread`] was called as often, or the goroutine ends.
+/// that keeps state per thread, and for rounding modes, which are the thread's. It lasts until [`unlock_os_thread`] was
+/// called as often, or the goroutine ends.
 ///
-/// A goroutine that ends locked takes the thread with it, so that what it did to the thread meets no other goroutine.
-/// The thread ends when nothing is left that can run nowhere else: goroutines that are pinned there, have locked it as
-/// well, or ran on it last and have not run elsewhere since. Those run on it until then, and no others.
+/// When a goroutine ends locked, its thread ends too, so that what it changed in the thread affects no other goroutine.
+/// First the thread runs the goroutines that can run nowhere else, and no others: those that are pinned there, have
+/// locked it as well, or ran on it last and have not run elsewhere since.
 ///
 /// While the goroutine is parked its thread sleeps; only goroutines that can run nowhere else (pinned there, or
-/// holding an address of the thread's storage) still run on it. Nothing on a plain OS thread.
+/// holding an address of the thread's storage) still run on it. Does nothing on a plain OS thread.
 ///
 /// # Examples
 ///
@@ -84,7 +85,7 @@ pub fn lock_os_thread() {
     sched::lock_os_thread();
 }
 
-/// Takes back one [`lock_os_thread`] of the calling goroutine. Nothing if there is none.
+/// Takes back one [`lock_os_thread`] of the calling goroutine. Does nothing if there is none.
 pub fn unlock_os_thread() {
     sched::unlock_os_thread();
 }

@@ -16,18 +16,18 @@ pub fn gomaxprocs() -> usize {
     sched::procs()
 }
 
-/// Sets how many goroutines can run at the same time, and returns how many it were before.
+/// Sets how many goroutines can run at the same time, and returns the previous number.
 ///
-/// Nothing is stopped, and nothing is lost: processors (Ps) that are too many finish what they run, hand on what waits
+/// Nothing is stopped, and nothing is lost: processors (Ps) that are too many finish what they run, pass on what waits
 /// in their queues and timers, and are gone when this returns. A goroutine that makes no call for long loses its P
-/// as always; it goes on beside the others, on a thread of its own, until its next call.
+/// as always; it runs on beside the others, on a thread of its own, until its next call.
 ///
-/// From now on the number stays as it is: it does not follow the machine any more (see
+/// From now on the number stays as it is: it no longer follows the machine (see
 /// [`Config::procs`](crate::Config::procs)).
 ///
 /// # Parks
 ///
-/// Until the Ps that are too many have been put down: some microseconds, or some milliseconds if goroutines on
+/// Until the threads that run the surplus Ps have given them up: some microseconds, or some milliseconds if goroutines on
 /// them compute.
 ///
 /// # Panics

@@ -1,13 +1,13 @@
-//! Making sure of stack before a call that must not meet a guard.
+//! Making sure of stack before a call that must not hit a guard.
 
 use goroutines_sched as sched;
 
-/// Makes sure that the caller and what it calls can use `bytes` of stack without meeting a guard page: before a call in
-/// which a guard could not be handled. Which calls these are says [`Builder::stack_start`](crate::Builder::stack_start).
+/// Makes sure that the caller and what it calls can use `bytes` of stack without hitting a guard page: before a call in
+/// which a guard could not be handled. [`Builder::stack_start`](crate::Builder::stack_start) names these calls.
 ///
-/// Where stacks are guarded or copied the guard moves down at once, as if the stack had grown that far. Stacks that nobody
-/// asked a start for have no guard but the one at their end, and neither have plain threads: there this only looks whether
-/// enough is left, and no memory is touched. A thread whose end the system does not tell is believed to have enough.
+/// Where stacks are guarded or copied the guard moves down at once, as if the stack had grown that far. A stack without a
+/// `stack_start` has no guard but the one at its end, and so has the stack of a plain thread: there this only checks that
+/// enough is left, and touches no memory. A thread whose stack bounds the system does not tell is taken to have enough.
 ///
 /// # Panics
 ///

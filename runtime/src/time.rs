@@ -1,9 +1,9 @@
-//! [`std::time`], and sleeping: a program that changes `use std::time` to `use goroutines::time` goes on to work.
+//! [`std::time`], and sleeping: a program that changes `use std::time` to `use goroutines::time` still works.
 //!
 //! A sleeping goroutine is an entry in a heap of its P and nothing more. Every call that waits has a variant with a
 //! timeout or a deadline (`recv_timeout`, `send_deadline`, [`park_timeout`](crate::thread::park_timeout),
-//! [`JoinHandle::join_timeout`](crate::JoinHandle::join_timeout)); what is not needed any more is cancelled by not
-//! being waited for.
+//! [`JoinHandle::join_timeout`](crate::JoinHandle::join_timeout)). A call that returns before its timeout removes its
+//! timer.
 //!
 //! ```
 //! # unsafe { goroutines::start() }.unwrap();

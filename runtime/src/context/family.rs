@@ -4,7 +4,7 @@
 //! list; a child that is freed takes itself out. Deadlines need none of that: each has the earliest of its line.
 //!
 //! A context that is freed may free its parent, and so on upwards. That is a loop and no recursion, since a line may be
-//! longer than a stack is deep: whoever frees a context takes the parent out of it first.
+//! longer than a stack is deep: the thread that frees a context takes the parent out of it first.
 //!
 //! A line becomes longer only by contexts that can be cancelled on their own. One whose cancellers are all gone ends
 //! when its parent does, or at its deadline, which its children have too: they become children of its parent. One
@@ -40,7 +40,7 @@ pub(super) struct Inner {
     pub(super) done: Receiver<Infallible>,
     /// Its own or that of one that it descends from, whichever is earlier.
     pub(super) deadline: Option<Instant>,
-    /// Set at birth, taken out by who frees it.
+    /// Set at birth, taken out when the context is freed.
     parent: Option<Parent>,
     /// How many [`Canceller`](super::Canceller)s it has. Never more again after 0.
     cancellers: AtomicUsize,
@@ -53,7 +53,7 @@ pub(super) struct Inner {
 
 struct Parent {
     parent: Arc<Inner>,
-    /// Counted, not boxed: the list has its address too, while who frees the context moves this.
+    /// Counted, not boxed: the list has its address too, while freeing the context moves this.
     link: Arc<Link>,
 }
 
@@ -65,7 +65,7 @@ unsafe impl Sync for Link {}
 // SAFETY: what links it is touched under the parent's lock from whatever thread; its data, a Weak, is Send.
 unsafe impl Send for Link {}
 
-// Whatever panics in between, a context is a context.
+// No panic leaves a context half changed: no user code runs while it changes.
 impl UnwindSafe for Inner {}
 impl RefUnwindSafe for Inner {}
 
@@ -76,7 +76,7 @@ unsafe impl Sync for Inner {}
 unsafe impl Send for Inner {}
 
 impl Inner {
-    /// A child of `parent`, or of no one, with one canceller.
+    /// A child of `parent`, or a context without a parent; with one canceller.
     pub(super) fn new(parent: Option<&Arc<Inner>>, deadline: Option<Instant>) -> Arc<Inner> {
         let parent = nearest_that_can_end(parent);
         let inner = Arc::new_cyclic(|this| Inner {
@@ -133,7 +133,7 @@ impl Inner {
 
     /// One canceller more, made of another.
     pub(super) fn one_more_canceller(&self) {
-        // Relaxed: there is one already, so nobody sees 0 meanwhile.
+        // Relaxed: there is one already, so no thread sees 0 meanwhile.
         self.cancellers.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -161,7 +161,7 @@ impl Inner {
                 continue;
             }
             chan::disconnect(&one.done);
-            // From here on nobody becomes a child. Those that are being freed are not there any more.
+            // From here on no context becomes a child. Those that are being freed have left the list.
             while let Some(child) = one.with(|children| {
                 let node = children.pop_front()?;
                 // SAFETY: a node in the list is alive, because its context takes it out, under the lock, before.
@@ -181,14 +181,14 @@ impl Inner {
     }
 }
 
-/// The first in the line upwards from `parent` that somebody can cancel, or that is done already. Those before it
-/// tell a child nothing that it would not hear from that one, or know by its own deadline.
+/// The first in the line upwards from `parent` that has a canceller, or that is done already. Those before it tell a
+/// child nothing that it would not learn from that one, or know by its own deadline.
 fn nearest_that_can_end(mut parent: Option<&Arc<Inner>>) -> Option<&Arc<Inner>> {
     while let Some(one) = parent {
         // Acquire: partner is the decrement of each canceller that is gone. So the state says what they did; what
         // one further up has done and this one has not heard of, that one's own state says.
         let can_be_cancelled = one.cancellers.load(Ordering::Acquire) > 0;
-        // Relaxed: see above; `new` looks again, under the lock of who becomes the parent.
+        // Relaxed: see above; `new` looks again, under the lock of the one that becomes the parent.
         if can_be_cancelled || one.state.load(Ordering::Relaxed) != OPEN {
             break;
         }

@@ -1,19 +1,19 @@
-//! Contexts: work that is to stop when somebody says so, or when its time is up.
+//! Contexts: work that is to stop when it is cancelled, or when its time is up.
 //!
 //! A [`Context`] is *done* once it was cancelled, or its deadline has passed, or its parent is done. Nothing is
-//! stopped by force: who works looks at the context, waits with it, or runs under it.
+//! stopped by force: a goroutine looks at the context, waits with it, or runs under it.
 //!
 //! - Calls that take one: [`Receiver::recv_ctx`], [`Sender::send_ctx`](crate::chan::Sender::send_ctx),
 //!   [`Context::sleep`], [`Context::block_on`], [`JoinHandle::join_ctx`](crate::JoinHandle::join_ctx),
 //!   [`WaitGroup::wait_ctx`](crate::sync::WaitGroup::wait_ctx). In a `select!` there is [`Context::done`].
-//! - Calls of who runs under one ([`Context::run`]; goroutines inherit it from who starts them): a send or a receive
-//!   that would have to wait ends, once the context is done, as if the other side were gone: the message comes
-//!   back. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early. A
-//!   [name](crate::net::ToSocketAddrs) is not waited for any longer. Whoever only
-//!   computes asks `Context::current().err()` now and then.
-//! - Everything else waits as ever: locks, `join`, `park`, `block_on`, `select!`. What would they return?
+//! - Calls of a goroutine that runs under one ([`Context::run`]; goroutines inherit it from their spawner): a send or a
+//!   receive that would have to wait ends, once the context is done, as if the other side were gone: the message is
+//!   returned. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early, and the wait for
+//!   a [name](crate::net::ToSocketAddrs) ends. A goroutine that only computes checks `Context::current().err()` now and
+//!   then.
+//! - Everything else waits on: locks, `join`, `park`, `block_on`, `select!`. They have no value to return early.
 //!
-//! No message is lost by it: what was sent was received, and what was not comes back. A program without contexts
+//! No message is lost by it: what was sent was received, and what was not sent is returned. A program without contexts
 //! pays one look at a null pointer where a channel operation is about to wait.
 //!
 //! ```
@@ -138,7 +138,7 @@ impl Context {
     }
 
     /// As [`with_cancel`](Context::with_cancel), and done when `deadline` comes. A later deadline than its parent's
-    /// has no effect. Nothing runs for it: who waits has the deadline.
+    /// has no effect. Nothing runs for it: a goroutine that waits has the deadline.
     ///
     /// # Examples
     ///
@@ -169,7 +169,7 @@ impl Context {
         self.child(Instant::now().checked_add(timeout))
     }
 
-    /// Is it done? Also when its deadline has passed.
+    /// Returns whether it is done, which it also is when its deadline has passed.
     pub fn is_cancelled(&self) -> bool {
         self.err().is_some()
     }
@@ -198,7 +198,7 @@ impl Context {
     /// let (_tx, rx) = chan::unbounded::<u32>();
     /// go(move || canceller.cancel());
     /// chan::select! {
-    ///     recv(rx) -> _ => unreachable!("nobody sends"),
+    ///     recv(rx) -> _ => unreachable!("no message was sent"),
     ///     recv(ctx.done()) -> _ => assert!(ctx.is_cancelled()),
     /// }
     /// ```
@@ -232,7 +232,7 @@ impl Context {
         }
     }
 
-    /// Why it is done, which it is.
+    /// Why it is done. The caller knows that it is.
     fn must_err(&self) -> ContextError {
         self.err().unwrap_or(ContextError::Cancelled)
     }
@@ -256,8 +256,8 @@ impl Context {
     ///
     /// let (tx, rx) = chan::bounded(0);
     /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
-    /// let sent = ctx.run(|| tx.send("to nobody"));
-    /// assert_eq!(sent.unwrap_err().into_inner(), "to nobody");
+    /// let sent = ctx.run(|| tx.send("not received"));
+    /// assert_eq!(sent.unwrap_err().into_inner(), "not received");
     /// # drop(rx);
     /// ```
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -333,7 +333,7 @@ impl Drop for Canceller {
 }
 
 impl Canceller {
-    /// The context is done now, unless it was before. Everybody who waits for that is woken.
+    /// The context is done now, unless it was before. All goroutines that wait for that are woken.
     pub fn cancel(&self) {
         self.0.cancel();
     }

@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use super::Semaphore;
 
-/// [`Semaphore::try_acquire`] and its like: the permits were not there, or are kept for others who wait.
+/// [`Semaphore::try_acquire`] and its like: the permits were not free, or are kept for waiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TryAcquireError(pub(super) ());
 
@@ -38,7 +38,7 @@ pub(super) fn overflow(what: &str, n: usize, semaphore: &Semaphore) -> ! {
     );
 }
 
-/// Somebody wants `n` permits, which can never be there.
+/// Panics for a caller that wants `n` permits, which can never be free.
 #[cold]
 #[track_caller]
 pub(super) fn never(n: usize) -> ! {

@@ -1,4 +1,4 @@
-//! Where a number of goroutines wait for each other: `std::sync::Barrier` for goroutines.
+//! A number of goroutines wait for each other: `std::sync::Barrier` for goroutines.
 
 use std::{
     cell::UnsafeCell,
@@ -13,10 +13,10 @@ use super::{
     raw::waitq::{Place, Queue},
 };
 
-/// Lets nobody pass before so many have come: shaped as [`std::sync::Barrier`].
+/// Blocks its callers until so many have arrived: shaped as [`std::sync::Barrier`].
 ///
-/// It can be used again at once: the one who comes last takes those who wait out, and who comes after
-/// that belongs to the next group.
+/// It can be used again at once: the last caller of a group releases the others, and the callers after it
+/// belong to the next group.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ pub struct Barrier {
     group: UnsafeCell<Group>,
 }
 
-/// Those who have come. Under the lock.
+/// The callers that have arrived. Under the lock.
 struct Group {
     here: usize,
     waiting: Queue<Sleeper>,
@@ -49,17 +49,17 @@ struct Group {
 
 // SAFETY: `group` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for Barrier {}
-// SAFETY: the queue is empty while nobody borrows the barrier, so nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the barrier is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for Barrier {}
 
 impl UnwindSafe for Barrier {}
 impl RefUnwindSafe for Barrier {}
 
-/// What [`Barrier::wait`] says: who was the last.
+/// The result of [`Barrier::wait`]: whether the caller was the last of its group.
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Is this the one of its group, the last to come?
+    /// Returns whether the caller was the last of its group to arrive. There is one in each group.
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0
@@ -75,7 +75,7 @@ impl fmt::Debug for BarrierWaitResult {
 }
 
 impl Barrier {
-    /// A barrier that opens for every `n` who come; with 0 or 1 it never holds anybody up.
+    /// A barrier for groups of `n` callers; with 0 or 1 it never blocks.
     #[inline]
     pub const fn new(n: usize) -> Barrier {
         Barrier {
@@ -88,7 +88,7 @@ impl Barrier {
         }
     }
 
-    /// Waits until all have come.
+    /// Waits until the group is complete.
     ///
     /// # Parks
     ///
@@ -102,7 +102,7 @@ impl Barrier {
         let group = unsafe { &mut *self.group.get() };
         group.here += 1;
         if group.here < self.needed {
-            // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us.
+            // SAFETY: the lock is held; the node stays here until the caller that wakes us has taken it out.
             unsafe {
                 group.waiting.push_back(&node);
                 sleeper.sleep(WaitReason::BarrierWait, None, &self.lock);

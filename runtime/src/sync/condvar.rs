@@ -9,14 +9,14 @@ use std::{
 
 use super::{MutexGuard, raw::rawcond::RawCond};
 
-/// Lets those who hold a [`Mutex`](super::Mutex) wait until its value is as they need it: shaped as
+/// Lets the holder of a [`Mutex`](super::Mutex) wait until its value is as it needs it: shaped as
 /// [`std::sync::Condvar`].
 ///
-/// Who is notified in turn was the first to come. There are no spurious wake-ups, but who is notified
-/// locks the mutex again like everybody else: the value may have changed once more, so wait in a loop,
+/// Waiters are notified in the order in which they came. There are no spurious wake-ups, but a notified
+/// waiter competes for the mutex with all others: the value may have changed once more, so wait in a loop,
 /// or with [`wait_while`](Condvar::wait_while).
 ///
-/// Waiters may come with different mutexes (std allows itself to panic then): each gets its own back.
+/// Waiters may use different mutexes, where std may panic: each gets its own back.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ impl RefUnwindSafe for Condvar {}
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Was the time up, without a notification?
+    /// Returns whether the time was up, without a notification.
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.0
@@ -51,7 +51,7 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// A condition for which nobody waits.
+    /// A condition without waiters.
     #[inline]
     pub const fn new() -> Condvar {
         Condvar {
@@ -73,7 +73,7 @@ impl Condvar {
         guard.mutex().poison.wrap(guard)
     }
 
-    /// Waits until `condition` is false, which is asked before the first wait and after each.
+    /// Waits until `condition` returns false. It is called before the first wait and after each.
     ///
     /// # Parks
     ///
@@ -96,7 +96,7 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// As [`wait`](Condvar::wait), at most for `dur`: with a duration of zero it unlocks, lets others
+    /// As [`wait`](Condvar::wait), at most for `dur`: with a duration of zero it unlocks, lets other goroutines
     /// run, and locks.
     ///
     /// # Parks
@@ -188,12 +188,12 @@ impl Condvar {
         }
     }
 
-    /// Wakes the one that has waited longest, if there is one.
+    /// Wakes the waiter that has waited longest, if there is one.
     pub fn notify_one(&self) {
         self.raw.notify_one();
     }
 
-    /// Wakes all who wait now.
+    /// Wakes all that wait now.
     pub fn notify_all(&self) {
         self.raw.notify_all();
     }

@@ -1,5 +1,5 @@
-//! What the raw locks are built of. The loom models of sched compile `raw/` with a door of their own, behind which are
-//! loom's atomics and a scheduler of a few lines: what is proved there is what runs here.
+//! What the raw locks import from outside of `raw/`. The loom models of sched compile `raw/` with a door of their own,
+//! which offers loom's atomics and a scheduler of a few lines: so they check the source that runs here.
 
 pub(crate) use std::{
     hint::spin_loop,

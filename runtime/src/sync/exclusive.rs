@@ -1,5 +1,5 @@
-//! What the guards of a mutex and of a writer have in common: each is of the one holder of a lock that can be poisoned,
-//! and is of the whole value or of a part of it.
+//! What the guards of a mutex and of a writer have in common: each belongs to the one holder of a lock that can be
+//! poisoned, and guards the whole value or a part of it.
 
 /// Implements a guard of the whole value, with the fields `lock` and `poison`, and the guard of a part, with `data`, `raw`,
 /// `flag`, `poison` and `_borrows`. The attributes are of `map` and `filter_map`.

@@ -13,9 +13,9 @@ use super::{Mutex, exclusive::exclusive_guards, poison, raw::rawlock::RawLock};
 /// The right to the value of a locked [`Mutex`]. Dropping it unlocks.
 ///
 /// As std's it is not `Send`, so that porting in either direction is changing an import. A goroutine may
-/// hold it over a park all the same, and go on on another thread: the lock knows goroutines, not threads.
-/// What is ruled out is that one goroutine locks and another unlocks. Poisoning asks whether *the holder*
-/// panics, and debug builds tell who waits for itself.
+/// hold it over a park all the same, and resume on another thread: the lock belongs to a goroutine, not to a
+/// thread. But the goroutine that locks has to unlock: poisoning depends on whether *the holder* panics, and
+/// debug builds detect a holder that waits for itself.
 #[must_use = "dropping the guard unlocks the mutex at once"]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
     lock: &'a Mutex<T>,
@@ -24,7 +24,7 @@ pub struct MutexGuard<'a, T: ?Sized + 'a> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// For who has just locked `mutex`.
+    /// The caller has just locked `mutex`.
     #[inline(always)]
     pub(super) fn new(mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
         MutexGuard {

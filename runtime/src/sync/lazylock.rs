@@ -1,4 +1,4 @@
-//! `LazyLock`: a value that is made when it is first wanted.
+//! `LazyLock`: a value that is made when it is first used.
 
 use std::{
     cell::UnsafeCell,
@@ -9,9 +9,9 @@ use std::{
 
 use super::raw::rawonce::{OnPoison, RawOnce};
 
-/// A value that is made when somebody first wants it: shaped as [`std::sync::LazyLock`].
+/// A value that is made when it is first used: shaped as [`std::sync::LazyLock`].
 ///
-/// The closure that makes it may park: others that want the value park meanwhile.
+/// The closure that makes it may park: other callers that use the value park meanwhile.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// # Panics
     ///
     /// When the closure panics: the value cannot be made any more, and each later access panics as well.
-    /// And when the closure wants the value that it makes.
+    /// And when the closure uses the value that it makes.
     ///
     /// # Examples
     ///
@@ -77,11 +77,11 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[track_caller]
     pub fn force(this: &LazyLock<T, F>) -> &T {
         this.once.run(OnPoison::Panic("LazyLock"), |_| {
-            // SAFETY: one closure at a time runs here, and nobody reads before it has completed.
+            // SAFETY: one closure at a time runs here, and the value is not read before it has completed.
             let closure = unsafe { mem::replace(&mut *this.data.get(), Data::Gone) };
             if let Data::Closure(f) = closure {
                 let value = f();
-                // SAFETY: one closure at a time runs here, and nobody reads before it has completed.
+                // SAFETY: one closure at a time runs here, and the value is not read before it has completed.
                 unsafe { *this.data.get() = Data::Value(value) };
             }
         });

@@ -1,6 +1,6 @@
-//! Raw locks for the crate `lock_api`: what is generic over its traits then works with goroutines.
+//! Raw locks for the crate `lock_api`: code that is generic over its traits then works with goroutines.
 //!
-//! With the feature `lock_api`. Nothing here is poisoned: `lock_api` does not know that.
+//! With the feature `lock_api`. Nothing here is poisoned: `lock_api` has no poisoning.
 //!
 //! # Examples
 //!
@@ -30,7 +30,7 @@ pub type RwLock<T> = lock_api::RwLock<RawRwLock, T>;
 /// What [`sync::Mutex`](super::Mutex) is made of.
 ///
 /// Its guards are not `Send`, as that one's are not. [`unlock_fair`](lock_api::RawMutexFair::unlock_fair)
-/// hands the lock to the first who is in the queue.
+/// passes the lock to the first waiter in the queue.
 pub struct RawMutex(RawLock);
 
 /// What [`sync::RwLock`](super::RwLock) is made of.
@@ -97,7 +97,7 @@ fn guard(locked: bool) -> Option<GuardNoSend> {
     locked.then(GuardNoSend::new)
 }
 
-// SAFETY: between a lock and its unlock nobody else locks: rawlock.rs, which loom runs.
+// SAFETY: between a lock and its unlock no other caller gets the lock: rawlock.rs, which loom checks.
 unsafe impl lock_api::RawMutex for RawMutex {
     #[allow(
         clippy::declare_interior_mutable_const,
@@ -151,7 +151,7 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
     }
 }
 
-// SAFETY: a writer is alone, readers are among themselves: rawrw.rs, which loom runs.
+// SAFETY: a writer is alone, readers share with readers only: rawrw.rs, which loom checks.
 unsafe impl lock_api::RawRwLock for RawRwLock {
     #[allow(
         clippy::declare_interior_mutable_const,
@@ -206,7 +206,7 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     }
 }
 
-// SAFETY: a fair unlock hands the lock to who waits; a writer among them is alone.
+// SAFETY: a fair unlock passes the lock to waiters; a writer among them is alone.
 unsafe impl lock_api::RawRwLockFair for RawRwLock {
     unsafe fn unlock_shared_fair(&self, _guard: GuardNoSend) {
         // SAFETY: the caller is a reader inside.
@@ -219,8 +219,8 @@ unsafe impl lock_api::RawRwLockFair for RawRwLock {
     }
 }
 
-// SAFETY: the writer becomes a reader in one step of the word, which never says in between that nobody is
-// inside: nobody else writes.
+// SAFETY: the writer becomes a reader in one step of the word, which is never free in between: no other writer
+// comes in.
 unsafe impl lock_api::RawRwLockDowngrade for RawRwLock {
     unsafe fn downgrade(&self, guard: GuardNoSend) -> GuardNoSend {
         // SAFETY: the caller is the writer inside.

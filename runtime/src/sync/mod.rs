@@ -1,25 +1,25 @@
 //! Locks and meeting points. Names and shapes are those of `std::sync`; [`WaitGroup`] is that of
 //! `crossbeam-utils`.
 //!
-//! Whoever waits here parks its goroutine and not its thread. Everything works from plain OS threads
+//! A call that waits parks the goroutine and not its thread. Everything works from plain OS threads
 //! as well, also beside goroutines.
 //!
 //! | | |
 //! |---|---|
-//! | [`Mutex`] | one at a time; who waits for more than a millisecond is handed it |
-//! | [`RwLock`] | many who read, or one who writes; with one who waits for more than a millisecond they take turns |
+//! | [`Mutex`] | one holder at a time; a waiter gets the lock handed over after 1 ms |
+//! | [`RwLock`] | many readers, or one writer; after a wait of 1 ms the two sides take turns |
 //! | [`Condvar`] | waiting for a condition under a mutex |
-//! | [`Barrier`] | so many wait for each other |
+//! | [`Barrier`] | a number of callers wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
-//! | [`Semaphore`] | so many at a time; who waits for more than a millisecond is served before those who come |
+//! | [`Semaphore`] | a number of permits; after a wait of 1 ms waiters are served before new callers |
 //! | [`Once`] | something happens once |
-//! | [`OnceLock`], [`LazyLock`] | a value is made once: by who first has it, by who first wants it |
+//! | [`OnceLock`], [`LazyLock`] | a value is made once: by the first caller that sets it, by the first that uses it |
 //! | [`mpsc`] | channels with one receiver |
 //! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
 //!
 //! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
-//! [`RwLock::try_write_for`]), and mapped guards. In debug builds a lock that would wait for its own
-//! holder panics and says so.
+//! [`RwLock::try_write_for`]), and mapped guards. In debug builds a caller that would wait for a lock that it
+//! holds itself panics with a message.
 
 mod acquire_error;
 mod barrier;

@@ -17,8 +17,8 @@ use super::{MutexGuard, poison, raw::rawlock::RawLock};
 ///
 /// A guard may be held over a call that parks: others that want the lock park meanwhile.
 ///
-/// Who comes may take a lock that was just freed although others wait; a waiter that loses it in this
-/// way for more than a millisecond is handed it.
+/// A new caller may take a lock that was just freed although others wait. A waiter that loses the lock in
+/// this way for more than 1 ms gets it handed over.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: one holder at a time reaches the value, from any thread: that takes T: Send.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
-// A panic under the lock poisons it: what a panic left half done is not seen unnoticed.
+// A panic under the lock poisons it: no caller sees the value half changed without an error.
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
@@ -82,12 +82,11 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// When somebody panicked while holding the lock; the guard is in the error.
+    /// When a holder of the lock panicked; the guard is in the error.
     ///
     /// # Panics
     ///
-    /// In debug builds when the caller holds the lock already. In release builds it then waits for itself
-    /// for ever.
+    /// In debug builds when the caller holds the lock already. In release builds it waits for ever then.
     ///
     /// # Examples
     ///
@@ -107,11 +106,11 @@ impl<T: ?Sized> Mutex<T> {
         self.guard()
     }
 
-    /// Locks if nobody holds the lock.
+    /// Locks if the lock is free.
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] when somebody holds it, [`TryLockError::Poisoned`] as for
+    /// [`TryLockError::WouldBlock`] when it is locked, [`TryLockError::Poisoned`] as for
     /// [`lock`](Mutex::lock).
     ///
     /// # Examples
@@ -187,7 +186,7 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.wrap(MutexGuard::new(self))
     }
 
-    /// Did somebody panic while holding the lock?
+    /// Returns whether a holder of the lock panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.poison.get()
@@ -219,7 +218,7 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.clear();
     }
 
-    /// The value, without locking: nobody else can reach it.
+    /// The value, without locking: the mutable borrow excludes all others.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ use super::{
     raw::rawonce::{OnPoison, RawOnce},
 };
 
-/// Runs a closure once, whoever asks for it first: shaped as [`std::sync::Once`].
+/// Runs a closure once, that of the first caller: shaped as [`std::sync::Once`].
 ///
-/// The closure may park (sleep, receive from a channel): others that call meanwhile park as well.
+/// The closure may park (sleep, receive from a channel): other callers park meanwhile.
 ///
 /// For a value that is made once there are [`OnceLock`](super::OnceLock) and
 /// [`LazyLock`](super::LazyLock).
@@ -40,7 +40,7 @@ pub struct Once {
 }
 
 // A closure that panicked is remembered.
-/// [`Once::new`], from the days when it was not `const`: std's name for it.
+/// [`Once::new`], as a constant: std's old name, from before `new` was `const`.
 ///
 /// # Examples
 ///
@@ -85,8 +85,8 @@ impl Once {
     /// When `f` does, which poisons the `Once`, and when it is poisoned: a closure has panicked earlier.
     ///
     /// When the closure calls this for the `Once` that runs it: it would wait for itself. That is noticed
-    /// only on the goroutine or thread that runs the closure; a closure that waits for another goroutine
-    /// that waits for the `Once` waits for ever.
+    /// only on the goroutine or thread that runs the closure. A closure that waits for another goroutine
+    /// which waits for the `Once` waits for ever.
     ///
     /// # Examples
     ///
@@ -134,7 +134,7 @@ impl Once {
             .run(OnPoison::Ignore, |poisoned| f(&OnceState::new(poisoned)));
     }
 
-    /// Has a closure run to its end?
+    /// Returns whether a closure has run to its end.
     ///
     /// # Examples
     ///
@@ -177,7 +177,7 @@ impl Once {
         self.raw.wait(OnPoison::Panic("Once"));
     }
 
-    /// As [`wait`](Once::wait), but goes on waiting when a closure panics: until another one has run to
+    /// As [`wait`](Once::wait), but continues to wait when a closure panics: until another one has run to
     /// its end, in [`call_once_force`](Once::call_once_force).
     ///
     /// # Parks

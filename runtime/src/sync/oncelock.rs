@@ -1,7 +1,7 @@
 //! `OnceLock`: a place that is written once.
 //!
-//! The value is an `Option` although the `RawOnce` knows whether it is there: so dropping it is the
-//! compiler's, and what it borrows need not outlive it, as with std's.
+//! The value is an `Option` although the `RawOnce` knows whether it is there: so the compiler drops it,
+//! and what it borrows need not outlive it, as with std's.
 
 use std::{
     cell::UnsafeCell,
@@ -13,7 +13,7 @@ use super::raw::rawonce::{OnPoison, RawOnce};
 
 /// A value that is written at most once and then shared: shaped as [`std::sync::OnceLock`].
 ///
-/// The closure of [`get_or_init`](OnceLock::get_or_init) may park: others that want the value park
+/// The closure of [`get_or_init`](OnceLock::get_or_init) may park: other callers that use the value park
 /// meanwhile.
 ///
 /// # Examples
@@ -182,7 +182,7 @@ impl<T> OnceLock<T> {
     fn get_or_run(&self, f: impl FnOnce() -> Option<T>) -> &T {
         self.once.run(OnPoison::Ignore, |_| {
             let value = f();
-            // SAFETY: one closure at a time runs here, and nobody reads before it has completed. What is
+            // SAFETY: one closure at a time runs here, and the value is not read before it has completed. What is
             // overwritten is None: closures that did not complete have not come here.
             unsafe { *self.value.get() = value };
         });
@@ -196,7 +196,7 @@ impl<T> OnceLock<T> {
         self.value.into_inner()
     }
 
-    /// Takes the value out, if there is one: the place is as new then.
+    /// Takes the value out, if there is one. Afterwards the `OnceLock` is as new.
     ///
     /// # Examples
     ///

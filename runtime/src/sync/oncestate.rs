@@ -17,7 +17,7 @@ impl OnceState {
         }
     }
 
-    /// Has an earlier closure panicked?
+    /// Returns whether an earlier closure has panicked.
     ///
     /// # Examples
     ///

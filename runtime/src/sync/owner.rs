@@ -1,13 +1,13 @@
-//! Who holds a lock: known in debug builds only, where it tells who waits for itself.
+//! The holder of a lock: recorded in debug builds only, to detect a holder that waits for itself.
 //!
-//! Only the holder's own entry is ever relied on. It writes it after it has locked and takes it away
-//! before it unlocks, so who does not find itself here does not hold the lock, and who does, does.
+//! A caller compares the record with itself only. The holder writes it after it has locked and clears it
+//! before it unlocks. So a caller finds itself here exactly while it holds the lock.
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) struct Owner {
-    /// 0: nobody.
+    /// 0: none.
     #[cfg(debug_assertions)]
     id: AtomicU64,
 }
@@ -48,11 +48,11 @@ impl Owner {
         self.id.store(0, Ordering::Relaxed);
     }
 
-    /// The caller wants to lock, and would wait.
+    /// The caller is about to wait for the lock.
     ///
     /// # Panics
     ///
-    /// When it holds the lock, in debug builds.
+    /// In debug builds, when the caller holds the lock.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn check(&self, function: &str) {
@@ -71,7 +71,7 @@ impl Owner {
 #[track_caller]
 fn waits_for_itself(function: &str) -> ! {
     panic!(
-        "goroutines: {function}: who calls it holds the lock already and would wait for itself for ever; \
+        "goroutines: {function}: the caller holds the lock already and would wait for itself for ever; \
          drop the guard first"
     );
 }

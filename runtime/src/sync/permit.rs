@@ -53,7 +53,7 @@ impl<'a> SemaphorePermit<'a> {
         SemaphorePermit(Held { semaphore, permits })
     }
 
-    /// Keeps the permits for ever: the semaphore has so many less.
+    /// Drops the permits without giving them back: the semaphore has so many fewer.
     ///
     /// # Examples
     ///
@@ -71,7 +71,7 @@ impl<'a> SemaphorePermit<'a> {
         self.0.permits
     }
 
-    /// Takes `n` of these permits out, to be dropped at another time; `None` if these are not so many.
+    /// Splits off `n` of these permits; `None` if there are fewer.
     ///
     /// # Examples
     ///
@@ -104,7 +104,7 @@ impl OwnedSemaphorePermit {
         OwnedSemaphorePermit(Held { semaphore, permits })
     }
 
-    /// Keeps the permits for ever: the semaphore has so many less.
+    /// Drops the permits without giving them back: the semaphore has so many fewer.
     pub fn forget(mut self) {
         self.0.permits = 0;
     }
@@ -114,7 +114,7 @@ impl OwnedSemaphorePermit {
         self.0.permits
     }
 
-    /// Takes `n` of these permits out, to be dropped at another time; `None` if these are not so many.
+    /// Splits off `n` of these permits; `None` if there are fewer.
     pub fn split(&mut self, n: usize) -> Option<OwnedSemaphorePermit> {
         self.0.split(n).map(OwnedSemaphorePermit)
     }
@@ -129,7 +129,7 @@ impl OwnedSemaphorePermit {
         self.0.merge(other.0);
     }
 
-    /// Whose permits these are.
+    /// The semaphore that these permits are of.
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.0.semaphore
     }

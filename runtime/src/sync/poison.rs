@@ -1,4 +1,4 @@
-//! Poisoning: a lock remembers that somebody panicked while holding it.
+//! Poisoning: a lock remembers that a holder panicked.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// Did somebody panic under the lock?
+/// Whether a holder of the lock panicked.
 pub(crate) struct Flag(AtomicBool);
 
 impl Flag {
@@ -65,8 +65,8 @@ pub(crate) struct Guard {
     was_panicking: bool,
 }
 
-/// Shows a lock: `locked` is of an attempt to take it. The value is shown if nobody has it, and `if_taken`
-/// otherwise: std writes that in two ways.
+/// Formats a lock; `locked` is the result of an attempt to take it. The value is shown if the attempt succeeded, else
+/// `if_taken`, which differs between std's locks.
 pub(super) fn show<G>(
     f: &mut fmt::Formatter<'_>,
     name: &str,

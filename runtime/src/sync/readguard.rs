@@ -1,4 +1,4 @@
-//! The guards of who reads under a reader-writer lock: of the whole value, and of a part of it.
+//! The guards of a reader of a reader-writer lock: of the whole value, and of a part of it.
 
 use std::{fmt, mem, ops::Deref, panic::RefUnwindSafe, ptr::NonNull};
 
@@ -32,11 +32,11 @@ pub struct MappedRwLockReadGuard<'a, T: ?Sized + 'a> {
 unsafe impl<T: ?Sized + Sync> Sync for MappedRwLockReadGuard<'_, T> {}
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// For who has just become a reader of `lock`.
+    /// The caller has just become a reader of `lock`.
     #[inline(always)]
     pub(super) fn new(lock: &'a RwLock<T>) -> RwLockReadGuard<'a, T> {
         RwLockReadGuard {
-            // SAFETY: while there are readers nobody has it mutably. (And a cell is never null.)
+            // SAFETY: while there are readers there is no mutable reference. (And a cell is never null.)
             data: unsafe { NonNull::new_unchecked(lock.data.get()) },
             raw: &lock.raw,
         }
@@ -103,7 +103,7 @@ macro_rules! reads {
 
             #[inline(always)]
             fn deref(&self) -> &T {
-                // SAFETY: while there is a reader, nobody has the value mutably.
+                // SAFETY: while there is a reader, there is no mutable reference to the value.
                 unsafe { self.data.as_ref() }
             }
         }
@@ -111,7 +111,7 @@ macro_rules! reads {
         impl<T: ?Sized> Drop for $guard<'_, T> {
             #[inline]
             fn drop(&mut self) {
-                // SAFETY: the guard stands for one reader, who is inside.
+                // SAFETY: the guard stands for one reader, which is inside.
                 unsafe { self.raw.unlock_read() };
             }
         }

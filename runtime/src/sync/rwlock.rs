@@ -13,11 +13,11 @@ use super::{RwLockReadGuard, RwLockWriteGuard, poison, raw::rawrw::RawRw};
 /// A value that many may read at a time, or one may change: shaped as [`std::sync::RwLock`], with its
 /// errors.
 ///
-/// Neither side starves the other. A lock that is free goes to whoever takes it first, who comes or who was woken, until
-/// somebody has waited for more than a millisecond. From then on the sides take turns, and who comes queues up: after a
-/// writer all readers that wait go in together, after them the next writer. Readers never join readers while a writer
-/// waits. So a goroutine that reads must not read again before it has dropped its first guard: a writer may wait in
-/// between, for the first guard, and the second read for the writer.
+/// Neither side starves the other. A free lock goes to the first that takes it, a new caller or a woken waiter, until a
+/// waiter has waited for more than 1 ms. From then on the sides take turns, and new callers queue up: after a writer all
+/// waiting readers go in together, after them the next writer. Readers never join readers while a writer waits. So a
+/// goroutine that reads must not read again before it has dropped its first guard: a writer may wait for the first guard,
+/// and the second read would wait for that writer.
 ///
 /// A guard may be held over a call that parks: others that want the lock park meanwhile.
 ///
@@ -46,7 +46,7 @@ unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // which takes T: Sync.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
-// A panic of a writer poisons it: what a panic left half done is not seen unnoticed.
+// A panic of a writer poisons it: no caller sees the value half changed without an error.
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 
@@ -72,7 +72,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Locks for reading; waits while somebody writes, or waits to while others read.
+    /// Locks for reading; waits while there is a writer inside, and while a writer waits for readers to leave.
     ///
     /// # Parks
     ///
@@ -80,12 +80,12 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// When somebody panicked while writing; the guard is in the error.
+    /// When a writer panicked; the guard is in the error.
     ///
     /// # Panics
     ///
     /// When there are 4294967295 readers already: guards have been forgotten. In debug builds also when
-    /// the caller is writing; in release builds it then waits for itself for ever.
+    /// the caller is the writer; in release builds it waits for ever then.
     ///
     /// # Examples
     ///
@@ -141,7 +141,7 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// Locks for writing; waits until all others are out.
+    /// Locks for writing; waits until no other caller holds the lock.
     ///
     /// # Parks
     ///
@@ -149,12 +149,12 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// When somebody panicked while writing; the guard is in the error.
+    /// When a writer panicked; the guard is in the error.
     ///
     /// # Panics
     ///
-    /// In debug builds when the caller is writing already. In release builds it then waits for itself for
-    /// ever, as one does, in any build, who writes while it reads.
+    /// In debug builds when the caller is the writer already. In release builds it waits for ever then. A caller that
+    /// holds a read guard waits for ever in any build.
     ///
     /// # Examples
     ///
@@ -172,11 +172,11 @@ impl<T: ?Sized> RwLock<T> {
         self.writer()
     }
 
-    /// Locks for writing if nobody is inside.
+    /// Locks for writing if the lock is free.
     ///
     /// # Errors
     ///
-    /// [`TryLockError::WouldBlock`] when somebody is, [`TryLockError::Poisoned`] as for
+    /// [`TryLockError::WouldBlock`] when it is not, [`TryLockError::Poisoned`] as for
     /// [`write`](RwLock::write).
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
@@ -206,7 +206,7 @@ impl<T: ?Sized> RwLock<T> {
     /// let lock = RwLock::new(());
     /// let reader = lock.read().unwrap();
     /// assert!(lock.try_write_for(Duration::from_millis(1)).is_err());
-    /// // The writer that has given up holds nobody up.
+    /// // The writer that has given up does not block readers.
     /// assert!(lock.try_read().is_ok());
     /// # drop(reader);
     /// ```
@@ -219,7 +219,7 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    /// Is it locked for reading now?
+    /// Returns whether it is locked for reading now.
     #[inline(always)]
     #[track_caller]
     fn read_at(&self, deadline: Option<Instant>) -> bool {
@@ -241,7 +241,7 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.wrap(RwLockWriteGuard::new(self))
     }
 
-    /// Did somebody panic while writing?
+    /// Returns whether a writer panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.poison.get()
@@ -253,7 +253,7 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.clear();
     }
 
-    /// The value, without locking: nobody else can reach it.
+    /// The value, without locking: the mutable borrow excludes all others.
     ///
     /// # Errors
     ///

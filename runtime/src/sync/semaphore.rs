@@ -1,4 +1,4 @@
-//! The semaphore: so many at a time.
+//! The semaphore: a number of permits.
 
 use std::{
     fmt,
@@ -13,13 +13,13 @@ use super::{
     raw::rawsem::{self, RawSemaphore},
 };
 
-/// A number of permits: who wants some waits until they are there, takes them, and gives them back.
-/// Names are those of tokio's; nobody closes it, so that `acquire` does not fail.
+/// A number of permits: a caller waits until the permits that it wants are free, takes them, and gives them back.
+/// Names are those of tokio's. It cannot be closed, so `acquire` does not fail.
 ///
-/// Those who wait are served in the order in which they came. Who comes may take permits that are free before them, but
-/// only until somebody has waited for more than a millisecond: from the next permit on that comes back, all are kept for
-/// those who wait, until the first of them has not waited for so long. So who wants many permits is not kept waiting by
-/// those who want few; and [`try_acquire`](Semaphore::try_acquire) may get none although some are free.
+/// Waiters are served in the order in which they came. A new caller may take free permits before them, but only until a
+/// waiter has waited for more than 1 ms. From the next permit on that is given back, all are kept for the waiters, until
+/// the first of them has not waited for so long. So callers that want few permits cannot keep one waiting that wants
+/// many; and [`try_acquire`](Semaphore::try_acquire) may fail although permits are free.
 ///
 /// # Examples
 ///
@@ -70,7 +70,7 @@ impl Semaphore {
         }
     }
 
-    /// Takes one permit; waits until it is there.
+    /// Takes one permit; waits until one is free.
     ///
     /// # Parks
     ///
@@ -93,16 +93,16 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Takes `n` permits at once; waits until they are there, also if the semaphore never had so many:
+    /// Takes `n` permits at once; waits until so many are free, also if the semaphore never had so many:
     /// some may be [added](Semaphore::add_permits).
     ///
     /// # Parks
     ///
-    /// While it waits: only the goroutine. A plain OS thread sleeps. None are always there.
+    /// While it waits: only the goroutine. A plain OS thread sleeps. With `n` = 0 it never waits.
     ///
     /// # Panics
     ///
-    /// When `n` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS): they cannot ever be there.
+    /// When `n` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), which can never be free.
     ///
     /// # Examples
     ///
@@ -120,11 +120,11 @@ impl Semaphore {
         SemaphorePermit::new(self, n)
     }
 
-    /// Takes one permit if it is there, and not kept for those who wait.
+    /// Takes one permit if one is free and not kept for waiters.
     ///
     /// # Errors
     ///
-    /// When it is not.
+    /// When none is.
     ///
     /// # Examples
     ///
@@ -140,7 +140,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if they are there, and not kept for those who wait.
+    /// Takes `n` permits if so many are free and not kept for waiters.
     ///
     /// # Errors
     ///
@@ -188,7 +188,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// When the time is up. No permit was taken; who waited behind this one for less gets its turn.
+    /// When the time is up. No permit was taken. Waiters behind the caller that want fewer permits are served then.
     ///
     /// # Panics
     ///
@@ -202,7 +202,7 @@ impl Semaphore {
         self.take_in_time(n, Instant::now().checked_add(timeout))
     }
 
-    /// As [`acquire`](Semaphore::acquire), but waits at most until `deadline`. A permit that is there is
+    /// As [`acquire`](Semaphore::acquire), but waits at most until `deadline`. A free permit is
     /// taken even when the deadline has passed.
     ///
     /// # Parks
@@ -219,8 +219,8 @@ impl Semaphore {
         self.acquire_many_until(1, deadline)
     }
 
-    /// As [`acquire_many`](Semaphore::acquire_many), but waits at most until `deadline`. Permits that are
-    /// there are taken even when the deadline has passed.
+    /// As [`acquire_many`](Semaphore::acquire_many), but waits at most until `deadline`. Free permits are
+    /// taken even when the deadline has passed.
     ///
     /// # Parks
     ///
@@ -228,7 +228,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// When the time is up. No permit was taken; who waited behind this one for less gets its turn.
+    /// When the time is up. No permit was taken. Waiters behind the caller that want fewer permits are served then.
     ///
     /// # Panics
     ///
@@ -242,7 +242,7 @@ impl Semaphore {
         self.take_in_time(n, Some(deadline))
     }
 
-    /// As [`acquire`](Semaphore::acquire); the permit keeps the semaphore alive and can go elsewhere.
+    /// As [`acquire`](Semaphore::acquire); the permit keeps the semaphore alive and can be moved to another goroutine.
     ///
     /// # Parks
     ///
@@ -270,8 +270,8 @@ impl Semaphore {
         self.acquire_many_owned(1)
     }
 
-    /// As [`acquire_many`](Semaphore::acquire_many); the permits keep the semaphore alive and can go
-    /// elsewhere.
+    /// As [`acquire_many`](Semaphore::acquire_many); the permits keep the semaphore alive and can be moved to
+    /// another goroutine.
     ///
     /// # Parks
     ///
@@ -287,23 +287,23 @@ impl Semaphore {
         OwnedSemaphorePermit::new(self, n)
     }
 
-    /// As [`try_acquire`](Semaphore::try_acquire); the permit keeps the semaphore alive and can go
-    /// elsewhere.
+    /// As [`try_acquire`](Semaphore::try_acquire); the permit keeps the semaphore alive and can be moved to
+    /// another goroutine.
     ///
     /// # Errors
     ///
-    /// When it is not there.
+    /// When none is free.
     #[inline]
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
 
     /// As [`try_acquire_many`](Semaphore::try_acquire_many); the permits keep the semaphore alive and can
-    /// go elsewhere.
+    /// be moved to another goroutine.
     ///
     /// # Errors
     ///
-    /// When they are not there.
+    /// When so many are not free.
     #[inline]
     pub fn try_acquire_many_owned(
         self: Arc<Self>,
@@ -313,13 +313,13 @@ impl Semaphore {
         Ok(OwnedSemaphorePermit::new(self, n))
     }
 
-    /// How many permits are free. While somebody waits they are not for others.
+    /// How many permits are free. They may be kept for waiters.
     #[inline]
     pub fn available_permits(&self) -> usize {
         self.raw.free() as usize
     }
 
-    /// Adds `n` permits: those who wait get theirs.
+    /// Adds `n` permits, and serves waiters with them.
     ///
     /// # Panics
     ///
@@ -340,7 +340,7 @@ impl Semaphore {
         }
     }
 
-    /// Takes up to `n` free permits away for ever, also if somebody waits for them; says how many.
+    /// Removes up to `n` free permits for ever, also if there are waiters; returns how many.
     ///
     /// # Examples
     ///
@@ -355,7 +355,7 @@ impl Semaphore {
         self.raw.forget(n as u64) as usize
     }
 
-    /// Permits that are dropped.
+    /// Gives back permits that are dropped.
     #[inline(always)]
     pub(super) fn give_back(&self, n: usize) {
         if !self.raw.release(n as u64) {

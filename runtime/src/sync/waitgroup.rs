@@ -18,7 +18,7 @@ use crate::{
 
 use super::raw::waitq::{Place, Queue};
 
-/// Lets one wait until all others are done: each holds a clone and drops it when it has finished.
+/// Lets a caller wait until all others are done: each holds a clone and drops it when it has finished.
 ///
 /// # Examples
 ///
@@ -49,13 +49,13 @@ struct Inner {
     lock: ByteLock,
     /// Under `lock`.
     waiters: UnsafeCell<Queue<GRef>>,
-    /// Disconnected when the count is 0; made for the first who needs it. Under `lock`.
+    /// Disconnected when the count is 0; made for the first caller that needs it. Under `lock`.
     done: UnsafeCell<Option<Receiver<Infallible>>>,
 }
 
 // SAFETY: `waiters` is only touched under `lock`; a GRef is Send.
 unsafe impl Sync for Inner {}
-// SAFETY: the queue is empty while nobody borrows the group, so nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the group is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for Inner {}
 
 // A count is all there is to see, and no panic leaves it half changed.
@@ -94,7 +94,7 @@ impl WaitGroup {
     ///
     /// # Errors
     ///
-    /// When `ctx` is done and others are not.
+    /// When `ctx` is done before all others are.
     ///
     /// # Examples
     ///
@@ -133,8 +133,8 @@ impl Inner {
             return unsafe { self.lock.unlock() };
         }
         // SAFETY: the lock is held; the node stays here until it was taken out, which is before
-        // `park` returns. Who takes it out, for which it needs the lock that the commit gives free as
-        // its last step, makes us ready once.
+        // `park` returns. The reference that takes it out makes us ready once; it needs the lock for that,
+        // which the commit gives up as its last step.
         unsafe {
             (*self.waiters.get()).push_back(&node);
             park(WaitReason::WaitGroupWait, || {
@@ -215,7 +215,7 @@ impl Default for WaitGroup {
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed: a snapshot for people.
+        // Relaxed: a snapshot for `Debug`.
         let count = self.inner.count.load(Ordering::Relaxed);
         f.debug_struct("WaitGroup").field("count", &count).finish()
     }

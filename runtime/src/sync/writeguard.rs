@@ -1,4 +1,4 @@
-//! The guards of who writes under a reader-writer lock: of the whole value, and of a part of it.
+//! The guards of the writer of a reader-writer lock: of the whole value, and of a part of it.
 
 use std::{
     fmt,
@@ -35,7 +35,7 @@ pub struct MappedRwLockWriteGuard<'a, T: ?Sized + 'a> {
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// For who has just become the writer of `lock`.
+    /// The caller has just become the writer of `lock`.
     #[inline(always)]
     pub(super) fn new(lock: &'a RwLock<T>) -> RwLockWriteGuard<'a, T> {
         RwLockWriteGuard {
@@ -45,7 +45,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         }
     }
 
-    /// The writer becomes a reader, and nobody writes in between. Readers that wait go in with it.
+    /// The writer becomes a reader, and no other writer gets in between. Waiting readers go in with it.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Who runs here.
+//! The goroutine or thread that calls, as a handle.
 
 use std::{
     fmt, io,
@@ -11,8 +11,8 @@ use goroutines_sched::Identity;
 
 /// A handle on a goroutine or a plain OS thread: shaped as [`std::thread::Thread`].
 ///
-/// From [`current`] and [`JoinHandle::thread`](crate::JoinHandle::thread). It may be kept when what it names has
-/// ended. It costs an allocation in the life of a goroutine, for those goroutines whose handle somebody asks for.
+/// From [`current`] and [`JoinHandle::thread`](crate::JoinHandle::thread). It may be kept after what it names has
+/// ended. The first handle of a goroutine costs an allocation; a goroutine whose handle is never asked for has none.
 #[derive(Clone)]
 #[repr(transparent)]
 pub struct Thread(Identity);
@@ -26,7 +26,7 @@ impl Thread {
         unsafe { &*std::ptr::from_ref(identity).cast::<Thread>() }
     }
 
-    /// Lets it go on from [`park`](crate::thread::park), or makes its next `park` return at once. Nothing if it has
+    /// Wakes it from [`park`](crate::thread::park), or makes its next `park` return at once. Does nothing if it has
     /// ended.
     ///
     /// # Examples
@@ -43,7 +43,7 @@ impl Thread {
         self.0.unpark();
     }
 
-    /// Its number: that of no other goroutine or thread of this process, past ones included.
+    /// Its number, which no other goroutine or thread of this process has or had.
     pub fn id(&self) -> ThreadId {
         match NonZero::new(self.0.number()) {
             Some(number) => ThreadId(number),
@@ -88,9 +88,9 @@ impl fmt::Debug for ThreadId {
 /// use goroutines::{Builder, thread};
 ///
 /// let worker = Builder::new().name("worker".to_owned());
-/// let who = worker.spawn(thread::current).unwrap().join().unwrap();
-/// assert_eq!(who.name(), Some("worker"));
-/// assert_ne!(who.id(), thread::current().id());
+/// let handle = worker.spawn(thread::current).unwrap().join().unwrap();
+/// assert_eq!(handle.name(), Some("worker"));
+/// assert_ne!(handle.id(), thread::current().id());
 /// ```
 pub fn current() -> Thread {
     Thread(Identity::current())

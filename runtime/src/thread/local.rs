@@ -15,9 +15,9 @@ use std::{
 ///
 /// Its destructor runs when the goroutine ends, on the goroutine, before it counts as ended for
 /// [`JoinHandle::join`](crate::JoinHandle::join) and [`scope`](crate::thread::scope()); it may do what the goroutine
-/// could do, such as send, lock and sleep. The youngest value goes first. A destructor can use values that are not
-/// yet destroyed, and make those that have never been; one that is destroyed does not come back ([`AccessError`]).
-/// Values without a destructor are there to the last. On a plain OS thread that is when the thread's thread-local
+/// could do, such as send, lock and sleep. The youngest value is destroyed first. A destructor can use values that are
+/// not yet destroyed, and make those that have never been; a destroyed one is not made again ([`AccessError`]).
+/// Values without a destructor stay to the end. On a plain OS thread that is when the thread's thread-local
 /// storage is destroyed. A destructor that panics ends the process. The process ends when `main` returns, and
 /// with it the goroutines that are left: their destructors do not run.
 ///
@@ -96,7 +96,7 @@ fn gone() -> ! {
 }
 
 impl<T: 'static> LocalKey<T> {
-    /// What the macro makes.
+    /// Made by the macro.
     #[doc(hidden)]
     pub const fn new(init: fn() -> T) -> LocalKey<T> {
         LocalKey {

@@ -1,9 +1,9 @@
 //! [`std::thread`] for goroutines: a program that spawns threads spawns goroutines when its `use std::thread` becomes
 //! `use goroutines::thread`.
 //!
-//! The types are those of the crate's root: [`spawn`] is [`go`](crate::go). What waits here parks the goroutine and
-//! not the thread. Everything works on plain OS threads as well, and means the thread there: [`current`] and
-//! [`park`] that thread, [`goroutine_local!`](crate::goroutine_local) a value of it.
+//! The types are those of the crate's root: [`spawn`] is [`go`](crate::go). A call that waits parks the goroutine and
+//! not the thread. Everything works on plain OS threads as well: there [`current`] and [`park`] concern the thread, and
+//! a value of [`goroutine_local!`](crate::goroutine_local) belongs to it.
 //!
 //! What differs from [`std::thread`]:
 //!

@@ -6,11 +6,11 @@ use goroutines_sched as sched;
 
 use crate::go::sleep_at_most;
 
-/// Waits until somebody calls [`unpark`](crate::thread::Thread::unpark) on the caller's handle, and uses that call up;
-/// returns at once if one is there that was not used up. Several calls count as one.
+/// Waits for a call of [`unpark`](crate::thread::Thread::unpark) on the caller's handle, and consumes it. Returns at
+/// once if one came before that was not consumed. Several calls count as one.
 ///
-/// Unlike std's it does not return without an `unpark`; programs that are to run with both still ask for what they
-/// wait for in a loop.
+/// Unlike std's it does not return without an `unpark`; programs that are to run with both still check the condition
+/// that they wait for in a loop.
 ///
 /// # Parks
 ///
@@ -107,7 +107,7 @@ pub fn sleep_ms(ms: u32) {
     crate::sleep(Duration::from_millis(ms.into()));
 }
 
-/// Waits until `deadline`: only this goroutine, others run meanwhile. A plain OS thread sleeps. Nothing if the
+/// Waits until `deadline`: only this goroutine, others run meanwhile. A plain OS thread sleeps. Returns at once if the
 /// deadline has passed.
 ///
 /// # Parks

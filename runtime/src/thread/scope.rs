@@ -3,7 +3,7 @@
 //! What a goroutine of a scope returns is a [`Packet`]: its result, and the scope's count of it. The packet is
 //! dropped where the result is: by [`ScopedJoinHandle::join`], by the handle's drop, or by the end of a goroutine
 //! whose handle is gone. So by the time the count is 0, closures and results that borrow are gone, and `scope` may
-//! return. It waits for that on a word of its own, and keeps the stack of its caller where it is meanwhile.
+//! return. It waits for that with a lock of its own, and its caller's stack is not copied out meanwhile.
 
 use std::{
     cell::UnsafeCell,
@@ -28,7 +28,7 @@ pub struct Scope<'scope, 'env: 'scope> {
     _env: PhantomData<&'env mut &'env ()>,
 }
 
-/// Who has not ended.
+/// The goroutines that have not ended.
 struct Count {
     lock: ByteLock,
     /// Under `lock`.
@@ -37,7 +37,7 @@ struct Count {
 
 struct State {
     running: usize,
-    /// Did one panic whose result nobody asked for?
+    /// Whether one panicked whose result was never taken.
     panicked: bool,
     /// Waits for `running` to be 0.
     waiter: Option<GRef>,
@@ -47,7 +47,7 @@ struct State {
 unsafe impl Sync for Count {}
 // SAFETY: moved or dropped, the state is reached by one owner only; a GRef is Send.
 unsafe impl Send for Count {}
-// No code of a user runs while the state changes.
+// No user code runs while the state changes.
 impl RefUnwindSafe for Count {}
 
 /// Calls `f` with a [`Scope`], in which it can start goroutines that borrow what lives outside of the call. Returns
@@ -62,11 +62,11 @@ impl RefUnwindSafe for Count {}
 ///
 /// # Parks
 ///
-/// Until all have ended: only the goroutine. A plain OS thread sleeps. When `f` panics as well.
+/// Until all have ended, also when `f` panics: only the goroutine. A plain OS thread sleeps.
 ///
 /// # Panics
 ///
-/// When `f` does, with the same payload, after the waiting. When a goroutine that nobody joined has panicked: with
+/// When `f` does, with the same payload, after the wait. When a goroutine that was not joined has panicked: with
 /// "a scoped thread panicked".
 ///
 /// # Examples
@@ -137,7 +137,7 @@ impl Count {
         }
     }
 
-    /// Waits until nobody runs. Has one panicked that nobody joined?
+    /// Waits until no goroutine runs. Returns whether one panicked that was not joined.
     fn wait(&self) -> bool {
         let g = current();
         self.lock.lock();
@@ -150,8 +150,8 @@ impl Count {
             return panicked;
         }
         state.waiter = Some(g);
-        // SAFETY: who takes the waiter out, for which the commit lets go of the lock as its last step, makes it
-        // ready, once.
+        // SAFETY: the last goroutine takes the waiter out and makes it ready, once. It needs the lock for that, which the
+        // commit gives up as its last step.
         unsafe {
             park(WaitReason::Scope, || {
                 self.lock.unlock();
@@ -182,7 +182,7 @@ impl Drop for Open {
 
 impl<T> Drop for Packet<T> {
     fn drop(&mut self) {
-        // Nobody has taken it out. The fields go in their order, also if the result's destructor panics.
+        // The result is still here. The fields go in their order, also if the result's destructor panics.
         self.open.panicked = matches!(self.result, Some(Err(_)));
     }
 }
@@ -311,7 +311,7 @@ impl<T> ScopedJoinHandle<'_, T> {
         }
     }
 
-    /// Has the goroutine ended?
+    /// Returns whether the goroutine has ended.
     pub fn is_finished(&self) -> bool {
         self.task.is_finished()
     }

@@ -62,8 +62,7 @@ impl<T> Receiver<T> {
         self.inner.recv().map_err(|_| RecvError)
     }
 
-    /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
-    /// sender.
+    /// The next message, if there is one without waiting: buffered, or from a waiting sender.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub struct SyncSender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends `t`. The buffer has no bound, so that nothing waits.
+    /// Sends `t`. The buffer has no bound, so `send` never waits.
     ///
     /// # Parks
     ///

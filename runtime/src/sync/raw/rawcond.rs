@@ -1,19 +1,19 @@
-//! The queue of those who wait for a condition.
+//! The queue of the waiters for a condition.
 //!
 //! ```text
 //! wait                                          notify
-//! C1 lock the queue, into it                    N1 nobody waits: done
+//! C1 lock the queue, into it                    N1 no waiter: done
 //! C2 unlock the mutex                           N2 lock the queue, take one out, or all
 //! C3 park; the commit unlocks the queue         N3 unlock the queue, make them ready
 //! C4 woken, or time up: lock the mutex
 //! ```
 //!
-//! No notification is lost: whoever changed the condition under the mutex did so before C1, when the
-//! waiter has seen the change, or after C2. Then N1 and N2 come after C1, and N2 waits for C3. One
-//! that is meant for a single waiter is not spent on one whose time is up: see sleeper.rs.
+//! No notification is lost. The condition is changed under the mutex: before C1, and then the waiter has
+//! seen the change, or after C2. Then N1 and N2 come after C1, and N2 waits for C3. `notify_one` is not
+//! spent on a waiter whose time is up: see sleeper.rs.
 //!
 //! C2 unlocks the mutex under the lock of this queue, and takes that of the mutex' queue meanwhile;
-//! nobody takes the two in the other order.
+//! no code takes the two in the other order.
 
 use std::cell::UnsafeCell;
 
@@ -33,7 +33,7 @@ pub(crate) struct RawCond {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawCond {}
-// SAFETY: the queue is empty while nobody borrows the condition, so nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the condition is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for RawCond {}
 
 impl RawCond {
@@ -55,7 +55,7 @@ impl RawCond {
         }
     }
 
-    /// Unlocks `lock`, waits for a notification, at most until `deadline`, and locks `lock` again. Says
+    /// Unlocks `lock`, waits for a notification, at most until `deadline`, and locks `lock` again. Returns
     /// whether it was notified.
     ///
     /// # Safety
@@ -66,8 +66,8 @@ impl RawCond {
         let sleeper = Sleeper::new(g, deadline);
         let node = Place::of(g, sleeper);
         self.queue_lock.lock();
-        // SAFETY: the queue's lock is held; the node stays here until it was taken out, by who wakes us
-        // or below. The sleeper was made for this wait. `lock` is held, says the caller.
+        // SAFETY: the queue's lock is held; the node stays here until it was taken out, by the notifier that wakes
+        // us or below. The sleeper was made for this wait. The caller holds `lock`.
         let notified = unsafe {
             let queue = &mut *self.queue.get();
             queue.push_back(&node);
@@ -77,8 +77,8 @@ impl RawCond {
         };
         if !notified {
             self.queue_lock.lock();
-            // SAFETY: the lock is held; the node was put into this queue. It is not there any more if
-            // somebody took it out who then lost the ticket to the timer.
+            // SAFETY: the lock is held; the node was put into this queue. It is no longer there if a
+            // notifier took it out and then lost the ticket to the timer.
             unsafe {
                 let queue = &mut *self.queue.get();
                 queue.unlink(&node);
@@ -127,7 +127,7 @@ impl RawCond {
 
     /// N1.
     fn nobody_waits(&self) -> bool {
-        // Relaxed: who must see a waiter comes after C2 by the mutex; see above.
+        // Relaxed: a notifier that must see a waiter is ordered after C2 by the mutex; see above.
         !self.queued.load(Ordering::Relaxed)
     }
 

@@ -1,21 +1,21 @@
-//! The lock word of a mutex, and the queue of those who wait for it.
+//! The lock word of a mutex, and the queue of its waiters.
 //!
-//! | QUEUED | WOKEN | LOCKED | who may change it                                                     |
+//! | QUEUED | WOKEN | LOCKED | what may change it                                                    |
 //! |--------|-------|--------|-----------------------------------------------------------------------|
-//! | 0      | 0     | 0      | anybody: CAS to LOCKED                                                |
+//! | 0      | 0     | 0      | any caller: CAS to LOCKED                                             |
 //! | 0      | 0     | 1      | the holder: CAS to 0; a waiter under the queue's lock: QUEUED         |
-//! | any    | any   | 0      | anybody: CAS to LOCKED; who was woken clears WOKEN as it does         |
-//! | any    | any   | 1      | whoever has the queue's lock, the holder too: its CAS to 0 fails      |
+//! | any    | any   | 0      | any caller: CAS to LOCKED; a woken waiter clears WOKEN as it does     |
+//! | any    | any   | 1      | the owner of the queue's lock, the holder too: its CAS to 0 fails     |
 //!
 //! QUEUED: the queue is not empty. WOKEN: one waiter was taken out and made ready, and has not tried
-//! yet; no other is woken before it has. STARVING: somebody waits for too long; only beside QUEUED, and
+//! yet; no other is woken before it has. STARVING: a waiter waits for too long; only beside QUEUED, and
 //! set while LOCKED.
 //!
 //! ```text
 //! lock                                        unlock
 //! L1  CAS 0 -> LOCKED: done                   U1  CAS LOCKED -> 0: done
 //! L2  spin a little, if there is a second P   U2  lock the queue
-//! L3  lock the queue; free after all: take    U3  WOKEN: somebody is on its way: clear LOCKED
+//! L3  lock the queue; free after all: take    U3  WOKEN: a waiter is on its way: clear LOCKED
 //! L4  set QUEUED, into the queue, park        U4  take the first waiter out. STARVING: stay LOCKED,
 //! L5  woken: handed over: done; else try          it is the holder; else clear LOCKED, set WOKEN;
 //!     as in L1; lost: L3, to the front,           ready(waiter)
@@ -28,11 +28,11 @@
 //! holder's CAS in U1 either came before (L3 takes the lock) or fails (U2 finds the waiter).
 //!
 //! L6 and U4 cannot both end a wait: see sleeper.rs. A waiter that was woken and loses goes through L3
-//! before it gives up, where it clears WOKEN: nobody relies any more on one that leaves.
+//! before it gives up, where it clears WOKEN: no unlock relies any more on a waiter that has left.
 //!
-//! The lock may be taken by whoever comes while the woken waiter is on its way: see waiter.rs. A waiter that has
-//! lost and waited for too long sets STARVING. From then on the lock is handed from one waiter to the next, and who
-//! comes queues up, until it gets to a waiter that has not waited so long, or to the last one.
+//! A new caller may take the lock while the woken waiter is on its way: see waiter.rs. A waiter that has lost and
+//! waited for too long sets STARVING. From then on the lock is handed from one waiter to the next, and new callers
+//! queue up, until the lock gets to a waiter that has not waited so long, or to the last one.
 
 use std::cell::UnsafeCell;
 
@@ -59,7 +59,7 @@ pub(crate) struct RawLock {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawLock {}
-// SAFETY: the queue is empty while nobody borrows the lock, so nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the lock is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for RawLock {}
 
 impl RawLock {
@@ -94,7 +94,7 @@ impl RawLock {
         self.owner.set();
     }
 
-    /// As [`RawLock::lock`], at most until `deadline`; says whether it was locked.
+    /// As [`RawLock::lock`], at most until `deadline`; returns whether it was locked.
     #[inline]
     #[track_caller]
     pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
@@ -119,17 +119,17 @@ impl RawLock {
         locked
     }
 
-    /// Is nothing left of those who used it?
+    /// Returns whether nothing is left in the word and the queue.
     #[cfg(loom)]
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: all have been joined.
         self.word.load(Ordering::Relaxed) == 0
     }
 
-    /// Does somebody hold it? A snapshot.
+    /// Returns whether it is locked: a snapshot.
     #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_locked(&self) -> bool {
-        // Relaxed: for people.
+        // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & LOCKED != 0
     }
 
@@ -145,11 +145,11 @@ impl RawLock {
         }
     }
 
-    /// As [`RawLock::unlock`], but hands the lock to the first who is in the queue.
+    /// As [`RawLock::unlock`], but hands the lock to the first waiter in the queue.
     ///
     /// # Safety
     ///
-    /// As there.
+    /// The caller holds the lock.
     #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) unsafe fn unlock_fair(&self) {
         self.owner.clear();
@@ -236,7 +236,7 @@ impl RawLock {
                 unsafe { self.queue_lock.unlock() };
                 return true;
             }
-            // SAFETY: `queue_lock` is held; the node stays here until it was taken out, by who wakes
+            // SAFETY: `queue_lock` is held; the node stays here until it was taken out, by the unlock that wakes
             // us or below. The sleeper is the one of this wait.
             let in_time = unsafe {
                 let queue = &mut *self.queue.get();
@@ -269,21 +269,21 @@ impl RawLock {
     /// `node` was put into the queue of this lock.
     unsafe fn leave(&self, node: &Place<Waiter>) {
         self.queue_lock.lock();
-        // SAFETY: `queue_lock` is held; the node was in this queue, says the caller. It is not there
-        // any more if somebody took it out who then lost the ticket to the timer.
+        // SAFETY: `queue_lock` is held; the caller put the node into this queue. It is no longer there if an
+        // unlock took it out and then lost the ticket to the timer.
         unsafe {
             let queue = &mut *self.queue.get();
             queue.unlink(node);
             if queue.is_empty() {
-                // Or the next unlock would look for them in vain. Relaxed: publishes nothing, and an RMW
-                // leaves to others what the word passes on.
+                // Else the next unlock would find an empty queue. Relaxed: it publishes nothing, and an RMW
+                // continues the release sequence of the word.
                 self.word.fetch_and(!(QUEUED | STARVING), Ordering::Relaxed);
             }
             self.queue_lock.unlock();
         }
     }
 
-    /// With one P the holder does not run while we spin.
+    /// Spins a little, unless there is one P: then the holder does not run meanwhile.
     fn spin(&self) -> bool {
         if procs() < 2 {
             return self.try_take(0);
@@ -292,7 +292,7 @@ impl RawLock {
             if self.try_take(0) {
                 return true;
             }
-            // Relaxed: a hint. Where others queue, more spinning would only be barging.
+            // Relaxed: a hint. Where others are queued, more spinning would only overtake them.
             if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
                 return false;
             }
@@ -308,7 +308,7 @@ impl RawLock {
     #[inline(never)]
     unsafe fn unlock_slow(&self, fair: bool) {
         self.queue_lock.lock();
-        // Relaxed: LOCKED by us, so nobody changes the word without the queue's lock.
+        // Relaxed: LOCKED by us, so the word changes under the queue's lock only, which is held.
         let word = self.word.load(Ordering::Relaxed);
         let hand_over = fair || word & STARVING != 0;
         // SAFETY: `queue_lock` is held.

@@ -1,4 +1,4 @@
-//! Something happens once, and whoever comes meanwhile waits for it: what `Once`, `OnceLock` and
+//! A closure runs once, and other callers wait for it meanwhile: what `Once`, `OnceLock` and
 //! `LazyLock` are built on.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! cost one load.
 //!
 //! ```text
-//! who calls                                      who waits
+//! a call                                         a wait
 //! O1 COMPLETE: done                              W1 COMPLETE: done
 //! O2 lock; RUNNING: wait as in W3, then O1       W2 lock; COMPLETE: unlock, done
 //! O3 RUNNING, by me; unlock                      W3 into the queue; park, the commit unlocks
@@ -23,11 +23,11 @@
 //! O6 make all of it ready
 //! ```
 //!
-//! Nobody is left asleep: whoever is in the queue came there with the lock while O5 was still to come,
-//! and its node can be taken only with the lock, which it gives free once its context is saved.
+//! No waiter is left asleep: a waiter enters the queue with the lock while O5 is still to come,
+//! and its node can be taken only with the lock, which its commit gives up once its context is saved.
 //!
-//! The closure runs without the lock: it may park, and others park meanwhile. While it runs, the state
-//! says who runs it: who finds itself there would wait for itself.
+//! The closure runs without the lock: it may park, and others park meanwhile. While it runs, `runner`
+//! names its goroutine: a caller that finds itself there would wait for itself, and panics.
 
 use std::cell::UnsafeCell;
 
@@ -51,14 +51,14 @@ pub(crate) struct RawOnce {
 
 struct Inner {
     waiters: Queue<Sleeper>,
-    /// Who runs the closure, while RUNNING.
+    /// The goroutine or thread that runs the closure, while RUNNING.
     runner: Option<GRef>,
 }
 
 /// What to do when an earlier closure has panicked.
 #[derive(Clone, Copy)]
 pub(crate) enum OnPoison {
-    /// Run the closure, go on waiting.
+    /// Run the closure, or continue to wait.
     Ignore,
     /// Panic in the name of this type.
     Panic(&'static str),
@@ -67,13 +67,13 @@ pub(crate) enum OnPoison {
 /// What a call finds.
 enum Found {
     Complete,
-    /// It is the caller's to run the closure; was it poisoned?
+    /// The caller runs the closure; true if it was poisoned.
     Mine(bool),
 }
 
 // SAFETY: `inner` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for RawOnce {}
-// SAFETY: the queue is empty while nobody borrows it, so nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the `RawOnce` is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for RawOnce {}
 
 impl RawOnce {
@@ -135,7 +135,7 @@ impl RawOnce {
         }
     }
 
-    /// O2 to O6. Not generic, and out of the way of those who find it done.
+    /// O2 to O6. Not generic, and apart from the fast path.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -204,7 +204,7 @@ impl RawOnce {
         }
     }
 
-    /// W3, for `g`, who runs here and has locked. Returns without the lock.
+    /// W3, for the caller `g`, which has locked. Returns without the lock.
     #[track_caller]
     fn wait_locked(&self, g: GRef) {
         let sleeper = Sleeper::new(g, None);
@@ -216,7 +216,7 @@ impl RawOnce {
             unsafe { self.lock.unlock() };
             waits_for_itself();
         }
-        // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us. The
+        // SAFETY: the lock is held; the node stays here until it was taken out, in O5, which wakes us. The
         // sleeper was made for this wait.
         unsafe {
             inner.waiters.push_back(&node);
@@ -227,7 +227,7 @@ impl RawOnce {
     #[cold]
     #[track_caller]
     fn unlock_and_panic(&self, name: &str) -> ! {
-        // SAFETY: the callers have locked.
+        // SAFETY: the caller has locked.
         unsafe { self.lock.unlock() };
         panic!("{name} instance has previously been poisoned");
     }
@@ -250,7 +250,7 @@ impl RawOnce {
     }
 }
 
-/// The closure is running: when this goes, by returning or unwinding, it is not any more.
+/// The closure is running, until this is dropped: when it has returned, or unwinds.
 struct Running<'a> {
     once: &'a RawOnce,
     ends_as: u32,

@@ -1,18 +1,18 @@
-//! The lock word of a reader-writer lock, and the queues of those who wait for it.
+//! The lock word of a reader-writer lock, and the queues of its waiters.
 //!
 //! The word is drawn in rwword.rs; what is done under the queues' lock stands in rwslow.rs.
 //!
-//! | QUEUED | WRITING | readers | who may change it                                                 |
+//! | QUEUED | WRITING | readers | what may change it                                                |
 //! |--------|---------|---------|-------------------------------------------------------------------|
-//! | 0      | 0       | 0       | anybody: CAS to WRITING, or one reader; who was woken clears WOKEN |
-//! | 0      | 0       | n       | anybody: CAS to n + 1; a reader inside: n - 1                     |
-//! | 1      | 0       | 0       | as with 0, unless PHASED: then whoever has the queues' lock       |
+//! | 0      | 0       | 0       | any caller: CAS to WRITING, or one reader; a woken waiter clears WOKEN |
+//! | 0      | 0       | n       | any reader: CAS to n + 1; a reader inside: n - 1                  |
+//! | 1      | 0       | 0       | as with 0, unless PHASED: then the owner of the queues' lock      |
 //! | 1      | 0       | n       | a reader inside: n - 1; a reader that was woken: n + 1            |
-//! | any    | 1       | 0       | whoever has the queues' lock; with QUEUED and WOKEN 0 the writer  |
+//! | any    | 1       | 0       | the owner of the queues' lock; with QUEUED and WOKEN 0 the writer |
 //!
 //! QUEUED: a queue is not empty. WOKEN: some were taken out and made ready, and not all of them have tried yet; no
-//! more are woken for a free lock before one of them has. PHASED: somebody starves (waiter.rs); only beside QUEUED.
-//! QUEUED and PHASED are set by who goes into a queue, and WOKEN by who takes somebody out, under the queues' lock.
+//! more are woken for a free lock before one of them has. PHASED: a waiter starves (waiter.rs); only beside QUEUED.
+//! A waiter that enters a queue sets QUEUED and PHASED, and what takes waiters out sets WOKEN, under the queues' lock.
 //!
 //! ```text
 //! read, write                                  a reader leaves
@@ -30,23 +30,23 @@
 //! *Settle*, under the queues' lock, takes those out who can go in: after a writer all readers that wait, and if
 //! there are none the next writer; after readers the next writer, and if there is none all readers.
 //!
-//! - Not PHASED: they are woken to try, and WOKEN is set. Others may overtake them (waiter.rs). If nobody is inside and
-//!   WOKEN is set, that is all: who is on its way goes in, and settles when it leaves, or comes too late because of
-//!   somebody who does.
-//! - PHASED: they are inside from now on. Nobody else comes in. Every turn of one side is followed by one of the
-//!   other, so nobody waits for more than one turn of the other side and of those before it: phase-fair. It ends with
-//!   a turn in which nobody starves, and with the last one.
+//! - Not PHASED: they are woken to try, and WOKEN is set. Others may overtake them (waiter.rs). If the lock is free and
+//!   WOKEN is set, there is nothing to do: the waiter on its way goes in and settles when it leaves, or comes too late
+//!   because of another that does.
+//! - PHASED: they are inside from now on. No other caller comes in. Every turn of one side is followed by one of the
+//!   other, so no waiter waits for more than one turn of the other side and of those before it: phase-fair. It ends with
+//!   a turn in which no waiter starves, and with the last waiter.
 //!
-//! Readers that come do not join readers inside while somebody waits, or they could keep a writer out for ever. Those
-//! who were woken do: they are of one turn.
+//! New readers do not join readers inside while there are waiters, or they could keep a writer out for ever. Woken
+//! readers do: they belong to one turn.
 //!
 //! - 4 against w1: as in rawlock.rs, QUEUED is set by a CAS on a word that says WRITING, so w1 fails.
 //! - 4 against r1: QUEUED is set by a CAS on a word with n > 0, or found set; so the reader that makes it 0 sees QUEUED
-//!   and comes to r2, where it gets the queues' lock after 4. Or it sees WOKEN, and leaves it to who is on its way.
-//! - WOKEN is never left behind: who was woken clears it when it comes in, and else in 3, also before it gives up in 6.
-//! - Between r1 and r2 of a word that is PHASED nobody goes in but by r2.
-//! - A late r2: those who waited may have left, others may have come. It looks at the word again, as
-//!   everybody who settles: what is to be done is in the word and the queues, and not in who asks.
+//!   and comes to r2, where it gets the queues' lock after 4. Or it sees WOKEN, and leaves it to the waiter on its way.
+//! - WOKEN is never left behind: a woken waiter clears it when it comes in, and else in 3, also before it gives up in 6.
+//! - Between r1 and r2 of a word that is PHASED no caller goes in but by r2.
+//! - A late r2: the waiters may have left, and others may have come. Every settle looks at the word again: the word and
+//!   the queues alone say what is to be done.
 //! - A waiter whose time is up settles: readers may have waited for it alone.
 
 use std::cell::UnsafeCell;
@@ -63,7 +63,7 @@ use super::{
 
 pub(crate) struct RawRw {
     pub(super) word: AtomicU64,
-    /// The writer.
+    /// Records the writer.
     owner: Owner,
     pub(super) queue_lock: ByteLock,
     /// Under `queue_lock`.
@@ -72,7 +72,7 @@ pub(crate) struct RawRw {
 
 // SAFETY: `waiting` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawRw {}
-// SAFETY: the queues are empty while nobody borrows the lock, so nothing is moved that a waiter points to.
+// SAFETY: the queues are empty while the lock is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for RawRw {}
 
 macro_rules! fresh {
@@ -98,7 +98,7 @@ impl RawRw {
         fresh!()
     }
 
-    /// Locks for readers, at most until `deadline`; says whether it did.
+    /// Locks for a reader, at most until `deadline`; returns whether it did.
     ///
     /// # Errors
     ///
@@ -121,13 +121,13 @@ impl RawRw {
         self.join() || self.enter(Read, false).is_some()
     }
 
-    /// 1, where nobody waits.
+    /// 1, where there are no waiters.
     #[inline(always)]
     fn join(&self) -> bool {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
         while word & (WRITING | QUEUED) == 0 && word < MOST_READERS * READER {
-            // n -> n + 1. Acquire: partner is the Release of the writer who left. Relaxed on failure.
+            // n -> n + 1. Acquire: partner is the Release of the writer that left. Relaxed on failure: not used.
             match self.word.compare_exchange_weak(
                 word,
                 word + READER,
@@ -141,7 +141,7 @@ impl RawRw {
         false
     }
 
-    /// Locks for a writer, at most until `deadline`; says whether it did.
+    /// Locks for a writer, at most until `deadline`; returns whether it did.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
@@ -171,7 +171,7 @@ impl RawRw {
     /// 1, for a writer that comes alone.
     #[inline(always)]
     fn take_fresh(&self) -> bool {
-        // 0 -> WRITING. Acquire: partner is the Release of who left. Relaxed on failure: not used.
+        // 0 -> WRITING. Acquire: partner is the Release of those that left. Relaxed on failure: not used.
         self.word
             .compare_exchange(0, WRITING, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
@@ -184,7 +184,7 @@ impl RawRw {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
         while let Ok(Some(new)) = entered(word, access, was_woken) {
-            // Acquire: partner is the Release of who left.
+            // Acquire: partner is the Release of those that left.
             match self.word.compare_exchange_weak(
                 word,
                 new & !done,
@@ -203,9 +203,9 @@ impl RawRw {
     /// The caller is a reader inside.
     #[inline(always)]
     pub(crate) unsafe fn unlock_read(&self) {
-        // r1. n -> n - 1. Release: partner is the Acquire of who comes, or of who lets it in.
+        // r1. n -> n - 1. Release: partner is the Acquire of the next writer, or of the settle that lets it in.
         let word = self.word.fetch_sub(READER, Ordering::Release);
-        // The last one, and nobody is on its way, or all are let in.
+        // The last one, and no woken waiter is on its way, or it is PHASED.
         if word & QUEUED != 0 && word < 2 * READER && word & (WOKEN | PHASED) != WOKEN {
             self.settle_after(Read);
         }
@@ -234,21 +234,21 @@ impl RawRw {
         }
     }
 
-    /// Is nothing left of those who used it?
+    /// Returns whether nothing is left in the word and the queues.
     #[cfg(loom)]
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: all have been joined.
         self.word.load(Ordering::Relaxed) == 0
     }
 
-    /// Does somebody wait?
+    /// Returns whether there are waiters.
     #[cfg(loom)]
     pub(crate) fn somebody_waits(&self) -> bool {
         // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & QUEUED != 0
     }
 
-    /// As if somebody had lost who starves. The caller is inside.
+    /// As if a waiter that starves had lost. The caller is inside.
     #[cfg(loom)]
     pub(crate) fn starve(&self) {
         self.queue_lock.lock();
@@ -260,24 +260,24 @@ impl RawRw {
         unsafe { self.queue_lock.unlock() };
     }
 
-    /// Is one who was woken on its way?
+    /// Returns whether a woken waiter is on its way.
     #[cfg(loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {
         // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & WOKEN != 0
     }
 
-    /// Is anybody inside, or a writer? Snapshots.
+    /// Returns whether a reader or the writer is inside: a snapshot.
     #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_locked(&self) -> bool {
-        // Relaxed: for people.
+        // Relaxed: a snapshot.
         let word = self.word.load(Ordering::Relaxed);
         !matches!(inside(word), Inside::Nobody)
     }
 
     #[allow(dead_code, reason = "for the feature `lock_api`")]
     pub(crate) fn is_writing(&self) -> bool {
-        // Relaxed: for people.
+        // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & WRITING != 0
     }
 

@@ -1,4 +1,4 @@
-//! The permits of a semaphore, and the queue of those who wait for some.
+//! The permits of a semaphore, and the queue of its waiters.
 //!
 //! ```text
 //!   63                   3      2         1       0
@@ -21,21 +21,21 @@
 //!                                              S5 unlock; wake those that were taken out
 //! ```
 //!
-//! Who comes may take what is free before those who wait (waiter.rs), until one of them starves: from then on nobody
-//! does. Permits gather until there are as many as the first one wants, and waiters are served in the order in which
-//! they came, as long as the first of them starves. So many who want little cannot keep out one who wants much. It
-//! cannot find that out by losing, since it is not woken while there are not enough: S3 does, at the next release.
+//! A new caller may take free permits before the waiters (waiter.rs), until one of them starves: from then on none
+//! does. Permits gather until there are as many as the first waiter wants, and waiters are served in the order in which
+//! they came, as long as the first of them starves. So callers that want few permits cannot keep out one that wants
+//! many. It is not woken while there are not enough, so it cannot notice itself that it starves: S3 does, at a release.
 //!
 //! A3 and R1 cannot miss each other: both change the one word, so the later of the two sees the other's.
-//! If that is R1, it finds the waiter in the queue, because R2 waits for the lock that A4 gives free.
+//! If that is R1, it finds the waiter in the queue, because R2 waits for the lock that A4 gives up.
 //!
-//! WOKEN: R1 leaves the rest to who is on its way. That one takes its permits, and then in A6 sees to what is left; or
-//! comes too late, and then there are not enough for it, who is the first in the queue, until the next R1.
+//! WOKEN: R1 leaves the rest to the waiter on its way. That one takes its permits, and then in A6 serves with what is
+//! left; or it comes too late, is the first in the queue again, and there are not enough for it until the next R1.
 //!
 //! In S1 the number of free permits can only grow: all that take some look at STARVING, or hold the lock.
 //!
-//! A7 serves because who leaves may be the one who wanted much, behind whom others wait for less. That
-//! it does not leave with what was given to it, the claim decides: see sleeper.rs.
+//! A7 serves because the waiter that leaves may have wanted many, and those behind it want fewer. The claim decides
+//! that it does not leave with permits that were given to it: see sleeper.rs.
 
 use std::cell::UnsafeCell;
 
@@ -74,7 +74,7 @@ pub(crate) struct RawSemaphore {
 
 // SAFETY: `queue` is only touched under `queue_lock`; what it carries is Send.
 unsafe impl Sync for RawSemaphore {}
-// SAFETY: the queue is empty while nobody borrows the semaphore: nothing is moved that a waiter points to.
+// SAFETY: the queue is empty while the semaphore is not borrowed: nothing is moved that a waiter points to.
 unsafe impl Send for RawSemaphore {}
 
 macro_rules! fresh {
@@ -107,7 +107,7 @@ impl RawSemaphore {
         self.word.load(Ordering::Relaxed) / ONE
     }
 
-    /// Is nobody in the queue, and the word says so?
+    /// Returns whether the queue is empty, and the word says so.
     #[cfg(loom)]
     pub(crate) fn nobody_waits(&self) -> bool {
         // SAFETY: the model is over.
@@ -116,13 +116,13 @@ impl RawSemaphore {
         empty && self.word.load(Ordering::Relaxed) & (ONE - 1) == 0
     }
 
-    /// Does somebody wait?
+    /// Returns whether there are waiters.
     #[cfg(loom)]
     pub(crate) fn somebody_waits(&self) -> bool {
         self.word.load(Ordering::Relaxed) & QUEUED != 0 // Relaxed: a snapshot.
     }
 
-    /// As if somebody had lost who starves.
+    /// As if a waiter that starves had lost.
     #[cfg(loom)]
     pub(crate) fn starve(&self) {
         self.queue_lock.lock();
@@ -134,13 +134,13 @@ impl RawSemaphore {
         unsafe { self.queue_lock.unlock() };
     }
 
-    /// Is one who was woken on its way?
+    /// Returns whether a woken waiter is on its way.
     #[cfg(loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {
         self.word.load(Ordering::Relaxed) & WOKEN != 0 // Relaxed: a snapshot.
     }
 
-    /// A1. None are always there.
+    /// A1. With `n` = 0 it always succeeds.
     #[inline(always)]
     pub(crate) fn try_acquire(&self, n: u64) -> bool {
         // Relaxed: the CAS decides.
@@ -160,7 +160,7 @@ impl RawSemaphore {
         n == 0
     }
 
-    /// Waits until `n` are there, at most until `deadline`, and takes them; says whether it did.
+    /// Waits until `n` are free, at most until `deadline`, and takes them; returns whether it did.
     #[inline(always)]
     pub(crate) fn acquire(&self, n: u64, deadline: Option<Instant>) -> bool {
         self.try_acquire(n) || self.acquire_slow(n, deadline)
@@ -186,8 +186,8 @@ impl RawSemaphore {
                 unsafe { self.serve_and_unlock() };
                 return true;
             }
-            // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us or below.
-            // The sleeper is the one of this wait.
+            // SAFETY: the lock is held; the node stays here until it was taken out, by the release that wakes us or
+            // below. The sleeper is the one of this wait.
             let in_time = unsafe {
                 let queue = &mut *self.queue.get();
                 if was_woken {
@@ -200,8 +200,8 @@ impl RawSemaphore {
             };
             if !in_time {
                 self.queue_lock.lock();
-                // SAFETY: the lock is held; the node was put into this queue. It is not there any more if
-                // somebody took it out who then lost the ticket to the timer.
+                // SAFETY: the lock is held; the node was put into this queue. It is no longer there if a
+                // release took it out and then lost the ticket to the timer.
                 unsafe {
                     (*self.queue.get()).unlink(&node);
                     self.serve_and_unlock();
@@ -217,11 +217,11 @@ impl RawSemaphore {
         }
     }
 
-    /// With one P those who have permits do not run while we spin.
+    /// Spins a little, unless there is one P: then the holders of permits do not run meanwhile.
     fn spin(&self, n: u64) -> bool {
         let spins = if procs() < 2 { 0 } else { SPINS };
         for _ in 0..spins {
-            // Relaxed: a hint. Where others queue, more spinning would only be barging.
+            // Relaxed: a hint. Where others are queued, more spinning would only overtake them.
             if self.word.load(Ordering::Relaxed) & QUEUED != 0 {
                 return false;
             }
@@ -233,7 +233,7 @@ impl RawSemaphore {
         false
     }
 
-    /// A5 and A6, for one who was woken to try.
+    /// A5 and A6, for a waiter that was woken to try.
     fn take_woken(&self, n: u64) -> bool {
         // Relaxed: the CAS decides.
         let mut word = self.word.load(Ordering::Relaxed);
@@ -256,7 +256,7 @@ impl RawSemaphore {
         false
     }
 
-    /// A3, under the lock: takes `n` (true), or announces a waiter, with the bit `starving`. One who was woken is the
+    /// A3, under the lock: takes `n` (true), or announces a waiter, with the bit `starving`. A woken waiter is the
     /// first in line.
     fn take_or_announce(&self, n: u64, was_woken: bool, starving: u64) -> bool {
         let done = if was_woken { WOKEN } else { 0 };
@@ -282,7 +282,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Adds `n`, and gives them to who waits. `false`: there would be more than [`MAX_PERMITS`];
+    /// Adds `n`, and serves waiters with them. `false`: there would be more than [`MAX_PERMITS`];
     /// nothing has changed.
     #[inline(always)]
     #[must_use]
@@ -324,7 +324,7 @@ impl RawSemaphore {
     ///
     /// The caller holds the queue's lock.
     unsafe fn serve_and_unlock(&self) {
-        // SAFETY: the lock is held, says the caller.
+        // SAFETY: the caller holds the lock.
         let queue = unsafe { &mut *self.queue.get() };
         let (mut taken, mut count, mut given) = (Queue::new(), 0, 0);
         // Relaxed: the CAS below decides. QUEUED and STARVING do not change without the lock, and WOKEN is not set. If it
@@ -350,7 +350,7 @@ impl RawSemaphore {
                 count += 1;
                 woken = WOKEN;
             }
-            // Of those for whom there are not enough only the first is asked, and only if it is not behind others.
+            // Of those for whom there are not enough only the first is checked, and only if it is not behind others.
             starving = count == 0 && first_starves(queue);
         }
         loop {
@@ -360,7 +360,7 @@ impl RawSemaphore {
                 (false, true) => QUEUED | STARVING,
             };
             let new = (word & !(QUEUED | STARVING) | bits | woken) - given * ONE;
-            // Acquire: partners are the Releases of all who have put there what is given; waking passes that on.
+            // Acquire: partners are the Releases of those that gave these permits back; waking passes that on.
             match self
                 .word
                 .compare_exchange_weak(word, new, Ordering::Acquire, Ordering::Relaxed)
@@ -380,9 +380,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes up to `n` of the free permits away, also from under those who wait; says how many.
+    /// Removes up to `n` of the free permits, also if there are waiters; returns how many.
     pub(crate) fn forget(&self, n: u64) -> u64 {
-        // Who serves relies on it that nobody else takes.
+        // Under the lock: in S1 the free permits can only grow.
         self.queue_lock.lock();
         let mut taken = 0;
         let take = |word| {
@@ -403,7 +403,7 @@ fn first_starves(queue: &Queue<Wish>) -> bool {
     queue.first().is_some_and(|first| first.waiter.starves())
 }
 
-/// Takes the first out whose wait is not over, if `free` are enough for it. Under the queue's lock, as [`take`](super::sleeper::take).
+/// Takes the first out whose wait is not over, if `free` are enough for it. Under the queue's lock.
 fn take_if_enough(queue: &mut Queue<Wish>, free: u64) -> Option<&Node<Wish>> {
     while queue.first()?.wants <= free {
         // SAFETY: a waiter leaves its node only after it was woken, or under the lock, which is held.

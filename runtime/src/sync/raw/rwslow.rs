@@ -1,4 +1,4 @@
-//! A reader-writer lock where somebody waits: steps 2 to 6, r2 and w2 of rawrw.rs.
+//! A reader-writer lock with waiters: steps 2 to 6, r2 and w2 of rawrw.rs.
 
 use super::{
     door::{Instant, Ordering, SPINS, current, procs, spin_loop},
@@ -20,8 +20,8 @@ impl RawRw {
     #[inline(never)]
     pub(super) fn leave_slow(&self, left: u64) {
         self.queue_lock.lock();
-        // Relaxed: ours, so nobody changes the word without the lock. WRITING -> `left`. Release: partner is the
-        // Acquire of who comes, in `enter` and `enter_or_announce`, or is let in, in `settle`.
+        // Relaxed: ours, so the word changes under the lock only. WRITING -> `left`. Release: partner is the
+        // Acquire of what comes in, in `enter` and `enter_or_announce`, or is let in, in `settle`.
         let word = self.word.load(Ordering::Relaxed);
         self.word.store(word - WRITING + left, Ordering::Release);
         self.settle_and_unlock(Write);
@@ -35,9 +35,9 @@ impl RawRw {
         self.settle_and_unlock(last);
     }
 
-    /// Settles, and unlocks the queues, which our caller has locked. The turn before was that of `last`.
+    /// Settles, and unlocks the queues, which the caller has locked. The turn before was that of `last`.
     fn settle_and_unlock(&self, last: Access) {
-        // SAFETY: our caller has locked; those who are taken out are inside, or WOKEN is set for them.
+        // SAFETY: the caller has locked; those that are taken out are inside, or WOKEN is set for them.
         unsafe {
             let next = self.settle(last);
             self.queue_lock.unlock();
@@ -50,14 +50,14 @@ impl RawRw {
     /// The caller holds the queues' lock.
     unsafe fn settle(&self, last: Access) -> Next {
         // Relaxed: the CAS below decides. Of what is used here, QUEUED and PHASED do not change without the lock. If it
-        // is PHASED, readers may leave, and the last of them comes here after us. If it is not, others may come in, who
-        // leave after us, or leave, who come here.
+        // is PHASED, readers may leave, and the last of them comes here after us. If it is not, others may come in, which
+        // leave after us, or leave, and then come here.
         let mut word = self.word.load(Ordering::Relaxed);
         let phased = word & PHASED != 0;
-        // SAFETY: the lock is held, says the caller.
+        // SAFETY: the caller holds the lock.
         let waiting = unsafe { &mut *self.waiting.get() };
         let (next, starves) = match inside(word) {
-            // They are on their way.
+            // Woken waiters are on their way.
             Inside::Nobody if word & WOKEN != 0 && !phased => (Next::Nobody, false),
             inside => waiting.next(inside, last, phased),
         };
@@ -76,8 +76,8 @@ impl RawRw {
         };
         loop {
             let new = if phased { word + come } else { word | come } & !over;
-            // AcqRel: Acquire's partners are the Release of the readers and writers who have left, for those
-            // whom we wake; Release's is the Acquire of who comes next.
+            // AcqRel: Acquire's partners are the Release of the readers and writers that have left, for those
+            // that we wake; Release's is the Acquire of the next one that comes in.
             match self
                 .word
                 .compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed)
@@ -88,7 +88,7 @@ impl RawRw {
         }
     }
 
-    /// 2 to 6: true when it is inside, false when its time is up.
+    /// 2 to 6: returns true when the caller is inside, false when its time is up.
     #[cold]
     #[inline(never)]
     pub(super) fn lock_slow(
@@ -113,7 +113,7 @@ impl RawRw {
                 unsafe { self.queue_lock.unlock() };
                 return entered;
             }
-            // SAFETY: the lock is held; the node stays here until it was taken out, by who wakes us or
+            // SAFETY: the lock is held; the node stays here until it was taken out, by the settle that wakes us or
             // below. The sleeper is the one of this wait.
             let in_time = unsafe {
                 let queue = (*self.waiting.get()).of(access);
@@ -146,21 +146,21 @@ impl RawRw {
     /// `node` was put into the queue of `access`.
     unsafe fn leave(&self, access: Access, node: &Place<Waiter>) {
         self.queue_lock.lock();
-        // SAFETY: the lock is held; the node was in this queue, says the caller. It is not there any more if
-        // somebody took it out who then lost the ticket to the timer.
+        // SAFETY: the lock is held; the caller put the node into this queue. It is no longer there if a settle
+        // took it out and then lost the ticket to the timer.
         unsafe { (*self.waiting.get()).of(access).unlink(node) };
-        // Whoever is inside, it is the writers' turn next, if there are others.
+        // Readers or a writer may be inside: the writers' turn is next, if there are others.
         self.settle_and_unlock(Read);
     }
 
-    /// With one P those inside do not run while we spin.
+    /// Spins a little, unless there is one P: then those inside do not run meanwhile.
     fn spin(&self, access: Access) -> bool {
         let spins = if procs() < 2 { 1 } else { SPINS };
         for _ in 0..spins {
             if self.enter(access, false).is_some() {
                 return true;
             }
-            // Relaxed: a hint. Where the lock is handed over, it does not become free.
+            // Relaxed: a hint. A lock that is handed over does not become free.
             if self.word.load(Ordering::Relaxed) & PHASED != 0 {
                 return false;
             }
@@ -169,7 +169,7 @@ impl RawRw {
         false
     }
 
-    /// Step 3, under the queues' lock: goes in if that is possible (true), or announces one who waits, with the
+    /// Step 3, under the queues' lock: goes in if that is possible (true), or announces a waiter, with the
     /// bit `starving`.
     fn enter_or_announce(
         &self,
@@ -186,7 +186,7 @@ impl RawRw {
                 Ok(None) => (word | QUEUED | starving, Ok(false)),
                 Err(too_many) => (word, Err(too_many)),
             };
-            // Acquire: partner is the Release of who left.
+            // Acquire: partner is the Release of those that left.
             match self.word.compare_exchange_weak(
                 word,
                 new & !done,

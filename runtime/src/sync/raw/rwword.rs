@@ -1,10 +1,10 @@
-//! The word of a reader-writer lock: who is inside, and who may come in.
+//! The word of a reader-writer lock: what is inside, and what may come in.
 //!
 //! ```text
 //!   63            4    3      2      1       0
 //!  ┌──────────────┬──────┬───────┬───────┬───────┐   readers: how many are inside
 //!  │ readers      │PHASED│ WOKEN │WRITING│QUEUED │   WRITING: a writer is inside, then readers is 0
-//!  └──────────────┴──────┴───────┴───────┴───────┘   QUEUED: somebody waits
+//!  └──────────────┴──────┴───────┴───────┴───────┘   QUEUED: there are waiters
 //! ```
 //!
 //! WOKEN and PHASED are explained in rawrw.rs.
@@ -17,7 +17,7 @@ pub(crate) const WOKEN: u64 = 4;
 pub(crate) const PHASED: u64 = 8;
 pub(crate) const READER: u64 = 16;
 
-/// More readers at a time are a mistake: guards that were forgotten. Those who wait may exceed it by
+/// More readers at a time are a mistake: guards that were forgotten. Waiting readers may exceed it by
 /// their number when they are let in; the word has room for that.
 pub(crate) const MOST_READERS: u64 = u32::MAX as u64;
 
@@ -36,7 +36,7 @@ impl TooMany {
     }
 }
 
-/// How somebody wants to be inside, or was.
+/// As a reader, or as the writer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -44,7 +44,7 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    /// Of one who waits to be inside.
+    /// The reason of a wait for this access.
     pub(crate) fn wait_reason(self) -> WaitReason {
         match self {
             Access::Read => WaitReason::RwLockRead,
@@ -53,7 +53,7 @@ impl Access {
     }
 }
 
-/// Who is inside.
+/// What is inside.
 #[derive(Clone, Copy)]
 pub(crate) enum Inside {
     Nobody,
@@ -70,7 +70,7 @@ pub(crate) fn inside(word: u64) -> Inside {
     }
 }
 
-/// The word with one more inside. `Ok(None)`: it must wait. `was_woken`: it has waited already, and was woken to try.
+/// The word with one more inside. `Ok(None)`: the caller must wait. `was_woken`: it has waited, and was woken to try.
 #[inline(always)]
 pub(crate) fn entered(word: u64, access: Access, was_woken: bool) -> Result<Option<u64>, TooMany> {
     if word & (WRITING | PHASED) != 0 {
@@ -106,7 +106,7 @@ mod tests {
         for was_woken in [false, true] {
             for access in [Access::Read, Access::Write] {
                 assert!(may(0, access, was_woken));
-                // Who is on its way, and who waits, is overtaken.
+                // It overtakes a woken waiter on its way, and the waiters.
                 assert!(may(QUEUED | WOKEN, access, was_woken));
                 assert!(!may(WRITING, access, was_woken));
                 assert!(!may(QUEUED | PHASED, access, was_woken));

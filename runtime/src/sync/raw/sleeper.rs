@@ -1,4 +1,4 @@
-//! One wait in the queue of a lock, until somebody takes it out or the time is up.
+//! One wait in the queue of a lock, until a taker takes it out or the time is up.
 //!
 //! ```text
 //! waiter                                       taker
@@ -9,9 +9,9 @@
 //! S4 time up: lock the queue, unlink the node
 //! ```
 //!
-//! Without a deadline nobody competes with the taker, so T2 costs nothing. With one, the timer is the
-//! other who may end the wait, and a [`Ticket`] decides: who was claimed in T2 does not time out, and
-//! nothing that was meant for a waiter is given to one that has gone.
+//! Without a deadline only the taker ends the wait, so T2 costs nothing. With one, the timer may end the
+//! wait too, and a [`Ticket`] decides: a waiter that was claimed in T2 does not time out, and nothing is
+//! given to a waiter that has left.
 
 use super::{
     door::{
@@ -24,7 +24,7 @@ use super::{
 /// What a taker claims a ticket with.
 const TAKEN: u32 = 0;
 
-/// Who waits, for one wait.
+/// The waiter of one wait.
 #[derive(Clone, Copy)]
 pub(crate) struct Sleeper {
     g: GRef,
@@ -33,7 +33,7 @@ pub(crate) struct Sleeper {
 }
 
 impl Sleeper {
-    /// For the next wait of the caller, who is `g`. Those made for earlier waits are void.
+    /// For the next wait of the caller, which is `g`. Those made for earlier waits are void.
     #[inline(always)]
     pub(crate) fn new(g: GRef, deadline: Option<Instant>) -> Sleeper {
         Sleeper {
@@ -63,18 +63,18 @@ impl Sleeper {
         };
         match self.ticket {
             None => {
-                // SAFETY: who takes the node out, for which it needs the lock that the commit gives
-                // free as its last step, makes us ready once.
+                // SAFETY: the taker of the node makes us ready once; it needs the lock for that, which the commit
+                // gives up as its last step.
                 unsafe { park(reason, commit) };
                 true
             }
-            // SAFETY: the ticket is our last one; who takes the node out of its queue and wins the ticket
+            // SAFETY: the ticket is our last one; what takes the node out of its queue and wins the ticket
             // makes us ready once.
             Some(ticket) => unsafe { park_until(reason, ticket, deadline, commit) != TIMED_OUT },
         }
     }
 
-    /// Is the wait the taker's to end? If so it must be woken.
+    /// Returns whether the taker ends the wait. It must wake the waiter then.
     #[inline(always)]
     pub(crate) fn claim(self) -> bool {
         match self.ticket {
@@ -83,33 +83,33 @@ impl Sleeper {
         }
     }
 
-    /// It goes on next on this P.
+    /// Wakes the waiter, which runs next on this P.
     ///
     /// # Safety
     ///
     /// The caller got its node from [`take`] and wakes it once.
     #[inline(always)]
     pub(crate) unsafe fn wake(self) {
-        // SAFETY: it had parked when its node could be found under the queue's lock, and the claim
-        // makes the caller the one who wakes it.
+        // SAFETY: it had parked when its node could be found under the queue's lock, and by the claim only
+        // the caller wakes it.
         unsafe { ready(self.g) };
     }
 
-    /// It goes on when its turn comes.
+    /// Wakes the waiter, which runs in its turn.
     ///
     /// # Safety
     ///
     /// As for [`Sleeper::wake`].
     pub(crate) unsafe fn wake_in_turn(self) {
-        // SAFETY: it had parked when its node could be found under the queue's lock, and the claim makes the
-        // caller the one who wakes it.
+        // SAFETY: it had parked when its node could be found under the queue's lock, and by the claim only the
+        // caller wakes it.
         unsafe { ready_tail(self.g) };
     }
 }
 
-/// What a node of a queue carries: at least who sleeps.
+/// What a node of a queue carries: at least its sleeper.
 pub(crate) trait Sleeps {
-    /// Whom to wake, for the wait that is going on.
+    /// The waiter to wake, for its present wait.
     fn sleeper(&self) -> Sleeper;
 }
 

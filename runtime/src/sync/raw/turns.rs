@@ -1,4 +1,4 @@
-//! Who waits for a reader-writer lock, and whose turn it is. All of it under the queues' lock.
+//! The waiters for a reader-writer lock, and which of them are next. All of it under the queues' lock.
 
 use super::{
     rwword::{Access, Inside},
@@ -7,7 +7,7 @@ use super::{
     waitq::Queue,
 };
 
-/// Who was taken out of the queues.
+/// The waiters that were taken out of the queues.
 #[must_use = "they would sleep for ever"]
 pub(crate) enum Next {
     Nobody,
@@ -40,12 +40,12 @@ impl Waiting {
         }
     }
 
-    /// Takes out who can go in beside `inside`; if they are `served` they are inside from now on. The turn before was
-    /// that of `last`, so the other side comes first. Also says whether one of them starves.
+    /// Takes out the waiters that can go in beside `inside`; if they are `served` they are inside from now on. The turn
+    /// before was that of `last`, so the other side comes first. Also returns whether one of them starves.
     pub(crate) fn next(&mut self, inside: Inside, last: Access, served: bool) -> (Next, bool) {
         let next = match (inside, last) {
             (Inside::Writer, _) => None,
-            // A turn of readers begins with those who are inside.
+            // A turn of readers begins with those that are inside.
             (Inside::Readers, Access::Write) => self.readers(served),
             // Others join them only if that makes no writer wait for longer.
             (Inside::Readers, Access::Read) if self.writers.is_empty() => self.readers(served),

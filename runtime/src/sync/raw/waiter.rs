@@ -1,12 +1,12 @@
-//! One who waits for a lock that others may take meanwhile.
+//! A waiter for a lock that others may take meanwhile.
 //!
-//! Locks here are barged: one who comes takes what is free, also while a waiter is on its way to it. So a running
-//! goroutine that locks again and again need not switch for each, and the lock is not owned by somebody who sleeps. A
-//! waiter that comes too late goes back to the front of the queue; when it has waited for longer than [`PATIENCE`]
-//! it says so in the lock's word. From then on nobody barges: the lock is given to who waits, who owns it from that
-//! moment on, until those are served who have waited for so long.
+//! Locks here allow barging: a new caller takes a free lock, also while a woken waiter is on its way to it. So a running
+//! goroutine that locks again and again need not switch for each, and a sleeping goroutine never owns the lock. A
+//! waiter that comes too late goes back to the front of the queue. When it has waited for longer than [`PATIENCE`]
+//! it sets a bit in the lock's word. From then on new callers do not barge: the lock is handed over to a waiter, which
+//! owns it from that moment on, until those are served that have waited for so long.
 //!
-//! The clock is read by who parks, and by those who deal with one who has lost.
+//! The clock is read when a waiter parks, and when one that has lost is dealt with.
 
 use std::{cell::Cell, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
 pub(crate) struct Waiter {
     sleeper: Cell<Sleeper>,
     since: Instant,
-    /// What it waits for was given to it. Written by who takes it out, read when it wakes.
+    /// What it waits for was given to it. Written by its taker, read when it wakes.
     served: Cell<bool>,
 }
 
@@ -33,7 +33,7 @@ impl Sleeps for Waiter {
 }
 
 impl Waiter {
-    /// For `g`, the caller, who waits from now on. `None`: `deadline` has passed.
+    /// For `g`, the caller, which waits from now on. `None`: `deadline` has passed.
     #[inline(always)]
     pub(crate) fn new(g: GRef, deadline: Option<Instant>) -> Option<Waiter> {
         let since = Instant::now();
@@ -47,25 +47,25 @@ impl Waiter {
         })
     }
 
-    /// It was woken, came too late, and waits once more.
+    /// The waiter was woken, came too late, and waits once more.
     #[inline(always)]
     pub(crate) fn again(&self, g: GRef, deadline: Option<Instant>) {
         self.sleeper.set(Sleeper::new(g, deadline));
     }
 
-    /// Has it waited for too long?
+    /// Returns whether it has waited for longer than [`PATIENCE`].
     #[inline]
     pub(crate) fn starves(&self) -> bool {
         self.since.elapsed() > PATIENCE
     }
 
-    /// It has what it waits for. Called by who has taken it out, before it is woken.
+    /// Notes that it has what it waits for. Called by its taker, before it is woken.
     #[inline(always)]
     pub(crate) fn serve(&self) {
         self.served.set(true);
     }
 
-    /// Was it given what it waits for, or only woken to try?
+    /// Returns whether it was given what it waits for; if not, it was woken to try.
     #[inline(always)]
     pub(crate) fn was_served(&self) -> bool {
         self.served.get()

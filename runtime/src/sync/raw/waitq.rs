@@ -1,4 +1,4 @@
-//! Wait queues: intrusive FIFO lists of nodes that lie on the stacks of those who wait.
+//! Wait queues: intrusive FIFO lists of nodes that lie on the stacks of the waiters.
 //!
 //! ```text
 //!   Queue                 stack of G 7          stack of G 3          stack of an OS thread
@@ -19,12 +19,12 @@ use std::{cell::Cell, marker::PhantomPinned, ops::Deref, ptr::NonNull};
 
 use super::door::GRef;
 
-/// One who waits.
+/// The node of a waiter.
 pub(crate) struct Node<D> {
     next: Cell<Option<NonNull<Node<D>>>>,
     prev: Cell<Option<NonNull<Node<D>>>>,
     linked: Cell<bool>,
-    /// What the taker needs: at least whom to make ready.
+    /// What the taker needs: at least the goroutine to make ready.
     pub(crate) data: D,
     _stays: PhantomPinned,
 }
@@ -43,14 +43,14 @@ impl<D> Node<D> {
     }
 }
 
-/// Where one who waits keeps its node: on its stack, or, if that is copied out meanwhile, in a box.
+/// Where a waiter keeps its node: on its stack, or, if that is copied out meanwhile, in a box.
 pub(crate) enum Place<D> {
     Stack(Node<D>),
     Heap(Box<Node<D>>),
 }
 
 impl<D> Place<D> {
-    /// For `g`, who is going to wait.
+    /// For `g`, which is going to wait.
     #[inline(always)]
     pub(crate) fn of(g: GRef, data: D) -> Place<D> {
         if g.is_copied_out() {
@@ -73,18 +73,18 @@ impl<D> Deref for Place<D> {
     }
 }
 
-/// Those who wait, in the order in which they came.
+/// The waiters, in the order in which they came.
 pub(crate) struct Queue<D> {
     head: Option<NonNull<Node<D>>>,
     tail: Option<NonNull<Node<D>>>,
 }
 
-// SAFETY: a queue is a list of addresses; whoever dereferences them does so under the lock of the
-// object that owns the queue, and what a node carries is Send.
+// SAFETY: a queue is a list of addresses; they are dereferenced under the lock of the object that owns the
+// queue only, and what a node carries is Send.
 unsafe impl<D: Send> Send for Queue<D> {}
 
 impl<D> Queue<D> {
-    /// Nobody waits.
+    /// An empty queue.
     pub(crate) const fn new() -> Queue<D> {
         Queue {
             head: None,
@@ -97,13 +97,13 @@ impl<D> Queue<D> {
         self.head.is_none()
     }
 
-    /// What the longest waiting carries.
+    /// What the first node carries.
     pub(crate) fn first(&self) -> Option<&D> {
         // SAFETY: nodes in the queue are alive: their `push` said so.
         self.head.map(|node| unsafe { &node.as_ref().data })
     }
 
-    /// How many wait: for tests that rely on somebody waiting already.
+    /// How many wait: for tests that need waiters in the queue.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         let (mut count, mut next) = (0, self.head);
@@ -152,7 +152,7 @@ impl<D> Queue<D> {
         self.head = this;
     }
 
-    /// Takes the longest waiting out. It is the caller's until its owner is made ready.
+    /// Takes the first node out. It is the caller's until its owner is made ready.
     #[inline(always)]
     pub(crate) fn pop_front(&mut self) -> Option<NonNull<Node<D>>> {
         let first = self.head?;
@@ -168,12 +168,12 @@ impl<D> Queue<D> {
         Some(first)
     }
 
-    /// Is there one of whom `matches` is true? Asked in order, up to the first.
+    /// Returns whether `matches` is true of a node's data. Called in order, up to the first.
     pub(crate) fn any(&self, matches: impl FnMut(&D) -> bool) -> bool {
         self.find(matches).is_some()
     }
 
-    /// The first of whom `matches` is true. It stays in.
+    /// The first node of whose data `matches` is true. It stays in.
     pub(crate) fn find(&self, mut matches: impl FnMut(&D) -> bool) -> Option<NonNull<Node<D>>> {
         let mut next = self.head;
         while let Some(at) = next {
@@ -187,7 +187,7 @@ impl<D> Queue<D> {
         None
     }
 
-    /// Takes `node` out if it is still in; says whether it was.
+    /// Takes `node` out if it is still in; returns whether it was.
     ///
     /// # Safety
     ///

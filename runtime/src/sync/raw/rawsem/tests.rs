@@ -1,4 +1,4 @@
-//! Who gets permits, and in which order.
+//! Which waiters get permits, and in which order.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,7 +19,7 @@ impl RawSemaphore {
     }
 }
 
-/// Threads that wait for so many permits each, come in this order, and note when they got them.
+/// Threads that wait for so many permits each. They arrive in this order, and record the order in which they were served.
 struct Line {
     semaphore: RawSemaphore,
     served: Mutex<Vec<usize>>,
@@ -84,7 +84,7 @@ fn permits_that_come_together_go_to_all_for_whom_they_are_enough() {
 #[test]
 fn who_comes_takes_what_is_free_until_one_who_waits_starves() {
     let (line, threads) = line_of_with(1, &[2]);
-    // Nothing is released, so nobody looks how long it waits.
+    // Nothing is released, so nothing checks how long it has waited.
     assert!(line.semaphore.try_acquire(1));
     thread::sleep(2 * PATIENCE);
     assert!(line.semaphore.release(1));
