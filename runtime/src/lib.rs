@@ -42,6 +42,7 @@
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
 //! | [`io`] | pipes | [`std::io`] |
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
+//! | [`signal`] | signals of the system as messages | Go's `os/signal` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
 //!
 //! # The promise
@@ -85,11 +86,12 @@
 //!
 //! # Signals and forks
 //!
-//! A signal handler must not call this crate: it may have interrupted the scheduler in the middle of a change. Let it
-//! store into an atomic or write to a pipe, and let a goroutine or thread wait for that. In debug builds such a call ends
-//! the process with a message, where it can be told from others: on the signal stack, and where it interrupted the
-//! scheduler. Handlers should be installed with `SA_ONSTACK`; without it they run on the goroutine's stack. A handler has
-//! to save and restore `errno`, as in any program; a wait of this crate leaves `errno` as it was.
+//! A signal handler must not call this crate: it may have interrupted the scheduler in the middle of a change. [`signal`]
+//! turns signals into messages; a program's own handler may store into an atomic or write to a pipe, and let a goroutine
+//! or thread wait for that. In debug builds such a call ends the process with a message, where it can be told from
+//! others: on the signal stack, and where it interrupted the scheduler. Handlers should be installed with `SA_ONSTACK`;
+//! without it they run on the goroutine's stack. A handler has to save and restore `errno`, as in any program; a wait of
+//! this crate leaves `errno` as it was.
 //!
 //! The child of a `fork` has none of the scheduler's threads. It may `exec`, as [`std::process::Command`] does, from a
 //! goroutine as well; its first call into this crate ends it with a message. A program whose child is to run on without
@@ -112,6 +114,7 @@ pub mod net;
 mod pinned;
 mod procs;
 mod reserve_stack;
+pub mod signal;
 pub mod sync;
 pub mod thread;
 pub mod time;
