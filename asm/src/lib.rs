@@ -64,7 +64,7 @@
 //!
 //! let mut stack = vec![0_u128; 4096];
 //! let top = stack.as_mut_ptr_range().end.cast();
-//! // SAFETY: `top` is aligned to 16; the 64 KiB below it are ours, and suffice.
+//! // SAFETY: `top` is aligned to 16; the 64 KiB below it are the vector's, and suffice.
 //! let inside = unsafe { prepare(top, double) };
 //! let pair = &raw mut *Box::leak(Box::new(Pair { inside, outside: Context::NULL }));
 //!

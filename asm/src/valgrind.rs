@@ -1,4 +1,4 @@
-//! Requests to valgrind: what a tool that watches the stack pointer has to be told.
+//! Requests to valgrind: the reports that a tool needs which watches the stack pointer.
 //!
 //! A request is a sequence of instructions that does nothing on a CPU and that valgrind, which translates
 //! the program, takes for a call. Six words go with it: the request's number and its arguments. Outside

@@ -31,7 +31,7 @@
 //!    `posix_spawn`, so `std::thread::spawn` and `std::process::Command` are such places.
 //! 2. The kernel touches the page, not the program: a system call with a buffer in it fails with EFAULT, and the frame of
 //!    a signal handler without SA_ONSTACK cannot be written.
-//! 3. Another handler of SIGSEGV has replaced ours and does not call it.
+//! 3. Another handler of SIGSEGV has replaced the runtime's and does not call it.
 //!
 //! [`Stack::reserve`] makes sure that there is no guard in the way of such a call.
 //!

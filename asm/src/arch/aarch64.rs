@@ -63,7 +63,7 @@ unsafe impl Port for Native {
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
         let received;
         // SAFETY: moving sp is allowed as `nostack` is not given. Every register is an operand, a clobber, or restored
-        // from our frame before the code at 2 runs. `load` is a frame that nothing else uses (`Port::switch`).
+        // from the frame before the code at 2 runs. `load` is a frame that nothing else uses (`Port::switch`).
         unsafe {
             asm!(
                 "adr x3, 2f",

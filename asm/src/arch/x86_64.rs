@@ -54,7 +54,7 @@ unsafe impl Port for Native {
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
         let received;
-        // SAFETY: `nostack` is not given, so the red zone is free for our frame. Every register is an operand, a clobber, or
+        // SAFETY: `nostack` is not given, so the red zone is free for the frame. Every register is an operand, a clobber, or
         // restored from the frame before the code at 2 runs. `load` is a frame that nothing else uses (`Port::switch`).
         unsafe {
             asm!(

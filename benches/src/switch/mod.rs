@@ -7,7 +7,7 @@
 //!    switch.
 //! 2. A [`row`] is a program that does `n` operations, times only those, and says how many it did ([`rows`]). An operation
 //!    is always *one way*: half of a round trip.
-//! 3. The rows are interleaved ([`measure`]): each round runs each row once for a few milliseconds, in an order that a
+//! 3. The rows are interleaved ([`measure()`]): each round runs each row once for a few milliseconds, in an order that a
 //!    fixed seed shuffles. A slow spell of the machine hits all rows alike instead of one row only.
 //! 4. The median over the rounds stands for a row, the 10th and 90th percentile for its spread
 //!    ([`Summary`](crate::stats::Summary)).

@@ -8,7 +8,7 @@
 //! C2 under the lock of the idle lists: those that         work; sysmon takes the P from hogs and blocked Ms
 //!    come are idle, idle ones that go have left,       L2 puts it down. Under the lock of the idle lists:
 //!    the others are listed as leaving                     listed as leaving? then it has left and is this side's
-//! C3 flags for those that go                           L3 under the lock of `numbers`: wanted again? back to the
+//! C3 flags for the Ps that go                            L3 under the lock of `numbers`: wanted again? back to the
 //! C4 clears out those that have left                      idle ones as it is. Else clear it out: goroutines into
 //! C5 wakes an M if there is work for Ps that came         the global queue, timers to a P that stays
 //! C6 waits until the last one has left                 L4 was it the last? ready those that wait at C6

@@ -233,7 +233,7 @@ impl Sched {
 #[cold]
 fn too_many(max: usize) -> ! {
     fatal::fatal(format_args!(
-        "the program exceeds {max} threads: more goroutines than that block theirs at the same time; let fewer \
-         of them do so at once, or raise Config::max_threads"
+        "the program exceeds {max} threads: more goroutines than that block their threads at the same time; let \
+         fewer of them block at once, or raise Config::max_threads"
     ));
 }

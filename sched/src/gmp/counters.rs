@@ -1,4 +1,4 @@
-//! Counters behind [`metrics`](crate::metrics): what they cost, and who writes them.
+//! Counters behind [`metrics`](crate::metrics): what they cost, and which thread writes them.
 //!
 //! | counter | written by | with |
 //! |---|---|---|

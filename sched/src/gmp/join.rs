@@ -148,7 +148,7 @@ impl SharedWait {
         if (!registered || join.0.give_up(self.0, false))
             && let Waiter::Ticket(word) = self.0
         {
-            // SAFETY: the word is not there or not there any more, so its reference is ours.
+            // SAFETY: the word is not there or not there any more, so this caller owns its reference.
             drop(unsafe { ticket_of(word) });
         }
         join.is_done()

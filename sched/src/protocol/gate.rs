@@ -148,7 +148,7 @@ impl Gate {
     /// Returns whether the M is inside. For the M itself.
     #[inline(always)]
     pub(crate) fn is_inside(&self) -> bool {
-        // Relaxed: our own store.
+        // Relaxed: this M's own store.
         self.inside.load(Ordering::Relaxed)
     }
 

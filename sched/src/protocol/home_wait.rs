@@ -11,7 +11,7 @@
 //! ```text
 //! sender (an M with a P)                       sysmon
 //! W1 g into home's queue. Is it the first      W3 a while later: are there visitors still? Under the queue's
-//!    visitor there? Then home into the list       lock: if there are none, home is listed no more
+//!    visitor there? Then home into the list       lock: if there are none, home leaves the list
 //! W2 sysmon does not sleep while there is      W4 home does not come: all visitors out of its queue; each has run
 //!    a home in the list                         nowhere, and goes into the global queue
 //! ```

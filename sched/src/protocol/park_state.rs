@@ -12,7 +12,7 @@
 //!                                                                 RUNNING before: nothing
 //! ```
 //!
-//! The second swap sees the first. The waiter goes on only after W3, also when it sees at once that its ticket was
+//! The second swap sees the first. The waiter continues only after W3, also when it sees at once that its ticket was
 //! claimed: until W3 the message is being moved. A timer needs none of this: its heap is locked until the commit is
 //! over.
 

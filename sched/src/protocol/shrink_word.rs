@@ -163,7 +163,7 @@ mod tests {
                     assert!(done.load(Ordering::Relaxed), "it did not wait");
                 });
                 thread::yield_now();
-                done.store(true, Ordering::Relaxed); // Relaxed: as above.
+                done.store(true, Ordering::Relaxed); // Relaxed: ordered as the load.
                 word.end();
                 waiter.join().unwrap();
             });

@@ -1,6 +1,6 @@
 //! The status of a G, and which thread owns its stack in each status.
 //!
-//! | status   | where the G is                         | who may touch its stack and context    |
+//! | status   | where the G is                         | owner of its stack and context           |
 //! |----------|----------------------------------------|----------------------------------------|
 //! | Fresh    | a run queue, never ran, has no stack   | the M that takes it from the queue       |
 //! | Runnable | a run queue                            | the M that takes it from the queue       |

@@ -109,7 +109,7 @@ impl<S: Sleeper> Timers<S> {
             }
             met += 1;
             last = last.max(entry.when);
-            // Each one met adds one to those that are open.
+            // Each entry that is close adds one to the list of entries whose children are still to be looked at.
             open[count] = 2 * index + 1;
             open[count + 1] = 2 * index + 2;
             count += 2;
@@ -128,7 +128,7 @@ impl<S: Sleeper> Timers<S> {
         // Relaxed: a count for deciding when to sweep.
         if self.dead.load(Ordering::Relaxed) as usize > SWEEP_FROM.max(heap.len() / 2) {
             heap.retain(|Reverse(entry)| entry.sleeper.is_waiting());
-            // Relaxed: as above. Deaths counted meanwhile may be lost: the next sweep finds them.
+            // Relaxed: a count. Deaths counted meanwhile may be lost: the next sweep finds them.
             self.dead.store(0, Ordering::Relaxed);
         }
         heap.push(Reverse(Entry { when, sleeper }));

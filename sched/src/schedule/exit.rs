@@ -173,7 +173,7 @@ fn give_back(m: &'static M, stack: Option<Stack>) {
     }
 }
 
-/// Drops a result that nobody joined, on the goroutine's own stack.
+/// Drops a result that was not joined, on the goroutine's own stack.
 fn drop_outcome(g: GRef) {
     let Some(entry) = g.get().entry.get() else {
         return;
@@ -184,7 +184,7 @@ fn drop_outcome(g: GRef) {
     }));
     if dropped.is_err() {
         fatal::fatal(format_args!(
-            "the result of goroutine {}, which nobody joined, panicked when it was dropped",
+            "the result of goroutine {}, which was not joined, panicked when it was dropped",
             g.id()
         ));
     }

@@ -159,7 +159,7 @@ pub(crate) fn own_first(sched: &'static Sched, m: &'static M, p: &'static P) -> 
     // SAFETY: rings hold words of Gs, and this one was taken out of a ring.
     let g = unsafe { GRef::from_word(word) };
     if g.get().bound.get() == 0 || !migrate::is_at_home(m, g) {
-        // It runs next there, on another M.
+        // It stays the next one of `p`, for another M.
         if let Some(other) = p.ring.put_next(word) {
             sched.inject(other);
         }

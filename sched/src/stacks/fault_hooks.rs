@@ -76,7 +76,7 @@ fn describe(out: &mut dyn fmt::Write) {
     }
 }
 
-/// The kernel's name for the thread: std's would need thread-local storage and a lock.
+/// The kernel's name for the thread: reading std's takes thread-local storage and a lock.
 fn describe_thread(out: &mut dyn fmt::Write) {
     let mut name = [0_u8; 16];
     // SAFETY: PR_GET_NAME writes at most 16 bytes, terminator included.

@@ -324,7 +324,7 @@ fn prepare_thread() -> io::Result<()> {
 fn no_segment(class: Class, red_zone: usize, error: &io::Error) -> ! {
     panic!(
         "goroutines::grow: less than {red_zone} bytes are left, and there is no further stack of {} \
-         bytes to go on with: {error}",
+         bytes to continue on: {error}",
         class.window()
     );
 }

@@ -150,7 +150,7 @@ impl Order {
         self.parker.wait(|| None);
         match lock(&self.made).take() {
             Some(charge) => charge,
-            None => fatal::throw(format_args!("an order was called delivered and is not")),
+            None => fatal::throw(format_args!("a delivered order has no charge")),
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn after(duration: Duration) -> u64 {
 /// clock.
 pub(crate) fn at(deadline: Instant) -> u64 {
     static ONCE: OnceLock<(Instant, u64)> = OnceLock::new();
-    // From left to right: our moment is not before std's.
+    // From left to right: the scheduler's moment is not before std's.
     let (first, moment) = *ONCE.get_or_init(|| (Instant::now(), now()));
     let since = deadline.saturating_duration_since(first).as_nanos();
     u64::try_from(since).map_or(u64::MAX, |ns| moment.saturating_add(ns))
@@ -62,7 +62,7 @@ pub(crate) fn sharply<R>(wait: impl FnOnce() -> R) -> R {
 /// Reads or sets the timer slack of this thread: how late the kernel may wake it from a sleep.
 fn slack(option: libc::c_int, value: libc::c_ulong) -> libc::c_int {
     let none: libc::c_ulong = 0;
-    // SAFETY: these options take a number and touch no memory of ours. The kernel looks at five words.
+    // SAFETY: these options take a number and touch no memory of the process. The kernel looks at five words.
     unsafe { libc::prctl(option, value, none, none, none) }
 }
 
@@ -76,7 +76,7 @@ mod tests {
             for _ in 0..1000 {
                 let (before, start) = (now(), Instant::now());
                 let moment = at(start + Duration::from_nanos(rest));
-                // Our clock read first shows no more than std's read after it.
+                // The scheduler's clock, read first, shows no more than std's, read after it.
                 assert!(moment >= before + rest - 1, "{rest}");
                 assert!(moment - rest <= now() + 1_000_000_000, "{rest}");
             }

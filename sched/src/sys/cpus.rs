@@ -36,7 +36,7 @@ pub(crate) fn available_to(thread: libc::pid_t) -> usize {
     let mut warnings = Vec::new();
     let quota = quota(Path::new("/"), &mut warnings);
     if let Some(first) = warnings.first() {
-        WARNED.call_once(|| fatal::say(format_args!("{first}; it is left out of account")));
+        WARNED.call_once(|| fatal::say(format_args!("{first}; it is ignored")));
     }
     let affinity = affinity(thread)
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));

@@ -18,7 +18,7 @@ const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
 const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 
 fn membarrier(command: libc::c_int) -> bool {
-    // SAFETY: membarrier takes numbers only and touches no memory of ours.
+    // SAFETY: membarrier takes numbers only and touches no memory of the process.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 

@@ -11,7 +11,7 @@
 //! | epoll.rs | the kernel's list of sockets and their events |
 //! | xorshift.rs | pseudo-random numbers |
 //! | fatal.rs | messages, and the two ways to end the process |
-//! | tools | what valgrind and AddressSanitizer are told of stacks |
+//! | tools | reports on stacks to valgrind and AddressSanitizer |
 //!
 //! Essays: [`fatal`] (why not std's stderr), [`tools`], [`tls`] (where thread-local storage lies).
 

@@ -122,7 +122,7 @@ unsafe extern "C" fn note_block(
     size: usize,
     blocks: *mut c_void,
 ) -> c_int {
-    // SAFETY: the linker passes a record that is valid during the call, of `size` bytes, and our vector.
+    // SAFETY: the linker passes a record that is valid during the call, of `size` bytes, and the vector of `here`.
     let (info, blocks) = unsafe { (&*info, &mut *blocks.cast::<Vec<Range>>()) };
     if size < size_of::<libc::dl_phdr_info>() || info.dlpi_tls_data.is_null() {
         return 0;

@@ -23,7 +23,7 @@ pub struct Task<T> {
 
 // SAFETY: the handle gives out a T once, to its owner; T is Send (see `spawn`).
 unsafe impl<T: Send> Send for Task<T> {}
-// SAFETY: a shared handle only tells whether the goroutine has finished, and its name.
+// SAFETY: a shared handle only returns whether the goroutine has finished, and its name.
 unsafe impl<T> Sync for Task<T> {}
 
 impl<T> Task<T> {

@@ -165,7 +165,7 @@ impl<T> JoinFuture<T> {
             Stage::Cell(g, cell) => {
                 let word = NonNull::from(&cell.0.head);
                 if g.get().join.renounce(word, false) {
-                    // SAFETY: the word's reference, which nobody can take any more.
+                    // SAFETY: this is the word's reference, which the goroutine's end cannot take any more.
                     drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell.0)) });
                     return Some(Task::of(g));
                 }
@@ -184,7 +184,7 @@ impl<T> JoinFuture<T> {
                 self.0 = Stage::Cell(task.give_up(), Shared(cell));
                 return Poll::Pending;
             }
-            // SAFETY: the reference that the word did not take.
+            // SAFETY: this is the reference that the word did not take.
             drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell)) });
         }
         Poll::Ready(task.join()) // the goroutine has ended, so this does not wait
@@ -216,7 +216,7 @@ impl<T> Drop for JoinFuture<T> {
         if let Stage::Cell(g, cell) = &self.0
             && g.get().join.renounce(NonNull::from(&cell.0.head), true)
         {
-            // SAFETY: the word's reference, which nobody can take any more.
+            // SAFETY: this is the word's reference, which the goroutine's end cannot take any more.
             drop(unsafe { Arc::from_raw(Arc::as_ptr(&cell.0)) });
         }
     }

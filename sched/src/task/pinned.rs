@@ -36,7 +36,7 @@ where
     let (Some(sched), Some((m, caller))) = (sched::get(), here()) else {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "PinnedBuilder::spawn: this is no goroutine, so the thread runs none; call it in one: \
+            "PinnedBuilder::spawn: the caller is an OS thread, which runs no goroutines; call it in a goroutine: \
              `go(|| Builder::new().pinned().spawn(...))`",
         ));
     };

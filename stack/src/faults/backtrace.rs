@@ -5,8 +5,8 @@
 //! no lock and allocates nothing, but no document promises that: the message is written before it, and a fault in it ends
 //! the process like the overflow itself (`overflow.rs`).
 //!
-//! Names are what the dynamic linker knows without reading debug information: mostly the file and the offset in it, which
-//! `addr2line` turns into a name and a line. A recursion shows as one frame with the number of its repetitions.
+//! Names are what the dynamic linker knows without reading debug information: usually the file and the offset in it,
+//! which `addr2line` turns into a name and a line. A recursion shows as one frame with the number of its repetitions.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt::{self, Write};

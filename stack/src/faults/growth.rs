@@ -4,7 +4,7 @@
 //! the instruction that faulted runs again.
 //!
 //! A guard frees what is in its page, so it may only be placed where nothing is alive: below the stack pointer of what was
-//! interrupted. Code that was compiled without stack probes (C, mostly) can step over a soft guard, and use memory below
+//! interrupted. Code that was compiled without stack probes (usually C) can step over a soft guard, and use memory below
 //! the *next* one's place before it touches this one; then the stack moves to a step that ends below it. Whether a page is
 //! in memory does not tell that: one that was swapped out looks as if it had never been used. Where the stack pointer is on
 //! another stack (a handler on the signal stack, a segment of `grow`), it is not known how far this one is in use; then it

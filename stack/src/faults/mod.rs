@@ -10,7 +10,7 @@
 //! | `growth.rs` | what a fault in a guard does |
 //! | `backtrace.rs` | the frames of a goroutine that was interrupted |
 //! | `overflow.rs` | the message when a window is exceeded, and the end |
-//! | `signal.rs` | the handler of SIGSEGV and SIGBUS, and the signals that are not ours |
+//! | `signal.rs` | the handler of SIGSEGV and SIGBUS, and the signals that are not the runtime's |
 //! | `sample.rs` | the frames of a thread that runs, asked for by a signal |
 
 pub(crate) mod backtrace;

@@ -102,7 +102,7 @@ pub(crate) fn no_frame(stack: &Stack, hooks: &Hooks) -> ! {
     abort()
 }
 
-/// A handler that has taken the place of ours has raised the signal again: says so.
+/// A handler that was installed over this one has raised the signal again: reports that.
 #[cold]
 pub(crate) fn say_replaced(hooks: &Hooks) {
     let mut out = Stderr::new();

@@ -17,7 +17,7 @@
 //! to is read only after its place was checked.
 //!
 //! The signal is SIGURG, as in Go: by default it is ignored, debuggers let it pass, and code that waits for it has to expect
-//! it at any time. Signals that are not ours go to the handler that was there before. A system call that cannot be
+//! it at any time. Signals that the runtime did not send go to the handler that was there before. A system call that cannot be
 //! restarted ends with EINTR when the thread is asked; so the handler is installed only for programs that want it.
 
 use std::io;

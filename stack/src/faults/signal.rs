@@ -1,8 +1,8 @@
-//! Signals: the handler of SIGSEGV and SIGBUS, and what becomes of those that are not ours.
+//! Signals: the handler of SIGSEGV and SIGBUS, and what happens to signals that are not the runtime's.
 //!
-//! A fault is ours when its address lies in a window of some arena, a goroutine runs on this thread, and the address is
-//! in one of the guards of that goroutine's stack. Everything else goes to the action that was installed before, exactly
-//! as if this handler did not exist:
+//! A fault is the runtime's when its address lies in a window of some arena, a goroutine runs on this thread, and the
+//! address is in one of the guards of that goroutine's stack. Everything else goes to the action that was installed
+//! before, exactly as if this handler did not exist:
 //!
 //! | before | a fault (the kernel names the cause) | sent by a process (`kill`, `raise`) |
 //! |---|---|---|
@@ -92,7 +92,7 @@ fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_v
     const SI_KERNEL: libc::c_int = 0x80;
     // SAFETY: called for positive codes other than SI_KERNEL only, with which SIGSEGV and SIGBUS carry an address.
     let addr = || unsafe { info.si_addr() } as usize;
-    // Positive codes are the kernel's. Most faults that are not ours are told by their address.
+    // Positive codes are the kernel's. Most foreign faults are recognised by their address.
     if info.si_code > 0 && info.si_code != SI_KERNEL && !arena::holds(addr()) {
         return false;
     }
@@ -129,7 +129,7 @@ fn ours(installed: &Installed, info: &libc::siginfo_t, context: *const libc::c_v
     false
 }
 
-/// Does what would have happened without our handler.
+/// Does what would have happened without this handler.
 ///
 /// # Safety
 ///
@@ -156,7 +156,7 @@ unsafe fn forward(
                 unsafe { libc::raise(signal) };
             }
         }
-        // SAFETY: the action was installed before ours and is neither SIG_DFL nor SIG_IGN, so it is a function; the other
+        // SAFETY: the action was installed before this handler and is neither SIG_DFL nor SIG_IGN, so it is a function; the other
         // arguments are the kernel's.
         _ => unsafe { call(before, signal, info, context) },
     }
@@ -193,7 +193,7 @@ pub(crate) fn hooks() -> Option<Hooks> {
     INSTALLED.get().map(|installed| installed.hooks)
 }
 
-/// Gives the thread the signal mask that the kernel would have set for `action`. The return from our handler undoes it.
+/// Gives the thread the signal mask that the kernel would have set for `action`. The return from this handler undoes it.
 fn block_like(action: &libc::sigaction, signal: libc::c_int) {
     // SAFETY: both pointers are to initialised sets (`sa_mask`); sigaddset and pthread_sigmask are async-signal-safe.
     unsafe {
@@ -232,7 +232,7 @@ pub(crate) fn action_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
 
 /// Installs `action` for `signal`.
 pub(crate) fn set_action(signal: libc::c_int, action: &libc::sigaction) -> io::Result<()> {
-    // SAFETY: the action is the default one or our handler, which has the type that its SA_SIGINFO flag announces.
+    // SAFETY: the action is the default one or this crate's handler, which has the type that its SA_SIGINFO flag announces.
     match unsafe { libc::sigaction(signal, action, ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

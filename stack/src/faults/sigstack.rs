@@ -73,7 +73,7 @@ pub(crate) fn frame_size() -> usize {
     /// Where the kernel does not say: more than any CPU needed before kernels did.
     const UNKNOWN: usize = 4 << 10;
     static FRAME: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed (both): the value is the same whoever computes it.
+    // Relaxed (both): every thread computes the same value.
     match FRAME.load(Ordering::Relaxed) {
         0 => {
             // SAFETY: getauxval has no preconditions; it returns 0 for an entry that the kernel did not supply.

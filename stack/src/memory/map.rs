@@ -10,7 +10,7 @@ use memmap2::{Advice, MmapMut, MmapOptions};
 #[inline]
 pub(crate) fn page_size() -> usize {
     static SIZE: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: the value is the same whoever computes it, and nothing else is published with it.
+    // Relaxed: every thread computes the same value, and nothing else is published with it.
     match SIZE.load(Ordering::Relaxed) {
         0 => {
             // SAFETY: sysconf has no preconditions.

@@ -7,7 +7,7 @@
 //!
 //! Paged stacks keep the memory that was used on them, so that the next goroutine does not take the same page faults. What
 //! is not needed goes back from the shared list after a while ([`give_back_idle`](crate::give_back_idle)). The scheduler
-//! therefore calls [`shed`](Cache::shed) now and then, which moves the colder stacks there.
+//! therefore calls [`shed`](Cache::shed) from time to time, which moves the colder stacks there.
 //!
 //! Windows that lie in a cache are missing from the shared list. A cache therefore admits its bound with
 //! [`reserve`] before it keeps any. Where that is refused it keeps none, and windows come from and go to the shared list.

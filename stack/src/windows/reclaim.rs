@@ -11,7 +11,7 @@ const BATCH: usize = 16;
 /// Gives back to the kernel the memory of those windows that have lain on a shared list since the last call. Returns whether
 /// there are others, which the next call may find idle.
 ///
-/// For a thread that calls it now and then. While it works on some windows they are not on the list, so it admits them
+/// For a thread that calls it from time to time. While it works on some windows they are not on the list, so it admits them
 /// first, as a cache does.
 pub fn give_back_idle() -> bool {
     let mut others = false;

@@ -252,7 +252,7 @@ fn result_that_panics_in_nobodys_hands_is_fatal() {
     assert!(
         death
             .stderr
-            .contains("the result of goroutine 1, which nobody joined, panicked"),
+            .contains("the result of goroutine 1, which was not joined, panicked"),
         "{death:?}"
     );
     assert_eq!(death.stdout, "");

@@ -2,7 +2,7 @@
 //!
 //! A tool sees the stack pointer jump and has to guess. The runtime reports to two tools, each behind a feature:
 //!
-//! | feature | tool | what it is told |
+//! | feature | tool | what is reported |
 //! |---|---|---|
 //! | `valgrind` | memcheck and its like | which ranges are stacks, when a stack is first used |
 //! | `asan` | AddressSanitizer | each switch, before and after, with the bounds of the stack switched to |

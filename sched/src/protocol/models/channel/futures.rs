@@ -214,8 +214,8 @@ fn a_future_that_is_dropped_takes_nothing_along_and_leaves_nobody_waiting() {
     }
 }
 
-/// The waiter behind it in the queue gets the message it was told of, although the sender stays and sends nothing
-/// more.
+/// The waiter behind it in the queue gets the message for which it was woken, although the sender stays and sends
+/// nothing more.
 #[test]
 fn what_a_dropped_future_was_told_of_goes_to_who_waits_behind_it() {
     explore(Some(PREEMPTIONS), || {
