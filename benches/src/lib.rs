@@ -6,12 +6,15 @@
 //! - [`stack`]: what stacks cost.
 //! - [`latency`]: how late goroutines run.
 //! - [`sleepers`]: what many sleepers cost.
+//! - [`net`]: what serving connections costs, beside other runtimes and a loop without one.
 //!
 //! In each, `mod.rs` has its arguments and its run, `scenario.rs` (or the rows) what there is to measure, `text.rs` how it is
-//! printed. What they share is [`report`], and, for measuring, [`sample`], [`stats`] and [`stopwatch`]. No report knows
+//! printed. What they share is [`report`], and, for measuring, [`cpu`], [`sample`], [`stats`] and [`stopwatch`]. No report knows
 //! another.
 
+pub mod cpu;
 pub mod latency;
+pub mod net;
 mod random;
 pub mod report;
 pub mod sample;
@@ -27,12 +30,13 @@ mod tests {
 
     use super::*;
 
-    fn commands() -> [Command; 4] {
+    fn commands() -> [Command; 5] {
         [
             switch::Arguments::command(),
             stack::Arguments::command(),
             latency::Arguments::command(),
             sleepers::Arguments::command(),
+            net::Arguments::command(),
         ]
     }
 

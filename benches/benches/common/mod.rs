@@ -11,7 +11,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use goroutines_benches::sample::Sample;
-use goroutines_benches::switch::{cpu, rows};
+use goroutines_benches::{cpu, switch::rows};
 
 /// Pins this process to one CPU before there is any other thread.
 ///

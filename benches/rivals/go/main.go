@@ -107,8 +107,12 @@ func sleepers(n int) []int64 {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "serve" {
+		serve(os.Args[2], os.Args[3])
+		return
+	}
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: rivals WORKLOAD")
+		fmt.Fprintln(os.Stderr, "usage: rivals WORKLOAD | serve SERVICE PROCS")
 		os.Exit(2)
 	}
 	n, start := 0, time.Now()

@@ -4,11 +4,16 @@
 //! each round, each in a process of its own, and prints medians. `goroutines-rivals CONTENDER WORKLOAD` is one such
 //! process: it prints nanoseconds per operation.
 //!
+//! `goroutines-rivals serve CONTENDER SERVICE PROCS` is a server for the net report.
+//!
 //! One P, one CPU: what is compared is the cost of an operation, not how well it spreads. See `scripts/rivals.sh`.
 
 mod measure;
 mod ours;
 mod scenario;
+mod serve;
+mod serve_may;
+mod serve_tokio;
 mod text;
 mod threads;
 mod tokio_rt;
@@ -38,6 +43,14 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["serve", contender, service, procs] => match serve::run(contender, service, procs) {
+            Some(Ok(())) => ExitCode::SUCCESS,
+            Some(Err(error)) => {
+                eprintln!("goroutines-rivals: {contender}: {error}");
+                ExitCode::FAILURE
+            }
+            None => usage(&format!("{contender} cannot serve {service} on {procs}")),
+        },
         [contender, workload] => match scenario::run(contender, workload) {
             Some(ns) => {
                 println!("{ns}");
@@ -51,7 +64,7 @@ fn main() -> ExitCode {
 
 fn usage(error: &str) -> ExitCode {
     eprintln!(
-        "goroutines-rivals: {error}\nusage: goroutines-rivals [--rounds N] [--go PROGRAM] | CONTENDER WORKLOAD"
+        "goroutines-rivals: {error}\nusage: goroutines-rivals [--rounds N] [--go PROGRAM] | CONTENDER WORKLOAD | serve CONTENDER SERVICE PROCS"
     );
     ExitCode::from(2)
 }

@@ -50,7 +50,7 @@ pub struct Chart {
 #[derive(Clone, Debug)]
 pub struct Bar {
     /// At the left of it.
-    pub name: &'static str,
+    pub name: String,
     /// The place of its group among those of the chart.
     pub group: usize,
     /// Where it ends.
@@ -127,7 +127,7 @@ fn draw(what: &Chart, area: &Area<'_>) -> Drawn {
         chart.draw_series([PathElement::new(whisker, INK.stroke_width(2))])?;
         let (left, _) = chart.backend_coord(&(axis.start, middle));
         let (right, y) = chart.backend_coord(&(row.value.max(high), middle));
-        area.draw_text(row.name, &name_style, (left - 10, y))?;
+        area.draw_text(&row.name, &name_style, (left - 10, y))?;
         value_label(area, &row.label, (right + 8, y))?;
     }
     Ok(())
@@ -187,8 +187,8 @@ mod tests {
     use super::*;
 
     fn chart() -> Chart {
-        let bar = |name, group, value: f64| Bar {
-            name,
+        let bar = |name: &str, group, value: f64| Bar {
+            name: name.to_owned(),
             group,
             value,
             spread: (value * 0.9, value * 1.1),

@@ -43,7 +43,7 @@ pub fn chart(report: &Report) -> Chart {
 fn bar(line: &Line) -> Bar {
     let place = Group::ALL.iter().position(|group| *group == line.group);
     Bar {
-        name: line.name,
+        name: line.name.to_owned(),
         group: place.expect("all groups are listed"),
         value: line.summary.median,
         spread: (line.summary.p10, line.summary.p90),

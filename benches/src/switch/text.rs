@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::cpu;
 use super::report::{Line, Report};
 use super::row::Group;
+use crate::cpu;
 use crate::report::head;
 use crate::report::numbers::{count, nanoseconds, times};
 use crate::report::table::Table;

@@ -1,4 +1,4 @@
-//! The one CPU on which everything runs.
+//! The CPUs on which what is measured runs.
 
 use std::io;
 
@@ -28,10 +28,21 @@ pub fn pin() -> io::Result<usize> {
     let cpu = allowed()?
         .pop()
         .ok_or_else(|| io::Error::other("this thread is allowed on no CPU"))?;
-    let mut set = CpuSet::new();
-    set.set(cpu)?;
-    sched_setaffinity(Pid::from_raw(0), &set)?;
+    pin_to(&[cpu])?;
     Ok(cpu)
+}
+
+/// Allows the calling thread, and every thread and process it starts from now on, these CPUs only.
+///
+/// # Errors
+///
+/// If the kernel refuses the mask.
+pub fn pin_to(cpus: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(cpu)?;
+    }
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
 /// Writes a sorted list of CPUs as the kernel does: `0-3,6`.

@@ -1,0 +1,146 @@
+//! The net report as its user meets it: arguments, exit status, every row.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn net_report(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_net-report"))
+        .args(arguments)
+        .env_remove("GOMAXPROCS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+fn text_of(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What is wrong, says a program that printed no report.
+fn complaint_of(arguments: &[&str], status: i32) -> String {
+    let output = net_report(arguments);
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A file that is removed at the end.
+struct Made(std::path::PathBuf);
+
+impl Made {
+    fn new(name: &str) -> Made {
+        let name = format!("net-report-{}-{name}", std::process::id());
+        Made(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_quick_run_has_a_sample_of_every_row_in_text_json_and_picture() {
+    let (json, svg) = (Made::new("all.json"), Made::new("all.svg"));
+    let arguments = ["--quick", "--json", json.path(), "--svg", svg.path()];
+    let text = text_of(&net_report(&arguments));
+    let value: Value = serde_json::from_str(&fs::read_to_string(json.path()).unwrap()).unwrap();
+    let svg = fs::read_to_string(svg.path()).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    let of = |who: &str| rows.iter().filter(|row| row["who"] == who).count();
+    assert!(of("goroutines") == of("threads") && of("goroutines") > of("raw") && of("raw") > 0);
+    for row in rows {
+        let name = row["name"].as_str().unwrap();
+        assert!(text.contains(name), "{name}: {text}");
+        let sample = &row["samples"][0];
+        let figures = ["rate", "p50", "bytes"].map(|figure| sample[figure].as_f64());
+        assert!(figures.iter().any(Option::is_some), "{row}");
+        let has_bar = sample["processor"].as_f64().is_some_and(|time| time > 0.0);
+        let bar = format!("{name}: {}", row["who"].as_str().unwrap());
+        assert_eq!(svg.contains(&bar), has_bar, "{row}");
+    }
+}
+
+#[test]
+fn a_rival_is_asked_for_the_service_and_the_number_of_ps() {
+    let this = env!("CARGO_BIN_EXE_net-report");
+    let rival = format!("again={this} --serve threads");
+    let only = "echo, 64 connections, 2 Ps";
+    let arguments = [
+        "--quick", "--rounds", "2", "--only", only, "--rival", &rival,
+    ];
+    let text = text_of(&net_report(&arguments));
+    let row = text.lines().find(|line| line.contains(" again ")).unwrap();
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert!(words[1].parse::<u64>().unwrap() > 0, "{row}");
+}
+
+#[test]
+fn a_rival_that_cannot_serve_is_told_with_its_row() {
+    for (command, word) in [
+        ("/no/such/program", "No such file"),
+        ("/bin/false", "no port"),
+    ] {
+        let rival = format!("broken={command}");
+        let arguments = [
+            "--quick",
+            "--only",
+            "echo, 1 connection, 1 P",
+            "--rival",
+            &rival,
+        ];
+        let complaint = complaint_of(&arguments, 1);
+        assert!(
+            complaint.contains("broken") && complaint.contains(word),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn help_says_what_is_measured() {
+    let text = text_of(&net_report(&["--help"]));
+    for word in [
+        "--quick",
+        "--rival",
+        "--syscalls",
+        "--only",
+        "--rounds",
+        "microseconds",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains("--serve"), "{text}");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    for wrong in [
+        &["--no-such-flag"][..],
+        &["--rounds", "0"],
+        &["--sample", "1"],
+        &["--quick", "--sample", "100"],
+        &["--rival", "go"],
+        &["--only", "no such row"],
+        &["--serve", "nobody", "echo", "1"],
+        &["--serve", "raw", "nothing", "1"],
+        &["--serve", "raw", "echo", "0"],
+        &["a-word"],
+    ] {
+        let complaint = complaint_of(wrong, 2);
+        assert!(
+            complaint.starts_with("net-report: ") || complaint.contains("--help"),
+            "{wrong:?}: {complaint}"
+        );
+    }
+}
