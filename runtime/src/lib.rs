@@ -42,6 +42,7 @@
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
 //! | [`io`] | pipes | [`std::io`] |
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
+//! | [`process`] | child processes | [`std::process`] |
 //! | [`signal`] | signals of the system as messages | Go's `os/signal` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
 //!
@@ -112,6 +113,7 @@ pub mod io;
 mod metrics;
 pub mod net;
 mod pinned;
+pub mod process;
 mod procs;
 mod reserve_stack;
 pub mod signal;

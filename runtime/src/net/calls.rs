@@ -122,7 +122,7 @@ fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
 }
 
 /// The same; a signal that comes meanwhile is no error: nothing is ready.
-pub(super) fn poll_through_signals(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
+pub(crate) fn poll_through_signals(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
     match poll(fd, events, timeout) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
         result => result,

@@ -146,8 +146,12 @@ fn channels_and_locks_know_only_the_scheduler() {
     ] {
         only_in(&["runtime/src"], word, &[]);
     }
-    // The calls of sockets, and their errors; handlers of signals.
-    let system = ["runtime/src/net/", "runtime/src/signal/handler.rs"];
+    // The calls of sockets, and their errors; handlers of signals; the descriptor of a process.
+    let system = [
+        "runtime/src/net/",
+        "runtime/src/process/pidfd.rs",
+        "runtime/src/signal/handler.rs",
+    ];
     only_in(&["runtime/src"], "libc::", &system);
 }
 
