@@ -1,29 +1,29 @@
-//! The network poller: who asks the kernel for events, and when.
+//! The network poller: which M asks the kernel for events, and when.
 //!
-//! No thread is there for this alone. Whoever has nothing to do asks; one M that has nothing to do for long sleeps in the
-//! kernel's poll instead of on its futex: the *sleeping poller*.
+//! No thread exists for this alone. An M without work asks; one M that has no work for long sleeps in the kernel's
+//! poll instead of on its futex: the *sleeping poller*.
 //!
 //! ```text
 //! an M with a P, its queues empty              an M that goes to sleep (steps/stop_m.rs)
-//! P1 no socket is registered: skip             K1 under the lock of idle.rs: nobody else sleeps in the poll
+//! P1 no socket is registered: skip             K1 under the lock of idle.rs: no other M sleeps in the poll
 //! P2 the last poll was less than 5 us ago:     K2 its parker: EMPTY -> POLLING
 //!    skip                                      K3 the kernel's poll, until its timer if it keeps the time
-//! P3 the kernel's poll, which does not wait;   K4 its parker: POLLING -> EMPTY. Fails: it was handed a P
-//!    the first goroutine runs here, the        K5 what came goes into the global queue
+//! P3 the kernel's poll, which does not wait;   K4 its parker: POLLING -> EMPTY. Fails: it was woken with a P
+//!    the first goroutine runs here, the        K5 its goroutines go into the global queue
 //!    others go to the tail of the ring         K6 it leaves the list of sleepers with a P, if one is idle
 //! ```
 //!
-//! - *While all Ps are busy* each of them polls in a fair round, if the last poll is over 50 us old; sysmon polls when it
-//!   is over 1 ms old, because one that computes holds no rounds. While a P is idle and nobody sleeps in the poll, sysmon
-//!   wakes an M for it after 200 us.
-//! - *Nothing is lost*: an event stays in the kernel until somebody asks. Either an M has a P, and then it, or sysmon,
-//!   which is awake, asks; or all Ps rest. Then somebody sleeps in the poll: an M that goes to sleep takes the part if it
-//!   is free, a P that is put down without its M wakes one (steps/wake.rs), and sysmon does not sleep before somebody has
-//!   the part.
+//! - *While all Ps are busy* each of them polls in a fair round, if the last poll is over 50 us old; sysmon polls
+//!   when it is over 1 ms old, because an M that computes begins no rounds. While a P is idle and no M sleeps in the
+//!   poll, sysmon wakes an M for it after 200 us.
+//! - *Nothing is lost*: an event stays in the kernel until a thread asks. Either an M has a P, and then it, or
+//!   sysmon, which is awake, asks; or all Ps are idle. Then an M sleeps in the poll: an M that goes to sleep takes
+//!   the part if it is free, a P that is put down without its M wakes an M (steps/wake.rs), and sysmon does not sleep
+//!   before an M has the part.
 //! - P2 is a hint without a lock: a poller that lost its CPU must not stop the others.
-//! - *Interrupting the sleeper*: an eventfd, written by whoever finds POLLING in the parker's word. It stays readable until
-//!   the sleeper takes it, so a poll of others does not take it away. Only one M is between K2 and K4 at a time, also when
-//!   the part is free again already.
+//! - *Interrupting the sleeper*: an eventfd, written by the thread that finds POLLING in the parker's word. It stays
+//!   readable until the sleeper takes it, so polls of other threads do not take it away. Only one M is between K2 and
+//!   K4 at a time, also when the part is free again already.
 
 use std::{
     array,
@@ -47,20 +47,20 @@ use crate::{
     },
 };
 
-/// P2: the shortest time between two polls of Ms that look for work.
+/// P2: the shortest time between two polls of Ms that look for work, in nanoseconds.
 pub(crate) const IDLE_AGE: u64 = 5_000;
-/// The same in fair rounds.
+/// The shortest time between two polls in fair rounds, in nanoseconds.
 pub(crate) const FAIR_AGE: u64 = 50_000;
-/// After that sysmon wakes an M that becomes the sleeping poller.
+/// The age of the last poll, in nanoseconds, at which sysmon wakes an M that becomes the sleeping poller.
 const RELAY_AGE: u64 = 200_000;
-/// After that sysmon polls itself.
+/// The age of the last poll, in nanoseconds, at which sysmon polls itself.
 const LATE_AGE: u64 = 1_000_000;
 
-/// What the Ms share for polling.
+/// The state of polling that the Ms share.
 pub(crate) struct Poller {
     /// How many descriptors are registered.
     registered: AtomicUsize,
-    /// When somebody polled last.
+    /// When the last poll was.
     last: AtomicU64,
     polls: AtomicU64,
     events: AtomicU64,
@@ -79,7 +79,7 @@ impl Poller {
     /// P1.
     #[inline]
     pub(crate) fn is_watching(&self) -> bool {
-        // Relaxed: who registers goes on with a P, and comes here before it sleeps.
+        // Relaxed: the M that registers has a P, and comes here before it sleeps.
         self.registered.load(Ordering::Relaxed) != 0
     }
 
@@ -89,15 +89,15 @@ impl Poller {
         self.registered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One is not any more.
+    /// A descriptor is no longer registered.
     pub(crate) fn note_removed(&self) {
         // Relaxed: see `is_watching`.
         self.registered.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How many descriptors are registered, how often somebody polled, and how many events that gave.
+    /// How many descriptors are registered, how many polls there were, and how many events.
     pub(crate) fn counts(&self) -> (usize, u64, u64) {
-        // Relaxed (all): for the eye only.
+        // Relaxed (all): for display only.
         (
             self.registered.load(Ordering::Relaxed),
             self.polls.load(Ordering::Relaxed),
@@ -105,7 +105,7 @@ impl Poller {
         )
     }
 
-    /// P1 and P2: the epoll, if it is time to ask it. `age` is how old the last poll must be.
+    /// P1 and P2: the epoll, if the last poll is at least `age` nanoseconds old.
     fn due(&self, age: u64) -> Option<&'static Poll> {
         if !self.is_watching() {
             return None;
@@ -119,8 +119,8 @@ impl Poller {
         epoll::get()
     }
 
-    /// E1 to E6 of io_line.rs: waits for events for at most `timeout` nanoseconds. `wake` gets each goroutine that was
-    /// claimed. Returns whether the sleeper was interrupted.
+    /// E1 to E6 of io_line.rs: waits for events for at most `timeout` nanoseconds. `wake` is called with each
+    /// goroutine that was claimed. Returns whether the sleeper was interrupted.
     fn harvest(&self, poll: &Poll, timeout: Option<u64>, mut wake: impl FnMut(GRef)) -> bool {
         let mut events: [MaybeUninit<Event>; BATCH] = array::from_fn(|_| MaybeUninit::uninit());
         let (mut count, mut kicked) = (0, false);
@@ -132,7 +132,7 @@ impl Poller {
                 announce(desc, generation, event, &mut wake);
             }
         }
-        // Relaxed (both): for the eye only.
+        // Relaxed (both): for display only.
         self.polls.fetch_add(1, Ordering::Relaxed);
         if count != 0 {
             self.events.fetch_add(count, Ordering::Relaxed);
@@ -156,7 +156,7 @@ fn announce(desc: &PollDesc, generation: u32, event: Event, wake: &mut impl FnMu
 }
 
 impl Sched {
-    /// P1 to P3 on the P of the caller. The goroutine that runs next, if there is one.
+    /// P1 to P3 on the P of the caller. Returns the goroutine that runs next, if there is one.
     pub(crate) fn poll_inline(&'static self, p: &P, age: u64) -> Option<usize> {
         let poll = self.poller.due(age)?;
         let mut first = None;
@@ -175,7 +175,7 @@ impl Sched {
         first
     }
 
-    /// In a fair round of `p`: what came goes behind the others.
+    /// In a fair round of `p`: goroutines with events go behind the others.
     pub(crate) fn poll_in_passing(&'static self, p: &P) {
         let Some(poll) = self.poller.due(FAIR_AGE) else {
             return;
@@ -190,20 +190,21 @@ impl Sched {
         }
     }
 
-    /// K2 to K5, on the g0 of `m`, until `until` if that is a moment. True: it was handed a P.
+    /// K2 to K5, on the g0 of `m`, until `until` if that is a moment. True: it was woken with a P.
     pub(crate) fn sleep_in_poll(&'static self, m: &'static M, until: u64, sharp: bool) -> bool {
         let Some(poll) = epoll::get() else {
             return false;
         };
         let sleep = || {
             let timeout = (until != NEVER).then(|| until.saturating_sub(now()));
-            // Relaxed: a hint, for those that have a P.
+            // Relaxed: a hint, for Ms that have a P.
             self.poller.last.store(now(), Ordering::Relaxed);
             if self
                 .poller
                 .harvest(poll, timeout, |g| ready::polled_globally(self, g))
             {
-                // It may have been meant for the sleeper before. One that is meant for this one came after the token.
+                // The kick may have been meant for an earlier sleeper. One that is meant for this M came after its
+                // token.
                 poll.take_kick();
             }
         };

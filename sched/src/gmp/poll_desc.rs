@@ -1,4 +1,4 @@
-//! The record of a socket for which somebody has waited.
+//! The record of a socket for which a goroutine or thread has waited.
 //!
 //! ```text
 //!  IoSource (4 B, in the socket)    PollDesc: 128 B, in chunks of 32 that are never freed
@@ -9,9 +9,10 @@
 //!                                  └──────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A record is made at the first wait, or when the socket is cloned: clones share it, because what it says (who waits,
-//! deadlines) belongs to the file that they share. Number 0 is none. Records are used again through a free list; an event
-//! that was on its way to the user before is told by its *generation*, which is compared under the line's lock.
+//! A record is made at the first wait, or when the socket is cloned: clones share it, because its content (waiters,
+//! deadlines) belongs to the file that they share. Number 0 is none. Records are used again through a free list. An
+//! event that was on its way to an earlier user is recognised by its *generation*, which is compared under the line's
+//! lock.
 //!
 //! Lock order: `registration`, then a line.
 
@@ -48,7 +49,7 @@ impl Waiter for Ticket {
 pub(crate) struct Registration {
     /// The descriptor that is registered, -1 for none.
     pub(crate) fd: RawFd,
-    /// Does that concern writing too?
+    /// Whether it is registered for writing too.
     pub(crate) writes: bool,
 }
 
@@ -61,13 +62,13 @@ pub(crate) struct PollDesc {
     users: AtomicU32,
     fd: AtomicI32,
     writes: AtomicU32,
-    /// One who waits for it may find out that the socket cannot be waited for.
+    /// The lock of the registration. A waiter may find that the socket cannot be waited for.
     registration: Mutex<()>,
     /// The number of the next free record.
     next_free: AtomicU32,
-    /// What the socket's owner remembers of the file, for all clones.
+    /// Bits that the socket's owner keeps for all clones of the file.
     pub(crate) notes: AtomicU32,
-    /// How long a call in each direction may last, in nanoseconds; 0 for ever.
+    /// How long a call in each direction may last, in nanoseconds; 0: no limit.
     pub(crate) read_timeout: AtomicU64,
     pub(crate) write_timeout: AtomicU64,
 }
@@ -80,7 +81,7 @@ struct Slab {
 
 struct Free {
     first: u32,
-    /// Numbers given out so far, 0 among them.
+    /// Numbers given out so far, with 0.
     made: u32,
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn get(number: u32) -> Option<&'static PollDesc> {
 
 /// How many sockets have a record.
 pub(crate) fn in_use() -> usize {
-    // Relaxed: for the eye only.
+    // Relaxed: for display only.
     SLAB.in_use.load(Ordering::Relaxed)
 }
 
@@ -125,7 +126,7 @@ impl PollDesc {
         }
     }
 
-    /// A record for one user; None if there are too many.
+    /// A record for one user; `None` if there are too many.
     pub(crate) fn take() -> Option<(u32, &'static PollDesc)> {
         let mut free = lock(&SLAB.free);
         let number = match free.first {
@@ -144,21 +145,21 @@ impl PollDesc {
         Some((number, desc))
     }
 
-    /// One more socket has it.
+    /// Another socket shares it.
     pub(crate) fn share(&self) {
         // Relaxed: the caller is a user, so it stays.
         self.users.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Is the caller the only user? It is one, so only it could make more.
+    /// Returns whether the caller is the only user. Only a user can add one, so the answer stays true.
     pub(crate) fn is_sole(&self) -> bool {
         // Acquire: partner is the Release in `leave`.
         self.users.load(Ordering::Acquire) == 1
     }
 
-    /// One socket less; the last one gives the record back.
+    /// A socket gives it up; the last one gives the record back.
     pub(crate) fn leave(&'static self, number: u32) {
-        // AcqRel: the last one sees what the others did.
+        // AcqRel: the last user sees what the others did.
         if self.users.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
@@ -166,7 +167,7 @@ impl PollDesc {
             fd: -1,
             writes: false,
         });
-        // Events of the old generation are ignored from here on, also one that has come and is not announced yet.
+        // Events of the old generation are ignored from here on, also one that has arrived and is not announced yet.
         self.read.reset(|| {
             // Relaxed: read under the lock of one of the lines.
             self.generation.fetch_add(1, Ordering::Relaxed);
@@ -176,7 +177,7 @@ impl PollDesc {
         self.notes.store(0, Ordering::Relaxed);
         self.read_timeout.store(0, Ordering::Relaxed);
         self.write_timeout.store(0, Ordering::Relaxed);
-        // Relaxed: for the eye only.
+        // Relaxed: for display only.
         SLAB.in_use.fetch_sub(1, Ordering::Relaxed);
         let mut free = lock(&SLAB.free);
         // Relaxed: under the lock of the free list.
@@ -184,13 +185,13 @@ impl PollDesc {
         free.first = number;
     }
 
-    /// Which use of the record this is. Read under the lock of a line by whoever must know for certain.
+    /// The number of the current use of the record. Read under the lock of a line where it must be certain.
     pub(crate) fn generation(&self) -> u32 {
         // Relaxed: `leave` changes it under the lock of `read`, and takes that of `write` after.
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Runs `f`, which may change what is registered, while nobody else does.
+    /// Runs `f`, which may change what is registered, while no other thread does.
     pub(crate) fn with_registration<R>(&self, f: impl FnOnce(&mut Registration) -> R) -> R {
         let _locked = lock(&self.registration);
         let mut registration = Registration {

@@ -1,4 +1,4 @@
-//! Registering a socket with the poller, at its first wait, and taking that back.
+//! Registering a socket with the poller, at its first wait, and removing it.
 //!
 //! A socket is registered at its first wait, for reading. Writing is added at the first wait to write, because a new
 //! connection can be written to: registered for both, each would make an event for nothing.
@@ -12,12 +12,12 @@
 //!
 //! # Closing one of several clones
 //!
-//! A registration belongs to the file that the clones share, under the number of the clone that waited first. Once that
-//! number is closed the registration cannot be removed, and goes on as long as a clone lives.
+//! A registration belongs to the file that the clones share, under the number of the clone that waited first. Once
+//! that number is closed the registration cannot be removed, and lasts as long as a clone lives.
 //!
 //! ```text
 //! D1 under `registration`: the number that is registered is this one's, and there are other users: DEL, not
-//!    registered any more, all that wait look again: one of them registers its own number
+//!    registered any more, all waiters look again: one of them registers its own number
 //! D2 one user less; the last one gives the record back under another generation
 //! D3 close
 //! ```
@@ -33,7 +33,7 @@ use crate::{
     sys::epoll::{self, READ, READ_WRITE},
 };
 
-/// D1 and D2, before `fd` is closed (`closes`) or leaves the runtime's hands. Nothing waits through this socket.
+/// D1 and D2, before `fd` is closed (`closes`) or leaves the runtime. No caller waits through this socket.
 pub(super) fn release(number: u32, fd: RawFd, closes: bool) {
     let Some(desc) = poll_desc::get(number) else {
         return;
@@ -42,7 +42,7 @@ pub(super) fn release(number: u32, fd: RawFd, closes: bool) {
         if registration.fd != fd {
             return;
         }
-        // The last one that closes takes the registration along.
+        // A file whose last number is closed loses its registration in the kernel.
         if (!closes || !desc.is_sole())
             && let Some(poll) = epoll::get()
         {

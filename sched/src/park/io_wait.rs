@@ -1,8 +1,8 @@
-//! Waiting for a socket: the door of `net` into the scheduler.
+//! Waiting for a socket: the functions of the scheduler that `net` uses.
 //!
-//! A socket holds an [`IoSource`]. What a call does with it, as steps of io_line.rs: [`IoSource::look`] before the call
+//! A socket holds an [`IoSource`]. A call uses it in the steps of io_line.rs: [`IoSource::look`] before the call
 //! (W1), [`IoSource::clear`] when the kernel said "not now" (W2), [`IoSource::wait`] (W3 to W6), and
-//! [`IoSource::pass_baton`] when it has what it wanted (W7).
+//! [`IoSource::pass_baton`] when it is done (W7).
 
 use std::{
     io,
@@ -47,7 +47,7 @@ pub enum Interest {
     Write,
 }
 
-/// What is known of one direction of a socket: see [`IoSource::look`].
+/// The known state of one direction of a socket: see [`IoSource::look`].
 #[derive(Clone, Copy, Debug)]
 pub struct IoSeen(Option<Seen>);
 
@@ -66,7 +66,7 @@ pub enum IoWait {
     Ready,
     /// The deadline passed: the caller's, or the one of [`IoSource::set_deadline`].
     TimedOut,
-    /// Waiting is over for good: [`IoSource::close_waits`].
+    /// No wait is possible any more: [`IoSource::close_waits`].
     Closed,
     /// The kernel cannot tell when the call may succeed, for this kind of file or just now.
     Unpollable,
@@ -94,8 +94,8 @@ impl PollDesc {
     }
 }
 
-/// Returns whether the caller is a goroutine that may leave its thread: none that unwinds, or is in
-/// [`blocking`](crate::blocking()), and no OS thread.
+/// Returns whether the caller is a goroutine that may leave its thread: it does not unwind, and is not in
+/// [`blocking`](crate::blocking()). False for an OS thread.
 #[inline]
 pub fn can_park() -> bool {
     running_goroutine().is_some()
@@ -120,7 +120,7 @@ pub fn keep_thread<R>(call: impl FnOnce() -> R) -> R {
 }
 
 impl IoSource {
-    /// Of a socket for which nobody has waited.
+    /// Of a socket that was not waited for yet.
     #[must_use]
     pub const fn new() -> IoSource {
         IoSource {
@@ -134,7 +134,7 @@ impl IoSource {
         poll_desc::get(self.number.load(Ordering::Acquire))
     }
 
-    /// The record; makes it if there is none. None if there are too many.
+    /// The record; makes it if there is none. `None` if there are too many.
     fn made(&self) -> Option<&'static PollDesc> {
         if let Some(desc) = self.desc() {
             return Some(desc);
@@ -151,13 +151,13 @@ impl IoSource {
         Some(desc)
     }
 
-    /// W1: what is known, before the call.
+    /// W1: the known state, before the call.
     #[inline]
     pub fn look(&self, interest: Interest) -> IoSeen {
         IoSeen(self.desc().map(|desc| line(desc, interest).look()))
     }
 
-    /// W2: the call, which began after `seen` was looked up, was told "not now", or there is no more for it.
+    /// W2: the call, which began after `seen` was read, got "not now", or took all there was.
     #[inline]
     pub fn clear(&self, interest: Interest, seen: IoSeen) {
         if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
@@ -185,8 +185,8 @@ impl IoSource {
         };
         let line = line(desc, interest);
         if !line.look().is_registered() {
-            // The call is tried once more after that: what came before is not announced in each case.
-            // Relaxed: read by this thread before.
+            // The call is tried again after that: an event from before may not be announced. Relaxed: read by this
+            // thread before.
             let number = self.number.load(Ordering::Relaxed);
             return Ok(
                 match register(desc, number, fd, interest == Interest::Write)? {
@@ -205,12 +205,12 @@ impl IoSource {
         })
     }
 
-    /// Before `fd` is closed (`closes`) or leaves the runtime's hands. Nothing waits through this socket.
+    /// Before `fd` is closed (`closes`) or leaves the runtime. No caller waits through this socket.
     pub fn release(&mut self, fd: RawFd, closes: bool) {
         release(std::mem::take(self.number.get_mut()), fd, closes);
     }
 
-    /// W7: wakes the next one that waits, if there may be something for it.
+    /// W7: wakes the next waiter, if there may be something for it.
     #[inline]
     pub fn pass_baton(&self, interest: Interest) {
         if let Some(desc) = self.desc() {
@@ -218,7 +218,7 @@ impl IoSource {
         }
     }
 
-    /// Another socket for the same file shares the record: deadlines, and who waits.
+    /// Another socket for the same file shares the record: deadlines and waiters.
     ///
     /// # Errors
     ///
@@ -231,8 +231,8 @@ impl IoSource {
         })
     }
 
-    /// Calls in this direction may last so long from now on; None: for ever. What the owner of the socket asks for with
-    /// [`IoSource::timeout`]; [`IoSource::wait`] does not look at it.
+    /// Calls in this direction may last this long from now on; `None`: without a limit. The owner of the socket reads
+    /// the value with [`IoSource::timeout`]; [`IoSource::wait`] ignores it.
     ///
     /// # Errors
     ///
@@ -242,7 +242,7 @@ impl IoSource {
             return Ok(());
         }
         let nanos = timeout.map_or(0, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(0));
-        // Relaxed: a call that begins meanwhile may go by either.
+        // Relaxed: a call that begins meanwhile may use either value.
         self.need()?
             .timeout(interest)
             .store(nanos, Ordering::Relaxed);
@@ -256,7 +256,7 @@ impl IoSource {
         (nanos != 0).then(|| Duration::from_nanos(nanos))
     }
 
-    /// Sets and clears bits that all sockets for this file share; what they mean is the owner's.
+    /// Sets and clears bits that all sockets for this file share. Their meaning is the owner's.
     ///
     /// # Errors
     ///
@@ -266,7 +266,7 @@ impl IoSource {
             return Ok(());
         }
         let notes = &self.need()?.notes;
-        // Relaxed (both): single bits, which say nothing of other memory.
+        // Relaxed (both): single bits, which publish no other memory.
         notes.fetch_or(set, Ordering::Relaxed);
         notes.fetch_and(!clear, Ordering::Relaxed);
         Ok(())
@@ -285,7 +285,7 @@ impl IoSource {
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOBUFS))
     }
 
-    /// Waits in this direction end at `deadline` from now on, also those that go on just now.
+    /// Waits in this direction end at `deadline` from now on, also waits that have begun.
     ///
     /// # Errors
     ///
@@ -338,8 +338,8 @@ fn wait_with(line: &Line<Ticket>, node: &Node<Ticket>, ticket: Ticket, until: u6
         unsafe { line.unlock() };
         true
     };
-    // SAFETY: the ticket is this caller's last one, whoever claims it calls `ready`, and the commit's last step is the
-    // one that lets others reach the node.
+    // SAFETY: the ticket is this caller's last one, the thread that claims it calls `ready`, and the commit's last
+    // step is the one that lets others reach the node.
     let outcome = unsafe { park_until_moment(WaitReason::Io, ticket, until, commit) };
     if outcome == EVENT {
         return IoWait::Ready;
@@ -348,7 +348,7 @@ fn wait_with(line: &Line<Ticket>, node: &Node<Ticket>, ticket: Ticket, until: u6
     if outcome == TIMED_OUT {
         return IoWait::TimedOut;
     }
-    // What it knew has changed: it looks at the word again, and tries the call.
+    // The deadline or the registration has changed: the caller reads the word again, and tries the call.
     if line.look().is_closed() {
         return IoWait::Closed;
     }

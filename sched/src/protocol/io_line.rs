@@ -1,4 +1,4 @@
-//! Those who wait for one direction of a socket, and what wakes them.
+//! The waiters for one direction of a socket, and what wakes them.
 //!
 //! ```text
 //! caller (a goroutine in `read`)                  poller (any M, or sysmon)
@@ -8,27 +8,29 @@
 //!      done: W7                                   E4 note the event in the word, in one step
 //!      "not now": clear READY, if no event        E5 take out waiters until one can be claimed for an
 //!      came since W1; not registered: do that,       event; all of them if there is no further event
-//!      and W1                                     E6 unlock; make ready who was claimed
+//!      and W1                                     E6 unlock; make the claimed ones ready
 //! W3 lock the line. Closed, ready, not
 //!    registered, or too late: unlock, say so
 //! W4 the node to the tail
 //! W5 park; the commit unlocks
 //! W6 woken: EVENT: W2. TIMED_OUT: lock, take the
 //!    node out if it is there. RECHECK: W1
-//! W7 leaving, READY still set, somebody waits:
+//! W7 leaving, READY still set, a waiter queued:
 //!    claim one as at E5 (the *baton*)
 //! ```
 //!
-//! - *What W3 looks at* (closed, ready, registered, the deadline) is changed first and then announced under the lock. The
-//!   lock is held until the commit of W5. So whoever announces finds the waiter queued, or the waiter finds the change.
-//! - *Nobody sleeps on data that is there*: a node is queued only under the lock and only while READY is clear, and READY
-//!   is cleared only by who was told "not now" with the tick unchanged since before that call. READY set and a waiter
-//!   queued implies that one taken out is between E5 and its W7.
-//! - *One event, many units*: three connections that are queued make one event. The baton wakes the next acceptor; the
-//!   chain ends at the one that is told "not now".
-//! - *A claim that a timer won*: E5 goes on to the next, so no event ends with a timeout.
+//! - *What W3 checks* (closed, ready, registered, the deadline) is changed first and then announced under the lock.
+//!   The lock is held until the commit of W5. So the announcer finds the waiter queued, or the waiter finds the
+//!   change.
+//! - *No waiter sleeps while there is data*: a node is queued only under the lock and only while READY is clear, and
+//!   READY is cleared only by a caller that got "not now" with the tick unchanged since before that call. READY set
+//!   and a waiter queued implies that one taken out is between E5 and its W7.
+//! - *One event, many units*: three connections that are queued make one event. The baton wakes the next acceptor;
+//!   the chain ends at the caller that gets "not now".
+//! - *A claim that a timer won*: E5 takes the next one, so no event is lost with a timeout.
 //!
-//! Nodes lie on the stacks of those who wait, in a box for a stack that is copied out. They are touched under the lock only.
+//! Nodes lie on the stacks of the waiters; the node of a goroutine whose stack is copied out is in a box. They are
+//! touched under the lock only.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -38,7 +40,7 @@ use std::{
 
 #[cfg(not(all(test, loom)))]
 use crate::protocol::byte_lock::ByteLock;
-// Two that spin keep loom from letting a third go on.
+// Two threads that spin keep loom from letting a third continue.
 #[cfg(all(test, loom))]
 use crate::protocol::models::locks::door::ByteLock;
 use crate::protocol::{
@@ -47,18 +49,18 @@ use crate::protocol::{
     timers::NEVER,
 };
 
-/// What a waiter is claimed with: an event came.
+/// The outcome with which a waiter is claimed for an event.
 pub(crate) const EVENT: u32 = 1;
-/// What it knew has changed (the deadline, the registration): it looks again.
+/// The outcome where the deadline or the registration has changed: the waiter looks again.
 pub(crate) const RECHECK: u32 = 2;
 
 /// The right to end one wait.
 pub(crate) trait Waiter: Copy {
-    /// Returns whether the wait is ended by this call: for one caller only.
+    /// Returns whether this call ends the wait: true for one caller only.
     fn claim(self, outcome: u32) -> bool;
 }
 
-/// One that waits.
+/// A waiter.
 pub(crate) struct Node<W> {
     waiter: W,
     next: Cell<*const Node<W>>,
@@ -86,7 +88,7 @@ pub(crate) enum Refusal {
     Ready,
     Closed,
     NotRegistered,
-    /// The deadline is over.
+    /// The deadline has passed.
     Late,
 }
 
@@ -96,7 +98,7 @@ pub(crate) struct Line<W> {
     lock: ByteLock,
     /// How many nodes are queued, readable without the lock.
     waiting: AtomicU32,
-    /// When calls end in any case, [`NEVER`] if they do not.
+    /// The moment at which calls end in any case, [`NEVER`] if there is none.
     deadline: AtomicU64,
     ends: UnsafeCell<Ends<W>>,
 }
@@ -108,7 +110,7 @@ struct Ends<W> {
 
 // SAFETY: `ends`, and the nodes, are touched under the lock only; a waiter is a right that any thread may use.
 unsafe impl<W: Send> Sync for Line<W> {}
-// SAFETY: nothing in it belongs to a thread.
+// SAFETY: nothing in it refers to a thread.
 unsafe impl<W: Send> Send for Line<W> {}
 
 impl<W: Waiter> Line<W> {
@@ -138,14 +140,14 @@ impl<W: Waiter> Line<W> {
         self.ready.clear(seen);
     }
 
-    /// When calls end in any case.
+    /// The moment at which calls end in any case.
     #[inline]
     pub(crate) fn deadline(&self) -> u64 {
         // Relaxed: W3 looks again, under the lock.
         self.deadline.load(Ordering::Relaxed)
     }
 
-    /// W3 and W4. The caller of [`Line::enlist`] knew of `until` as the earliest end of its wait.
+    /// W3 and W4. `until` is the earliest end of the wait as the caller of [`Line::enlist`] knew it.
     ///
     /// # Safety
     ///
@@ -182,7 +184,7 @@ impl<W: Waiter> Line<W> {
     ///
     /// The lock is held since [`Line::enlist`].
     pub(crate) unsafe fn unlock(&self) {
-        // SAFETY: the caller's promise is that of `ByteLock::unlock`.
+        // SAFETY: the lock is held since `enlist`, as the caller owes.
         unsafe { self.lock.unlock() };
     }
 
@@ -197,8 +199,8 @@ impl<W: Waiter> Line<W> {
         });
     }
 
-    /// E2 to E6: an event, `last` if there may be no further one. `is_current` is asked under the lock whether it is
-    /// meant for this socket. `wake` makes ready who was claimed.
+    /// E2 to E6: an event, `last` if there may be no further one. `is_current` returns, under the lock, whether the
+    /// event is meant for this socket. `wake` makes a claimed waiter ready.
     pub(crate) fn announce(
         &self,
         last: bool,
@@ -224,8 +226,8 @@ impl<W: Waiter> Line<W> {
     /// W7. `wake` as in [`Line::announce`].
     #[inline]
     pub(crate) fn pass_baton(&self, wake: impl FnOnce(W)) {
-        // Relaxed: one that was queued before the event which woke this caller is seen, because the claim was under the
-        // lock; one that comes later finds READY.
+        // Relaxed: a waiter that was queued before the event which woke this caller is seen, because the claim was
+        // under the lock; one that comes later finds READY.
         if self.waiting.load(Ordering::Relaxed) != 0 && self.ready.load().is_ready() {
             self.pass_slowly(wake);
         }
@@ -242,14 +244,14 @@ impl<W: Waiter> Line<W> {
         }
     }
 
-    /// Calls end at `deadline` from now on; those that wait look again.
+    /// Calls end at `deadline` from now on; waiters look again.
     pub(crate) fn set_deadline(&self, deadline: u64, wake: impl FnMut(W)) {
         // Relaxed: announced under the lock.
         self.deadline.store(deadline, Ordering::Relaxed);
         self.recall(RECHECK, wake);
     }
 
-    /// The poller hears of this direction from now on, or does not any more: then those that wait look again.
+    /// The poller reports this direction from now on, or no longer: then waiters look again.
     pub(crate) fn set_registered(&self, registered: bool, wake: impl FnMut(W)) {
         self.ready.set_registered(registered);
         if !registered {
@@ -257,13 +259,13 @@ impl<W: Waiter> Line<W> {
         }
     }
 
-    /// Waiting is over for good.
+    /// No wait is possible any more.
     pub(crate) fn close(&self, wake: impl FnMut(W)) {
         self.ready.close();
         self.recall(RECHECK, wake);
     }
 
-    /// For another socket, whose first user this is. Nobody waits.
+    /// For another socket, whose first user this is. There is no waiter.
     pub(crate) fn reset(&self, change: impl FnOnce()) {
         self.lock.lock();
         change();
@@ -274,7 +276,7 @@ impl<W: Waiter> Line<W> {
         unsafe { self.lock.unlock() };
     }
 
-    /// All that wait are taken out, and look again.
+    /// Takes all waiters out; they look again.
     fn recall(&self, outcome: u32, wake: impl FnMut(W)) {
         self.lock.lock();
         self.claim_all_and_unlock(outcome, wake);
@@ -292,7 +294,7 @@ impl<W: Waiter> Line<W> {
         None
     }
 
-    /// The lock is held, and is not after. In parts, so that the claimed fit into a small array.
+    /// The lock is held, and is unlocked at the end. In parts, so that the claimed ones fit into a small array.
     fn claim_all_and_unlock(&self, outcome: u32, mut wake: impl FnMut(W)) {
         loop {
             let mut claimed = [None; 8];
@@ -351,7 +353,7 @@ impl<W: Copy> Ends<W> {
         self.tail = node;
     }
 
-    /// Takes out the one that has waited longest.
+    /// Takes out the node that has waited longest.
     ///
     /// # Safety
     ///
@@ -359,7 +361,7 @@ impl<W: Copy> Ends<W> {
     unsafe fn pop(&mut self) -> Option<W> {
         // SAFETY: null, or a node in the line, which is alive.
         let node = unsafe { self.head.as_ref() }?;
-        // SAFETY: it is in this line, which is locked.
+        // SAFETY: the node is in this line, which is locked.
         unsafe { self.unlink(node) };
         Some(node.waiter)
     }

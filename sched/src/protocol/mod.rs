@@ -18,9 +18,9 @@
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
-//! | who owns a G, and what it waits for | status.rs, wait_reason.rs |
+//! | the owner of a G, and what it waits for | status.rs, wait_reason.rs |
 //! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
-//! | what is known of a socket, and those who wait for it | readiness.rs, io_line.rs |
+//! | the known state of a socket, and its waiters | readiness.rs, io_line.rs |
 //! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;

@@ -1,4 +1,4 @@
-//! What is known of one direction of a socket without asking the kernel: one word.
+//! The known state of one direction of a socket, without asking the kernel: one word.
 //!
 //! ```text
 //!   31 ................. 4      3          2        1        0
@@ -8,11 +8,11 @@
 //! ```
 //!
 //! - READY: a call may succeed. Set by each event; cleared by a caller that the kernel told to wait, if no event came
-//!   since before its call: the *tick*, which each event counts up, tells.
-//! - STICKY: the peer hung up, or something urgent came. What that means may come out at the call after the next one, and
-//!   no event announces it, so nobody waits before its call was tried.
-//! - CLOSED: waiting is over (the closer of a listener).
-//! - REGISTERED: the poller hears of this direction. Without it nobody may wait for an event.
+//!   since before its call. The *tick*, which each event increments, shows whether one came.
+//! - STICKY: the peer hung up, or urgent data came. Its effect may show at the call after the next one, and no event
+//!   announces it, so a caller tries its call before it waits.
+//! - CLOSED: no wait is possible any more (the closer of a listener).
+//! - REGISTERED: the poller reports this direction. Without it no caller may wait for an event.
 //!
 //! Events and callers change the word at the same time, so each change is one read-modify-write.
 
@@ -33,7 +33,7 @@ pub(crate) struct Readiness {
 pub(crate) struct Seen(u32);
 
 impl Seen {
-    /// Returns whether a call is worth trying: it may succeed, or nobody would tell when it may.
+    /// Returns whether a call is worth trying: it may succeed, or no event would announce when it may.
     #[inline]
     pub(crate) fn shall_try(self) -> bool {
         self.0 & (READY | STICKY | CLOSED) != 0 || !self.is_registered()
@@ -76,7 +76,7 @@ impl Readiness {
     /// The kernel said "not now" to a call that began after `seen` was read. False if an event came since.
     #[inline]
     pub(crate) fn clear(&self, seen: Seen) -> bool {
-        // Release: the next event's Acquire orders its call after ours. Relaxed on failure: nothing is read.
+        // Release: the next event's Acquire orders its call after this one. Relaxed on failure: nothing is read.
         self.word
             .compare_exchange(
                 seen.0,
@@ -93,7 +93,7 @@ impl Readiness {
         self.change(|word| word.wrapping_add(TICK) | flags);
     }
 
-    /// The poller hears of this direction from now on, or does not any more.
+    /// The poller reports this direction from now on, or no longer.
     pub(crate) fn set_registered(&self, registered: bool) {
         self.change(|word| match registered {
             true => word | REGISTERED,
@@ -105,7 +105,7 @@ impl Readiness {
         self.change(|word| word | CLOSED);
     }
 
-    /// For another socket: nothing is known but the tick, which goes on.
+    /// For another socket: nothing is known but the tick, which continues.
     pub(crate) fn reset(&self) {
         self.change(|word| word.wrapping_add(TICK) & !(TICK - 1));
     }

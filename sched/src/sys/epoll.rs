@@ -1,9 +1,9 @@
 //! The kernel's list of sockets and their events: the only file that names epoll.
 //!
-//! One epoll for the process, edge-triggered: an event tells of a change and is taken out by whoever is told. Three kinds
-//! of descriptors are in it: sockets, an eventfd by which a thread that sleeps in [`Poll::wait`] is interrupted, and, on
-//! kernels without `epoll_pwait2`, a timerfd. The last two are level-triggered: a look of another thread does not take
-//! their events away from the thread that sleeps.
+//! One epoll for the process, edge-triggered: an event reports a change once. Three kinds of descriptors are in it:
+//! sockets, an eventfd by which a thread that sleeps in [`Poll::wait`] is interrupted, and, on kernels without
+//! `epoll_pwait2`, a timerfd. The last two are level-triggered: a poll of another thread does not take their events
+//! away from the thread that sleeps.
 //!
 //! ```text
 //! token   63 ............ 32 31 ............. 0
@@ -32,7 +32,7 @@ pub(crate) const READ: u32 =
     (libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
 pub(crate) const READ_WRITE: u32 = READ | libc::EPOLLOUT as u32;
 
-/// What an event says.
+/// An event as the kernel reports it.
 #[derive(Clone, Copy)]
 pub(crate) struct Event(libc::epoll_event);
 
@@ -47,12 +47,12 @@ impl Event {
         self.0.events & flags as u32 != 0
     }
 
-    /// Was the sleeper interrupted?
+    /// Returns whether the sleeper was interrupted.
     pub(crate) fn is_kick(self) -> bool {
         self.0.u64 == KICK
     }
 
-    /// Concerns it those that read?
+    /// Returns whether it concerns readers.
     pub(crate) fn reads(self) -> bool {
         self.has(
             libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR,
@@ -63,7 +63,7 @@ impl Event {
         self.has(libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR)
     }
 
-    /// Returns whether readers may hear of no further event.
+    /// Returns whether readers may get no further event.
     pub(crate) fn ends_reading(self) -> bool {
         self.has(libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLPRI)
     }
@@ -78,7 +78,7 @@ pub(crate) struct Poll {
     epoll: OwnedFd,
     kick: OwnedFd,
     timer: OwnedFd,
-    /// Does the kernel lack `epoll_pwait2`?
+    /// Whether the kernel lacks `epoll_pwait2`.
     no_pwait2: AtomicBool,
 }
 
@@ -98,17 +98,17 @@ pub(crate) fn kick() {
     }
 }
 
-/// The epoll of the process; makes it if there is none.
+/// The epoll of the process; makes it if there is none yet.
 ///
 /// # Errors
 ///
-/// What the kernel says to a process that may have no more descriptors, or none of this kind.
+/// The kernel's, where the process may have no more descriptors, or none of this kind.
 pub(crate) fn get_or_make() -> io::Result<&'static Poll> {
     if let Some(poll) = POLL.get() {
         return Ok(poll);
     }
     let made = Poll::new()?;
-    // Two that make one at once: the second is closed again.
+    // Two threads may make one at once: the second is closed again.
     Ok(POLL.get_or_init(|| made))
 }
 
@@ -123,7 +123,7 @@ fn owned(fd: RawFd) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just made it for this caller, and nobody else knows it.
+    // SAFETY: the kernel has just made it for this caller, and no other code has the number.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -182,7 +182,7 @@ impl Poll {
         )
     }
 
-    /// Changes a registration. What is there already is reported anew.
+    /// Changes a registration. Events that are pending are reported again.
     pub(crate) fn modify(
         &self,
         fd: RawFd,
@@ -202,8 +202,8 @@ impl Poll {
         self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
     }
 
-    /// The events, after at most `timeout` nanoseconds; none: as long as there are none. It may return without any: time is
-    /// up, a signal came, or the thread was interrupted.
+    /// The events, after at most `timeout` nanoseconds; `None`: without a limit. It may return without events: time
+    /// is up, a signal came, or the thread was interrupted.
     pub(crate) fn wait<'a>(
         &self,
         events: &'a mut [MaybeUninit<Event>; BATCH],
@@ -213,7 +213,7 @@ impl Poll {
             Some(0) => self.wait_millis(events, 0),
             _ if self.lacks_pwait2() => self.wait_by_timer(events, timeout),
             _ => self.wait_nanos(events, timeout).unwrap_or_else(|| {
-                // Relaxed: each thread may find out by itself.
+                // Relaxed: each thread may find it out by itself.
                 self.no_pwait2.store(true, Ordering::Relaxed);
                 self.wait_by_timer(events, timeout)
             }),
@@ -243,7 +243,7 @@ impl Poll {
         usize::try_from(count).unwrap_or(0)
     }
 
-    /// None: the kernel has no such call.
+    /// `None`: the kernel has no such call.
     fn wait_nanos(
         &self,
         events: &mut [MaybeUninit<Event>; BATCH],
@@ -265,7 +265,7 @@ impl Poll {
         };
         let refused = || {
             let error = io::Error::last_os_error().raw_os_error();
-            // A filter of system calls may say either.
+            // A seccomp filter may return either.
             matches!(error, Some(libc::ENOSYS | libc::EPERM))
         };
         match usize::try_from(count) {
@@ -275,7 +275,7 @@ impl Poll {
         }
     }
 
-    /// The same with a timerfd, for one thread at a time.
+    /// As [`Poll::wait`], with a timerfd, for one thread at a time.
     fn wait_by_timer(
         &self,
         events: &mut [MaybeUninit<Event>; BATCH],
@@ -310,7 +310,7 @@ impl Poll {
         unsafe { libc::write(self.kick.as_raw_fd(), (&raw const one).cast(), 8) };
     }
 
-    /// By the thread that was interrupted.
+    /// Clears the interruption. By the thread that was interrupted.
     pub(crate) fn take_kick(&self) {
         let mut count = 0_u64;
         // SAFETY: eight bytes that live until the call returns.

@@ -19,7 +19,7 @@
 //! 50 looks that found nothing the pause doubles, up to 10 ms, or 2 ms while a P's rounds stand still or a goroutine
 //! waits for a fair round. Where the next look decides and a goroutine waits for that, the pause is really 20 us: a
 //! blocked thread loses its P some 100 us after it blocked, and a lone `runnext` is with another P after 60 to 130
-//! us, if sysmon was in its short period. A P that nobody needs is taken after 20 ms ([`UNUSED`](seen::UNUSED)). For
+//! us, if sysmon was in its short period. A P for which there is no work is taken after 20 ms ([`UNUSED`](seen::UNUSED)). For
 //! a while after something was done for a P each look at it is of that kind, because the same is likely to happen
 //! again.
 //!

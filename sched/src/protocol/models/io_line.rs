@@ -1,7 +1,7 @@
-//! The line of a socket (io_line.rs): nobody sleeps while there is something for it, and nobody is woken twice.
+//! The line of a socket (io_line.rs): no waiter sleeps while there is something for it, and none is woken twice.
 //!
-//! The socket counts units. What arrives is there first, and then announced: as the kernel does it. The callers go
-//! through W1 to W7 as `net` does. Whoever sleeps for ever shows as a deadlock.
+//! The socket counts units. A unit arrives first, and is then announced, as in the kernel. The callers go through W1
+//! to W7 as `net` does. A caller that sleeps forever shows as a deadlock.
 
 use std::sync::atomic::AtomicUsize as Plain;
 
@@ -26,13 +26,13 @@ use crate::protocol::{
 
 const BY_TIMER: u32 = 9;
 
-/// One that waits.
+/// A caller that waits.
 struct Caller {
     wait_seq: WaitSeq,
     parker: Parker,
     /// How often it was made ready.
     woken: Plain,
-    /// Is its timer in a heap?
+    /// Whether its timer is in a heap.
     armed: AtomicBool,
 }
 
@@ -69,11 +69,11 @@ struct Socket {
 #[derive(Default)]
 struct State {
     units: usize,
-    /// Has the other side ended?
+    /// Whether the other side has ended.
     ended: bool,
-    /// Is it registered with the kernel?
+    /// Whether it is registered with the kernel.
     registered: bool,
-    /// Which use of the record this is.
+    /// The number of this use of the record.
     generation: usize,
 }
 
@@ -97,7 +97,7 @@ impl Socket {
         Arc::new(socket)
     }
 
-    /// So many arrive in one event, maybe with the end.
+    /// `units` arrive in one event, and the end if `ended`.
     fn arrive(&self, units: usize, ended: bool) {
         let mut state = self.state.lock().unwrap();
         state.units += units;
@@ -109,7 +109,7 @@ impl Socket {
         }
     }
 
-    /// As the kernel: what is there already is an event.
+    /// As the kernel: units that are there already make an event.
     fn register(&self) {
         let mut state = self.state.lock().unwrap();
         state.registered = true;
@@ -126,7 +126,7 @@ impl Socket {
         self.line.set_registered(false, wake);
     }
 
-    /// The call that does not wait: None is "not now".
+    /// The call that does not wait: `None` is "not now".
     fn receive(&self, most: usize) -> Option<usize> {
         let mut state = self.state.lock().unwrap();
         if state.units == 0 && !state.ended {
@@ -178,7 +178,7 @@ impl Socket {
             }
             Err(Refusal::Late) => unreachable!("there is no deadline"),
             Err(_) => {
-                // Nobody has the ticket. Loom: others come on, and their stores are seen.
+                // No other thread has the ticket. Loom: other threads continue, and their stores are seen.
                 assert!(ticket.claim(RECHECK));
                 thread::yield_now();
                 return RECHECK;
@@ -201,7 +201,7 @@ impl Socket {
     }
 }
 
-/// Accepts one.
+/// Accepts one unit.
 fn acceptor(socket: &Arc<Socket>) -> thread::JoinHandle<()> {
     let (socket, caller) = (socket.clone(), Caller::leaked());
     thread::spawn(move || assert!(matches!(socket.take(caller, 1), Got::Units(1))))
@@ -283,7 +283,7 @@ fn an_event_does_not_end_with_a_timeout() {
             let socket = socket.clone();
             move || socket.fire(caller)
         });
-        // Whichever of both takes the first unit, the second is there for the other.
+        // One acceptor takes the first unit, and the second is there for the other.
         socket.arrive(1, false);
         let got = first.join().unwrap();
         timer.join().unwrap();
@@ -307,7 +307,7 @@ fn an_event_goes_to_the_next_in_line_if_a_timer_was_first() {
             }
         });
         let second = acceptor(&socket);
-        // Two for two: if the first goes away without, one is left.
+        // Two for two: if the first leaves without one, one is left.
         socket.arrive(1, false);
         socket.fire(caller);
         socket.arrive(1, false);

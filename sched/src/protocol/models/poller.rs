@@ -1,6 +1,6 @@
-//! Who polls (poll.rs): an event that comes at any time makes somebody run, whatever the Ms do just then.
+//! Which M polls (poll.rs): an event that comes at any time makes a goroutine run, whatever the Ms do at that time.
 //!
-//! An event that nobody asks for shows as a deadlock.
+//! An event for which no M asks shows as a deadlock.
 
 use loom::thread;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::protocol::steps::{self, TimeWatch};
 
-/// Words of what is run.
+/// Words of goroutines.
 const EVENT: usize = 5;
 const WORK: usize = 6;
 const END: usize = 9;
@@ -68,7 +68,7 @@ fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
                         word => found.push(word),
                     }
                     if found.last() == Some(&EVENT) {
-                        // The other sleeps, or looks for work: it ends as well.
+                        // The other M sleeps, or looks for work: it ends as well.
                         world.submit_globally(END);
                         break;
                     }
