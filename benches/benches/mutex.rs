@@ -10,7 +10,7 @@ use std::time::Instant;
 use goroutines_benches::sample::Sample;
 use goroutines_benches::switch::rows::{goroutine, osthread};
 
-/// Lock and unlock on a goroutine, nobody else wants the lock.
+/// Lock and unlock on a goroutine; no other goroutine wants the lock.
 fn goroutine_uncontended(operations: u64) -> io::Result<Sample> {
     goroutine::on_goroutine(move || {
         let mutex = goroutines::sync::Mutex::new(0_u64);

@@ -17,7 +17,7 @@ fn sleepers_report(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_quick_run_has_a_row_for_each_who_sleeps() {
+fn a_quick_run_has_a_row_for_each_kind_of_sleeper() {
     let (code, text) = sleepers_report(&["--quick"]);
     assert_eq!(code, Some(0), "{text}");
     for row in [

@@ -62,7 +62,7 @@ is_not!(expansion::Arm<'static>: Sync);
 is_not!(expansion::Chosen<'static>: Send);
 is_not!(expansion::Chosen<'static>: Sync);
 
-// A handle gives its result to one who has it alone.
+// A handle gives its result to its only owner.
 is!(JoinHandle<std::cell::Cell<u8>>: Send);
 is!(JoinHandle<Rc<u8>>: Sync);
 is_not!(JoinHandle<Rc<u8>>: Send);

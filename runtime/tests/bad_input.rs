@@ -62,7 +62,7 @@ fn a_capacity_that_no_memory_has_is_refused() {
 }
 
 #[test]
-fn who_sends_to_itself_waits_until_somebody_else_comes() {
+fn a_send_to_itself_waits_until_another_goroutine_receives() {
     start();
     for capacity in [0, 1] {
         let (tx, rx) = bounded(capacity);
@@ -81,7 +81,7 @@ fn who_sends_to_itself_waits_until_somebody_else_comes() {
         let alone = still_waits(alone);
         let messages: Vec<_> = (0..=capacity).map(|_| rx.recv().unwrap()).collect();
         assert_eq!(messages.last(), Some(&1));
-        // It goes on, and waits for what it would have to send itself.
+        // It continues, and waits for what it would have to send itself.
         let alone = still_waits(alone);
         drop(rx);
         tx.send(2).unwrap();
@@ -90,7 +90,7 @@ fn who_sends_to_itself_waits_until_somebody_else_comes() {
 }
 
 #[test]
-fn who_waits_for_itself_is_let_go_when_the_channel_is_closed() {
+fn a_wait_for_itself_ends_when_the_channel_is_closed() {
     start();
     for on in BOTH {
         let (tx, rx) = bounded::<u32>(0);

@@ -168,7 +168,7 @@ fn a_timeout_gives_the_message_back() {
             let (late, waited, tx) = here.join();
             assert_eq!(late, Err(SendTimeoutError::Timeout(7)));
             assert!(waited);
-            // Its node is gone: nobody gets a message from it.
+            // Its node is gone: no receiver gets a message from it.
             assert_eq!(rx.try_recv().is_ok(), tx.capacity() == Some(1));
             assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
         }
@@ -188,7 +188,7 @@ fn a_receive_times_out_and_leaves_nothing_behind() {
             let (late, waited, rx) = there.join();
             assert_eq!(late, Err(RecvTimeoutError::Timeout));
             assert!(waited);
-            // No message may go to the one who gave up.
+            // No message may go to the receiver that gave up.
             if tx.capacity() == Some(0) {
                 assert_eq!(tx.try_send(3), Err(TrySendError::Full(3)));
             } else {

@@ -1,4 +1,4 @@
-//! What was sent can be received by whoever comes, whatever becomes of the future or the select it was meant for. Two Ps.
+//! What was sent can be received by any receiver, whatever becomes of the future or the select it was meant for. Two Ps.
 
 mod common;
 
@@ -24,7 +24,7 @@ use goroutines::{
     context, go, sleep,
 };
 
-/// A message takes so long to make that nobody could mistake it for a deadline.
+/// A message takes so long to make that it cannot be mistaken for a deadline.
 const LONG: Duration = Duration::from_secs(4);
 /// What is over by then did not wait for it.
 const IN_TIME: Duration = Duration::from_secs(2);
@@ -73,9 +73,9 @@ fn a_future_that_was_overtaken_stays_the_first_in_line() {
     }
 }
 
-/// What a future was told of is there for those who wait behind it, too, when their time is up or nobody sends any more.
+/// What a future was told of is there for the waiters behind it, too, when their time is up or the senders are gone.
 #[test]
-fn who_waits_behind_a_future_gets_its_message_before_an_error() {
+fn a_receiver_behind_a_future_gets_its_message_before_an_error() {
     start();
     for senders_leave in [true, false] {
         let (tx, rx) = bounded(0);
@@ -139,7 +139,7 @@ fn slow_select(tx: Sender<u32>, made: &Arc<AtomicUsize>) -> goroutines::JoinHand
     chooser
 }
 
-/// Whoever does not wait that long gets nothing, in time; the next who receives gets the message.
+/// A receiver that does not wait that long gets nothing, in time; the next one gets the message.
 fn holds_beside_a_slow_select(receive: impl FnOnce(&Receiver<u32>)) {
     start();
     let (tx, rx) = bounded(0);
@@ -205,7 +205,7 @@ fn a_future_dropped_beside_a_select_that_makes_its_message_leaves_that_to_the_ne
 
 /// The other way round: the receiver waits first, and the select chooses it.
 #[test]
-fn who_waits_with_a_deadline_leaves_a_select_that_makes_its_message() {
+fn a_receive_with_a_deadline_leaves_a_select_that_makes_its_message() {
     start();
     for by_select in [false, true] {
         let (tx, rx) = bounded(0);
@@ -231,7 +231,7 @@ fn who_waits_with_a_deadline_leaves_a_select_that_makes_its_message() {
 }
 
 #[test]
-fn who_leaves_a_select_takes_what_another_sender_has() {
+fn a_receiver_that_leaves_a_select_takes_what_another_sender_has() {
     start();
     let (tx, rx) = bounded(0);
     let made = Arc::new(AtomicUsize::new(0));

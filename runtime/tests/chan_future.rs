@@ -137,7 +137,7 @@ fn futures_and_goroutines_are_served_in_the_order_in_which_they_came() {
     }
     (0..6).for_each(|n| tx.try_send(n).unwrap());
     assert_eq!(tx.try_send(6), Err(TrySendError::Full(6)));
-    // Whoever gets a message gets the oldest one: a future when it is polled.
+    // Every receiver gets the oldest message: a future when it is polled.
     let others: HashSet<_> = served.iter().take(3).collect();
     assert_eq!(others, HashSet::from([(1, 0), (3, 1), (5, 2)]));
     for (n, mut recv) in [3, 4, 5].into_iter().zip(futures) {
@@ -191,7 +191,7 @@ fn a_message_of_which_a_future_was_told_takes_no_place_in_the_buffer() {
 }
 
 #[test]
-fn a_message_of_a_dropped_future_goes_to_who_waits() {
+fn a_message_of_a_dropped_future_goes_to_a_waiter() {
     start();
     let (tx, rx) = bounded(0);
     let mut recv = rx.recv_async();

@@ -26,7 +26,7 @@ fn start() {
 /// How long a waiter loses a mutex to others before it is handed over.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// Runs `f` as a goroutine: with one P nobody else runs until it waits.
+/// Runs `f` as a goroutine: with one P no other goroutine runs until it waits.
 fn alone(f: impl FnOnce() + Send + 'static) {
     start();
     go(f).join().unwrap();
@@ -58,7 +58,7 @@ fn a_buffered_send_does_not_give_the_turn_away() {
 }
 
 #[test]
-fn a_rendezvous_sender_goes_on_only_after_the_receiver_came() {
+fn a_rendezvous_send_returns_only_after_the_receiver_came() {
     alone(|| {
         let (tx, rx) = bounded(0);
         let (log_tx, log) = unbounded();
@@ -86,7 +86,7 @@ fn a_rendezvous_sender_goes_on_only_after_the_receiver_came() {
 }
 
 #[test]
-fn those_who_wait_are_served_in_their_order() {
+fn waiters_are_served_in_their_order() {
     alone(|| {
         for (tx, rx) in [bounded(0), bounded(1), unbounded()] {
             let receivers: Vec<_> = (0..5)
@@ -114,7 +114,7 @@ fn those_who_wait_are_served_in_their_order() {
 }
 
 #[test]
-fn one_who_timed_out_is_skipped_and_the_next_is_served() {
+fn a_waiter_that_timed_out_is_skipped_and_the_next_is_served() {
     alone(|| {
         let (tx, rx) = bounded(0);
         let waiting: Vec<_> = (0..6)
@@ -271,7 +271,7 @@ fn a_waiter_that_lost_the_lock_keeps_its_place() {
 }
 
 #[test]
-fn a_wait_group_wakes_all_who_wait() {
+fn a_wait_group_wakes_all_waiters() {
     alone(|| {
         let group = WaitGroup::new();
         let waiting: Vec<_> = (0..5)

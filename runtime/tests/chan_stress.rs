@@ -1,4 +1,4 @@
-//! Many at once: nothing is lost, nothing comes twice, nobody sleeps for ever. Four Ps.
+//! Many at once: no message is lost, none comes twice, no goroutine sleeps for ever. Four Ps.
 
 mod common;
 
@@ -265,7 +265,7 @@ fn receivers_that_leave_in_the_middle_drop_or_return_every_message() {
 }
 
 #[test]
-fn disconnects_that_race_with_waits_wake_everybody() {
+fn disconnects_that_race_with_waits_wake_all_waiters() {
     start();
     let long = Duration::from_secs(3600);
     for round in 0..200 {

@@ -68,7 +68,7 @@ fn what_never_comes_is_never() {
 }
 
 #[test]
-fn of_those_who_wait_for_one_message_one_gets_it() {
+fn of_several_waiters_for_one_message_one_gets_it() {
     start();
     let rx = after(SHORT);
     let waiting: Vec<_> = (0..10)
@@ -169,7 +169,7 @@ fn a_clock_is_a_case() {
 }
 
 #[test]
-fn close_wakes_everybody_and_keeps_what_is_buffered() {
+fn close_wakes_all_waiters_and_keeps_what_is_buffered() {
     start();
     for (senders, receivers) in PAIRS {
         let (tx, rx) = bounded(2);

@@ -102,7 +102,7 @@ fn each_tick_goes_to_one_of_a_thousand_and_wakes_few() {
 }
 
 #[test]
-fn one_whose_own_time_is_up_passes_the_timekeeping_on() {
+fn a_waiter_whose_own_time_is_up_passes_the_timekeeping_on() {
     let _alone = start();
     for on in [On::Goroutine, On::Thread] {
         on.spawn(move || {
@@ -126,7 +126,7 @@ fn one_whose_own_time_is_up_passes_the_timekeeping_on() {
 }
 
 #[test]
-fn nobody_sleeps_over_a_tick_whoever_takes_the_others() {
+fn no_receiver_misses_a_tick_whichever_takes_the_others() {
     let _alone = start();
     let rx = tick(Duration::from_micros(500));
     let plain = |rx: &Receiver<Instant>| {

@@ -38,7 +38,7 @@ fn shared<T>(value: T) -> Arc<Shared<T>> {
 }
 
 #[test]
-fn a_notification_wakes_who_waits_and_gives_the_lock_back() {
+fn a_notification_wakes_a_waiter_and_gives_the_lock_back() {
     start();
     for (notifier, waiter) in PAIRS {
         let shared = shared(0);
@@ -66,7 +66,7 @@ fn a_notification_wakes_who_waits_and_gives_the_lock_back() {
 }
 
 #[test]
-fn nobody_is_notified_by_a_notification_of_the_past() {
+fn a_notification_without_a_waiter_notifies_no_later_one() {
     start();
     let shared = shared(());
     shared.changed.notify_one();
@@ -149,7 +149,7 @@ fn notify_one_wakes_one_and_notify_all_wakes_all() {
                 })
             })
             .collect();
-        // Who has counted itself under the lock waits by the time that we have the lock.
+        // A goroutine that has counted itself under the lock waits by the time that we have the lock.
         until(|| *shared.value.lock().unwrap() == 10);
         shared.changed.notify_one();
         until(|| passed.load(Ordering::SeqCst) == 1);
@@ -162,7 +162,7 @@ fn notify_one_wakes_one_and_notify_all_wakes_all() {
 }
 
 #[test]
-fn a_thousand_goroutines_wait_and_go_on() {
+fn a_thousand_goroutines_wait_and_are_notified() {
     start();
     let shared = shared((0, false));
     let all: Vec<_> = (0..1000)
@@ -174,7 +174,7 @@ fn a_thousand_goroutines_wait_and_go_on() {
                 drop(shared.changed.wait_while(guard, |value| !value.1).unwrap());
             };
             if i % 2 == 0 {
-                // SAFETY: nothing on its stack is lent to anybody.
+                // SAFETY: nothing on its stack is lent to others.
                 unsafe { Builder::new().copy_stack() }.spawn(wait).unwrap()
             } else {
                 go(wait)
@@ -256,7 +256,7 @@ fn a_wait_with_a_limit_waits_so_long_and_no_longer() {
 }
 
 #[test]
-fn who_waits_learns_that_the_mutex_was_poisoned_meanwhile() {
+fn a_waiter_learns_that_the_mutex_was_poisoned_meanwhile() {
     start();
     for on in BOTH {
         let shared = shared(0);
@@ -373,7 +373,7 @@ fn a_barrier_opens_for_all_at_once_and_again_and_again() {
                     led += usize::from(barrier.wait().is_leader());
                     let seen = here.load(Ordering::SeqCst);
                     assert!(seen >= round * count, "{seen} have come in round {round}");
-                    // Nobody starts the next round before all have looked.
+                    // The next round does not start before all have looked.
                     led += usize::from(barrier.wait().is_leader());
                 }
                 led
@@ -398,7 +398,7 @@ fn the_last_of_a_thousand_is_the_leader() {
                 leader
             };
             if i % 2 == 0 {
-                // SAFETY: nothing on its stack is lent to anybody.
+                // SAFETY: nothing on its stack is lent to others.
                 unsafe { Builder::new().copy_stack() }.spawn(wait).unwrap()
             } else {
                 go(wait)
@@ -407,7 +407,7 @@ fn the_last_of_a_thousand_is_the_leader() {
         .collect();
     settle();
     assert!(!passed.load(Ordering::SeqCst));
-    // Those who are late come in time all the same; then one of them leads.
+    // Late ones arrive in time all the same; then one of them leads.
     let leaders = usize::from(barrier.wait().is_leader());
     let others = all
         .into_iter()
@@ -416,7 +416,7 @@ fn the_last_of_a_thousand_is_the_leader() {
 }
 
 #[test]
-fn a_barrier_of_none_or_one_holds_nobody_up() {
+fn a_barrier_of_none_or_one_does_not_block() {
     for n in [0, 1] {
         let (ours, std) = (Barrier::new(n), std::sync::Barrier::new(n));
         for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Contexts: who they end, who they leave alone, and that nothing is lost.
+//! Contexts: which calls they end, which they do not, and that no message is lost.
 
 mod common;
 
@@ -171,7 +171,7 @@ fn a_message_counts_more_than_the_end() {
 }
 
 #[test]
-fn nobody_but_the_canceller_can_close_done() {
+fn only_the_canceller_can_close_done() {
     let (ctx, canceller) = Context::background().with_cancel();
     assert!(!ctx.done().close());
     assert!(!ctx.done().is_closed());
@@ -243,7 +243,7 @@ fn joining_and_waiting_groups_end_with_a_context() {
 }
 
 #[test]
-fn who_runs_under_a_context_that_ends_sees_disconnected_channels_and_short_sleeps() {
+fn under_a_context_that_ends_channels_are_disconnected_and_sleeps_are_short() {
     start();
     for on in SIDES {
         let (ctx, canceller) = Context::background().with_cancel();
@@ -300,7 +300,7 @@ fn under_an_open_context_everything_works() {
 }
 
 #[test]
-fn goroutines_inherit_the_context_of_who_starts_them_for_life() {
+fn goroutines_inherit_the_context_of_their_spawner_for_life() {
     start();
     let (ctx, canceller) = Context::background().with_cancel();
     let (tx, rx) = bounded::<u32>(0);

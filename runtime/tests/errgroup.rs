@@ -353,7 +353,7 @@ fn a_panic_s_payload_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn a_value_that_nobody_gets_may_panic_when_it_is_dropped() {
+fn a_value_that_is_not_returned_may_panic_when_it_is_dropped() {
     start();
     let fail = |error: fn() -> Result<(), Bomb>| {
         panic_of(move || {

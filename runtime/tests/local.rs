@@ -366,7 +366,7 @@ fn an_access_error_is_as_stds() {
 }
 
 #[test]
-fn a_result_that_uses_locals_when_nobody_joins_it_leaks_nothing() {
+fn a_result_that_uses_locals_and_is_not_joined_leaks_nothing() {
     start();
     goroutine_local!(static VALUE: RefCell<Option<Counted>> = const { RefCell::new(None) });
     struct Result(Option<Counted>);

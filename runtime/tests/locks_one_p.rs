@@ -20,7 +20,7 @@ fn start() {
     common::start(1);
 }
 
-/// Far longer than anybody has to wait.
+/// Far longer than any goroutine has to wait.
 const FOR_EVER: Duration = Duration::from_secs(20);
 
 /// Runs `turn` until `done`, or, if that does not come, for far too long; says which.
@@ -39,7 +39,7 @@ fn until_done(done: &AtomicBool, turn: impl Fn()) -> bool {
 fn a_waiter_that_always_comes_too_late_is_handed_the_mutex() {
     start();
     // The greedy one gives the lock up and takes it again before any other runs, and lets the others
-    // run only while it holds it. Whoever is woken finds the lock taken.
+    // run only while it holds it. A woken waiter finds the lock taken.
     let (mutex, done) = (Arc::new(Mutex::new(0)), Arc::new(AtomicBool::new(false)));
     let (same, enough) = (Arc::clone(&mutex), Arc::clone(&done));
     let greedy = go(move || {
@@ -147,7 +147,7 @@ fn a_wait_of_no_time_lets_others_run() {
 }
 
 #[test]
-fn those_who_are_notified_one_by_one_go_on_in_the_order_they_came() {
+fn waiters_that_are_notified_one_by_one_run_in_the_order_they_came() {
     start();
     let both = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
     let here = Arc::new(AtomicUsize::new(0));
@@ -172,8 +172,8 @@ fn those_who_are_notified_one_by_one_go_on_in_the_order_they_came() {
     assert_eq!(*both.0.lock().unwrap(), (0..10).collect::<Vec<_>>());
 }
 
-/// While what `hold` returns is there, one waits with `wait`. Who drops it, which wakes that one, takes the lock again with
-/// `again`, since the other cannot run before: nothing is owned by a goroutine that sleeps.
+/// While what `hold` returns is there, one waits with `wait`. The goroutine that drops it, which wakes that one,
+/// takes the lock again with `again`, since the other cannot run before: a sleeping goroutine owns nothing.
 fn take_again<H>(
     hold: impl FnOnce() -> H + Send + 'static,
     wait: impl FnOnce() + Send + 'static,
@@ -194,7 +194,7 @@ fn take_again<H>(
 }
 
 #[test]
-fn who_has_left_a_lock_may_take_it_again_before_the_one_that_it_has_woken() {
+fn a_goroutine_that_unlocks_may_lock_again_before_the_waiter_that_it_has_woken() {
     start();
     static LOCK: RwLock<u32> = RwLock::new(0);
     static PERMITS: Semaphore = Semaphore::new(2);

@@ -76,7 +76,7 @@ with_both! {
         assert_eq!(rx.iter().next(), None);
     }
 
-    fn who_sends_to_nobody_gets_the_message_back() {
+    fn a_send_without_a_receiver_returns_the_message() {
         let (tx, rx) = mpsc::channel();
         drop(rx);
         assert_eq!(tx.send("back"), Err(SendError("back")));
@@ -215,7 +215,7 @@ fn goroutines_and_threads_send_to_each_other() {
 }
 
 #[test]
-fn who_waits_parks_and_is_told_of_the_end() {
+fn a_receive_that_waits_parks_and_is_told_of_the_end() {
     start();
     for on in [On::Goroutine, On::Thread] {
         let (tx, rx) = mpsc::channel::<u8>();
@@ -271,7 +271,7 @@ fn goroutines_with_copied_stacks_send_and_receive() {
     let senders: Vec<_> = (0..20)
         .map(|_| {
             let (tx, text) = (tx.clone(), Arc::clone(&text));
-            // SAFETY: the closure lends nothing of its stack to anybody.
+            // SAFETY: the closure lends nothing of its stack to others.
             let builder = unsafe { Builder::new().copy_stack() };
             builder
                 .spawn(move || (0..10).for_each(|_| tx.send(Arc::clone(&text)).unwrap()))

@@ -1,4 +1,4 @@
-//! What Mutex promises beyond std's: time limits, mapped guards, and a word with who waits for itself. And
+//! What Mutex promises beyond std's: time limits, mapped guards, and a panic of a holder that waits for itself. And
 //! that it is one lock also among a thousand. Four Ps.
 
 mod common;
@@ -52,7 +52,7 @@ fn a_thousand_goroutines_lose_no_update() {
                 }
             };
             if i % 3 == 0 {
-                // SAFETY: nothing on its stack is lent to anybody.
+                // SAFETY: nothing on its stack is lent to others.
                 unsafe { Builder::new().copy_stack() }.spawn(work).unwrap()
             } else {
                 go(work)
@@ -102,7 +102,7 @@ fn a_lock_with_a_time_limit_waits_so_long_and_no_longer() {
 }
 
 #[test]
-fn who_gives_up_leaves_the_lock_to_the_others() {
+fn a_waiter_that_gives_up_leaves_the_lock_to_the_others() {
     start();
     for on in BOTH {
         let mutex = Arc::new(Mutex::new(0));
@@ -183,14 +183,14 @@ fn a_panic_under_a_mapped_guard_or_in_the_mapping_poisons() {
 
 #[test]
 #[cfg(debug_assertions)]
-fn debug_builds_tell_who_waits_for_itself() {
+fn debug_builds_detect_a_holder_that_waits_for_itself() {
     start();
     for on in BOTH {
         let mutex = Arc::new(Mutex::new(0));
         let same = Arc::clone(&mutex);
         on.spawn(move || {
             let guard = same.lock().unwrap();
-            // It goes on on another thread, perhaps, and is still the one who has locked.
+            // It may resume on another thread, and still holds the lock.
             (0..10).for_each(|_| yield_now());
             let panic = catch_unwind(AssertUnwindSafe(|| drop(same.lock()))).unwrap_err();
             let text = panic.downcast_ref::<String>().unwrap();
@@ -203,7 +203,7 @@ fn debug_builds_tell_who_waits_for_itself() {
             assert_eq!(*same.lock().unwrap(), 0);
         })
         .join();
-        // Who locks after another has unlocked is not taken for that one.
+        // A goroutine that locks after another has unlocked is not mistaken for the other.
         assert_eq!(*mutex.lock().unwrap(), 0);
     }
 }

@@ -38,7 +38,7 @@ fn text(payload: Box<dyn Any + Send>) -> String {
     }
 }
 
-/// A goroutine that runs the closure of `once`: it has begun, and goes on to `end` when the sender says so.
+/// A goroutine that runs the closure of `once`: it has begun, and runs `end` when the sender sends.
 fn running(once: &Arc<Once>, end: fn()) -> (goroutines::JoinHandle<()>, chan::Sender<()>) {
     let ((tx, rx), (began, begun)) = (chan::bounded(0), chan::bounded(1));
     let once = Arc::clone(once);
@@ -120,7 +120,7 @@ fn a_closure_may_park_while_many_wait() {
 }
 
 #[test]
-fn a_wait_begins_before_anybody_calls() {
+fn a_wait_may_begin_before_the_first_call() {
     start();
     for on in BOTH {
         let once = Arc::new(Once::new());
@@ -179,7 +179,7 @@ fn force_heals_a_poisoned_once() {
 }
 
 #[test]
-fn a_panic_reaches_those_who_wait_and_not_those_who_force() {
+fn a_panic_reaches_waiters_and_not_forced_calls() {
     start();
     for on in BOTH {
         let once = Arc::new(Once::new());
@@ -312,7 +312,7 @@ fn goroutines_with_copied_stacks_wait_too() {
     let handles: Vec<_> = (0..50)
         .map(|i| {
             let (once, lock) = (Arc::clone(&once), Arc::clone(&lock));
-            // SAFETY: the closure lends nothing of its stack to anybody.
+            // SAFETY: the closure lends nothing of its stack to others.
             let builder = unsafe { Builder::new().copy_stack() };
             let wait = move || {
                 once.call_once(|| sleep(Duration::from_millis(5)));
@@ -462,7 +462,7 @@ fn what_a_lock_borrows_may_go_before_it() {
 }
 
 #[test]
-fn a_lazy_lock_is_made_by_the_first_who_wants_it() {
+fn a_lazy_lock_is_made_by_its_first_use() {
     start();
     static TIMES: AtomicUsize = AtomicUsize::new(0);
     static LAZY: LazyLock<Vec<u32>> = LazyLock::new(|| {
@@ -505,7 +505,7 @@ fn a_lazy_lock_whose_closure_panicked_is_lost_with_the_words_of_std() {
 }
 
 #[test]
-fn those_who_wait_for_a_lazy_lock_learn_of_its_panic() {
+fn waiters_for_a_lazy_lock_learn_of_its_panic() {
     start();
     let lazy = LazyLock::new(|| -> u8 {
         sleep(Duration::from_millis(20));

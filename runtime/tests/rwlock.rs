@@ -27,7 +27,7 @@ fn start() {
 
 const BOTH: [On; 2] = [On::Goroutine, On::Thread];
 
-/// Somebody who reads until the flag is set; returns when it does.
+/// A goroutine that reads until the flag is set; returns when it reads.
 fn hold_read(on: On, lock: &Arc<RwLock<u32>>) -> (Arc<AtomicBool>, common::Handle<()>) {
     let (here, sent_back_expired) = (
         Arc::new(AtomicBool::new(false)),
@@ -46,8 +46,8 @@ fn hold_read(on: On, lock: &Arc<RwLock<u32>>) -> (Arc<AtomicBool>, common::Handl
     (sent_back_expired, holder)
 }
 
-/// Is somebody in the queue? Then who comes has to wait, also to read.
-fn somebody_waits(lock: &RwLock<u32>) -> bool {
+/// Returns whether there is a waiter: then a new caller has to wait, also to read.
+fn has_waiters(lock: &RwLock<u32>) -> bool {
     lock.try_read().is_err()
 }
 
@@ -125,7 +125,7 @@ fn a_writer_waits_for_readers_and_readers_for_a_writer() {
             let (sent_back_expired, reader) = hold_read(holder, &lock);
             let same = Arc::clone(&lock);
             let writer = waiter.spawn(move || *same.write().unwrap() = 2);
-            until(|| somebody_waits(&lock));
+            until(|| has_waiters(&lock));
             assert!(!writer.is_finished());
             sent_back_expired.store(true, Ordering::SeqCst);
             reader.join();
@@ -240,13 +240,13 @@ fn order_of_turns() -> String {
 }
 
 #[test]
-fn who_comes_while_a_writer_waits_queues_up() {
+fn a_reader_that_comes_while_a_writer_waits_queues_up() {
     start();
     let lock = Arc::new(RwLock::new(0));
     let held = lock.read().unwrap();
     let same = Arc::clone(&lock);
     let writer = go(move || *same.write().unwrap() = 7);
-    until(|| somebody_waits(&lock));
+    until(|| has_waiters(&lock));
     let same = Arc::clone(&lock);
     let reader = go(move || *same.read().unwrap());
     settle();
@@ -261,7 +261,7 @@ fn a_downgrade_lets_readers_in_and_no_writer() {
     start();
     for on in BOTH {
         // All queue up before the downgrade, unless the machine is very slow: then once more.
-        assert!((0..10).any(|_| all_read_beside_who_wrote(on)));
+        assert!((0..10).any(|_| all_read_beside_the_downgraded_writer(on)));
     }
     let lock = RwLock::new(1);
     let reader = RwLockWriteGuard::downgrade(lock.write().unwrap());
@@ -270,8 +270,8 @@ fn a_downgrade_lets_readers_in_and_no_writer() {
     assert!(lock.try_write().is_ok());
 }
 
-/// A writer and three readers wait for a writer that becomes a reader. Did all three get in?
-fn all_read_beside_who_wrote(on: On) -> bool {
+/// A writer and three readers wait for a writer that becomes a reader. Returns whether all three got in.
+fn all_read_beside_the_downgraded_writer(on: On) -> bool {
     let lock = Arc::new(RwLock::new(0));
     let mut held = lock.write().unwrap();
     let same = Arc::clone(&lock);
@@ -280,7 +280,7 @@ fn all_read_beside_who_wrote(on: On) -> bool {
     let readers: Vec<_> = (0..3)
         .map(|_| {
             let lock = Arc::clone(&lock);
-            // Who comes after the downgrade waits behind the writer, in vain.
+            // A reader that comes after the downgrade waits behind the writer, and does not get in.
             on.spawn(move || {
                 lock.try_read_for(Duration::from_millis(300))
                     .map(|r| *r)
@@ -301,7 +301,7 @@ fn all_read_beside_who_wrote(on: On) -> bool {
 }
 
 #[test]
-fn who_waits_with_a_timeout_gives_up_and_holds_nobody_up() {
+fn a_waiter_with_a_timeout_gives_up_and_does_not_block_others() {
     start();
     for on in BOTH {
         let lock = Arc::new(RwLock::new(1));
@@ -313,7 +313,7 @@ fn who_waits_with_a_timeout_gives_up_and_holds_nobody_up() {
                 .map(|_| ())
                 .is_err()
         });
-        until(|| somebody_waits(&lock) || writer.is_finished());
+        until(|| has_waiters(&lock) || writer.is_finished());
         let same = Arc::clone(&lock);
         let reader = on.spawn(move || *same.read().unwrap());
         assert_eq!(
@@ -411,7 +411,7 @@ fn a_destructor_that_writes_while_unwinding_does_not_poison() {
             let _farewell = farewell;
             panic!("outside of the lock");
         });
-        until(|| somebody_waits(&lock));
+        until(|| has_waiters(&lock));
         sent_back_expired.store(true, Ordering::SeqCst);
         assert!(failed.try_join().is_err());
         holder.join();
@@ -502,7 +502,7 @@ fn the_value_is_dropped_once() {
 
 #[test]
 #[cfg(debug_assertions)]
-fn debug_builds_tell_who_waits_for_itself() {
+fn debug_builds_detect_a_holder_that_waits_for_itself() {
     start();
     for on in BOTH {
         let lock = Arc::new(RwLock::new(0));

@@ -160,7 +160,7 @@ fn what_cannot_be_is_said() {
 }
 
 #[test]
-fn an_operation_that_is_dropped_keeps_nobody_waiting() {
+fn an_operation_that_is_dropped_leaves_no_counterpart_waiting() {
     start();
     for capacity in [0, 1] {
         let (tx, rx) = bounded(capacity);
@@ -178,7 +178,7 @@ fn an_operation_that_is_dropped_keeps_nobody_waiting() {
 }
 
 #[test]
-fn who_watches_hears_of_everybody() {
+fn a_select_that_watches_is_told_of_every_counterpart() {
     start();
     type Act = fn(Sender<u32>, Receiver<u32>);
     let acts: [(usize, Act); 5] = [

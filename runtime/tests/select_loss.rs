@@ -139,7 +139,7 @@ fn messages_are_dropped_exactly_once() {
 }
 
 #[test]
-fn a_message_that_cannot_be_made_is_nobodys_loss() {
+fn a_message_that_cannot_be_made_loses_no_other() {
     start();
     for capacity in [0, 1] {
         let (tx, rx) = bounded::<i32>(capacity);
@@ -178,7 +178,7 @@ fn the_room_that_was_won_is_given_back() {
     for _ in 0..3 {
         leave(&tx);
     }
-    // Somebody waits for the room meanwhile.
+    // A sender waits for the room meanwhile.
     let (hold, held) = bounded::<()>(0);
     let holder = go({
         let tx = tx.clone();

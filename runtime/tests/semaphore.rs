@@ -58,7 +58,7 @@ impl InUse {
     fn all_are_back(&self) {
         assert_eq!(self.count.load(Ordering::SeqCst), 0);
         assert_eq!(self.semaphore.available_permits(), self.limit);
-        // Nobody is in the way.
+        // There is no waiter.
         assert!(self.semaphore.try_acquire_many(self.limit).is_ok());
     }
 }
@@ -110,7 +110,7 @@ fn a_thousand_wait_for_one() {
 }
 
 #[test]
-fn who_wants_many_is_not_kept_out_by_those_who_want_few() {
+fn a_waiter_for_many_is_not_kept_out_by_callers_that_want_few() {
     start();
     let shared = InUse::of(4);
     let stop = Arc::new(AtomicUsize::new(0));
@@ -135,7 +135,7 @@ fn who_wants_many_is_not_kept_out_by_those_who_want_few() {
 }
 
 #[test]
-fn who_comes_does_not_overtake_one_who_has_waited_for_long() {
+fn a_new_caller_does_not_overtake_a_waiter_that_has_waited_for_long() {
     start();
     for on in BOTH {
         let semaphore = Arc::new(Semaphore::new(2));
@@ -143,7 +143,7 @@ fn who_comes_does_not_overtake_one_who_has_waited_for_long() {
         let same = Arc::clone(&semaphore);
         let wants_two = on.spawn(move || same.acquire_many(2).forget());
         settle();
-        // From when the first permit comes back it is kept for who waits.
+        // The first permit that is given back is kept for the waiter.
         let mut held = held;
         drop(held.split(1));
         assert_eq!(semaphore.available_permits(), 1);
@@ -153,20 +153,20 @@ fn who_comes_does_not_overtake_one_who_has_waited_for_long() {
         drop(held);
         wants_two.join();
         assert_eq!(semaphore.available_permits(), 0);
-        // It is over with the last who waits.
+        // That ends with the last waiter.
         semaphore.add_permits(1);
         assert!(semaphore.try_acquire().is_ok());
     }
 }
 
 #[test]
-fn what_is_free_is_taken_by_who_comes_first_also_beside_one_who_waits_for_more() {
+fn free_permits_go_to_a_new_caller_also_beside_a_waiter_for_more() {
     start();
     let semaphore = Arc::new(Semaphore::new(1));
     let same = Arc::clone(&semaphore);
     let wants_two = go(move || same.acquire_many(2).forget());
     settle();
-    // Nobody has given any back since.
+    // None was given back since.
     let one = semaphore.try_acquire().unwrap();
     drop(one);
     semaphore.add_permits(1);
@@ -175,7 +175,7 @@ fn what_is_free_is_taken_by_who_comes_first_also_beside_one_who_waits_for_more()
 }
 
 #[test]
-fn who_gives_up_lets_those_behind_pass() {
+fn a_waiter_that_gives_up_lets_those_behind_pass() {
     start();
     for (first, second) in [(On::Goroutine, On::Thread), (On::Thread, On::Goroutine)] {
         let semaphore = Arc::new(Semaphore::new(1));
@@ -188,7 +188,7 @@ fn who_gives_up_lets_those_behind_pass() {
         });
         settle();
         let same = Arc::clone(&semaphore);
-        // One is kept for who waits for five, as soon as it was given back; and is given when that one leaves.
+        // One is kept for the waiter that wants five, as soon as it was given back; and is free when that one leaves.
         drop(same.try_acquire().ok());
         second.spawn(move || drop(same.acquire())).join();
         wants_many.join();
@@ -246,7 +246,7 @@ fn a_permit_given_in_time_ends_the_wait() {
 }
 
 #[test]
-fn no_permit_is_lost_between_those_who_give_up_and_those_who_give() {
+fn no_permit_is_lost_between_waiters_that_give_up_and_releases() {
     start();
     let shared = InUse::of(2);
     let handles: Vec<_> = (0..16_usize)
@@ -385,7 +385,7 @@ fn permits_of_two_semaphores_are_not_merged_and_not_lost() {
 }
 
 #[test]
-fn a_panic_gives_permits_back_also_to_those_who_wait() {
+fn a_panic_gives_permits_back_also_to_waiters() {
     start();
     for on in BOTH {
         let semaphore = Arc::new(Semaphore::new(1));
@@ -438,7 +438,7 @@ fn goroutines_with_copied_stacks_wait_too() {
     let handles: Vec<_> = (0..50)
         .map(|i| {
             let shared = Arc::clone(&shared);
-            // SAFETY: the closure lends nothing of its stack to anybody.
+            // SAFETY: the closure lends nothing of its stack to others.
             let builder = unsafe { Builder::new().copy_stack() };
             let work = move || {
                 for n in 0..20 {

@@ -92,7 +92,7 @@ fn a_name_with_a_null_byte_is_the_callers_mistake() {
 }
 
 #[test]
-fn a_borrowing_closure_can_be_spawned_by_who_joins_it() {
+fn a_borrowing_closure_can_be_spawned_unchecked_and_joined() {
     start();
     let mut numbers = vec![1, 2, 3];
     // SAFETY: joined here.
@@ -102,7 +102,7 @@ fn a_borrowing_closure_can_be_spawned_by_who_joins_it() {
 }
 
 #[test]
-fn everybody_has_one_identity_and_no_two_the_same() {
+fn each_caller_has_one_identity_and_no_two_the_same() {
     start();
     for side in SIDES {
         let ids: Vec<ThreadId> = (0..100)
@@ -126,7 +126,7 @@ fn everybody_has_one_identity_and_no_two_the_same() {
 }
 
 #[test]
-fn handle_and_goroutine_agree_on_who_it_is_whoever_asks_first() {
+fn handle_and_goroutine_agree_on_the_identity_whichever_asks_first() {
     start();
     for round in 0..2000 {
         let (tx, rx) = chan::bounded(1);
@@ -386,7 +386,7 @@ fn goroutines_of_a_scope_start_others_in_it_and_scopes_nest() {
 }
 
 #[test]
-fn a_panic_that_nobody_joined_is_the_scopes() {
+fn a_panic_that_was_not_joined_is_the_scopes() {
     start();
     let ended = AtomicBool::new(false);
     let result = catch_unwind(AssertUnwindSafe(|| {

@@ -37,7 +37,7 @@ fn the_names_of_std_time_are_here() {
 }
 
 #[test]
-fn nobody_wakes_before_its_time_alone_or_in_a_crowd() {
+fn no_sleeper_wakes_before_its_time_alone_or_among_many() {
     start();
     for count in [1, 15, 16, 17, 3000_u32] {
         let early = Arc::new(AtomicUsize::new(0));
@@ -62,7 +62,7 @@ fn nobody_wakes_before_its_time_alone_or_in_a_crowd() {
 #[test]
 fn a_crowd_wakes_although_nothing_else_happens() {
     start();
-    // Close together, so that those who sleep wake up for many at once; nothing runs beside them.
+    // Close together, so that a sleeping thread wakes up for many at once; nothing runs beside them.
     for _ in 0..20 {
         let base = Instant::now() + 2 * MS;
         let all: Vec<_> = (0..200_u32)
@@ -99,7 +99,7 @@ fn deadlines_in_the_past_and_sleeps_of_nothing_return() {
 }
 
 #[test]
-fn timeouts_that_are_not_needed_do_not_pile_up_and_wake_nobody() {
+fn timeouts_that_are_not_needed_do_not_pile_up_and_wake_no_thread() {
     start();
     let (to_main, from_sleepers) = chan::bounded::<Thread>(0);
     let all: Vec<_> = (0..10)

@@ -195,7 +195,7 @@ fn wild_pointer() {
     println!("returned {:?}", wild.join().is_ok());
 }
 
-/// Uses up the address space with goroutines that stay; then lets go of them and goes on.
+/// Uses up the address space with goroutines that stay; then releases them and continues.
 fn no_address_space() {
     let limit = libc::rlimit {
         rlim_cur: 8 << 30,
@@ -240,7 +240,7 @@ fn no_address_space() {
     println!("went on after {}", if made > 1000 { "many" } else { "few" });
 }
 
-/// Parks goroutines until one cannot be made; then lets go of them and goes on.
+/// Parks goroutines until one cannot be made; then releases them and continues.
 fn no_guards() {
     start(2);
     let (gate, closed) = chan::bounded::<()>(0);
@@ -255,7 +255,7 @@ fn no_guards() {
     };
     println!("Err: {error}");
     println!("{} goroutines", handles.len());
-    // Those that are there go on, deep into their stacks.
+    // Those that are there run on, deep into their stacks.
     drop(gate);
     assert!(handles.into_iter().all(|handle| handle.join().unwrap()));
     let again: Vec<_> = (0..30_000)
@@ -353,7 +353,7 @@ fn park_while_unwinding() {
     let in_drop = seen.clone();
     let failed = go(move || {
         let slow = go(|| {
-            // Somebody else panics and catches meanwhile, on whatever thread this is.
+            // Another goroutine panics and catches meanwhile, on any thread.
             for _ in 0..100 {
                 assert!(!thread::panicking());
                 assert!(go(|| panic!("inner")).join().is_err());

@@ -45,7 +45,7 @@ fn main() {
     go(hog).join().unwrap();
     // One that shares its stack's place with others.
     if case == "computes" {
-        // SAFETY: nobody keeps a pointer to its stack.
+        // SAFETY: no other code keeps a pointer to its stack.
         let shares = unsafe { Builder::new().copy_stack() };
         shares.spawn(|| hot(LONG)).unwrap().join().unwrap();
     }

@@ -103,7 +103,7 @@ fn main() {
     for copied in [false, false, true, true] {
         let (sender, receiver) = chan::bounded::<usize>(0);
         let builder = || match copied {
-            // SAFETY: nobody points into these stacks while they wait.
+            // SAFETY: no other thread points into these stacks while they wait.
             true => unsafe { Builder::new().copy_stack() },
             false => Builder::new(),
         };

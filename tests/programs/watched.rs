@@ -158,8 +158,8 @@ fn leave_homes(count: usize) {
     until_metrics(|m| m.threads >= count);
     // Long enough for each of them to have wanted to end.
     thread::sleep(10 * SHORT);
-    // All go on on the few threads that are awake, and wait there: the others are home to nobody. Once may leave some
-    // on more threads than that.
+    // All resume on the few threads that are awake, and wait there: no goroutine is at home on the others. Once may
+    // leave some on more threads than that.
     for _ in 0..3 {
         let tx = tx.clone();
         let wake = go(move || (0..count).for_each(|_| tx.send(()).unwrap()));

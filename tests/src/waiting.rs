@@ -12,7 +12,7 @@ use goroutines_sched::{GRef, WaitReason, current};
 
 use crate::until;
 
-/// Who waits, and so by which of the ways to park.
+/// The kind of waiter, and so by which of the ways to park it waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
     /// It leaves its stack.
@@ -42,7 +42,7 @@ pub const EVERYBODY: [Who; 7] = [
     Who::Thread,
 ];
 
-/// One who waits, or is about to.
+/// A goroutine or thread that waits, or is about to.
 #[derive(Debug)]
 pub struct Waiting {
     who: Who,
@@ -75,7 +75,7 @@ impl Who {
         }
     }
 
-    /// Nobody joins what this starts: some of it waits for ever.
+    /// What this starts is not joined: some of it waits for ever.
     fn runs(self, all: impl FnOnce() + Send + 'static) {
         match self {
             Who::Goroutine => drop(go(all)),

@@ -29,7 +29,7 @@ use crate::report::progress::Progress;
 use late::Late;
 use scenario::Scenario;
 
-/// Measures how late goroutines go on: a 1 ms ticker, and wakes from ready to running, beside others that take the CPUs
+/// Measures how late goroutines run: a 1 ms ticker, and wakes from ready to running, beside others that take the CPUs
 ///
 /// Each row is measured with goroutines on 2 Ps, and then with OS threads. Lateness is in microseconds. All rows take
 /// about a minute. The exit status is 0 whatever the numbers are, 1 when something could not be measured, and 2 when an

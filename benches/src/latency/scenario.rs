@@ -11,7 +11,7 @@ use super::world::{Goroutines, Threads, World};
 pub enum Kind {
     /// A ticker.
     Tick,
-    /// A wake, by whom.
+    /// A wake, and what wakes.
     Wake(Waker),
 }
 
@@ -20,7 +20,7 @@ pub enum Kind {
 pub struct Scenario {
     /// What is measured.
     pub kind: Kind,
-    /// Beside whom.
+    /// What runs beside it.
     pub beside: Beside,
 }
 

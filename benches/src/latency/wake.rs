@@ -1,22 +1,22 @@
-//! From ready to running: how long somebody who waited for a message takes to have it.
+//! From ready to running: how long it takes until a goroutine that waits for a message has it.
 
 use std::time::{Duration, Instant};
 
 use super::beside::compute;
 use super::world::{Running, Threads, World};
 
-/// Between two messages: whoever waits is asleep by then.
+/// Between two messages: the waiter is asleep by then.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// For how long a waker goes on that does.
+/// For how long a waker that computes on computes.
 const GOES_ON: Duration = Duration::from_micros(500);
 
-/// Who sends the message.
+/// The sender of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waker {
     /// One of the same kind, which then sleeps.
     Peer,
-    /// One of the same kind, which then goes on computing.
+    /// One of the same kind, which then computes on.
     BusyPeer,
     /// An OS thread.
     Outside,
@@ -37,7 +37,7 @@ impl Waker {
 ///
 /// # Errors
 ///
-/// When somebody cannot be started or has failed.
+/// When a goroutine or thread cannot be started or has failed.
 pub fn run<W: World>(waker: Waker, wakes: usize) -> Result<Vec<u64>, String> {
     let (send, mut receive) = W::channel();
     let waiter = W::run(move || {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use goroutines::{chan, go, sleep, yield_now};
 
-/// Puts the time of the wake into a message. False if nobody waits any more.
+/// Puts the time of the wake into a message. Returns false if the receiver is gone.
 pub type Send = Box<dyn Fn(Instant) -> bool + std::marker::Send>;
 /// Waits for it.
 pub type Receive = Box<dyn FnMut() -> Option<Instant> + std::marker::Send>;

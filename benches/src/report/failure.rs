@@ -36,7 +36,7 @@ pub fn exit(program: &str, result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // There is nobody left to tell if this fails.
+            // If this fails, there is nowhere left to report it.
             let _ = writeln!(io::stderr(), "{program}: {}", failure.message);
             ExitCode::from(failure.status)
         }

@@ -1,6 +1,6 @@
 //! What is left of the memory of goroutines that have ended.
 //!
-//! Stacks and descriptors are kept for the next goroutines. What nobody needed for `Config::stack_idle` goes back to the
+//! Stacks and descriptors are kept for the next goroutines. What was not needed for `Config::stack_idle` goes back to the
 //! kernel; the scenario sets that to `IDLE`, waits for `PATIENCE` and looks again.
 
 use std::convert::Infallible;

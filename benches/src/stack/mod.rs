@@ -7,7 +7,7 @@
 //!    growth of the process's resident memory and page tables, divided by the number of goroutines.
 //!    And what is left of it when they have ended, at once and after the time that [`ended`] sets.
 //! 2. [`growth`]: what a step of a growing stack costs, beside what it consists of: a page fault and a signal.
-//! 3. [`resume`]: what it costs to go on with one of many parked goroutines in random order, when neither its descriptor
+//! 3. [`resume`]: what it costs to resume one of many parked goroutines in random order, when neither its descriptor
 //!    nor its stack is in a cache. The run queue prefetches both for the goroutines that come next; the feature
 //!    `no-lookahead` builds a scheduler that does not, to see the difference:
 //!

@@ -112,7 +112,7 @@ pub(super) fn spawn(
     hold: Hold,
     closed: Receiver<Infallible>,
 ) -> io::Result<JoinHandle<()>> {
-    // SAFETY: neither closure lends anything of its stack to anybody.
+    // SAFETY: neither closure lends anything of its stack to others.
     let builder = unsafe { stacks.builder() };
     match hold {
         Hold::Nothing => builder.spawn(move || {

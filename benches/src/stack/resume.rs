@@ -1,4 +1,4 @@
-//! What it costs to go on with one of many parked goroutines.
+//! What it costs to resume one of many parked goroutines.
 //!
 //! All park at once, on nothing but `park`. A round makes each of them ready once, in an order that is shuffled anew with a
 //! fixed seed: a batch that fits the run queue is made ready, and the driver yields until all of it have run and parked
@@ -25,7 +25,7 @@ const BATCH: usize = 512;
 /// How often goroutines have parked, all together.
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Shall those who are resumed end?
+/// Whether the goroutines end when they are resumed.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 static GOROUTINES: Mutex<Vec<GRef>> = Mutex::new(Vec::new());
@@ -42,7 +42,7 @@ pub fn run(stacks: Stacks, count: usize, rounds: usize, config: Config) -> io::R
 fn measure(stacks: Stacks, count: usize, rounds: usize) -> io::Result<Vec<Figure>> {
     let mut handles = Vec::with_capacity(count);
     for _ in 0..count {
-        // SAFETY: the goroutine lends nothing of its stack to anybody: what its commit uses is static.
+        // SAFETY: the goroutine lends nothing of its stack to others: what its commit uses is static.
         let builder = unsafe { stacks.builder() };
         handles.push(builder.spawn(park_again_and_again)?);
     }
@@ -57,7 +57,7 @@ fn measure(stacks: Stacks, count: usize, rounds: usize) -> io::Result<Vec<Figure
         random.shuffle(order);
     })?;
 
-    // Relaxed: published to each goroutine by the run queue through which it goes on.
+    // Relaxed: published to each goroutine by the run queue through which it resumes.
     ENDING.store(true, Ordering::Relaxed);
     for batch in order.chunks(BATCH) {
         for &g in batch {

@@ -133,7 +133,7 @@ fn closure_output(output: &ReturnType) -> TokenStream {
     }
 }
 
-/// Is there an `impl Trait` anywhere in the type?
+/// Returns whether there is an `impl Trait` anywhere in the type.
 fn has_impl(ty: &Type) -> bool {
     fn search(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {

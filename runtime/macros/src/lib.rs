@@ -20,7 +20,7 @@ mod expand;
 
 use proc_macro::TokenStream;
 
-/// Lets a recursive function go on on a further stack when less than a red zone is left of this one.
+/// Lets a recursive function continue on a further stack when less than a red zone is left of this one.
 ///
 /// At each entry the function looks how much is left, which costs some nanoseconds, and calls its body
 /// there or on a linked, larger stack: see the function of the same name.

@@ -1,5 +1,5 @@
-//! What the core of a channel is built of. The loom models of sched compile `core/` with a door of their own, behind which
-//! are loom's atomics and a small scheduler.
+//! What the core of a channel imports from outside of `core/`. The loom models of sched compile `core/` with a door of
+//! their own, which offers loom's atomics and a small scheduler.
 
 pub(super) use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},

@@ -1,4 +1,4 @@
-//! What can go wrong with a channel: names, shapes and texts as in `crossbeam-channel`.
+//! The errors of channels: names, shapes and texts as in `crossbeam-channel`.
 
 use std::{error::Error, fmt};
 
@@ -89,7 +89,7 @@ impl<T> TrySendError<T> {
         }
     }
 
-    /// Was the channel full?
+    /// Returns whether the channel was full.
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
     }
@@ -120,7 +120,7 @@ impl<T> SendTimeoutError<T> {
 }
 
 impl TryRecvError {
-    /// Was the channel only empty?
+    /// Returns whether the channel was empty, and not disconnected.
     pub fn is_empty(&self) -> bool {
         matches!(self, TryRecvError::Empty)
     }

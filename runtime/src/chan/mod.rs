@@ -32,11 +32,11 @@
 //! `close` ends a channel by hand, for both sides.
 //!
 //! What differs from `crossbeam-channel`: when the last receiver of a bounded channel is dropped, what is
-//! buffered is dropped at once, as in an unbounded one, and not only with the last sender. Otherwise whoever waits for
-//! an answer to a buffered question would wait for ever, and a message that holds a sender of its own channel
-//! would never be freed. A message whose expression panics, or leaves, in a `send` case does not keep anybody waiting:
-//! the case is undone. And a deadline holds while a select on the other side makes its message: the receiver leaves, and
-//! the message, since its case was chosen, stays in the channel for whoever receives next, also in one without a buffer.
+//! buffered is dropped at once, as in an unbounded one, and not only with the last sender. Otherwise a goroutine that
+//! waits for an answer to a buffered question would wait for ever, and a message that holds a sender of its own channel
+//! would never be freed. A `send` case whose message expression panics, or leaves, is undone, and no receiver waits for
+//! it. And a deadline holds while a select on the other side makes its message: the receiver leaves, and the message,
+//! since its case was chosen, stays in the channel for the next receive, also in a channel without a buffer.
 
 // The protocol is in core/mod.rs, how a select chooses in select/choose.rs. A file or folder imports only from those
 // before it:
@@ -70,8 +70,8 @@ pub use timed::{after, at, never, tick};
 pub use with_context::{RecvCtxError, SendCtxError};
 pub(crate) use with_context::{disconnect, done, wait_done, wait_either};
 
-/// Waits for the first of several operations on channels, and does it. If several need not wait, each is as
-/// likely; with [`select_biased!`] the first is chosen.
+/// Waits for the first of several operations on channels, and does it. If several need not wait, one is chosen at
+/// random, each as likely; with [`select_biased!`] the first is chosen.
 ///
 /// ```text
 /// recv(receiver) -> pattern => expression       pattern: a Result<T, RecvError>

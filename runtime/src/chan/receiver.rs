@@ -74,8 +74,7 @@ impl<T> Receiver<T> {
         self.recv_with(Timeout::Never).map_err(|_| RecvError)
     }
 
-    /// The next message, if there is one without waiting: buffered, or in the hands of a waiting
-    /// sender.
+    /// The next message, if there is one without waiting: buffered, or from a waiting sender.
     ///
     /// # Parks
     ///
@@ -170,13 +169,13 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Is nothing buffered? True for a channel without a buffer, unless a message is there whose receiver has left
-    /// (see [`recv_async`](Receiver::recv_async) and [the module](crate::chan)).
+    /// Returns whether no message is buffered. True for a channel without a buffer, unless a message is there whose
+    /// receiver has left (see [`recv_async`](Receiver::recv_async) and [the module](crate::chan)).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Is the buffer full? Always true for a channel without a buffer, never for an unbounded one.
+    /// Returns whether the buffer is full: always for a channel without a buffer, never for an unbounded one.
     pub fn is_full(&self) -> bool {
         self.handle.channel().is_full()
     }
@@ -191,17 +190,17 @@ impl<T> Receiver<T> {
         self.handle.channel().capacity()
     }
 
-    /// Do the two receive from the same channel? All of [`never`](super::never)'s do.
+    /// Returns whether the two receive from the same channel. All of [`never`](super::never)'s do.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         let never = |receiver: &Receiver<T>| receiver.handle.channel().is_never();
         self.handle.is_same(&other.handle) || (never(self) && never(other))
     }
 
-    /// Closes the channel for everybody: what is sent from now on comes back as an error, what is buffered
-    /// can still be received, and all who wait are woken. Receivers of [`tick`](super::tick)'s kind get no
-    /// more than what is due already.
+    /// Closes the channel for both sides: a send from now on returns an error, what is buffered can still be
+    /// received, and all waiters are woken. Receivers of [`tick`](super::tick)'s kind get only what is due
+    /// already.
     ///
-    /// True if it was open: nobody had closed it, and there were handles on both sides.
+    /// Returns whether it was open: not closed before, and with handles on both sides.
     ///
     /// # Examples
     ///
@@ -217,7 +216,7 @@ impl<T> Receiver<T> {
         self.handle.channel().close()
     }
 
-    /// Will nothing more be sent? True once the channel was closed, and when every sender is gone. There
+    /// Returns whether nothing more will be sent: the channel was closed, or every sender is gone. There
     /// may still be messages.
     ///
     /// # Examples

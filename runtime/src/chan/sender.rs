@@ -148,7 +148,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// The message stays where it is until it went over: a large one is copied once.
+    /// The message stays where it is until it is passed on: a large one is copied once.
     #[inline(always)]
     fn send_with(&self, msg: T, timeout: Timeout) -> Result<(), (End, T)> {
         let mut msg = ManuallyDrop::new(msg);
@@ -160,12 +160,13 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Is nothing buffered? Always true for a channel without a buffer.
+    /// Returns whether no message is buffered: always for a channel without a buffer, but for messages whose receiver
+    /// has left (see [`Receiver::is_empty`](super::Receiver::is_empty)).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Is the buffer full? Always true for a channel without a buffer, never for an unbounded one.
+    /// Returns whether the buffer is full: always for a channel without a buffer, never for an unbounded one.
     pub fn is_full(&self) -> bool {
         self.handle.channel().is_full()
     }
@@ -190,10 +191,10 @@ impl<T> Sender<T> {
         self.handle.channel().capacity()
     }
 
-    /// Closes the channel for everybody: what is sent from now on comes back as an error, what is buffered
-    /// can still be received, and all who wait are woken.
+    /// Closes the channel for both sides: a send from now on returns an error, what is buffered can still be
+    /// received, and all waiters are woken.
     ///
-    /// True if it was open: nobody had closed it, and there were handles on both sides.
+    /// Returns whether it was open: not closed before, and with handles on both sides.
     ///
     /// # Examples
     ///
@@ -214,13 +215,12 @@ impl<T> Sender<T> {
         self.handle.channel().close()
     }
 
-    /// Will what is sent now never be received? True once the channel was closed, and when every receiver is
-    /// gone.
+    /// Returns whether a send can no longer succeed: the channel was closed, or every receiver is gone.
     pub fn is_closed(&self) -> bool {
         self.handle.channel().is_closed()
     }
 
-    /// Do the two send into the same channel?
+    /// Returns whether the two send into the same channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         self.handle.is_same(&other.handle)
     }

@@ -17,8 +17,8 @@ fn clock(next: Instant, period: Option<Duration>) -> Receiver<Instant> {
 
 /// A receiver that gets one message, after `duration`: the moment when it was due.
 ///
-/// It is never disconnected. Nothing runs meanwhile; who waits for it has a deadline. A `duration` beyond what an
-/// [`Instant`] can hold makes a [`never`](fn@never).
+/// It is never disconnected. Nothing runs meanwhile: a goroutine that waits for it has a deadline. A `duration` beyond
+/// what an [`Instant`] can hold makes a [`never`](fn@never).
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ fn clock(next: Instant, period: Option<Duration>) -> Receiver<Instant> {
 ///
 /// let (tx, rx) = unbounded::<i32>();
 /// select! {
-///     recv(rx) -> _ => unreachable!("nobody sends"),
+///     recv(rx) -> _ => unreachable!("no message was sent"),
 ///     recv(after(Duration::from_millis(5))) -> due => assert!(due.is_ok()),
 /// }
 /// # drop(tx);
@@ -85,9 +85,9 @@ pub fn never<T>() -> Receiver<T> {
 
 /// A receiver that gets a message every `duration`: the moment when it was due.
 ///
-/// It is never disconnected. There is room for one message: one who comes late gets the first that it
-/// missed, and then the next that is due. Messages are due at multiples of `duration` after the call, whenever they
-/// are received. Clones share the messages. A `duration` of zero makes one whose message is
+/// It is never disconnected. There is room for one message: a late receive gets the first message that was
+/// missed, and the next receive the next that is due. Messages are due at multiples of `duration` after the call,
+/// whenever they are received. Clones share the messages. A `duration` of zero makes a receiver whose message is
 /// always there.
 ///
 /// # Examples

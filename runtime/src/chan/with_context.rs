@@ -12,7 +12,7 @@ use super::{
 };
 use crate::context::Context;
 
-/// What tells that a context is done: disconnected by [`disconnect`], or when `deadline` comes.
+/// A receiver that tells that a context is done: disconnected by [`disconnect`], or when `deadline` comes.
 pub(crate) fn done(deadline: Option<Instant>) -> Receiver<Infallible> {
     Receiver {
         handle: counter::new_receiver(Channel::new(Buffer::Done(deadline), Some(0))),
@@ -24,7 +24,7 @@ pub(crate) fn disconnect(done: &Receiver<Infallible>) {
     done.handle.channel().disconnect_senders();
 }
 
-/// Waits, for `reason`, until `done` is disconnected, at most until `deadline`; true if it is.
+/// Waits, for `reason`, until `done` is disconnected, at most until `deadline`. Returns whether it is.
 pub(crate) fn wait_done(
     reason: WaitReason,
     done: &Receiver<Infallible>,
@@ -39,7 +39,7 @@ pub(crate) fn wait_done(
     }
 }
 
-/// Waits, for `reason`, until `done` or `other` is disconnected; true if `done` is.
+/// Waits, for `reason`, until `done` or `other` is disconnected. Returns whether `done` is.
 pub(crate) fn wait_either(
     reason: WaitReason,
     done: &Receiver<Infallible>,
@@ -218,7 +218,7 @@ impl<T> SendCtxError<T> {
         }
     }
 
-    /// Was it the context?
+    /// Returns whether the context was done.
     pub fn is_context_done(&self) -> bool {
         matches!(self, SendCtxError::ContextDone(_))
     }

@@ -132,7 +132,7 @@ impl Story<'_> {
         if self.capacity.is_some_and(|most| lost.len() > most) {
             return Err(format!("messages {lost:?} were lost"));
         }
-        // The last one to receive had found it empty, with nobody left to send.
+        // The last receive found it empty, with no sender left.
         if !lost.is_empty() && self.disconnects(Case::Recv(self.channel)).next().is_some() {
             return Err(format!(
                 "messages {lost:?} were lost, and a receive was told the end"
@@ -197,7 +197,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// From when on, at the earliest and at the latest, nobody could be on the side of `side`.
+    /// From when on, at the earliest and at the latest, there was no handle on `side`.
     fn gone(&self, side: Case) -> Span {
         let closed = |event: &&Event| event.did == Did::Closed(self.channel);
         let closed = self.history.iter().filter(closed);

@@ -1,5 +1,5 @@
 //! Random programs over a few channels, against what channels promise: exactly once, in order, failures only with a
-//! reason, nobody left waiting. A program that fails is made as short as it can be.
+//! reason, no operation left waiting. A program that fails is made as short as it can be.
 //!
 //! `PROPTEST_CASES=10000` runs more of them. What fails once may pass the next time, since the interleaving is another:
 //! each program is run several times.

@@ -1,4 +1,4 @@
-//! Runs a program, and tells what happened. Who waits for ever, and may, is let go by closing the channels.
+//! Runs a program, and returns what happened. An actor that waits for ever, and may, is released by closing the channels.
 
 use std::{
     pin::pin,
@@ -26,13 +26,13 @@ use crate::{
 /// The actor of what the test itself does.
 pub const NOBODY: usize = usize::MAX;
 
-/// How long somebody may stay asleep who has every reason to go on; and how long once that has happened, while the
+/// How long an actor may stay asleep that has a reason to run; and how long once that has happened, while the
 /// program is made shorter.
 const LAZY: [Duration; 2] = [Duration::from_secs(5), Duration::from_millis(300)];
 
 static WAS_LAZY: AtomicBool = AtomicBool::new(false);
 
-/// What happened, in no order; or who was not woken, or what went wrong otherwise.
+/// What happened, in no order; or which actor was not woken, or what went wrong otherwise.
 pub fn run(program: &Program) -> Result<Vec<Event>, String> {
     let count = program.channels.len();
     let world = Arc::new(World {
@@ -109,7 +109,7 @@ fn watch(world: &World, seats: &[Arc<Seat>], tasks: &[Task<()>]) -> Result<(), S
             stuck_since = None;
             continue;
         }
-        match who_should_go_on(world, seats) {
+        match who_should_run(world, seats) {
             None => close_all(world, seats),
             Some(why) => {
                 let since: Instant = *stuck_since.get_or_insert_with(Instant::now);
@@ -123,8 +123,8 @@ fn watch(world: &World, seats: &[Arc<Seat>], tasks: &[Task<()>]) -> Result<(), S
     Ok(())
 }
 
-/// One who waits for something that it could have.
-fn who_should_go_on(world: &World, seats: &[Arc<Seat>]) -> Option<String> {
+/// An actor that waits for something that it could have.
+fn who_should_run(world: &World, seats: &[Arc<Seat>]) -> Option<String> {
     for (me, seat) in seats.iter().enumerate() {
         for case in seat.waits() {
             let Some(end) = seat.end(case) else { continue };
@@ -195,7 +195,7 @@ impl Player {
                 }
             }
             Step::Await(case, patience) => {
-                // Whether a send that gives up has sent, nobody knows.
+                // Whether a send that gives up has sent, is not known.
                 let patience = match case {
                     Case::Send(_) => Patience::Forever,
                     Case::Recv(_) => *patience,

@@ -71,7 +71,7 @@ impl World {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// The time, which does not go on by being read.
+    /// The time, which does not advance by being read.
     pub fn glance(&self) -> u64 {
         self.clock.load(Ordering::SeqCst)
     }
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    /// Is the channel closed, or nobody on the other side of it?
+    /// Returns whether the channel is closed, or has no handle on its other side.
     pub fn is_cut(&self, case: Case) -> bool {
         self.channels[case.channel()].closed.load(Ordering::SeqCst)
             || self.ends(case.other_side()).load(Ordering::SeqCst) == 0

@@ -76,7 +76,7 @@ impl<T> Handle<T> {
     }
 }
 
-/// Long enough for whoever can go on to have gone on, as a rule: used to see that somebody waits, never
+/// Long enough, as a rule, for every goroutine that can run to have run: used to see that one waits, never
 /// to rely on it.
 pub fn settle() {
     goroutines::sleep(Duration::from_millis(20));

@@ -11,7 +11,7 @@ thread_local! {
     static SCOPED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The number of the thread, from the kernel: nobody caches it.
+/// The number of the thread, from the kernel: it is not cached.
 pub fn thread() -> i32 {
     // SAFETY: takes nothing and answers with a number.
     unsafe { libc::gettid() }
@@ -31,7 +31,7 @@ pub fn cached_address(pause: fn()) -> bool {
     THREAD.set(thread());
     pause();
     let said = THREAD.get();
-    // 0 on a thread where nobody has been: then it was read anew.
+    // 0 on a thread where no call came before: then it was read anew.
     said == thread() || said == 0
 }
 

@@ -1,4 +1,4 @@
-//! The board: who plays, at which step, since when. And the watchdog that reads it.
+//! The board: which actors there are, at which step, since when. And the watchdog that reads it.
 //!
 //! Each actor has a slot. It writes its step there with [`Actor::at`]: a text and the line of the source. A slot's
 //! lock is the actor's own but for the watchdog's looks, so it orders nothing between actors.
@@ -27,7 +27,7 @@ struct Record {
     role: &'static str,
     number: usize,
     kind: Kind,
-    /// The slot of who hired it.
+    /// The slot of the actor that hired it.
     by: usize,
     step: &'static str,
     place: &'static Location<'static>,
@@ -55,7 +55,7 @@ impl Slot {
     }
 }
 
-/// One who plays: its place on the board, and its dice.
+/// An actor: its place on the board, and its dice.
 pub struct Actor {
     slot: usize,
     pub kind: Kind,
@@ -76,7 +76,7 @@ impl Actor {
             since: Instant::now(),
             thread: thread_id(),
         };
-        // Relaxed: where the search begins matters to nobody.
+        // Relaxed: it does not matter where the search begins.
         let start = CURSOR.fetch_add(1, Ordering::Relaxed);
         for slot in (start..start + SLOTS)
             .map(|n| n % SLOTS)
@@ -147,10 +147,10 @@ pub fn broken(what: &str) -> ! {
     end(&format!("BROKEN: {what}"), 4)
 }
 
-/// Reports, and ends the process. Whoever comes second waits for the end.
+/// Reports, and ends the process. A second caller waits for the end.
 fn end(what: &str, status: i32) -> ! {
     static ENDING: AtomicBool = AtomicBool::new(false);
-    // Relaxed: only who is first matters.
+    // Relaxed: only the order of the callers matters.
     if ENDING.swap(true, Ordering::Relaxed) {
         loop {
             thread::sleep(Duration::from_secs(1));
@@ -187,7 +187,7 @@ fn say(text: &str) {
     }
 }
 
-/// All actors, who has not moved for longest first.
+/// All actors, the one first that has not moved for longest.
 fn actors_now() -> String {
     let mut all: Vec<(usize, Record)> = (0..SLOTS)
         .filter_map(|n| BOARD[n].record().map(|record| (n, record)))

@@ -1,4 +1,4 @@
-//! Scene: contexts, error groups and scopes: who shall end ends, and who shall not does not.
+//! Scene: contexts, error groups and scopes end the calls that they should end, and no others.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -94,7 +94,7 @@ fn group(actor: &mut Actor) {
     assert_eq!(ended.load(Ordering::Relaxed), count, "who ended");
 }
 
-/// A scope whose goroutines borrow from the stack of who waits for them.
+/// A scope whose goroutines borrow from the stack of the goroutine that waits for them.
 fn borrowed(actor: &mut Actor) {
     let mut values = vec![0_usize; actor.dice.between(1, 16)];
     let time = actor.dice.micros(200);

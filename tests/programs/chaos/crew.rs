@@ -21,7 +21,7 @@ pub enum Kind {
     Copied,
     /// A window of 8 MiB.
     Large,
-    /// Stays on the thread of who hired it.
+    /// Stays on the thread of the actor that hired it.
     Pinned,
     /// Has a thread to itself.
     Locked,
@@ -38,7 +38,7 @@ pub fn fall() -> ! {
 }
 
 impl Kind {
-    /// A kind for anybody; not copied unless the mode says so.
+    /// Any kind; not copied unless the mode says so.
     pub fn any(by: &mut Actor) -> Kind {
         let copied = settings().mode.copied;
         if copied > 0 && by.dice.once_in(copied) {
@@ -83,13 +83,13 @@ impl Kind {
         }
     }
 
-    /// May it start a thread of std? That touches the stack while all signals are blocked, and a guard that is to move
-    /// cannot be handled then.
+    /// Whether it may start a thread of std. That touches the stack while all signals are blocked, and a guard that is to
+    /// move cannot be handled then.
     pub fn starts_threads(self) -> bool {
         !matches!(self, Kind::Strict | Kind::Copied)
     }
 
-    /// May it wait in `block_on` or in a scope for what anybody does?
+    /// Whether it may wait in `block_on` or in a scope for what any actor does.
     pub fn keeps_no_window(self) -> bool {
         self != Kind::Copied
     }
@@ -146,7 +146,7 @@ pub fn hire<T: Send + 'static>(
         Kind::Thread => {
             let (tell, told) = chan::bounded(1);
             let all = move || {
-                // Nobody may have stayed to hear it.
+                // The receiver may be gone.
                 let _ = tell.send(catch_unwind(AssertUnwindSafe(play)));
             };
             starter().send(Box::new(all)).expect("the starter lives");

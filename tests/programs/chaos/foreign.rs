@@ -1,6 +1,6 @@
-//! Scene: locks of other crates are held over parks. Who waits for such a lock blocks its thread.
+//! Scene: locks of other crates are held over parks. An actor that waits for such a lock blocks its thread.
 //!
-//! Nobody here is pinned or has a copy stack: one that waits for such a lock would keep the thread, or the run window,
+//! No actor here is pinned or has a copy stack: one that waits for such a lock would keep the thread, or the run window,
 //! of the one that holds it.
 
 use std::sync::{

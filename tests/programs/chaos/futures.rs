@@ -72,7 +72,7 @@ fn moved(actor: &mut Actor) {
         parcel.arrive();
     }
     sender.done(actor);
-    // SAFETY: it was made from a box, and all who had it have been joined.
+    // SAFETY: it was made from a box, and all actors that had it have been joined.
     drop(unsafe { Box::from_raw(std::ptr::from_ref(rx).cast_mut()) });
     ledger.close();
 }

@@ -51,7 +51,7 @@ impl Ledger {
     }
 
     pub fn parcel(self: &Arc<Ledger>, number: usize) -> Parcel {
-        // Relaxed: all counts and fates are read after the joins, or by who got the message.
+        // Relaxed: all counts and fates are read after the joins, or by the receiver of the message.
         self.alive.fetch_add(1, Ordering::Relaxed);
         if self.fates[number].swap(UNDER_WAY, Ordering::Relaxed) != NOT_MADE {
             broken("a message was made twice");

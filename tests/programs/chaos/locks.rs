@@ -20,7 +20,7 @@ use crate::{
     crew::{Deliberate, Kind, fall, hire},
 };
 
-/// Counts who is inside.
+/// Counts the actors inside.
 #[derive(Default)]
 struct Room {
     readers: AtomicUsize,

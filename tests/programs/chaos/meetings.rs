@@ -1,4 +1,4 @@
-//! Scene: barriers, conditions, once, park and unpark, wait groups: who meets goes on, and nobody is left.
+//! Scene: barriers, conditions, once, park and unpark, wait groups: all that meet are released, and none is left waiting.
 
 use std::{
     collections::VecDeque,
@@ -28,7 +28,7 @@ pub fn play(actor: &mut Actor) {
     }
 }
 
-/// Each round has one leader, and nobody is a round ahead.
+/// Each round has one leader, and no actor is a round ahead.
 fn barrier(actor: &mut Actor) {
     let (count, rounds) = (actor.dice.between(1, 6), actor.dice.between(1, 20));
     let barrier = Arc::new(Barrier::new(count));
@@ -125,7 +125,7 @@ fn take(me: &mut Actor, queue: &Queue) -> usize {
     }
 }
 
-/// Two who unpark each other in turns.
+/// Two actors that unpark each other in turns.
 fn tokens(actor: &mut Actor) {
     let rounds = actor.dice.between(1, 100);
     let turn = Arc::new(AtomicUsize::new(0));

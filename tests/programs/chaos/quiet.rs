@@ -12,7 +12,7 @@ use crate::{
     settings::settings,
 };
 
-/// Many wait for the time in every way, and nobody does anything else. All wake.
+/// Many wait for a time in every way, and no other goroutine runs. All wake.
 pub fn play(actor: &mut Actor) {
     if settings().mode.resizes && actor.dice.once_in(2) {
         actor.at("changes the number of Ps before the quiet part");
@@ -30,11 +30,11 @@ pub fn play(actor: &mut Actor) {
     all.into_iter().for_each(|one| one.done(actor));
 }
 
-/// One sleeps, perhaps after it has lost its P, and nobody else's timer wakes a thread that would see a forgotten one.
+/// One sleeps, perhaps after it has lost its P, and no other timer wakes a thread that would see a forgotten one.
 fn alone(actor: &mut Actor) {
     let kind = Kind::any(actor);
     let sleeper = hire(actor, kind, "sleeper", 0, rest);
-    // Those to whom the P can be lost.
+    // The goroutines that can get the lost P.
     let hogs: Vec<_> = (0..actor.dice.roll(gomaxprocs().min(4) + 1))
         .map(|n| {
             hire(actor, Kind::Plain, "hog", n, |me| {
@@ -47,7 +47,7 @@ fn alone(actor: &mut Actor) {
     hogs.into_iter().for_each(|hog| hog.done(actor));
 }
 
-/// Computes until the P is gone, notices it, and computes on, perhaps until nobody else is awake.
+/// Computes until the P is gone, notices it, and computes on, perhaps until no other thread is awake.
 fn lose_the_p(me: &mut Actor) {
     me.at("computes until it has lost its P");
     let (tx, _rx) = chan::unbounded();

@@ -97,7 +97,7 @@ fn misbehave(me: &mut Actor) {
 /// Blocks its thread in a channel of std until another actor has run.
 fn wait_for_std(me: &mut Actor) {
     let (tx, rx) = mpsc::channel();
-    // One that is pinned here, or shares the run window, could not run until this one goes on.
+    // One that is pinned here, or shares the run window, could not run until this one resumes.
     let kind = Kind::free(me);
     let other = hire(me, kind, "other", 0, move |me| {
         if me.dice.once_in(2) {

@@ -67,7 +67,7 @@ pub fn run(settings: Settings) {
     }
     println!("chaos: {rounds} rounds");
     for (scene, played) in SCENES.iter().zip(&PLAYED) {
-        // Relaxed: all who played have been joined.
+        // Relaxed: all actors have been joined.
         println!("  {:14} {}", scene.name, played.load(Ordering::Relaxed));
     }
     println!("chaos: ok");
@@ -146,7 +146,7 @@ fn disturb(me: &mut Actor, over: &AtomicBool) {
     }
 }
 
-/// Waits until all have ended: actors that nobody joined, and goroutines of the runtime's own.
+/// Waits until all have ended: actors that were not joined, and goroutines of the runtime's own.
 fn nothing_is_left(me: &Actor) {
     me.at("waits until nobody is left");
     let end = Instant::now() + settings().patience;
@@ -161,7 +161,7 @@ fn nothing_is_left(me: &Actor) {
     }
 }
 
-/// Threads that nobody needs end: as many stay as there were Ps.
+/// Threads that are not needed end: as many stay as there were Ps.
 fn threads_end(me: &Actor) {
     me.at("waits until threads have ended");
     let end = Instant::now() + settings().patience;

@@ -5,7 +5,7 @@ use crate::{
     meetings, rough, stacks, unwinding,
 };
 
-/// A small program with a promise that it checks. All whom it hires have ended when it returns.
+/// A small program with a promise that it checks. All actors that it hires have ended when it returns.
 pub struct Scene {
     pub name: &'static str,
     pub about: &'static str,

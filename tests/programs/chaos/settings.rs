@@ -30,9 +30,9 @@ pub struct Mode {
     about: &'static str,
     /// Set before the start: the variable and its value.
     variable: Option<(&'static str, &'static str)>,
-    /// Do actors change the number of Ps?
+    /// Whether actors change the number of Ps.
     pub resizes: bool,
-    /// May a goroutine call what blocks signals (it starts a thread), with any stack?
+    /// Whether a goroutine with any stack may make a call that blocks signals (to start a thread).
     pub starts_threads: bool,
     /// One in how many actors gets a copy stack; 0 for none.
     pub copied: usize,

@@ -189,7 +189,7 @@ fn deed(me: &mut Actor, others: &mut Vec<Hired<()>>) -> Deed {
     let sends = |tx: chan::Sender<u8>| -> Box<dyn FnOnce(&mut Actor) + Send> {
         Box::new(move |me| {
             me.at("sends to a destructor");
-            // Who does not unwind may have been dropped with its scene's end; it never is before it received.
+            // A goroutine that does not unwind may have been dropped with its scene's end, but not before it received.
             tx.send(1).expect("the destructor receives");
         })
     };

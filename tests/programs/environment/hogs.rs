@@ -1,4 +1,4 @@
-//! Who tells of hogs may have to wait; nobody else does.
+//! The thread that reports hogs may have to wait; no other thread does.
 
 use std::{
     hint, io, mem, ptr,
@@ -71,7 +71,7 @@ pub(crate) fn the_hook_waits() {
     println!("went on");
 }
 
-/// Forty goroutines block in calls that nobody announced, on threads that do not answer the question for their frames.
+/// Forty goroutines block in calls outside of `blocking`, on threads that do not answer the question for their frames.
 pub(crate) fn threads_do_not_answer() {
     let config = Config::new().procs(2).hog_after(SHORT).hog_stacks(true);
     try_start(config.on_hog(|_| ())).unwrap();

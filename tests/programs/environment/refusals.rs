@@ -206,7 +206,7 @@ pub(crate) fn threads_later(busy: Busy) {
     }
 }
 
-/// Everybody waits for a goroutine that makes no calls, and no thread is to be had: that is told.
+/// All wait for a goroutine that makes no calls, and no thread can be started: a message says so.
 pub(crate) fn threads_for_a_second() {
     start(2);
     go(|| ()).join().unwrap();

@@ -1,4 +1,4 @@
-//! Timers of a P whose M is blocked: somebody keeps their time.
+//! Timers of a P whose M is blocked fire in time.
 
 use std::{
     thread,

@@ -85,7 +85,7 @@ fn all_signals_blocked() {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
-/// A frame that steps over a guard, and a callee that parks and goes on on another thread.
+/// A frame that steps over a guard, and a callee that parks and resumes on another thread.
 fn frame_without_probes(mode: &str) {
     let config = Config::new().procs(2);
     start(match mode {
@@ -98,7 +98,7 @@ fn frame_without_probes(mode: &str) {
             let park = || (0..200).for_each(|_| sleep(Duration::from_micros(200)));
             let f = move || below(100 << 10, park);
             match mode {
-                // SAFETY: the closure lends nothing of its stack to anybody.
+                // SAFETY: the closure lends nothing of its stack to others.
                 "copied" => unsafe { Builder::new().copy_stack() }.spawn(f).unwrap(),
                 _ => go(f),
             }
@@ -155,7 +155,7 @@ fn reserve() {
         };
         let guarded = Builder::new().stack_start(2048).spawn(run).unwrap();
         guarded.join().unwrap();
-        // SAFETY: the closure lends nothing of its stack to anybody.
+        // SAFETY: the closure lends nothing of its stack to others.
         let copied = unsafe { Builder::new().copy_stack() }.spawn(run).unwrap();
         copied.join().unwrap();
     }
@@ -255,7 +255,7 @@ fn guards_stay_later() {
 
 /// Copied stacks for all: they take turns, wait for each other in scopes, and some have their own.
 fn copied() {
-    // SAFETY: who lends what is on its stack has one of its own, or waits in `scope`.
+    // SAFETY: a goroutine that lends what is on its stack has a stack of its own, or waits in `scope`.
     start(unsafe { Config::new().procs(2).copy_stacks() });
     let all: Vec<_> = (0..500_u64)
         .map(|i| {

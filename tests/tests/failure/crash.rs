@@ -10,7 +10,7 @@ fn child(case: &str) -> Command {
     command
 }
 
-/// What `addr2line` says of the first two frames of a backtrace; something to go on with where there is no such tool. Two,
+/// What `addr2line` says of the first two frames of a backtrace; a stand-in where there is no such tool. Two,
 /// because the stack may end in what the recursion calls.
 fn names_in(stderr: &str) -> String {
     let frames = stderr
@@ -246,7 +246,7 @@ fn double_panic_aborts_as_on_a_thread() {
 }
 
 #[test]
-fn result_that_panics_in_nobodys_hands_is_fatal() {
+fn a_detached_result_whose_drop_panics_is_fatal() {
     let death = case("unjoined-result-panics");
     assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
     assert!(

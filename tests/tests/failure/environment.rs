@@ -53,12 +53,12 @@ fn hogs_are_told_of_although_a_parked_goroutine_has_locked_stderr() {
 }
 
 #[test]
-fn a_hook_for_hogs_that_waits_holds_nobody_up() {
+fn a_hook_for_hogs_that_waits_blocks_no_goroutine() {
     says("hook-waits", "went on\n");
 }
 
 #[test]
-fn threads_that_do_not_answer_for_their_frames_hold_nobody_up() {
+fn threads_that_do_not_answer_for_their_frames_block_no_goroutine() {
     says("threads-do-not-answer", "went on\n");
 }
 

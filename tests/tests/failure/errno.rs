@@ -1,4 +1,4 @@
-//! `errno` after a wait is what it was before, whoever waits and however.
+//! `errno` after a wait is what it was before, for every kind of waiter and wait.
 
 use std::{io::Error, panic, thread, time::Duration};
 
@@ -30,7 +30,7 @@ fn noise() -> JoinHandle<()> {
     })
 }
 
-/// Waits in all ways: until somebody sends, until the time is over, and not at all.
+/// Waits in all ways: until a message is sent, until the time is over, and not at all.
 fn waits() {
     let (tx, rx) = chan::bounded::<()>(0);
     set_errno();

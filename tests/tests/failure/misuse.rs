@@ -28,7 +28,7 @@ fn a_runtime_call_of_a_handler_that_interrupted_the_scheduler_is_fatal_and_says_
 }
 
 #[test]
-fn a_handler_that_only_stores_is_nobodys_business() {
+fn a_handler_that_only_stores_is_allowed() {
     let death = case("handler-that-stores");
     assert_eq!(death.code, Some(0), "{death:?}");
     assert_eq!((&*death.stdout, &*death.stderr), ("went on\n", ""));

@@ -59,7 +59,7 @@ fn a_scoped_thread_local_survives_a_park() {
     is_safe_with_the_check_and_deceived_without("scoped");
 }
 
-/// The check has no part in it: who unwinds keeps its thread.
+/// The check has no part in it: a goroutine that unwinds keeps its thread.
 #[test]
 fn a_destructor_that_waits_while_a_panic_unwinds_stays_on_its_thread() {
     for check in ["on", "off"] {

@@ -93,7 +93,7 @@ fn a_bump_lets_the_first_waiter_in() {
     start(4);
     let (mutex, stop) = (Arc::new(Mutex::new(0)), Arc::new(AtomicBool::new(false)));
     let flags = (Arc::clone(&mutex), Arc::clone(&stop));
-    // It never unlocks in the ordinary way: without `bump` nobody would get in.
+    // It never unlocks in the ordinary way: without `bump` no other goroutine would get in.
     let holder = go(move || {
         let mut guard = flags.0.lock();
         while !flags.1.load(Ordering::SeqCst) {

@@ -76,7 +76,7 @@ fn caught(fault: &str, status: i32, says: &[&str]) {
 }
 
 #[test]
-fn who_is_stuck_is_named_with_its_step() {
+fn a_stuck_actor_is_named_with_its_step() {
     caught(
         "stuck",
         3,

@@ -7,7 +7,7 @@
 //!        └── accounts (mutexes) · a ledger (rwlock) · a store (mutex, condition) · gates (semaphores)
 //! ```
 //!
-//! Messages go one way, and locks are taken in the order of their numbers, so that nobody waits in a circle.
+//! Messages go one way, and locks are taken in the order of their numbers, so that there is no circle of waits.
 
 use std::{
     sync::Arc,
@@ -56,7 +56,7 @@ fn channels(count: usize) -> Ends {
 struct Town {
     /// Money is moved between them, and stays the same in all.
     accounts: Vec<Mutex<i64>>,
-    /// Two numbers that are equal whenever somebody may look.
+    /// Two numbers that are equal whenever the lock is free.
     ledger: RwLock<(u64, u64)>,
     store: (Mutex<u64>, Condvar),
     gates: Vec<Semaphore>,
@@ -84,7 +84,7 @@ impl Town {
         }
         let mut lower = self.accounts[a.min(b)].lock().unwrap();
         maybe_yield(dice);
-        // Somebody may hold the other one for too long.
+        // Another goroutine may hold the other one for too long.
         let Ok(mut upper) = self.accounts[a.max(b)].try_lock_for(moment(dice)) else {
             return;
         };
@@ -171,7 +171,7 @@ impl Sums {
     }
 }
 
-/// Sends `value` in one way or another; says whether it did.
+/// Sends `value` in one way or another; returns whether it did.
 fn send(to: &[Sender<u64>], value: u64, dice: &mut Dice) -> bool {
     let tx = dice.pick_from(to);
     match dice.roll(4) {

@@ -67,7 +67,7 @@ fn many_goroutines_share_one_udp_socket() {
 }
 
 #[test]
-fn a_port_where_nobody_is_wakes_the_receiver_with_the_error() {
+fn a_port_without_a_socket_wakes_the_receiver_with_the_error() {
     in_goroutine(|| {
         let nobody = UdpSocket::bind("127.0.0.1:0")
             .unwrap()
@@ -145,7 +145,7 @@ fn unix_streams_come_to_a_listener() {
 }
 
 #[test]
-fn a_full_unix_listener_lets_those_who_connect_wait() {
+fn a_full_unix_listener_lets_connects_wait() {
     in_goroutine(|| {
         let path = free_path();
         let socket =
@@ -173,7 +173,7 @@ fn a_full_unix_listener_lets_those_who_connect_wait() {
 }
 
 #[test]
-fn unix_datagrams_arrive_from_names_and_from_nobody() {
+fn unix_datagrams_arrive_from_named_and_unnamed_sockets() {
     in_goroutine(|| {
         let (there, here) = (free_path(), free_path());
         let server = UnixDatagram::bind(&there).unwrap();

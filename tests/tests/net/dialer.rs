@@ -20,7 +20,7 @@ fn in_goroutine<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T 
     go(f).join().unwrap()
 }
 
-/// A port of 127.0.0.1 that nobody listens on.
+/// A port of 127.0.0.1 without a listener.
 fn refused() -> SocketAddr {
     let listener = StdListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()

@@ -50,8 +50,8 @@ fn nothing_is_left_of_sockets_that_are_closed() {
     });
 }
 
-/// What is read from each socket is what was written to its peer, whoever opens, clones, converts and closes others
-/// meanwhile.
+/// What is read from each socket is what was written to its peer, although other goroutines open,
+/// clone, convert and close others meanwhile.
 #[test]
 fn no_byte_goes_to_a_socket_that_has_the_number_of_another() {
     let _alone = alone(2);

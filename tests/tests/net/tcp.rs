@@ -174,7 +174,7 @@ fn a_timeout_is_told_as_std_tells_it() {
 }
 
 #[test]
-fn a_deadline_may_be_changed_while_somebody_waits() {
+fn a_deadline_may_be_changed_while_a_call_waits() {
     in_goroutine(|| {
         let (mut client, server) = pair();
         let waiter = server.try_clone().unwrap();

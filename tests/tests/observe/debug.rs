@@ -50,7 +50,7 @@ fn a_value_that_cannot_be_stops_the_start_and_is_named() {
 }
 
 #[test]
-fn hogs_are_named_once_each_time_and_nobody_else_is() {
+fn hogs_are_named_once_each_time_and_no_other_goroutine_is() {
     // On a loaded machine a goroutine that calls every millisecond may be kept from it: try again then.
     let death = (0..5)
         .map(|_| watched("hogs", Some("hogs=60")))

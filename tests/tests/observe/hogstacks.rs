@@ -54,7 +54,7 @@ fn the_stack_of_a_hog_that_computes_names_its_hot_function() {
 }
 
 #[test]
-fn the_stack_of_a_hog_that_blocks_in_foreign_code_names_who_called_it() {
+fn the_stack_of_a_hog_that_blocks_in_foreign_code_names_its_caller() {
     let death = hogstacks(&["sleeps"], Some("hogs=50,hogstacks=1"));
     names_the("hogstacks::cold", &death);
 }

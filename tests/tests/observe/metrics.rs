@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use goroutines::{Metrics, blocking, chan, go, gomaxprocs, metrics, yield_now};
 use goroutines_tests::{alone, until_metrics};
 
-/// Waits until nothing runs, and nobody is about to look for work: two snapshots a moment apart are the same.
+/// Waits until nothing runs, and no thread is about to look for work: two snapshots a moment apart are the same.
 fn at_rest() -> Metrics {
     until_metrics(|m| {
         thread::sleep(Duration::from_millis(1));
@@ -40,7 +40,7 @@ fn goroutines_are_counted_from_their_start_to_their_end() {
     for one in waiting {
         one.join().unwrap();
     }
-    // One that panics and one that nobody joins end as well.
+    // One that panics and one that is not joined end as well.
     go(|| std::panic::resume_unwind(Box::new(())))
         .join()
         .unwrap_err();

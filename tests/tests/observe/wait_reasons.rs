@@ -1,4 +1,4 @@
-//! Who waits says what for, however it waits, and says nothing when it runs again.
+//! A parked goroutine has the reason of its wait, whatever it waits for; a running one has none.
 
 use std::{
     future::{pending, poll_fn},
@@ -67,7 +67,7 @@ fn a_sender_waits_for_a_receiver_or_for_room() {
 }
 
 #[test]
-fn who_waits_for_the_moment_of_a_clock_receives() {
+fn a_wait_for_the_moment_of_a_clock_is_a_receive() {
     start(2);
     for who in EVERYBODY {
         let one = who.begins(|| assert!(chan::after(LONG).recv().is_ok()));
@@ -282,7 +282,7 @@ fn the_end_of_goroutines_is_a_join_or_a_scope() {
 }
 
 #[test]
-fn who_is_parked_or_awaits_says_so() {
+fn a_goroutine_that_parks_or_awaits_has_that_reason() {
     start(2);
     for who in EVERYBODY {
         let (say, thread) = mpsc::channel();
@@ -317,7 +317,7 @@ fn who_is_parked_or_awaits_says_so() {
 }
 
 #[test]
-fn who_sleeps_says_so() {
+fn a_goroutine_that_sleeps_has_that_reason() {
     start(2);
     for who in [
         Who::Goroutine,
@@ -342,7 +342,7 @@ fn a_blocking_call_is_a_wait_of_its_own() {
 }
 
 #[test]
-fn who_changes_the_number_of_ps_waits_for_those_that_are_too_many() {
+fn a_change_of_the_number_of_ps_waits_for_those_that_are_too_many() {
     start(2);
     // A P is put down between two goroutines: both have one that does not end.
     let stop = Arc::new(AtomicBool::new(false));
@@ -362,7 +362,7 @@ fn who_changes_the_number_of_ps_waits_for_those_that_are_too_many() {
 }
 
 #[test]
-fn who_yields_or_computes_waits_for_nothing() {
+fn a_goroutine_that_yields_or_computes_has_no_reason() {
     start(2);
     let stop = Arc::new(AtomicBool::new(false));
     let one = Who::Goroutine.begins({

@@ -99,13 +99,13 @@ fn each_wait(run: fn(&mut dyn FnMut())) {
 }
 
 #[test]
-fn who_waits_while_it_unwinds_does_not_keep_those_that_share_its_thread() {
+fn a_wait_while_unwinding_does_not_keep_those_that_share_its_thread() {
     start(2);
     ends(|| each_wait(|wait| unwinding(wait)));
 }
 
 #[test]
-fn who_waits_in_a_blocking_call_does_not_keep_those_that_share_its_thread() {
+fn a_wait_in_a_blocking_call_does_not_keep_those_that_share_its_thread() {
     start(2);
     ends(|| each_wait(|wait| blocking(wait)));
     // Also where the other one is in such a call, and where sysmon takes the P meanwhile.
@@ -125,7 +125,7 @@ fn who_waits_in_a_blocking_call_does_not_keep_those_that_share_its_thread() {
 }
 
 #[test]
-fn who_waits_in_a_blocking_call_while_it_unwinds_does_not_keep_them_either() {
+fn a_wait_in_a_blocking_call_while_unwinding_does_not_keep_them_either() {
     start(2);
     ends(|| each_wait(|wait| unwinding(|| blocking(wait))));
     ends(|| each_wait(|wait| blocking(|| unwinding(wait))));
@@ -164,7 +164,7 @@ fn several_that_unwind_on_one_thread_each_count_their_own_panics() {
 }
 
 #[test]
-fn a_goroutine_that_panics_beside_one_that_unwinds_gives_its_panic_to_who_joins_it() {
+fn a_goroutine_that_panics_beside_one_that_unwinds_gives_its_panic_to_its_join() {
     start(2);
     ends(|| {
         let fails = pinned(|| {

@@ -28,7 +28,7 @@ fn the_second_has_its_turn() {
 }
 
 #[test]
-fn whoever_waits_has_its_turn_and_no_p_is_taken_away() {
+fn waiting_goroutines_have_their_turn_and_no_p_is_taken_away() {
     let _alone = alone(1);
     // On a loaded machine the thread may be off its CPU just when it should call: then its P is taken.
     let by_itself = (0..200).any(|_| {
@@ -40,7 +40,7 @@ fn whoever_waits_has_its_turn_and_no_p_is_taken_away() {
 }
 
 #[test]
-fn where_nobody_waits_nothing_is_scheduled() {
+fn where_none_waits_nothing_is_scheduled() {
     let _alone = alone(1);
     let rounds = go(|| {
         let before = rounds();

@@ -28,7 +28,7 @@ fn sent_back(park: fn()) -> io::Result<u64> {
 }
 
 #[test]
-fn a_goroutine_with_much_alive_stays_with_its_thread_and_goes_on() {
+fn a_goroutine_with_much_alive_stays_with_its_thread_and_runs_on() {
     start_with(Config::new().procs(2).force_migration(true));
     assert_eq!(sent_back(park_with::<1000>).expect("stacks"), 0);
     assert!(sent_back(park_with::<300_000>).expect("stacks") > 0);

@@ -1,4 +1,4 @@
-//! Nobody starves: whoever waits has a turn after a bounded number of rounds, and where rounds are long, after a
+//! No goroutine starves: a waiting one has a turn after a bounded number of rounds, and where rounds are long, after a
 //! bounded time. The bounds are many times what is promised: they tell waiting for a turn from waiting for ever.
 
 use std::{
@@ -22,7 +22,7 @@ impl Until {
         Until(Arc::default(), Vec::new())
     }
 
-    /// One more that goes on with `turn` until the end, at most for ten seconds: a test that fails ends, too.
+    /// One more goroutine that repeats `turn` until the end, at most for ten seconds: a test that fails ends, too.
     fn run(&mut self, mut turn: impl FnMut() + Send + 'static) {
         let stop = Arc::clone(&self.0);
         let end = Instant::now() + Duration::from_secs(10);
@@ -98,7 +98,7 @@ fn one_in_the_ring_has_its_turn_in_time_beside_a_pair_with_long_rounds() {
 }
 
 #[test]
-fn all_in_the_ring_have_a_turn_before_the_pair_goes_on_for_another_slice() {
+fn all_in_the_ring_have_a_turn_before_the_pair_has_another_slice() {
     let _alone = alone(1);
     let mut others = Until::new();
     others.ping_pong(Duration::from_millis(1));
@@ -119,7 +119,7 @@ fn all_in_the_ring_have_a_turn_before_the_pair_goes_on_for_another_slice() {
 }
 
 #[test]
-fn whoever_gives_way_at_a_checkpoint_does_not_go_before_the_ring() {
+fn a_goroutine_that_gives_way_at_a_checkpoint_does_not_go_before_the_ring() {
     let _alone = alone(1);
     let most = go(|| {
         let mut most = 0;
@@ -249,7 +249,7 @@ fn waits_that_find_nothing_to_wait_for_let_the_others_go_as_yields_do() {
             drop(go(move || seen.store(true, Ordering::Relaxed)));
             let mut turns = 0;
             while !ran.load(Ordering::Relaxed) {
-                // SAFETY: the commit does nothing, and nobody makes the caller ready.
+                // SAFETY: the commit does nothing, and nothing makes the caller ready.
                 unsafe { goroutines_sched::park(WaitReason::Park, || false) };
                 turns += 1;
             }

@@ -1,4 +1,4 @@
-//! Where nobody says how many Ps there shall be, their number follows the machine. The only test of its process.
+//! Where the program does not set the number of Ps, it follows the machine. The only test of its process.
 
 use std::{
     mem, thread,
@@ -39,7 +39,7 @@ fn becomes(count: usize) -> bool {
         if Instant::now() > end {
             return false;
         }
-        // Somebody must be busy: an idle program looks at nothing.
+        // A goroutine must be busy: an idle program does not look at the machine.
         go(|| (0..100).for_each(|_| yield_now())).join().unwrap();
         thread::sleep(Duration::from_millis(1));
     }
@@ -47,7 +47,7 @@ fn becomes(count: usize) -> bool {
 }
 
 #[test]
-fn the_number_of_ps_follows_the_affinity_until_somebody_says_a_number() {
+fn the_number_of_ps_follows_the_affinity_until_it_is_set() {
     // SAFETY: the only thread of this process that looks at the environment.
     unsafe { std::env::remove_var("GOMAXPROCS") };
     // SAFETY: nothing here keeps thread-local storage over a call that can park.

@@ -27,7 +27,7 @@ fn a_goroutine_made_ready_by_a_hog_runs_elsewhere() {
         });
         let hog = go(move || {
             tx.send(()).unwrap();
-            // The waiter is the next to run here, and here nobody else gets to run.
+            // The waiter is the next to run here, and nothing else runs here meanwhile.
             while !seen.load(Ordering::Acquire) {
                 hint::spin_loop();
             }

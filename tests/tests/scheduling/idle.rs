@@ -1,4 +1,4 @@
-//! A program in which everybody waits uses no CPU time and has no periodic wake-ups. The only test of its
+//! A program in which all goroutines wait uses no CPU time and has no periodic wake-ups. The only test of its
 //! process: both are the process's.
 
 use std::{thread, time::Duration};

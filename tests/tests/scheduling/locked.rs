@@ -33,7 +33,7 @@ impl Drop for LocksAtTheEnd {
 }
 
 /// A goroutine returns `value` when its handle is gone, so that the value is dropped on the goroutine.
-fn returned_to_nobody<T: Send + 'static>(value: T) {
+fn returned_without_a_join<T: Send + 'static>(value: T) {
     let (detached, wait) = chan::bounded::<()>(0);
     drop(go(move || {
         let _ = wait.recv();
@@ -57,7 +57,7 @@ fn a_goroutine_that_ends_locked_takes_its_thread_with_it() {
             tid()
         });
         until_ended(joined.join().unwrap());
-        // Also where nobody asks for the result, or a future does.
+        // Also where the result is never taken, or a future takes it.
         let (tx, rx) = chan::bounded(1);
         drop(go(move || {
             lock_os_thread();
@@ -78,8 +78,8 @@ fn a_destructor_that_locks_at_the_end_of_a_goroutine_counts_as_well() {
     let _alone = alone(2);
     let (tx, rx) = chan::bounded(1);
     for _ in 0..20 {
-        // Of a result that nobody wants, of a local value, and of a local value that another destructor made.
-        returned_to_nobody(LocksAtTheEnd(tx.clone()));
+        // Of a result that is never taken, of a local value, and of a local value that another destructor made.
+        returned_without_a_join(LocksAtTheEnd(tx.clone()));
         until_ended(rx.recv().unwrap());
         let last = LocksAtTheEnd(tx.clone());
         go(move || LAST.with(|place| place.set(Some(last))))
@@ -92,7 +92,7 @@ fn a_destructor_that_locks_at_the_end_of_a_goroutine_counts_as_well() {
                 LAST.with(|place| place.set(self.0.take()));
             }
         }
-        returned_to_nobody(PutsBack(Some(LocksAtTheEnd(tx.clone()))));
+        returned_without_a_join(PutsBack(Some(LocksAtTheEnd(tx.clone()))));
         until_ended(rx.recv().unwrap());
     }
 }
@@ -188,7 +188,7 @@ fn a_thread_that_was_left_locked_stays_while_a_goroutine_may_hold_an_address_of_
 }
 
 #[test]
-fn a_locked_goroutine_that_yields_comes_back_at_once_where_nobody_else_waits() {
+fn a_locked_goroutine_that_yields_resumes_at_once_where_no_other_waits() {
     let _alone = alone(2);
     const YIELDS: u64 = 10_000;
     go(|| {

@@ -1,4 +1,4 @@
-//! A locked goroutine that has lost its P, and then sleeps: somebody keeps the time.
+//! A locked goroutine that has lost its P, and then sleeps, wakes in time.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -16,7 +16,7 @@ fn the_sleep_of_a_locked_goroutine_that_has_lost_its_p_ends() {
         // The P is taken meanwhile; the call after it finds that out, and no idle one.
         compute(Duration::from_millis(30));
         tx.send(1).unwrap();
-        // By now the P rests, and everybody sleeps.
+        // By now the P is idle, and all threads sleep.
         compute(Duration::from_millis(400));
         sleep(Duration::from_millis(20));
         done.send(()).unwrap();

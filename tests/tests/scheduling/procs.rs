@@ -93,7 +93,7 @@ fn with_one_p_left_no_two_goroutines_run_at_once() {
         stop.store(true, Ordering::SeqCst);
         let counts = all.into_iter().map(|g| g.join().unwrap());
         let (rounds, disturbed) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        // Not none: a round whose thread has lost its CPU for milliseconds loses its P, and others go on.
+        // Not none: a round whose thread has lost its CPU for milliseconds loses its P, and others run.
         assert!(
             rounds > 20 && disturbed * 20 <= rounds,
             "{disturbed} of {rounds} rounds, {many} Ps before"

@@ -1,4 +1,4 @@
-//! Who is next on a P whose goroutine computes on runs on another P that has time, and does so once.
+//! The `runnext` of a P whose goroutine computes on runs on another P that is idle, and runs once.
 
 use std::{
     hint,
@@ -12,7 +12,7 @@ use std::{
 use goroutines::{chan, go};
 use goroutines_tests::start;
 
-/// Sends, and computes until the receiver has run or a second is over. How long was that?
+/// Sends, and computes until the receiver has run or a second is over. Returns how long that took.
 fn until_it_runs_elsewhere() -> Duration {
     let (tx, rx) = chan::bounded(1);
     let ran = Arc::new(AtomicBool::new(false));
@@ -73,7 +73,7 @@ fn messages_of_a_sender_that_computes_on_arrive_once_each() {
             go(move || {
                 for n in 0..300_u64 {
                     tx.send(n).unwrap();
-                    // Now shorter, now longer than it takes until somebody else takes the receiver.
+                    // Sometimes shorter, sometimes longer than it takes until another P takes the receiver.
                     let end = Instant::now() + Duration::from_micros(n % 7 * 40);
                     while Instant::now() < end {
                         hint::spin_loop();

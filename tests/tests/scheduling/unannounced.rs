@@ -1,5 +1,5 @@
 //! Goroutines that compute without end, or block their thread without saying so, lose their P and nothing
-//! else: others run meanwhile, and they themselves go on as goroutines.
+//! else: others run meanwhile, and they themselves stay goroutines.
 
 use std::{
     hint,
@@ -86,7 +86,7 @@ fn a_std_lock_held_by_a_goroutine_that_waits_its_turn_is_no_deadlock() {
 }
 
 #[test]
-fn unannounced_sleeps_hold_nobody_up_for_long() {
+fn unannounced_sleeps_do_not_block_others_for_long() {
     start(2);
     let ticks = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! Stacks keep the memory that was used on them for the next goroutines: who goes deep faults once, not each time.
+//! Stacks keep the memory that was used on them for the next goroutines: deep calls fault once, not each time.
 
 use std::hint::black_box;
 
@@ -21,7 +21,7 @@ fn dig(bytes: usize) -> usize {
     down(&raw const top as usize - bytes)
 }
 
-/// Page faults of this process while `f` runs. The tests of this file are one test, so that nobody else's count.
+/// Page faults of this process while `f` runs. The tests of this file are one test, so that no others' count.
 fn faults(f: impl FnOnce()) -> i64 {
     let now = || {
         // SAFETY: all zeroes is a valid rusage, which getrusage fills.

@@ -1,5 +1,5 @@
 //! Goroutines whose stacks are copied out of shared windows: what lies on them is there again after
-//! every park, at the same address, whoever ran in the window meanwhile and wherever they go on.
+//! every park, at the same address, whatever ran in the window meanwhile and wherever they resume.
 
 use std::{
     hint::black_box,
@@ -24,7 +24,7 @@ fn start(procs: usize) {
 }
 
 fn go_copied<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    // SAFETY: the goroutines of these tests lend nothing of their stacks to anybody.
+    // SAFETY: the goroutines of these tests lend nothing of their stacks to others.
     unsafe { Builder::new().copy_stack() }.spawn(f).unwrap()
 }
 
@@ -211,7 +211,7 @@ fn panics_unwind_and_results_come_back() {
 fn detached_goroutines_and_own_stacks_mix() {
     start(4);
     let done = WaitGroup::new();
-    // Those that got to the end: the panic of one that nobody joins reaches nobody.
+    // Those that got to the end: the panic of one that is not joined ends only that one.
     let held = Arc::new(AtomicUsize::new(0));
     for i in 0..2_000_u64 {
         let (done, held) = (done.clone(), held.clone());

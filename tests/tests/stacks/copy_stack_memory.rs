@@ -23,7 +23,7 @@ fn many_parked_ones_need_little_memory_each() {
     let all: Vec<_> = (0..N)
         .map(|_| {
             let closed = closed.clone();
-            // SAFETY: the closure lends nothing of its stack to anybody.
+            // SAFETY: the closure lends nothing of its stack to others.
             let builder = unsafe { Builder::new().copy_stack() };
             builder.spawn(move || closed.recv().is_err()).unwrap()
         })

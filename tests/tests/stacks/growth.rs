@@ -32,7 +32,7 @@ fn soft_guards() -> bool {
 /// Runs `f` in a goroutine that starts with 2 KB, at depths from nothing to 20 KB, and looks that the stack grew in all
 /// of them together and that nothing was scheduled.
 fn grows(f: fn()) {
-    // One test at a time: where others wait for the P, sysmon takes it from who computes for long.
+    // One test at a time: where others wait for the P, sysmon takes it from a goroutine that computes for long.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     start(1);

@@ -143,7 +143,7 @@ fn goroutines_with_copied_stacks_park_inside_a_segment() {
     // More than there are windows to share, so that they are copied out and in.
     let workers: Vec<_> = (0..200_u8)
         .map(|i| {
-            // SAFETY: nothing of their stacks is lent to anybody.
+            // SAFETY: nothing of their stacks is lent to others.
             let builder = unsafe { Builder::new().copy_stack() };
             let worker = builder.spawn(move || {
                 let own = black_box([i; 500]);

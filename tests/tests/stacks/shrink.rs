@@ -44,7 +44,7 @@ fn resident(low: usize, high: usize) -> usize {
 }
 
 #[test]
-fn parked_stacks_shrink_to_what_is_alive_and_go_on_unharmed() {
+fn parked_stacks_shrink_to_what_is_alive_and_resume_unharmed() {
     start();
     const N: usize = 200;
     const DEEP: usize = 120 << 10;
@@ -74,12 +74,12 @@ fn parked_stacks_shrink_to_what_is_alive_and_go_on_unharmed() {
     drop(gate);
     let sum: usize = all.into_iter().map(|one| one.join().unwrap()).sum();
     assert_eq!(sum, N * (N - 1) / 2);
-    // And the stacks that nobody uses any more lose the rest, but for the few that the Ps keep at hand.
+    // And the stacks that are not used any more lose the rest, but for the few in the caches of the Ps.
     until("the end of idle memory", || pages() <= 2 * 64 * 20);
 }
 
 #[test]
-fn a_goroutine_may_go_on_while_its_stack_shrinks() {
+fn a_goroutine_may_resume_while_its_stack_shrinks() {
     start();
     // Waits of about the idle time, so that many end in the middle of a look.
     static OVER: AtomicBool = AtomicBool::new(false);

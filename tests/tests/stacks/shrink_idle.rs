@@ -1,4 +1,4 @@
-//! A program that rests uses no CPU for the care of its stacks. A process of its own: nobody else may wake anything.
+//! An idle program uses no CPU for the care of its stacks. A process of its own: no other test may wake anything.
 
 use std::{
     fs, thread,

@@ -78,7 +78,7 @@ fn a_handler_that_keeps_a_guarded_stack_from_growing_is_named() {
 fn reserved_stack_meets_no_guard() {
     assert_ok(&["reserve"], &[]);
     assert_ok(&["reserve"], &[MPROTECT]);
-    // Where nobody asks for a start, and stacks are guarded all the same.
+    // Where no start is set, and stacks are guarded all the same.
     assert_ok(&["reserve"], &[STRICT]);
 }
 

@@ -24,7 +24,7 @@ const ASK: &str = "__tls_get_addr";
 pub(crate) fn findings(image: &Image, graph: &Graph, options: Options) -> Vec<Finding> {
     let mut returns = vec![false; image.functions.len()];
     let mut found: BTreeMap<usize, Vec<Finding>> = BTreeMap::new();
-    // Until nobody else is known to return an address.
+    // Until no further function is found to return an address.
     loop {
         let mut news = false;
         for (number, function) in image.functions.iter().enumerate() {
@@ -44,7 +44,7 @@ pub(crate) fn findings(image: &Image, graph: &Graph, options: Options) -> Vec<Fi
     }
 }
 
-/// Is there an instruction in `function` from which it has an address?
+/// Returns whether there is an instruction in `function` from which it has an address.
 fn may_hold(image: &Image, function: &Function, returns: &[bool]) -> bool {
     function.code.iter().any(|instruction| {
         is_thread_pointer(instruction)
@@ -56,7 +56,7 @@ fn may_hold(image: &Image, function: &Function, returns: &[bool]) -> bool {
     })
 }
 
-/// Does it read `fs:0`, where the thread pointer lies?
+/// Returns whether it reads `fs:0`, where the thread pointer lies.
 fn is_thread_pointer(instruction: &Instruction) -> bool {
     instruction.memory_segment() == Register::FS
         && instruction.memory_base() == Register::None
@@ -228,7 +228,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Does it access memory through a stale address?
+    /// Returns whether it accesses memory through a stale address.
     fn note_memory(&mut self, one: &Instruction, state: &State) {
         let accesses = one.op_kinds().any(|kind| kind == OpKind::Memory);
         if accesses && !matches!(one.mnemonic(), Mnemonic::Lea | Mnemonic::Nop) {
@@ -278,7 +278,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Does nothing follow behind it?
+/// Returns whether nothing follows behind it.
 fn ends(one: &Instruction) -> bool {
     matches!(
         one.flow_control(),

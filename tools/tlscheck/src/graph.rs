@@ -1,6 +1,6 @@
-//! Who calls whom, and who can park.
+//! The call graph, and which functions can park.
 //!
-//! The context switch is inlined into whoever parks, but for its body, to which it jumps. Its form, which the compiler does
+//! The context switch is inlined into its callers, but for its body, to which it jumps. Its form, which the compiler does
 //! not write by itself:
 //!
 //! ```text
@@ -13,7 +13,7 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use crate::image::{Function, Image, Pointee};
 
-/// Whom a call or jump goes to.
+/// The target of a call or jump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Callee {
     /// The function of this number.
@@ -24,7 +24,7 @@ pub(crate) enum Callee {
 }
 
 pub(crate) struct Graph {
-    /// Of each function: can it park?
+    /// Of each function: whether it can park.
     parks: Vec<bool>,
     switches: usize,
 }
@@ -88,7 +88,7 @@ pub(crate) fn switch_at(function: &Function, place: usize) -> Option<usize> {
     (leaves && jump.next_ip() == after).then_some(place + 2)
 }
 
-/// Whom `instruction` of `function` calls, or jumps to outside of it, as far as it says so itself.
+/// The function that `instruction` of `function` calls, or jumps to outside of it, as far as the instruction names it.
 pub(crate) fn direct_callee(
     image: &Image,
     function: &Function,
@@ -121,7 +121,7 @@ pub(crate) fn constant_operand(instruction: &Instruction) -> Option<u64> {
     (has_operand && is_constant).then(|| instruction.memory_displacement64())
 }
 
-/// Whom the word at `address` points at.
+/// The function that the word at `address` points at.
 pub(crate) fn pointee(image: &Image, address: u64) -> Callee {
     match image.word(address) {
         Some(Pointee::Here(target)) => resolve(image, *target),

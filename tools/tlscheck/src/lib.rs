@@ -59,7 +59,7 @@ pub struct Finding {
     pub taken: u64,
     /// The call over which it keeps it.
     pub call: u64,
-    /// Who is called there.
+    /// The function that is called there.
     pub callee: String,
     /// Where the address is used after the call.
     pub used: u64,

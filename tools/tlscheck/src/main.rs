@@ -6,7 +6,7 @@ use clap::Parser;
 use goroutines_tlscheck::{Options, check_file};
 
 /// Finds functions of a finished program that keep an address of thread-local storage over a call that can park a
-/// goroutine, which may then go on on another thread. Exit status: 0 if there are none, 1 if there are some, 2 if the
+/// goroutine, which may then resume on another thread. Exit status: 0 if there are none, 1 if there are some, 2 if the
 /// program could not be looked at.
 #[derive(Parser)]
 #[command(version)]

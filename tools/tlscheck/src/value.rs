@@ -44,7 +44,7 @@ impl Value {
         }
     }
 
-    /// Over `call`, which may go on on another thread.
+    /// Over `call`, which may return on another thread.
     fn over(self, call: u64) -> Value {
         match self {
             Value::Storage(Taken {
@@ -142,7 +142,7 @@ impl State {
         }
     }
 
-    /// After a call; `parks`: one that may go on on another thread. It is at `ip`.
+    /// After a call; `parks`: one that may return on another thread. It is at `ip`.
     pub(crate) fn after_call(&mut self, ip: u64, parks: bool) {
         for (number, value) in self.registers.iter_mut().enumerate() {
             let kept = PRESERVED.iter().any(|register| register.number() == number);

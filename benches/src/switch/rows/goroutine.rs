@@ -140,7 +140,7 @@ fn go_yielding(turns: &Arc<AtomicU64>, stop: &Arc<AtomicBool>) -> JoinHandle<()>
     let (turns, stop) = (Arc::clone(turns), Arc::clone(stop));
     go(move || {
         // Relaxed: partners are the loads and the store in `yield_among`, on the same P. A load and a store and no
-        // read-modify-write: nobody else runs in between, and the counter must not be what is measured.
+        // read-modify-write: nothing else runs in between, and the counter must not be what is measured.
         while !stop.load(Ordering::Relaxed) {
             turns.store(turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             yield_now();

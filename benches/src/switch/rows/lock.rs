@@ -1,7 +1,7 @@
-//! What a lock that really passes protects: who held it last, and how often it has passed.
+//! What a lock that really passes protects: its last holder, and how often it has passed.
 //!
-//! Locks like std's may be taken again at once by whoever released them, and then nothing has passed. So the holder of
-//! the lock yields while it holds it (whoever runs now has to block on the lock), and yields again after the release:
+//! Locks like std's may be taken again at once by the holder that released them, and then nothing has passed. So the holder
+//! of the lock yields while it holds it (the next to run has to block on the lock), and yields again after the release:
 //!
 //! ```text
 //!   A                            B
@@ -50,7 +50,7 @@ impl Baton {
         }
     }
 
-    /// Called by whoever has the lock; answers whether it is enough. Gives up on a lock that does not pass.
+    /// Called by the holder of the lock; returns whether it is enough. Gives up on a lock that does not pass.
     pub fn take(&mut self, holder: usize) -> bool {
         self.takes += 1;
         if self

@@ -213,7 +213,7 @@ pub fn pipe(operations: u64) -> io::Result<Sample> {
     duel(trips, ask, answer)
 }
 
-/// Two threads yield to each other. The kernel may let a yielding thread go on; only real changes are counted.
+/// Two threads yield to each other. The kernel may let a yielding thread run on; only real changes are counted.
 ///
 /// # Errors
 ///

@@ -78,7 +78,7 @@ pub fn waiting(operations: u64) -> io::Result<Sample> {
     })
 }
 
-/// Did each word below `words` arrive?
+/// Returns whether each word below `words` arrived.
 fn check_sum(sum: u64, words: u64) -> io::Result<()> {
     if sum == words * (words - 1) / 2 {
         Ok(())

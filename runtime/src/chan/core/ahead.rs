@@ -5,19 +5,20 @@
 //!   future F waits in recvq          recvq: F            ahead: · ·
 //!   m1 is sent: F is told            told: 1             ahead: m1
 //!   F is polled: takes the oldest    told: 0             ahead: · ·
-//!   or: somebody receives            told: 1             ahead: · ·      F finds nothing and waits on, as the first
-//!   or: F is dropped                 told: 0             ahead: m1       goes to who waits, or stays
+//!   or: another call receives        told: 1             ahead: · ·      F finds nothing and waits on, as the first
+//!   or: F is dropped                 told: 0             ahead: m1       goes to a waiter, or stays
 //! ```
 //!
-//! A message is not a future's until that is polled: it lies here, and whoever receives takes the oldest, as from the
-//! buffer. So no message overtakes another, a future costs the same whenever it is dropped, and nothing comes back.
+//! A message belongs to a future only once the future is polled. Until then it lies here, and any receive takes the
+//! oldest, as from the buffer. So no message overtakes another, a future costs the same whenever it is dropped, and no
+//! message has to be put back.
 //!
-//! A message gets here only when nothing is buffered, because a receiver waits then only; so all that is here is older
-//! than what is in the buffer. A goroutine that waits behind a future that was told stays there, since that message has
-//! its taker. But it never gets a newer one: if a message is sent to it, it gets the oldest, and the new one stays here.
+//! A message gets here only when nothing is buffered, because only then does a receiver wait; so all messages here are
+//! older than those in the buffer. A goroutine that waits behind a future that was told stays there, since that message
+//! is the future's. If a message is sent to that goroutine, it gets the oldest here, and the new one stays here.
 //!
-//! While there are messages here, `Core::buffer` is [`Buffer::Ahead`], and the real one is [`Ahead::behind`](super::state::Ahead::behind): so the
-//! usual case, in which there are none, has nothing more to look at.
+//! While there are messages here, `Core::buffer` is [`Buffer::Ahead`], and the real buffer is
+//! [`Ahead::behind`](super::state::Ahead::behind): so the usual case, in which there are none, checks nothing more.
 
 use std::mem;
 
@@ -28,7 +29,7 @@ use super::{
 };
 
 impl<T> Core<T> {
-    /// Do messages lie ahead of the buffer?
+    /// Returns whether messages lie ahead of the buffer.
     #[inline(always)]
     pub(super) fn is_ahead(&self) -> bool {
         matches!(self.buffer, Buffer::Ahead)
@@ -51,12 +52,12 @@ impl<T> Core<T> {
         }
     }
 
-    /// Do messages go from hand to hand?
+    /// Returns whether the channel has no buffer: messages go from a sender to a receiver directly.
     pub(super) fn is_rendezvous(&self) -> bool {
         matches!(self.main(), Buffer::None)
     }
 
-    /// The room for one without a waiting receiver.
+    /// The room for a message without a waiting receiver.
     pub(super) fn room(&self) -> Room {
         self.main().room()
     }
@@ -66,7 +67,7 @@ impl<T> Core<T> {
         self.ahead.messages.len() + self.main().len()
     }
 
-    /// Is there a message, although somebody waits in `recvq`?
+    /// Returns whether there is a message that no told future is to get, so that it may go to a waiter in `recvq`.
     pub(super) fn has_unclaimed(&self) -> bool {
         self.ahead.messages.len() > self.ahead.told || self.main().len() > 0
     }
@@ -80,7 +81,7 @@ impl<T> Core<T> {
         if !self.is_ahead() {
             mem::swap(&mut self.buffer, &mut self.ahead.behind);
         }
-        // SAFETY: there is room, says the caller, and the message is given up.
+        // SAFETY: the caller knows that there is room, and gives the message up.
         unsafe { self.ahead.messages.push(msg) };
     }
 
@@ -113,7 +114,7 @@ impl<T> Core<T> {
         spent
     }
 
-    /// Everything, for who drops it without the lock; what is sent from now on has no place.
+    /// Takes all messages out, to be dropped without the lock; what is sent from now on has no place.
     pub(super) fn take_messages(&mut self) -> [Buffer<T>; 2] {
         let ahead = mem::replace(&mut self.ahead.messages, Blocks::new());
         let main = mem::replace(self.main_mut(), Buffer::Closed);

@@ -70,13 +70,13 @@ impl<T> Blocks<T> {
         self.len
     }
 
-    /// Can a message be pushed without a new block?
+    /// Returns whether a message can be pushed without a new block.
     #[inline(always)]
     pub(super) fn has_room(&self) -> bool {
         self.tail_at < Block::<T>::SLOTS || self.spare.is_some()
     }
 
-    /// Takes `block` as the spare one; gives it back if there is one already.
+    /// Takes `block` as the spare one; returns it if there is one already.
     pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
         if self.spare.is_some() {
             return Some(block);
@@ -121,8 +121,8 @@ impl<T> Blocks<T> {
         self.tail_at = 0;
     }
 
-    /// Moves the oldest message to `out`. Returns the block that it left empty, if that is of no more
-    /// use: to be dropped when the channel is unlocked.
+    /// Moves the oldest message to `out`. Returns the block that it left empty, if that is not needed:
+    /// to be dropped when the channel is unlocked.
     ///
     /// # Safety
     ///
@@ -171,7 +171,7 @@ impl<T> Drop for Blocks<T> {
     }
 }
 
-/// Out of the line of the operation that leaves a block over.
+/// Apart from the fast path of the operation that leaves a block over.
 #[cold]
 #[inline(never)]
 pub(super) fn free_block<T>(block: Option<Box<Block<T>>>) {

@@ -1,4 +1,4 @@
-//! Where a goroutine waits whose stack is copied out meanwhile: message and node lie on the heap.
+//! The wait of a goroutine whose stack is copied out meanwhile: message and node lie on the heap.
 
 use std::{mem::MaybeUninit, ptr::NonNull};
 
@@ -8,7 +8,7 @@ use super::{
     waiter::{Waiter, Who},
 };
 
-/// A place for a message, and the node of one who waits with it. It has the same rights to the message
+/// A place for a message, and the node of the goroutine that waits with it. It has the same rights to the message
 /// as a place on the stack: dropping the boxed wait does not drop what is in it.
 pub(super) struct BoxedWait<T> {
     /// From a box; reached by counterparts through the node.
@@ -39,7 +39,7 @@ impl<T> BoxedWait<T> {
 
 impl<T> Drop for BoxedWait<T> {
     fn drop(&mut self) {
-        // SAFETY: leaked in `new`; the wait is over, so nobody has the address any more.
+        // SAFETY: leaked in `new`; the wait is over, so no counterpart has the address any more.
         drop(unsafe { Box::from_raw(self.message.as_ptr()) });
     }
 }

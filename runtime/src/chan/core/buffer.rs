@@ -10,7 +10,7 @@ use super::{
 };
 
 pub(crate) enum Buffer<T> {
-    /// `bounded(0)`: messages go from hand to hand.
+    /// `bounded(0)`: messages go from a sender to a receiver directly.
     None,
     /// `bounded(n)`.
     Ring(Ring<T>),
@@ -20,7 +20,7 @@ pub(crate) enum Buffer<T> {
     Clock(Clock),
     /// `never()`: there are no senders.
     Never,
-    /// What tells that a context is done: there are no senders, but there is a moment when it is over.
+    /// The channel that tells that a context is done: there are no senders, but there may be a deadline.
     Done(Option<Instant>),
     /// Any other, while messages lie ahead of it: see ahead.rs.
     Ahead,
@@ -53,7 +53,7 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Is it as if the senders were gone, because a moment has passed?
+    /// Returns whether the deadline of a context has passed, which is as if the senders were gone.
     #[inline(always)]
     pub(super) fn is_over(&self) -> bool {
         match self {
@@ -62,7 +62,7 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Does a channel of this capacity have no room?
+    /// Returns whether a channel of this capacity has no room.
     pub(super) fn is_full(&self, capacity: usize) -> bool {
         match self {
             Buffer::Ring(ring) => ring.is_full(),
@@ -70,7 +70,7 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// When a message will be there that nobody sends.
+    /// The moment at which a clock has a message, or a context's deadline comes.
     #[inline(always)]
     pub(crate) fn next_moment(&self) -> Option<Instant> {
         match self {
@@ -80,21 +80,21 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Nothing comes from a clock any more but what is there.
+    /// Stops a clock: it has no more messages but the one that is there.
     pub(super) fn stop(&mut self) {
         if let Buffer::Clock(clock) = self {
             clock.stop();
         }
     }
 
-    /// Keeps room for one message, which is there.
+    /// Reserves room for one message. There is room.
     pub(super) fn reserve(&mut self) {
         if let Buffer::Ring(ring) = self {
             ring.reserve();
         }
     }
 
-    /// Gives back the room that [`Buffer::reserve`] kept.
+    /// Gives back the room that [`Buffer::reserve`] reserved.
     pub(super) fn give_back(&mut self) {
         if let Buffer::Ring(ring) = self {
             ring.give_back();
@@ -163,7 +163,7 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// A block that [`Room::NeedsBlock`] asked for; comes back if it is not needed any more.
+    /// Takes the block that [`Room::NeedsBlock`] asked for; returns it if it is no longer needed.
     pub(super) fn supply(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
         match self {
             Buffer::Blocks(blocks) => blocks.supply(block),
@@ -187,7 +187,7 @@ impl<T> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        /// Should a message panic when it is dropped: those behind it are dropped all the same.
+        /// Drops the remaining messages also when the drop of one panics.
         struct GoOn<'a, T>(&'a mut Buffer<T>);
         impl<T> Drop for GoOn<'_, T> {
             fn drop(&mut self) {

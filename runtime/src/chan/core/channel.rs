@@ -36,7 +36,7 @@ impl<T> Channel<T> {
     ///
     /// # Safety
     ///
-    /// As there; a boxed wait is of `msg` and `timeout`.
+    /// As for [`Channel::send`]; a boxed wait is of `msg` and `timeout`.
     #[inline(always)]
     unsafe fn send_from(
         &self,
@@ -114,7 +114,7 @@ impl<T> Channel<T> {
     #[inline(never)]
     pub(super) fn bring_block(&self) {
         let block = Block::new();
-        // Locked only while it is handed over: what comes back is freed without the lock.
+        // Locked only while it is handed over: a block that is returned is freed without the lock.
         let not_needed = self.lock().main_mut().supply(block);
         drop(not_needed);
     }
@@ -166,7 +166,7 @@ impl<T> Channel<T> {
     ///
     /// # Safety
     ///
-    /// As there; a boxed wait is of `out` and `timeout`.
+    /// As for [`Channel::recv`]; a boxed wait is of `out` and `timeout`.
     #[inline(always)]
     unsafe fn recv_to(
         &self,
@@ -217,7 +217,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The last sender is gone: receivers drain the buffer, then learn it.
+    /// The last sender is gone: receivers drain the buffer, and get an error then.
     pub(crate) fn disconnect_senders(&self) {
         self.lock().senders_gone = true;
         self.disconnect_waiting_receivers();
@@ -235,8 +235,8 @@ impl<T> Channel<T> {
         messages
     }
 
-    /// Both at once, and the buffer stays. False if one of them was so before, and for what tells that a context is
-    /// done: only its canceller closes that.
+    /// Disconnects both sides, and the buffer stays. Returns false if one side was disconnected before, and for the
+    /// channel that tells that a context is done: only its canceller closes that.
     pub(crate) fn close(&self) -> bool {
         let mut core = self.lock();
         if let Buffer::Done(_) = core.buffer {
@@ -254,7 +254,7 @@ impl<T> Channel<T> {
 
     fn disconnect_waiting_receivers(&self) {
         self.disconnect_waiters(|core| {
-            // Nothing was buffered when they came; but what a future was told of can be received by any of them.
+            // Nothing was buffered when they came; but each of them may receive the message that a future was told of.
             let is_empty = core.len() == 0;
             let end = if is_empty {
                 End::Disconnected
@@ -263,11 +263,11 @@ impl<T> Channel<T> {
             };
             (&mut core.recvq, end)
         });
-        // The select that has promised them a message is too late, or was forgotten.
+        // The select that has promised them a message is too late, or was leaked.
         self.disconnect_waiters(|core| (&mut core.engaged, End::Again));
     }
 
-    /// Tells all who wait there that the other side is gone: some at a time, so that the lock is never held for long.
+    /// Tells all waiters of `queue` that the other side is gone: some at a time, so that the lock is never held for long.
     fn disconnect_waiters(&self, queue: impl Fn(&mut Core<T>) -> (&mut Waiters, End)) {
         loop {
             let mut core = self.lock();
@@ -284,7 +284,7 @@ impl<T> Channel<T> {
         self.lock().is_closed()
     }
 
-    /// Is it one of `never`'s?
+    /// Returns whether `never` made it.
     pub(crate) fn is_never(&self) -> bool {
         matches!(self.lock().buffer, Buffer::Never)
     }

@@ -5,13 +5,13 @@
 //!   tick(2), recv at 7:    ───2───4───6─7─8───►       the message says 2; the next one is due at 8
 //! ```
 //!
-//! Nothing runs for them: whether a message is there is a look at the clock, and one who waits has a
-//! deadline. Such a channel has the lock, the queue and the counters of any other, but nobody ever
-//! serves its waiters. They stand in the queue for `close`, and in line for the timer
+//! Nothing runs for them: a receive reads the clock to see whether a message is there, and a receiver that
+//! waits has a deadline. Such a channel has the lock, the queue and the counters of any other, but no sender
+//! ever serves its waiters. They stand in the queue for `close`, and in line for the timer
 //! (timekeeper.rs).
 //!
-//! The beats of a `tick` are whole periods after its start, so it does not drift however late its messages are
-//! taken. What is not taken is missed, except for one: so it does not pile up.
+//! The messages of a `tick` are due at whole periods after its start, so it does not drift however late they are
+//! taken. One message that is not taken is kept, further ones are dropped: so they do not pile up.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Clock {
         self.next.is_some_and(|next| next <= Instant::now()).into()
     }
 
-    /// No messages any more but the one that is there, if it is.
+    /// From now on there are no messages but the one that is there, if it is.
     pub(super) fn stop(&mut self) {
         self.period = None;
         if self.len() == 0 {

@@ -5,7 +5,7 @@
 //!  last receiver:  receivers 1 -> 0, disconnect, destroy: true          ... frees the block
 //! ```
 //!
-//! Whichever side comes second frees, after its own disconnect: nobody uses the channel then.
+//! The side that comes second frees, after its own disconnect: neither side uses the channel then.
 
 use std::{process, ptr::NonNull};
 
@@ -73,7 +73,7 @@ impl<T> Handle<T> {
     pub(crate) fn acquire(&self, side: Side) -> Handle<T> {
         // Relaxed: `self` keeps the count above 0; nothing is read that it would order.
         let before = self.count(side).fetch_add(1, Ordering::Relaxed);
-        // Only handles that were forgotten by the billion get here; before the count wraps, stop.
+        // Only a program that leaks handles without end gets here; it stops before the count wraps.
         if before > isize::MAX as usize {
             process::abort();
         }

@@ -14,10 +14,10 @@
 //!                                                      F7 unlocks, calls the waker
 //! ```
 //!
-//! After F7 the counterpart knows nothing of the future, and the future nothing of the counterpart.
+//! After F7 the counterpart has no reference to the future, and the future none to the counterpart.
 //!
-//! Wakers are the code of others: they are cloned, called and dropped without any lock, and cloned before anything is
-//! taken, since that may panic.
+//! Wakers are user code: they are cloned, called and dropped without any lock, and cloned before anything is taken,
+//! since a clone may panic.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -91,24 +91,24 @@ impl<P> FutureWait<P> {
     ///
     /// The node is in no queue.
     pub(crate) unsafe fn free(self) {
-        // SAFETY: leaked in `new`; nobody else can find it.
+        // SAFETY: leaked in `new`; it is in no queue, so no counterpart can find it.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
-/// What came of a poll.
+/// The result of a poll.
 pub(crate) enum Polled {
     Ready(End),
-    /// The node is in a queue. When to be polled again, if nobody comes.
+    /// The node is in a queue. The moment of the next poll, if no counterpart comes before.
     Pending(Option<Instant>),
-    /// There is nothing to do but to wait, and nothing to do so with. Nothing was taken.
+    /// The future has to wait, and has brought no node. Nothing was taken.
     NeedsWait,
 }
 
 impl<T> Channel<T> {
     /// Receives for a future, if that can be done without waiting; puts the node of `wait` into the queue if not.
-    /// `waker` is what it is woken with from then on. `is_due`: a moment has come that the channel said, so that it looks
-    /// even if nobody has told it.
+    /// `waker` is what it is woken with from then on. `is_due`: the moment that the channel named has come, so it looks
+    /// even if no counterpart has told it.
     ///
     /// # Safety
     ///
@@ -137,7 +137,7 @@ impl<T> Channel<T> {
                 }
                 End::Served => {
                     core.ahead.told -= 1;
-                    // If somebody else was faster: its turn was before those who wait now.
+                    // Another receiver was faster: this one came before those that wait now.
                     is_first = true;
                 }
                 End::Again | End::Disconnected | End::UnderContext => {}
@@ -156,7 +156,7 @@ impl<T> Channel<T> {
                     }
                     if let RecvStep::Promise = step {
                         let Some(promise) = core.call() else {
-                            continue; // it was ended by another just now
+                            continue; // another thread has just ended it
                         };
                         // SAFETY: the box stays where it is until it was taken out, or has left.
                         unsafe { core.engage_node(node) };
@@ -184,7 +184,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The future is gone. A message of which it was told goes to somebody else, or waits for the next to come.
+    /// The future is gone. A message of which it was told goes to another receiver, or stays for the next one.
     pub(crate) fn abandon_recv(&self, wait: RecvWait) {
         let mut core = self.lock();
         let node = wait.node();
@@ -196,7 +196,7 @@ impl<T> Channel<T> {
         if was_told {
             self.settle();
         }
-        // SAFETY: it is in no queue. (Last: the drop of its waker is the code of others.)
+        // SAFETY: it is in no queue. (Last: the drop of its waker is user code.)
         unsafe { wait.free() };
     }
 
@@ -263,8 +263,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// What has come of a send that waits; `waker` is what it is woken with from now on. The message is still in the
-    /// place, and may be moved out, after `Ready` of anything but `Served`.
+    /// The result of a send that waits; `waker` is what it is woken with from now on. After `Ready` of anything but
+    /// `Served` the message is still in the place, and may be moved out.
     pub(crate) fn poll_sent(&self, wait: &FutureWait<T>, waker: &mut Option<Waker>) -> Polled {
         let core = self.lock();
         let polled = match wait.node().data.end() {
@@ -297,7 +297,7 @@ impl<T> FutureWait<T> {
     ///
     /// It is of one that sends, and its node is in no queue; the message was sent, or is in the place.
     pub(crate) unsafe fn end(self, is_sent: bool) -> Option<T> {
-        // SAFETY: the message is in the place if it was not sent; the node is in no queue, so nobody else has
+        // SAFETY: the message is in the place if it was not sent; the node is in no queue, so no counterpart has
         // the box.
         unsafe {
             let message = (!is_sent).then(|| self.place().read());

@@ -1,4 +1,5 @@
-//! A channel is a lock, two wait queues and a buffer. Here is the channel while it is locked: how messages go over that need the lock, and how each side waits.
+//! A channel is a lock, two wait queues and a buffer. Here is the channel while it is locked: how messages are passed that
+//! need the lock, and how each side waits.
 
 use std::{
     cell::UnsafeCell,
@@ -29,7 +30,7 @@ pub(crate) struct Channel<T> {
 
 // SAFETY: `core` is only reached through `Locked`; messages go from thread to thread, so T is Send.
 unsafe impl<T: Send> Sync for Channel<T> {}
-// SAFETY: the queues are empty while nobody borrows the channel; messages move with it, so T is Send.
+// SAFETY: the queues are empty while the channel is not borrowed; messages move with it, so T is Send.
 unsafe impl<T: Send> Send for Channel<T> {}
 
 impl<T> Channel<T> {
@@ -90,8 +91,8 @@ impl<T> Drop for Locked<'_, T> {
 }
 
 impl<'a, T> Locked<'a, T> {
-    /// Does what `step` says, which does not wait: `TimedOut` where it would, `Promised` for a select that has yet
-    /// to make its message.
+    /// Does what `step` says, without waiting. `TimedOut`: it would have to wait. `Promised`: it would have to wait for a
+    /// select that has yet to make its message.
     ///
     /// # Safety
     ///
@@ -126,7 +127,7 @@ impl<'a, T> Locked<'a, T> {
         }
     }
 
-    /// Moves the oldest message to `out`, and lets the first waiting sender in.
+    /// Moves the oldest message to `out`, and that of the first waiting sender into the free place.
     ///
     /// # Safety
     ///
@@ -158,7 +159,7 @@ impl<'a, T> Locked<'a, T> {
         if self.sendq.first().is_some_and(Waiter::is_alone)
             && let Some(node) = self.sendq.pop_front()
         {
-            // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+            // SAFETY: just taken out; a wait without a ticket is ended by its taker only.
             let sender = unsafe { Taken::<T>::new(node) };
             // SAFETY: there is a place; a sender's is full, and the message the buffer's from now on.
             unsafe { self.buffer.push(sender.place()) };
@@ -168,7 +169,7 @@ impl<'a, T> Locked<'a, T> {
         self.refill_from_others();
     }
 
-    /// As [`Locked::refill`], whoever waits. True if somebody did.
+    /// As [`Locked::refill`], for a waiter of any kind. Returns whether there was one.
     #[cold]
     #[inline(never)]
     pub(super) fn refill_from_others(self) -> bool {
@@ -197,7 +198,7 @@ impl<'a, T> Locked<'a, T> {
         false
     }
 
-    /// Ends the wait of `taken`, whoever it is, and wakes it without the lock.
+    /// Ends the wait of `taken`, of any kind, and wakes it without the lock.
     #[cold]
     #[inline(never)]
     pub(super) fn finish(self, taken: Taken<T>, end: End) {
@@ -252,7 +253,7 @@ impl<'a, T> Locked<'a, T> {
         free_block(spent);
     }
 
-    /// Takes the node of one who waits no more out of its queue; whether it was still in.
+    /// Takes the node of a waiter that has given up out of its queue; returns whether it was still in.
     ///
     /// # Safety
     ///
@@ -269,11 +270,11 @@ impl<'a, T> Locked<'a, T> {
         was_engaged
     }
 
-    /// As [`Locked::leave`], of one whose time is up: how its wait ends.
+    /// As [`Locked::leave`], for a waiter whose time is up: returns how its wait ends.
     ///
     /// # Safety
     ///
-    /// As there.
+    /// As for [`Locked::leave`].
     pub(super) unsafe fn leave_late(mut self, side: Side, node: &Node<Waiter>) -> End {
         // SAFETY: it was put into this channel's queue of that side.
         unsafe { self.leave(side, node) };
@@ -299,13 +300,12 @@ impl<'a, T> Locked<'a, T> {
     ///
     /// # Safety
     ///
-    /// `node` is of `me`, who waits here alone and has not parked since it was asked for; its place is valid, and
-    /// full if it is a sender's.
+    /// `node` is of `me`, the caller, which waits here alone and has not parked since; its place is valid, and full if it
+    /// is a sender's.
     #[inline(always)]
     pub(super) unsafe fn wait(mut self, me: Caller, side: Side, node: &Node<Waiter>) -> End {
-        // SAFETY: the node stays where it is until `park` returns, when it has been taken out. Who
-        // takes it out, for which it needs the lock that the commit gives free as its last step,
-        // makes us ready once.
+        // SAFETY: the node stays where it is until `park` returns, when it has been taken out. Its taker
+        // makes us ready once; it needs the lock for that, which the commit gives up as its last step.
         unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
@@ -321,7 +321,7 @@ impl<'a, T> Locked<'a, T> {
     ///
     /// # Safety
     ///
-    /// As there, but `node` is of one who shares `ticket`, our last one.
+    /// As for [`Locked::wait`], but the wait of `node` has the `ticket`, the caller's last one.
     #[inline(never)]
     pub(super) unsafe fn wait_until(
         mut self,
@@ -331,8 +331,8 @@ impl<'a, T> Locked<'a, T> {
         deadline: Option<Instant>,
     ) -> End {
         let channel = self.0;
-        // SAFETY: the node stays where it is until it was taken out, by a counterpart or below. Who
-        // wins the ticket makes us ready; the commit gives the lock free as its last step.
+        // SAFETY: the node stays where it is until it was taken out, by a counterpart or below. What
+        // wins the ticket makes us ready; the commit gives the lock up as its last step.
         let ended_with = unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
@@ -342,7 +342,7 @@ impl<'a, T> Locked<'a, T> {
             })
         };
         if ended_with == TIMED_OUT {
-            // SAFETY: it was put into this queue. With the lock nobody else looks at it.
+            // SAFETY: it was put into this queue. With the lock held no counterpart looks at it.
             return unsafe { channel.lock().leave_late(side, node) };
         }
         node.data.end()
@@ -353,7 +353,7 @@ impl<'a, T> Locked<'a, T> {
     ///
     /// # Safety
     ///
-    /// `place` is valid, and full if we are a sender. The shelter is of `place`.
+    /// `place` is valid, and full if the caller is a sender. The boxed wait is of `place`.
     #[inline(always)]
     pub(super) unsafe fn wait_with(
         self,
@@ -366,7 +366,7 @@ impl<'a, T> Locked<'a, T> {
             return Some(End::TimedOut);
         }
         if let Some(boxed) = boxed {
-            // SAFETY: the boxed wait's node is of this place and this timeout, says the caller.
+            // SAFETY: the caller made the boxed wait of this place and this timeout.
             return Some(unsafe { self.wait_boxed(boxed, timeout, side) });
         }
         let me = caller();

@@ -1,7 +1,7 @@
-//! Promises: what a select has that was chosen to send, before there is a message.
+//! Promises: what a select owes whose send case was chosen, before there is a message.
 //!
 //! The expression of a message is evaluated when its case was chosen. Meanwhile the case has either *room* in the buffer
-//! (`Ring::reserve`), or, where there is none, a *promise*: a receiver waits for what it makes.
+//! (`Ring::reserve`), or, where there is none, a *promise*: a receiver waits for the message.
 //!
 //! ```text
 //!  select, about to send                              receiver
@@ -9,19 +9,19 @@
 //!  P2  or it waits itself, and is called (Q1)             waits in engaged
 //!  P3  makes its message, without the lock            Q2  its time is up, or another case of its was served: leaves
 //!  P4  keeps the promise: the message to the first        engaged, unmet += 1
-//!      who is engaged; nobody is: unmet -= 1, and     Q3  woken with the message
-//!      to who waits in recvq, or ahead of the buffer  Q4  woken with Again: looks anew
-//!  P5  or breaks it (no message came of it): unmet
-//!      -= 1; if it is 0, somebody engaged: Again
+//!      in engaged; none: unmet -= 1, and to the       Q3  woken with the message
+//!      first in recvq, or ahead of the buffer         Q4  woken with Again: looks anew
+//!  P5  or breaks it (there is no message): unmet
+//!      -= 1; if it is 0, one of engaged: Again
 //! ```
 //!
 //! There are as many promises as receivers in `engaged` plus `unmet`. Which promise is whose does not matter, so neither
-//! side knows the other, and each may go at any time. That is what lets a receiver withdraw: a deadline holds, however
-//! long the message takes. The message of who is left alone lies ahead of the buffer for whoever receives next, since the
-//! select has been chosen, and must not wait.
+//! side refers to the other, and each may leave at any time. So a receiver can withdraw: a deadline holds, however long
+//! the message takes. The message of a select whose receiver has left lies ahead of the buffer for the next receive, since
+//! the case has been chosen, and must not wait.
 //!
-//! A receiver that waits as long as it takes is bound to its promise, as it is in `crossbeam-channel`: it cannot be served
-//! otherwise. A select is so, too, unless it has a deadline or a context.
+//! A receiver without a deadline is bound to its promise, as it is in `crossbeam-channel`: it cannot be served otherwise.
+//! So is a select, unless it has a deadline or a context.
 //!
 //! A call that does not wait, and one whose deadline is near, stays for [`GRACE`] when it calls a select, since most
 //! messages are there at once.
@@ -41,11 +41,11 @@ use super::{
     waiter::{self, End, Taken, Waiter, Who},
 };
 
-/// How long a receiver that does not wait stays for the message of a select that it has called.
+/// How long a receiver with `Timeout::Now` waits for the message of a select that it has called.
 pub(super) const GRACE: Duration = Duration::from_millis(1);
 
 impl Timeout {
-    /// Until when to wait for a message that is being made.
+    /// The timeout for a message that is being made.
     pub(crate) fn with_grace(self) -> Timeout {
         let grace = Instant::now().checked_add(GRACE);
         match (self, grace) {
@@ -56,7 +56,7 @@ impl Timeout {
     }
 }
 
-/// What a select has that is chosen to send.
+/// What a select has whose send case was chosen.
 pub(crate) enum Begun {
     /// A promise.
     Promise,
@@ -65,7 +65,7 @@ pub(crate) enum Begun {
     Disconnected,
 }
 
-/// Of one who may be served before it has parked.
+/// The node of a receiver that may be served before it has parked.
 fn node<T>(ticket: Ticket, landing: &ParkState, place: *mut T) -> Node<Waiter> {
     let case = waiter::Case {
         ticket,
@@ -78,7 +78,7 @@ fn node<T>(ticket: Ticket, landing: &ParkState, place: *mut T) -> Node<Waiter> {
 }
 
 impl<T> Core<T> {
-    /// P1: promises the first receiver that waits a message. `Err`: one that watches, to be woken first.
+    /// P1: promises a message to the first waiting receiver. `Err`: a waiter that watches, to be woken first.
     fn engage(&mut self) -> Result<bool, Taken<T>> {
         while let Some(node) = self.recvq.pop_front() {
             // SAFETY: a waiter leaves its node only after it was woken, or after it took the lock that we hold and
@@ -98,7 +98,7 @@ impl<T> Core<T> {
         Ok(false)
     }
 
-    /// Takes the select out that waits to send, if that is the first who waits.
+    /// Takes the select out that waits to send, if it is the first waiter.
     pub(super) fn call(&mut self) -> Option<Taken<T>> {
         while self.sendq.first()?.is_promise() {
             let node = self.sendq.pop_front()?;
@@ -219,7 +219,7 @@ impl<T> Channel<T> {
         }
     }
 
-    /// Q1, of one who goes on waiting elsewhere meanwhile: calls the select that waits to send, if one does.
+    /// Q1, for a select that waits in other queues meanwhile: calls the select that waits to send, if one does.
     pub(crate) fn call_promise(&self) -> bool {
         let mut core = self.lock();
         let Some(promise) = core.call() else {
@@ -263,7 +263,7 @@ impl<T> Channel<T> {
         if !current().is_copied_out() {
             let landing = ParkState::new();
             let node = node(ticket, &landing, out);
-            // SAFETY: the node, the landing and the place stay where they are while we wait.
+            // SAFETY: the node, the `ParkState` and the place stay where they are while we wait.
             return unsafe { self.wait_engaged(&node, &landing, ticket, deadline) };
         }
         let landing = Box::new(ParkState::new());
@@ -293,14 +293,14 @@ impl<T> Channel<T> {
     ) -> End {
         let mut core = self.lock();
         let Some(promise) = core.call() else {
-            return End::Again; // somebody else was faster
+            return End::Again; // another receiver was faster
         };
-        // SAFETY: it stays until it was taken out, by who serves us or below.
+        // SAFETY: it stays until it was taken out, by the counterpart that serves us or below.
         unsafe { core.engage_node(node) };
         drop(core);
         promise.complete();
-        // SAFETY: whoever claims the ticket makes us ready if the landing says that we have parked; a commit that says
-        // false knows from it that the ticket was claimed.
+        // SAFETY: what claims the ticket makes us ready if the `ParkState` says that we have parked; a commit that returns
+        // false has read there that the ticket was claimed.
         let ended_by =
             unsafe { park_until(WaitReason::ChanReceive, ticket, deadline, || landing.park()) };
         if ended_by == TIMED_OUT {

@@ -10,7 +10,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// Of one who waits on this side.
+    /// The reason of a wait on this side.
     #[inline(always)]
     pub(super) fn wait_reason(self) -> WaitReason {
         match self {

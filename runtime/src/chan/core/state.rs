@@ -12,9 +12,9 @@ pub(crate) struct Core<T> {
     pub(super) recvq: Waiters,
     pub(super) sendq: Waiters,
     pub(crate) buffer: Buffer<T>,
-    /// Nothing comes behind what is buffered.
+    /// Nothing is sent after what is buffered.
     pub(super) senders_gone: bool,
-    /// What is sent now is received by nobody.
+    /// A message that is sent now would not be received.
     pub(super) receivers_gone: bool,
     /// What comes before the buffer.
     pub(super) ahead: Ahead<T>,
@@ -22,7 +22,7 @@ pub(crate) struct Core<T> {
     pub(super) engaged: Waiters,
     /// Promises whose receiver has left.
     pub(super) unmet: usize,
-    /// Of a clock: one of those who wait has a timer for its next moment (timekeeper.rs).
+    /// Of a clock: one of the waiters has a timer for its next moment (timekeeper.rs).
     pub(super) has_timekeeper: bool,
 }
 
@@ -41,7 +41,7 @@ impl<T> Core<T> {
         }
     }
 
-    /// Where those of this side wait.
+    /// The queue in which this side waits.
     #[inline(always)]
     pub(super) fn queue(&mut self, side: Side) -> &mut Waiters {
         match side {
@@ -56,7 +56,7 @@ pub(super) struct Ahead<T> {
     pub(super) messages: Blocks<T>,
     /// The buffer, while there are messages; [`Buffer::Ahead`] otherwise.
     pub(super) behind: Buffer<T>,
-    /// Futures that were told of a message and have not been polled since. While somebody waits in `recvq`, there are
+    /// Futures that were told of a message and have not been polled since. While there are waiters in `recvq`, there are
     /// no more messages here than these.
     pub(super) told: usize,
 }

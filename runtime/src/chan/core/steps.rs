@@ -1,8 +1,8 @@
 //! What each side has to do next.
 //!
-//! A step looks at the queues and the buffer, and takes out of its queue whoever it concerns. What is not the common
-//! case (a counterpart that is no plain goroutine or thread, messages that lie ahead of the buffer) stands in functions
-//! of its own that are never inlined.
+//! A step looks at the queues and the buffer, and takes the waiter that it concerns out of its queue. What is not the
+//! common case (a counterpart that is no plain goroutine or thread, messages that lie ahead of the buffer) stands in
+//! functions of its own that are never inlined.
 
 use super::{
     buffer::Room,
@@ -16,7 +16,7 @@ use super::{
 pub(super) enum SendStep<T> {
     /// Move the message to this receiver, without the lock.
     Deliver(Taken<T>),
-    /// `Locked::put_ahead`: a future, or one that gets the oldest of the messages ahead of the buffer.
+    /// `Locked::put_ahead`: a future, or a waiter that gets the oldest of the messages ahead of the buffer.
     PutAhead(Taken<T>),
     Push,
     /// `Core::push_behind`: the buffer is behind messages that lie ahead.
@@ -25,7 +25,7 @@ pub(super) enum SendStep<T> {
     BringBlock,
     /// Bring a block for the messages ahead of it, then look again.
     BringAhead,
-    /// Wake one who only watches, without the lock, then look again.
+    /// Wake a waiter that only watches, without the lock, then look again.
     Tell(Taken<T>),
     Wait,
     Disconnected,
@@ -40,7 +40,7 @@ pub(super) enum RecvStep<T> {
     CollectLocked(Taken<T>),
     /// A select waits that has yet to make its message (promise.rs). It is still in its queue.
     Promise,
-    /// Wake one who only watches, without the lock, then look again.
+    /// Wake a waiter that only watches, without the lock, then look again.
     Tell(Taken<T>),
     Wait,
     Disconnected,
@@ -165,8 +165,8 @@ impl<T> Core<T> {
         }
     }
 
-    /// Puts the node of a select into the queue of `side`. Those who watch the other side are to be woken without the
-    /// lock: their look was before.
+    /// Puts the node of a select into the queue of `side`. Waiters that watch the other side are to be woken without the
+    /// lock: they have looked before.
     ///
     /// # Safety
     ///
@@ -181,13 +181,13 @@ impl<T> Core<T> {
         told
     }
 
-    /// By `close`, or because one side is gone.
+    /// Returns whether `close` was called, or one side is gone.
     pub(super) fn is_closed(&self) -> bool {
         self.senders_gone || self.receivers_gone || self.buffer.is_over()
     }
 
-    /// Would a send of `me` wait, or could something be done at once? A look, nothing is done. A select that sends
-    /// wants room where there is a buffer: a receiver that waits is served when the message comes.
+    /// Returns whether a send of `me` need not wait. Nothing is changed. A select that sends wants room where there is a
+    /// buffer: a receiver that waits is served when the message comes.
     pub(crate) fn send_is_ready(&self, me: GRef, by_select: bool) -> bool {
         let wants_receiver = !by_select || self.is_rendezvous();
         self.receivers_gone
@@ -218,7 +218,7 @@ impl<T> Core<T> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waiting {
     InLine,
-    /// To these a select has promised one.
+    /// Those that a select has promised one.
     Engaged,
 }
 

@@ -2,12 +2,12 @@
 //!
 //! That one is the *timekeeper*, and `Core::has_timekeeper` says that there is one. The others stand in `recvq` behind it,
 //! with a timer for their own deadline only. A receiver that comes to wait and finds no timekeeper becomes it. A
-//! timekeeper that leaves, with the message or without, hands the timekeeping to the first in line, which is woken for
+//! timekeeper that leaves, with the message or without, passes the timekeeping to the first in line, which is woken for
 //! that and arms its own timer.
 //!
 //! ```text
 //! receiver                                           timekeeper that leaves, under the same lock
-//! K1 lock; the message is there, or the channel is    K4 no moment is to come, or nobody is in line:
+//! K1 lock; the message is there, or the channel is    K4 no moment is to come, or none is in line:
 //!    closed, or the time is up: the timekeeper           there is no timekeeper
 //!    goes to K4; done                                 K5 claim the ticket of the first in line that is
 //! K2 there is no timekeeper: it becomes it               no select and no future; take its node out
@@ -19,8 +19,8 @@
 //! message meanwhile: the timekeeper finds none, and waits for the next moment. The one that is woken at K6 is the
 //! timekeeper from then on: between K6 and its K1 no other becomes it, and at K1 it waits for the moment or goes to K4.
 //!
-//! Selects keep their own time, and so do futures (future/alarm.rs), and receivers that wait for the deadline of a
-//! context: that wakes all.
+//! Selects have timers of their own, and so have futures (future/alarm.rs), and receivers that wait for the deadline of a
+//! context, because that wakes all of them.
 
 use super::{
     buffer::Buffer,
@@ -33,7 +33,7 @@ use super::{
 };
 
 impl<T> Channel<T> {
-    /// Receives into `out` from a clock, or what tells the deadline of a context, that had nothing at the last look.
+    /// Receives into `out` from a clock, or from the channel of a context's deadline, that had nothing at the last look.
     ///
     /// # Safety
     ///
@@ -58,8 +58,8 @@ impl<T> Channel<T> {
                 }
                 RecvStep::Wait => End::TimedOut,
                 RecvStep::Pop => {
-                    // SAFETY: the step says that there is a message; `out` may be written, says the caller. A clock
-                    // leaves no memory over.
+                    // SAFETY: the step says that there is a message; the caller lets us write `out`. (A clock leaves no memory
+                    // over.)
                     drop(unsafe { core.buffer.pop(out) });
                     End::Served
                 }
@@ -85,7 +85,7 @@ impl<T> Locked<'_, T> {
         };
         let until = if matches!(self.buffer, Buffer::Clock(_)) {
             if moment.is_none() {
-                // Nothing is to come: nobody needs a timekeeper.
+                // Nothing is to come: no timekeeper is needed.
                 self.has_timekeeper &= !keeps_time;
                 keeps_time = false;
             } else if !self.has_timekeeper {
@@ -97,12 +97,12 @@ impl<T> Locked<'_, T> {
             earlier(deadline, moment)
         };
         let ticket = arm();
-        // No message is delivered to one in line, who takes it from the clock: the node has no place.
+        // A waiter in line takes its message from the clock, and none is delivered to it: the node has no place.
         let waiter = Waiter::new(Who::Shared(ticket), std::ptr::null_mut());
         let node = Place::of(ticket.g(), waiter);
         // SAFETY: the place is not used: the channel has no senders. The node stays where it is.
         let end = unsafe { self.wait_until(Side::Receiver, &node, ticket, until) };
-        // What is served to one in line is the timekeeping (K6).
+        // To a waiter in line `Served` means the timekeeping (K6).
         keeps_time || end == End::Served
     }
 

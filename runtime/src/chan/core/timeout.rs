@@ -10,7 +10,7 @@ pub(crate) enum Timeout {
     /// It does not wait.
     Now,
     Until(Instant),
-    /// It waits as long as it takes.
+    /// It waits without a limit.
     Never,
 }
 

@@ -1,23 +1,23 @@
-//! Who waits in a channel: a node on its stack that says where its message lies, or is to go.
+//! A waiter in a channel: a node on its stack that says where its message lies, or is to go.
 //!
 //! A waiting receiver's place is empty and is filled by a sender. A waiting sender's place holds its
 //! message and is emptied by a receiver; or it stays full, when the channel is disconnected or the
 //! time is up. The place lies on the waiter's stack, too.
 //!
 //! A select that waits to send has no message yet: the expression is evaluated when its case was chosen.
-//! Its node has no place and is a *promise*. Who takes it either reserves room in the buffer for it, or is
-//! a receiver, which then stands in `engaged` until the message comes (promise.rs).
+//! Its node has no place and is a *promise*. Its taker either reserves room in the buffer for it, or is a
+//! receiver, which then stands in `engaged` until the message comes (promise.rs).
 //!
 //! ```text
 //!   TimedOut ──────► Served       a counterpart filled or emptied the place; a promise: it may be kept;
-//!     (what it is if                a future that receives: it was told, its message lies ahead of the buffer
-//!      nobody comes)─► Disconnected the other side is gone; the place is as it was
+//!     (what it is                   a future that receives: it was told, its message lies ahead of the buffer
+//!      at first) ────► Disconnected the other side is gone; the place is as it was
 //!               ─────► Promised     a receiver that a select will give a message
 //!               ─────► Again        that select has no message after all: look again
 //! ```
 //!
-//! A future may be polled with another waker, or be gone, as soon as the channel is unlocked. So whoever takes the
-//! node of one does all that it has to do with it under the lock, and takes the waker along ([`Wake`]).
+//! A future may be polled with another waker, or be gone, as soon as the channel is unlocked. So the taker of its node
+//! does all that it has to do with it under the lock, and takes the waker along ([`Wake`]).
 
 use std::{cell::Cell, marker::PhantomData, ptr, ptr::NonNull, task::Waker};
 
@@ -27,15 +27,15 @@ use super::door::{
     wake,
 };
 
-/// What a counterpart claims the ticket of one that waits in this channel only with. A select's is
+/// With this a counterpart claims the ticket of a waiter that waits in this channel only. A select's ticket is
 /// claimed with the number of the case.
 const SERVED: u32 = 0;
 
 /// How the waiter is woken.
 pub(crate) enum Who {
-    /// It waits here and nowhere else: whoever takes its node wakes it.
+    /// It waits here and nowhere else: the taker of its node wakes it.
     Alone(GRef),
-    /// Others may end the wait too: whoever takes its node must win the ticket first.
+    /// Others may end the wait too: the taker of its node must win the ticket first.
     Shared(Ticket),
     /// A case of a select, which has nodes in other queues as well.
     Case(Case),
@@ -46,18 +46,19 @@ pub(crate) enum Who {
 /// A case of a select that waits.
 pub(crate) struct Case {
     pub(crate) ticket: Ticket,
-    /// What the ticket is claimed with.
+    /// The ticket is claimed with it.
     pub(crate) number: u32,
-    /// Only wants to know that there would be a counterpart, and takes part in nothing.
+    /// Only waits until there would be a counterpart, and takes part in nothing.
     pub(crate) watches: bool,
-    /// Goes on waiting in its other queues, and for its deadline, while it is promised a message here.
+    /// Continues to wait in its other queues, and for its deadline, while it is promised a message here.
     pub(crate) revocable: bool,
-    /// Alive until its waiter has landed.
+    /// Alive until its waiter was told and runs.
     pub(crate) landing: NonNull<ParkState>,
 }
 
 impl Who {
-    /// Who must be made ready, if anybody. The last access to what belongs to the waiter, if not.
+    /// The goroutine that must be made ready, if it has parked. If not, this is the last access to what belongs to the
+    /// waiter.
     #[inline(never)]
     fn wake(&self) -> Option<GRef> {
         match self {
@@ -65,7 +66,7 @@ impl Who {
             Who::Shared(ticket) => Some(ticket.g()),
             Who::Case(case) => {
                 let g = case.ticket.g();
-                // SAFETY: we have won the ticket and have not woken the waiter before: it cannot have landed.
+                // SAFETY: we have won the ticket and have not woken the waiter before: its `ParkState` is alive.
                 unsafe { case.landing.as_ref() }.wake().then_some(g)
             }
             Who::Future(_) => unreachable!("goroutines: a future is woken by its waker"),
@@ -77,24 +78,24 @@ impl Who {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "only `Served` moved the message"]
 pub(crate) enum End {
-    /// The message went over.
+    /// The message was passed.
     Served,
-    /// The other side is gone, no message went over.
+    /// The other side is gone, no message was passed.
     Disconnected,
-    /// Nobody came in time.
+    /// No counterpart came in time.
     TimedOut,
     /// A select will give it a message.
     Promised,
-    /// A promise was not kept; or something else has changed: look anew.
+    /// A promise was not kept, or something else has changed: the operation looks anew.
     Again,
     /// Nothing was done: the caller runs under a context, and would have had to wait.
     UnderContext,
 }
 
-/// One who waits to send or to receive.
+/// A waiter that wants to send or to receive.
 pub(crate) struct Waiter {
     who: Who,
-    /// Of a message of the channel's type. Null: of a promise, or of a future that receives.
+    /// The place of a message of the channel's type. Null for a promise, and for a future that receives.
     place: *mut (),
     end: Cell<End>,
 }
@@ -135,23 +136,23 @@ impl Waiter {
         matches!(self.who, Who::Alone(_))
     }
 
-    /// Ends the wait, unless somebody else has. Under the channel's lock.
+    /// Ends the wait; returns false if it was ended before. Under the channel's lock.
     pub(super) fn claim(&self) -> bool {
         match &self.who {
             Who::Alone(_) | Who::Future(_) => true,
             Who::Shared(ticket) => ticket.claim(SERVED),
-            // One that is bound to its promise was claimed when it was promised.
+            // A waiter that is bound to its promise was claimed when the message was promised.
             Who::Case(case) if self.end.get() == End::Promised && !case.revocable => true,
             Who::Case(case) => case.ticket.claim(case.number),
         }
     }
 
-    /// As [`Waiter::claim`], for the timekeeping of a clock: only of one that waits for nothing else.
+    /// As [`Waiter::claim`], for the timekeeping of a clock: only for a waiter that waits for nothing else.
     pub(super) fn claim_in_line(&self) -> bool {
         matches!(self.who, Who::Shared(_)) && self.claim()
     }
 
-    /// As [`Waiter::claim`], for one to which a message is promised: whoever may withdraw is not claimed yet.
+    /// As [`Waiter::claim`], for a waiter to which a message is promised: one that may withdraw is not claimed yet.
     pub(super) fn engage(&self) -> bool {
         let is_open = match &self.who {
             Who::Alone(_) | Who::Future(_) => true,
@@ -165,7 +166,7 @@ impl Waiter {
         is_open
     }
 
-    /// Is nobody known to have ended the wait? A snapshot.
+    /// Returns whether the wait is not ended yet: a snapshot.
     pub(super) fn is_open(&self) -> bool {
         match &self.who {
             Who::Alone(_) | Who::Future(_) => true,
@@ -186,17 +187,17 @@ impl Waiter {
         }
     }
 
-    /// Is it here for more than to watch?
+    /// Returns whether it takes part, and does not only watch.
     pub(crate) fn takes_part(&self) -> bool {
         !matches!(&self.who, Who::Case(case) if case.watches)
     }
 
-    /// Is it, of a sender, a select that has yet to make its message?
+    /// Of a sender: returns whether it is a select that has yet to make its message.
     pub(super) fn is_promise(&self) -> bool {
         self.place.is_null() && self.takes_part()
     }
 
-    /// Would it be a counterpart of `me`, now? A snapshot.
+    /// Returns whether it would be a counterpart of `me`: a snapshot.
     pub(super) fn would_meet(&self, me: GRef) -> bool {
         match &self.who {
             Who::Alone(_) | Who::Future(_) | Who::Shared(_) => self.is_open(),
@@ -205,8 +206,8 @@ impl Waiter {
     }
 }
 
-/// Takes those who only watch out of the queue: there is a counterpart now. Under the channel's lock, and to be woken
-/// without it.
+/// Takes the waiters that only watch out of the queue: there is a counterpart now. Under the channel's lock; they are to
+/// be woken without it.
 pub(super) fn take_watchers<T>(waiters: &mut Waiters) -> Watchers<T> {
     let (mut watchers, mut others) = (Queue::new(), Queue::new());
     while let Some(node) = waiters.pop_front() {
@@ -220,7 +221,7 @@ pub(super) fn take_watchers<T>(waiters: &mut Waiters) -> Watchers<T> {
                     watchers.push_back(node);
                 }
             },
-            // SAFETY: just taken out of the queue to which it comes back.
+            // SAFETY: just taken out of the queue into which it is put again.
             _ => unsafe { others.push_back(node) },
         }
     }
@@ -249,7 +250,7 @@ impl<T> Taken<T> {
     /// # Safety
     ///
     /// The caller has just taken the node out of its queue, which is of messages of this type, under the channel's
-    /// lock; its wait can be ended by nobody else (any more).
+    /// lock; no other thread can end its wait any more.
     #[inline(always)]
     pub(super) unsafe fn new(node: NonNull<Node<Waiter>>) -> Taken<T> {
         Taken(node, PhantomData)
@@ -257,8 +258,8 @@ impl<T> Taken<T> {
 
     #[inline(always)]
     fn waiter(&self) -> &Waiter {
-        // SAFETY: the waiter has not landed and its frame is alive until we wake it, which uses up
-        // `self`. (A future's node: until the channel is unlocked, which comes after `into_wake`.)
+        // SAFETY: the waiter does not leave its frame until we wake it, which uses up `self`. (A future's node is alive
+        // until the channel is unlocked, which comes after `into_wake`.)
         unsafe { &self.0.as_ref().data }
     }
 
@@ -286,7 +287,7 @@ impl<T> Taken<T> {
         self.complete();
     }
 
-    /// Where the message of this sender lies: for one who moves it, and then wakes the sender with
+    /// Where the message of this sender lies: for a taker that moves it, and then wakes the sender with
     /// [`Taken::complete`].
     #[inline(always)]
     pub(super) fn place(&self) -> *const T {
@@ -299,7 +300,7 @@ impl<T> Taken<T> {
         self.waiter().place.cast()
     }
 
-    /// Is it, of a sender, a select that has yet to make its message?
+    /// Of a sender: returns whether it is a select that has yet to make its message.
     pub(super) fn is_promise(&self) -> bool {
         self.waiter().is_promise()
     }
@@ -308,7 +309,7 @@ impl<T> Taken<T> {
         self.waiter().is_future()
     }
 
-    /// Wakes the waiter, whose message went over. It runs next on this P.
+    /// Wakes the waiter, whose message was passed. It runs next on this P.
     #[inline(always)]
     pub(super) fn complete(self) {
         let waiter = self.waiter();
@@ -320,8 +321,8 @@ impl<T> Taken<T> {
                 None => return,
             },
         };
-        // SAFETY: it had parked when its node could be found under the channel's lock, or has
-        // told its landing so; being the taker makes us the one who wakes it.
+        // SAFETY: it had parked when its node could be found under the channel's lock, or its `ParkState`
+        // says so; only its taker wakes it.
         unsafe { ready(g) };
     }
 
@@ -330,13 +331,13 @@ impl<T> Taken<T> {
         let waiter = self.waiter();
         waiter.end.set(end);
         if let Some(g) = waiter.who.wake() {
-            // SAFETY: it had parked when its node could be found under the channel's lock, or has told its
-            // landing so; being the taker makes us the one who wakes it.
+            // SAFETY: it had parked when its node could be found under the channel's lock, or its `ParkState` says
+            // so; only its taker wakes it.
             unsafe { ready_tail(g) };
         }
     }
 
-    /// Ends the wait; whoever it is is woken by what is returned. Under the channel's lock.
+    /// Ends the wait; what is returned wakes the waiter, of any kind. Under the channel's lock.
     pub(super) fn into_wake(self, end: End) -> Wake<T> {
         let waiter = self.waiter();
         if let Who::Future(waker) = &waiter.who {
@@ -347,7 +348,7 @@ impl<T> Taken<T> {
     }
 }
 
-/// Who is to be woken when the channel is unlocked.
+/// A waiter to be woken when the channel is unlocked.
 #[must_use = "the waiter would sleep for ever"]
 pub(super) enum Wake<T> {
     Waiter(Taken<T>, End),
@@ -380,7 +381,7 @@ pub(super) struct DisconnectedWaiters<T> {
 }
 
 impl<T> DisconnectedWaiters<T> {
-    /// Under the channel's lock, after which nobody comes to wait here.
+    /// Under the channel's lock, after which no waiter enters this queue.
     pub(super) fn take(waiters: &mut Waiters, end: End) -> DisconnectedWaiters<T> {
         let mut some = [const { None }; MANY];
         for place in &mut some {
@@ -399,7 +400,7 @@ impl<T> DisconnectedWaiters<T> {
         }
     }
 
-    /// Without the lock. True if there were no more.
+    /// Without the lock. Returns whether there were no more.
     pub(super) fn wake(self) -> bool {
         self.some.into_iter().flatten().for_each(Wake::wake);
         self.are_all

@@ -71,12 +71,12 @@ impl<T> Channel<T> {
         self.settle();
     }
 
-    /// After room was given up, or a message became unclaimed: whoever waits for that gets it.
+    /// After room was given up, or a message became unclaimed: serves the waiters that can have it.
     pub(super) fn settle(&self) {
         while self.lock().refill_from_others() || self.hand_over() {}
     }
 
-    /// Gives the first who waits in `recvq` a message that nobody else has a claim to.
+    /// Gives the first waiter in `recvq` an unclaimed message.
     fn hand_over(&self) -> bool {
         let mut core = self.lock();
         if !core.has_unclaimed() || core.recvq.is_empty() {
@@ -107,7 +107,7 @@ impl<T> Channel<T> {
                 watcher.wake_last(End::Served);
                 true
             }
-            // Whoever waited has left. (There is room, and messages are ahead: it is no other step.)
+            // The waiters have left. (There is room, and messages are ahead: it is no other step.)
             _ => {
                 drop(core);
                 false

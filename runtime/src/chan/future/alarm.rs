@@ -1,4 +1,4 @@
-//! Alarms: they wake futures at moments that no counterpart tells them, such as when the message of an `after` is there.
+//! Alarms wake futures at moments of which no counterpart tells them, such as when the message of an `after` is due.
 //!
 //! All of them lie in one map, by their moments. One goroutine, the timekeeper, sleeps until the first is due. It is
 //! started for the first alarm, and ends when it finds none; so an alarm is an entry of the map, however long it is set.
@@ -9,12 +9,11 @@
 //! A2 no timekeeper: start one                 A6 some: unlock; a goroutine wakes them; A5
 //!    it is the first: wake the timekeeper     A7 none is left: there is no timekeeper; unlock, end
 //! drop                                        A8 unlock; park until the first is due, or
-//! A3 lock; out of the map                        somebody wakes it; A5
+//! A3 lock; out of the map                        it is woken; A5
 //! A4 it was the last: wake the timekeeper
 //! ```
 //!
-//! The lock is never held over a wake, or anything else that is the user's: a waker may block, so it is not the
-//! timekeeper that calls it.
+//! The lock is never held over a wake or other user code. A waker may block, so the timekeeper does not call it.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +34,7 @@ use crate::{
 /// So many are taken out at a time.
 const BATCH: usize = 64;
 
-/// One that is set. Dropping it ends it.
+/// An alarm that is set. Dropping it ends it.
 pub(super) struct Alarm {
     key: Key,
 }
@@ -63,7 +62,7 @@ static ALARMS: Mutex<Alarms> = Mutex::new(Alarms {
 });
 
 fn alarms() -> MutexGuard<'static, Alarms> {
-    // Nothing panics under it that leaves it half changed.
+    // No panic under the lock leaves the map half changed.
     ALARMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -136,7 +135,7 @@ impl Drop for Alarm {
 }
 
 fn start_timekeeper() {
-    /// Should there be no room for a goroutine: another alarm may find some.
+    /// Restores the state if the goroutine cannot be started: another alarm tries again.
     struct NotStarted;
     impl Drop for NotStarted {
         fn drop(&mut self) {
@@ -144,7 +143,7 @@ fn start_timekeeper() {
         }
     }
     let not_started = NotStarted;
-    // It is nobody's business and does not end with any context.
+    // The timekeeper belongs to no caller, and does not end with a context.
     Context::background().run(|| go(keep));
     mem::forget(not_started);
 }

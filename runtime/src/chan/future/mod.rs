@@ -25,14 +25,14 @@ mod alarm;
 impl<T> Receiver<T> {
     /// The next message, as a future: [`recv`](Receiver::recv) for executors.
     ///
-    /// It stands in line with all others who wait, goroutines and threads. When its turn comes it is woken, and takes
-    /// the oldest message when it is polled. Until then the message can be received by anybody who comes, and if the
-    /// future is dropped it goes to the next who waits: no message is lost, and none overtakes another. A message that a
-    /// future was woken for is sent, and takes no place in the buffer ([`len`](Receiver::len) can be larger than the
-    /// capacity by such messages). A future that was overtaken stays the first in line.
+    /// The future queues with all other receivers, goroutines and threads. When its turn comes it is woken, and takes
+    /// the oldest message when it is polled. Until then any other receiver can take the message, and if the future is
+    /// dropped the message goes to the next waiter: no message is lost, and none overtakes another. A message that a
+    /// future was woken for counts as sent, and takes no place in the buffer ([`len`](Receiver::len) can be larger than
+    /// the capacity by such messages). A future that was overtaken stays the first in the queue.
     ///
-    /// Waiting costs an allocation. The future of an [`after`](super::after) or a [`tick`](super::tick) needs the
-    /// running runtime, and beside it an entry in a map of moments.
+    /// Waiting costs an allocation. The future of an [`after`](super::after) or a [`tick`](super::tick) needs a started
+    /// runtime, and also an entry in a map of moments.
     ///
     /// # Errors
     ///
@@ -61,7 +61,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// The messages until the channel is empty and disconnected, as a [`Stream`](https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html).
+    /// The messages until the channel is empty and disconnected, as a
+    /// [`Stream`](https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html).
     ///
     /// # Examples
     ///
@@ -88,7 +89,7 @@ impl<T> Receiver<T> {
 pub struct RecvFut<'a, T> {
     receiver: &'a Receiver<T>,
     wait: Option<RecvWait>,
-    /// Does it see to moments by itself?
+    /// Whether it sets alarms for moments itself.
     alarms: bool,
     /// It waits for a moment as well, and looks whether it has come whenever it is polled.
     is_timed: bool,
@@ -102,7 +103,7 @@ unsafe impl<T: Send> Send for RecvFut<'_, T> {}
 unsafe impl<T: Send> Sync for RecvFut<'_, T> {}
 
 impl<T> RecvFut<'_, T> {
-    /// It is polled whenever a moment of the channel's has come.
+    /// The caller polls it whenever a moment of the channel has come.
     pub(crate) fn without_alarms(mut self) -> Self {
         self.alarms = false;
         self
@@ -206,7 +207,7 @@ impl<T> FusedStream for RecvStream<'_, T> {
 impl<T> Sender<T> {
     /// Sends `msg`, as a future: [`send`](Sender::send) for executors.
     ///
-    /// It stands in line with all others who wait, goroutines and threads. Nothing is sent before it is polled. When
+    /// The future queues with all other senders, goroutines and threads. Nothing is sent before it is polled. When
     /// it is dropped while it is pending, the message either was received already, or is dropped with it.
     ///
     /// Waiting costs an allocation.
@@ -296,7 +297,7 @@ impl<T> Future for SendFut<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         let Stage::Waits(wait) = &self.stage else {
-            // Nothing is allocated if it need not wait; and while the waker is cloned the message is here.
+            // Nothing is allocated if it need not wait; and while the waker is cloned the message is still in `self`.
             if let Some(polled) = self.begin(None) {
                 return polled;
             }

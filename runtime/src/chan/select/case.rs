@@ -1,4 +1,4 @@
-//! What a select needs to know of a sender or a receiver, without knowing the type of its messages.
+//! A sender or a receiver as a select sees it, without the type of its messages.
 
 use std::{alloc::Layout, mem::ManuallyDrop, time::Instant};
 
@@ -35,7 +35,7 @@ pub(super) enum Won {
     Promise,
 }
 
-/// What came of beginning an operation.
+/// The result of beginning an operation.
 pub(super) enum Begin {
     Won(Won),
     /// A select that has yet to make its message was called. It may come while the wait goes on.
@@ -43,22 +43,22 @@ pub(super) enum Begin {
     Waits,
 }
 
-/// How far a receive goes for a select that has yet to make its message.
+/// How a receive treats a select that has yet to make its message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meeting {
-    /// Waits for it, whatever else may happen.
+    /// Waits for it, and for nothing else.
     Bound,
     /// Calls it, and waits for other cases as well.
     Revocable,
-    /// Has been waiting long enough.
+    /// Does not wait for it: the receive has waited long enough.
     TooLate,
 }
 
-/// What came of putting a node into a queue.
+/// The result of putting a node into a queue.
 pub(super) enum Enlisted {
     /// It was not put there: there is something to do.
     Ready,
-    /// It is there. If nobody comes: the moment when to look again.
+    /// It is there. The moment at which to look again, if no counterpart comes before.
     Waiting(Option<Instant>),
 }
 
@@ -67,7 +67,7 @@ pub(super) trait SelectHandle {
     /// Chooses this operation if it need not wait. The stash is prepared for what is received.
     fn begin(&self, stash: &mut Stash, meeting: Meeting) -> Begin;
 
-    /// Need it not wait? A look, for one who takes part in nothing.
+    /// Returns whether the operation need not wait. For a select that only watches: nothing is changed.
     fn is_ready(&self) -> bool;
 
     /// What it receives.
@@ -81,7 +81,7 @@ pub(super) trait SelectHandle {
     /// `node` is of a case whose place fits, and stays until [`SelectHandle::withdraw`].
     unsafe fn enlist(&self, node: &Node<Waiter>, has_called: bool) -> Enlisted;
 
-    /// Takes `node` out of the queue if it is still in: afterwards nobody looks at it.
+    /// Takes `node` out of the queue if it is still in: afterwards no counterpart looks at it.
     ///
     /// # Safety
     ///
@@ -91,7 +91,7 @@ pub(super) trait SelectHandle {
     /// What a send has won when its node was taken out of the queue.
     fn won_in_queue(&self) -> Won;
 
-    /// Undoes what was won: nobody waits for it any more. A message in the stash is forgotten: a
+    /// Undoes what was won: no counterpart waits for it any more. A message in the stash is leaked: a
     /// [`Select`](super::Select) may be on a thread where it must not be dropped.
     ///
     /// # Safety
@@ -253,9 +253,9 @@ impl<T> Sender<T> {
     pub(super) unsafe fn complete(&self, won: Won, msg: T) -> Result<(), SendError<T>> {
         let msg = ManuallyDrop::new(msg);
         let end = match won {
-            // SAFETY: the promise is ours; `msg` is a message, and given up unless it comes back.
+            // SAFETY: the promise is ours; `msg` is a message, and given up unless the end is not `Served`.
             Won::Promise => unsafe { self.handle.channel().keep_promise(&raw const *msg) },
-            // SAFETY: the room is ours; the rest as above.
+            // SAFETY: the room is ours; `msg` is a message, and given up unless the end is not `Served`.
             Won::Room => unsafe { self.handle.channel().send_to_room(&raw const *msg) },
             Won::Disconnected | Won::Message => End::Disconnected,
         };

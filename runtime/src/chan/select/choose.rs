@@ -1,34 +1,34 @@
-//! How a select chooses: a look at every case, then one wait in all their queues.
+//! How a select chooses: it looks at every case, then waits once in all their queues.
 //!
 //! ```text
 //! select                                               counterpart, in one of the channels
 //! C1  a look at each case, in a random order, with      W1 lock, take our node out of the queue
 //!     its channel locked: what can be done at once      W2 claim our ticket with the node's number;
-//!     is won there (a message, room, a receiver)           lost: the node is void, take the next
+//!     is won there (a message, room, a receiver)           lost: the node is void, takes the next
 //! C2  nothing, one case, and no timeout: done          W3 move the message (or say that it is called
-//! C3  open the ticket; a node for each case: lock its      to make one), then the landing: ready(us), if
-//!     channel; something to do: C7; else into the          we have parked
+//! C3  open the ticket; a node for each case: lock its      to make one), then the ParkState: ready(us),
+//!     channel; something to do: C7; else into the          if we have parked
 //!     queue, unlock
 //! C4  no timeout: claim our own ticket. Won: C5, done
-//!     Else park until the deadline; the commit tells
-//!     the landing
+//!     Else park until the deadline; the commit sets
+//!     the ParkState
 //! C5  each other node: lock its channel, unlink it, unlock
 //! C6  ended by case k: what its counterpart left is ours. By the time: C1
-//! C7  claim our own ticket. Won: C5, then C1. Lost: somebody is at W3, C4
+//! C7  claim our own ticket. Won: C5, then C1. Lost: a counterpart is at W3, C4
 //! ```
 //!
 //! One channel is locked at a time, so there is no order of locks. From the first node on a counterpart may win
-//! the ticket, long before we park: the landing (see `goroutines_sched::ParkState`) lets the second
-//! of both know of the first. No case is tried by two at once: whatever ends the wait has claimed the ticket, and
-//! while a node of ours is in a queue we touch no counterpart.
+//! the ticket, long before we park: by the `ParkState` (of `goroutines_sched`) the second of the two learns of the
+//! first. No case is tried by two at once: whatever ends the wait has claimed the ticket, and while a node of ours is in
+//! a queue we touch no counterpart.
 //!
 //! Between C1 and C3 nothing is lost: C3 looks again under the same lock under which the node goes into the queue.
-//! Two selects that are each other's only counterparts, of which both stand at C7 at the same time, look anew
-//! both; then one is ahead.
+//! If two selects are each other's only counterparts and stand at C7 at the same time, both look anew; then one is
+//! ahead.
 //!
-//! The claim in C4 makes `default` true of one moment: since its node went in nobody came to any of the cases, or
-//! the ticket would be lost. A look at one case after the other could miss a message in each, while there was one
-//! all the time.
+//! By the claim in C4 `default` is taken only if at one moment no case could be done: since its node went in, no
+//! counterpart came to any of the cases, or the ticket would be lost. A look at one case after the other could miss a
+//! message in each, although there was one all the time.
 //!
 //! A node of ours is never our counterpart: C1 runs without nodes, and the look in C3 skips them.
 
@@ -54,18 +54,18 @@ use crate::chan::{
     door::waitq::Node,
 };
 
-/// What a select claims its own ticket with, to look again.
+/// With this a select claims its own ticket, to look again.
 const LOOK_AGAIN: u32 = TIMED_OUT - 1;
 
 /// The nodes of so many cases lie on the stack.
 const ON_STACK: usize = INLINE;
 
-/// In which order cases are looked at that are ready at the same time.
+/// Which of several cases is chosen that are ready at the same time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Order {
     /// Each is as likely.
     Random,
-    /// The first goes first.
+    /// The first.
     Listed,
 }
 
@@ -129,7 +129,7 @@ pub(super) fn choose(
     }
 }
 
-/// As [`choose`], but only says which case need not wait.
+/// As [`choose`], but only returns which case need not wait.
 pub(super) fn watch(cases: Cases<'_, '_>, order: Order, timeout: Timeout) -> Option<usize> {
     loop {
         let ready = look(cases, order, |case| case.is_ready().then_some(()));
@@ -155,7 +155,7 @@ pub(super) fn watch(cases: Cases<'_, '_>, order: Order, timeout: Timeout) -> Opt
 
 /// What a select waits for.
 struct Wanted {
-    /// Whoever promises it a message will be waited for.
+    /// It waits for the message of a select that has promised it one.
     bound: bool,
     /// The case in which it has called another select, which is to make a message for it.
     called: Option<usize>,
@@ -163,7 +163,7 @@ struct Wanted {
     reason: WaitReason,
 }
 
-/// C1: the first case, in this order, of which `attempt` makes something.
+/// C1: the first case, in this order, for which `attempt` returns something.
 #[inline(always)]
 fn look<R>(
     cases: Cases<'_, '_>,
@@ -182,7 +182,7 @@ fn look<R>(
         .find_map(|at| attempt(cases[at].0).map(|won| (at, won)))
 }
 
-/// 0, 1, ... for each case, in what there is room in.
+/// 0, 1, ... for each case, in memory on the stack if they fit.
 #[inline(always)]
 fn places<'p>(
     cases: Cases<'_, '_>,
@@ -254,7 +254,7 @@ fn wait(cases: Cases<'_, '_>, order: Order, wanted: &Wanted, stash: Option<&mut 
         }
         stash.place()
     });
-    // Cases of the same channel stand in one queue: who is first there has better chances.
+    // Cases of the same channel stand in one queue, where the first has better chances: hence the random order.
     let mut few = [0; ON_STACK];
     let mut many = Vec::new();
     let places = places(cases, &mut few, &mut many);
@@ -272,7 +272,7 @@ fn wait(cases: Cases<'_, '_>, order: Order, wanted: &Wanted, stash: Option<&mut 
             nodes: &raw mut nodes[..],
             place,
         };
-        // SAFETY: landing and nodes are on the heap, and the place too if it must be.
+        // SAFETY: `ParkState` and nodes are on the heap, and the place too if it must be.
         unsafe { round.run() }
     } else {
         let landing = ParkState::new();
@@ -306,7 +306,7 @@ struct Round<'r, 'c, 'h> {
 impl Round<'_, '_, '_> {
     /// # Safety
     ///
-    /// Landing, nodes and place stay where they are while the caller is parked, and can be reached then.
+    /// `ParkState`, nodes and place stay where they are while the caller is parked, and can be reached then.
     unsafe fn run(self) -> Waited {
         let ticket = arm();
         let mut until = match self.wanted.timeout {
@@ -325,7 +325,7 @@ impl Round<'_, '_, '_> {
             });
             // Senders have nothing yet: a null place is a promise.
             let place = case.message().and(self.place).unwrap_or(ptr::null_mut());
-            // SAFETY: the slot is ours, and stays until `withdraw` says the caller.
+            // SAFETY: the slot is ours, and the caller keeps it until `withdraw`.
             let found = unsafe {
                 (*self.slot(at)).write(Waiter::node(who, place));
                 case.enlist(self.node(at), self.wanted.called == Some(at))
@@ -348,8 +348,8 @@ impl Round<'_, '_, '_> {
             self.withdraw(enlisted);
             return Waited::TimedOut;
         }
-        // SAFETY: whoever claimed the ticket, or will, makes us ready if the landing says that we have
-        // parked; a commit that says false knows from it that the ticket was claimed.
+        // SAFETY: what claims the ticket makes us ready if the `ParkState` says that we have parked; a commit that
+        // returns false has read there that the ticket was claimed.
         let ended_by = unsafe {
             let reason = self.wanted.reason;
             park_until(reason, ticket, until, || self.landing.park())
@@ -392,7 +392,7 @@ impl Round<'_, '_, '_> {
             End::Disconnected => Some(Won::Disconnected),
             End::Served if self.cases[at].0.message().is_some() => Some(Won::Message),
             End::Served => Some(self.cases[at].0.won_in_queue()),
-            // A promise was not kept; or nobody ended the wait, which cannot be.
+            // A promise was not kept. (The others are not ends of a claimed case.)
             End::Again | End::Promised | End::TimedOut | End::UnderContext => None,
         }
     }

@@ -37,7 +37,7 @@ pub fn random<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
     Operation::choose(arms, Order::Random, wait.0, false, WaitReason::Select).map(Chosen)
 }
 
-/// `select_biased!`: the first goes first.
+/// `select_biased!`: the first is chosen.
 #[inline]
 pub fn listed<'a>(arms: &[Arm<'a>], wait: Wait) -> Option<Chosen<'a>> {
     Operation::choose(arms, Order::Listed, wait.0, false, WaitReason::Select).map(Chosen)
@@ -62,7 +62,7 @@ pub fn no_such_case() -> ! {
 }
 
 impl Chosen<'_> {
-    /// Which of the cases.
+    /// The place of the case that was chosen.
     #[inline(always)]
     pub fn place(&self) -> usize {
         self.0.place()

@@ -1,4 +1,4 @@
-//! `Select`: a list of operations that is made while the program runs, and what it chooses. How it chooses is in
+//! `Select`: a list of operations that is made while the program runs, of which one is chosen. How it chooses is in
 //! choose.rs. A file imports only from those before it:
 //!
 //! ```text
@@ -45,7 +45,7 @@ pub use selected::SelectedOperation;
 /// - [`select`](Select::select) and its kind choose an operation and begin it. The [`SelectedOperation`] must be
 ///   completed.
 /// - [`ready`](Select::ready) and its kind tell which operation need not wait, and leave it to the caller to try it.
-///   By then somebody else may have been faster.
+///   By then another caller may have been faster.
 ///
 /// # Examples
 ///
@@ -72,7 +72,7 @@ pub use selected::SelectedOperation;
 /// ```
 pub struct Select<'a> {
     handles: InlineVec<Arm<'a>>,
-    /// What `handles` are called, in the same order.
+    /// The indices of `handles`, in the same order.
     indices: InlineVec<usize>,
     next_index: usize,
     order: Order,
@@ -184,8 +184,8 @@ impl<'a> Select<'a> {
     ///
     /// # Parks
     ///
-    /// Only where it meets another select that is about to send: for at most a millisecond, while that one makes its
-    /// message. A message that comes later can be received then.
+    /// Only where its counterpart is another select that is about to send: for at most 1 ms, while that one makes its
+    /// message. A message that comes later can be received later.
     ///
     /// # Errors
     ///
@@ -299,8 +299,8 @@ impl<'a> Select<'a> {
         self.watch(Timeout::Now).ok_or(TryReadyError)
     }
 
-    /// Waits until one of the operations need not wait; returns its index. Somebody else may be faster than the
-    /// caller then: try it, and wait again if it fails.
+    /// Waits until one of the operations need not wait; returns its index. Another caller may be faster then: try the
+    /// operation, and wait again if it fails.
     ///
     /// # Parks
     ///

@@ -54,7 +54,7 @@ impl<'a> Operation<'a> {
         self.at
     }
 
-    /// Was it chosen for this very handle?
+    /// Returns whether it was chosen for this very handle.
     #[inline(always)]
     pub(super) fn is_of<H>(&self, handle: &H) -> bool {
         ptr::addr_eq(ptr::from_ref(self.handle), ptr::from_ref(handle))

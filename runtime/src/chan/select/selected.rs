@@ -19,7 +19,7 @@ use crate::chan::{
 ///
 /// # Panics
 ///
-/// When it is dropped without. The operation is undone then, as far as that is possible: whoever waits for the
+/// When it is dropped without. The operation is undone then, as far as that is possible: a receiver that waits for the
 /// message waits on; a message that was received is lost.
 #[must_use]
 pub struct SelectedOperation<'a> {
@@ -32,7 +32,8 @@ impl UnwindSafe for SelectedOperation<'_> {}
 impl RefUnwindSafe for SelectedOperation<'_> {}
 
 impl SelectedOperation<'_> {
-    /// The index of the operation: what [`Select::send`](crate::chan::Select::send) or [`Select::recv`](crate::chan::Select::recv) returned.
+    /// The index of the operation: what [`Select::send`](crate::chan::Select::send) or
+    /// [`Select::recv`](crate::chan::Select::recv) returned.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -72,10 +73,6 @@ impl SelectedOperation<'_> {
     }
 
     /// Receives with the receiver that was added. Does not wait.
-    ///
-    /// # Parks
-    ///
-    /// No: the waiting is over.
     ///
     /// # Parks
     ///

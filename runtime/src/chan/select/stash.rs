@@ -15,7 +15,7 @@ struct Inline {
     _room: MaybeUninit<[u8; INLINE]>,
 }
 
-/// Memory for one message. It is the owner's business to know whether there is one.
+/// Memory for one message. The owner has to know whether there is one.
 pub(super) struct Stash {
     /// Written by counterparts, through the address in a node.
     inline: UnsafeCell<Inline>,
@@ -33,14 +33,14 @@ impl Stash {
         }
     }
 
-    /// Has a message of this layout room on the stack?
+    /// Returns whether a message of this layout has room on the stack.
     #[inline(always)]
     pub(super) const fn fits(layout: Layout) -> bool {
         layout.size() <= INLINE && layout.align() <= align_of::<Inline>()
     }
 
-    /// Sees to it that [`Stash::place`] has room for `layout`, off the stack if that is asked for. What
-    /// was there is forgotten.
+    /// Makes room for `layout` at [`Stash::place`], off the stack if that is asked for. A message that was there is
+    /// leaked.
     #[inline(always)]
     pub(super) fn prepare(&mut self, layout: Layout, off_stack: bool) {
         if off_stack || self.heap.is_some() || !Self::fits(layout) {
@@ -81,7 +81,7 @@ impl Stash {
 
     fn free(&mut self) {
         if let Some((place, layout)) = self.heap.take() {
-            // SAFETY: allocated above with this layout; nobody has the address any more.
+            // SAFETY: allocated above with this layout; no counterpart has the address any more.
             unsafe { alloc::dealloc(place.as_ptr(), layout) };
         }
     }

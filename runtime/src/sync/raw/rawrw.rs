@@ -243,7 +243,7 @@ impl RawRw {
 
     /// Returns whether there are waiters.
     #[cfg(loom)]
-    pub(crate) fn somebody_waits(&self) -> bool {
+    pub(crate) fn has_waiters(&self) -> bool {
         // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & QUEUED != 0
     }

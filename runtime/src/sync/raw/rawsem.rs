@@ -118,7 +118,7 @@ impl RawSemaphore {
 
     /// Returns whether there are waiters.
     #[cfg(loom)]
-    pub(crate) fn somebody_waits(&self) -> bool {
+    pub(crate) fn has_waiters(&self) -> bool {
         self.word.load(Ordering::Relaxed) & QUEUED != 0 // Relaxed: a snapshot.
     }
 

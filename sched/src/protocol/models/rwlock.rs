@@ -134,7 +134,7 @@ fn behind_us(
             thread::spawn(move || program(&shared))
         };
         let first = run(&programs[0]);
-        while !shared.lock.somebody_waits() {
+        while !shared.lock.has_waiters() {
             thread::yield_now();
         }
         let others: Vec<_> = programs[1..].iter().map(run).collect();
@@ -182,7 +182,7 @@ fn who_leaves_a_phased_lock_does_not_rely_on_who_was_woken() {
         unsafe { shared.lock.unlock_write() };
         if shared.lock.try_read() {
             shared.lock.starve();
-            if shared.lock.somebody_waits() && shared.lock.somebody_was_woken() {
+            if shared.lock.has_waiters() && shared.lock.somebody_was_woken() {
                 // Relaxed: only whether it ever happened counts.
                 REACHED.store(true, Relaxed);
             }
@@ -207,7 +207,7 @@ fn a_writer_that_is_let_in_comes_after_all_readers() {
             thread::spawn(move || program(&shared))
         };
         let writer = run(write_impatiently);
-        while !shared.lock.somebody_waits() {
+        while !shared.lock.has_waiters() {
             thread::yield_now();
         }
         shared.lock.starve();

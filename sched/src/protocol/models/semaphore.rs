@@ -151,7 +151,7 @@ fn one_that_was_woken_sees_to_what_it_leaves() {
             thread::spawn(move || assert!(semaphore.acquire(n, None)))
         };
         let one = take(1);
-        while !semaphore.somebody_waits() {
+        while !semaphore.has_waiters() {
             thread::yield_now();
         }
         let two = take(2);
@@ -183,7 +183,7 @@ fn permits_that_are_kept_are_given_to_those_who_wait_and_taken_by_nobody() {
                 thread::spawn(move || program(&counted))
             };
             let first = run(first);
-            while !counted.semaphore.somebody_waits() {
+            while !counted.semaphore.has_waiters() {
                 thread::yield_now();
             }
             let second = run(second);
@@ -222,7 +222,7 @@ fn one_that_starves_does_not_wait_for_one_that_was_woken() {
         if counted.semaphore.try_acquire(2) {
             counted.semaphore.starve();
             let semaphore = &counted.semaphore;
-            let both = || semaphore.somebody_waits() && semaphore.somebody_was_woken();
+            let both = || semaphore.has_waiters() && semaphore.somebody_was_woken();
             let before = both();
             assert!(semaphore.release(1));
             if before && semaphore.free() == 0 && semaphore.somebody_was_woken() {

@@ -20,7 +20,7 @@ impl Drop for Tell {
 }
 
 #[test]
-fn everybody_has_a_value_of_its_own() {
+fn each_thread_has_a_value_of_its_own() {
     start();
     let all: Vec<_> = (0..10)
         .map(|i| {

@@ -25,7 +25,7 @@ fn a_builder_gives_name_and_stack() {
 }
 
 #[test]
-fn everybody_has_an_id() {
+fn each_thread_has_an_id() {
     start();
     let one = thread::spawn(|| thread::current().id());
     let id: thread::ThreadId = one.thread().id();
@@ -63,7 +63,7 @@ fn park_takes_the_token_of_unpark() {
     flag.store(true, std::sync::atomic::Ordering::SeqCst);
     thread.unpark();
     handle.join().unwrap();
-    // Nobody is there any more.
+    // The thread has ended.
     thread.unpark();
     // Before the park.
     thread::current().unpark();
@@ -95,7 +95,7 @@ fn a_scope_lends_what_is_on_the_stack() {
 }
 
 #[test]
-fn a_scope_throws_the_panics_that_nobody_took() {
+fn a_scope_panics_for_panics_that_were_not_joined() {
     start();
     let taken = thread::scope(|scope| scope.spawn(|| panic!("taken")).join().is_err());
     assert!(taken);

@@ -307,7 +307,7 @@ fn the_function_that_answers_with_storage_is_known_by_its_name() {
 }
 
 #[test]
-fn who_calls_somebody_who_parks_can_park_through_tail_calls_too() {
+fn a_caller_of_a_function_that_parks_can_park_through_tail_calls_too() {
     let jumps: Code = |a| a.jmp(PARK);
     assert_eq!(look(&image(keeps_over_other, jumps, &[]), false).len(), 1);
     assert_eq!(look(&image(keeps_over_other, ret, &[]), false), []);
