@@ -11,7 +11,7 @@ mod waiting;
 pub use depth::{below, deep};
 pub use dice::Dice;
 pub use program::{Death, program, run};
-pub use sockets::{nothing_left_by, tcp_pair};
+pub use sockets::{in_epoll, nothing_left_by, tcp_pair};
 pub use start::{alone, start, start_with};
 pub use wait::{compute, until, until_metrics};
 pub use waiting::{EVERYBODY, Waiting, Who};

@@ -1,10 +1,11 @@
 //! Sockets of tests, and what they leave behind.
 
-use std::{fs, os::fd::RawFd, thread};
+use std::{fs, io::Read, path::Path, thread, time::Duration};
 
 use goroutines::{
     go, metrics,
     net::{TcpListener, TcpStream},
+    time::sleep,
 };
 
 use crate::{alone, until};
@@ -35,33 +36,32 @@ struct Stock {
 impl Stock {
     fn now() -> Stock {
         let metrics = metrics();
-        let mut stock = Stock {
+        Stock {
             goroutines: metrics.goroutines,
-            descriptors: 0,
+            descriptors: fs::read_dir("/proc/self/fd").expect("/proc").count(),
             records: metrics.sockets,
             registered: metrics.registered,
-            in_epoll: 0,
-        };
-        for entry in fs::read_dir("/proc/self/fd").expect("/proc").flatten() {
-            stock.descriptors += 1;
-            let is_epoll = fs::read_link(entry.path())
-                .is_ok_and(|file| file.ends_with("anon_inode:[eventpoll]"));
-            if let Some(number) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-                && is_epoll
-            {
-                stock.in_epoll += registrations(number);
-            }
+            in_epoll: in_epoll(),
         }
-        stock
     }
 }
 
-fn registrations(epoll: RawFd) -> usize {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{epoll}")).expect("/proc");
-    info.lines().filter(|line| line.starts_with("tfd:")).count()
+/// How many descriptors the kernel knows as registered with the epolls of this process.
+///
+/// # Panics
+///
+/// Without /proc.
+pub fn in_epoll() -> usize {
+    let is_epoll = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path()).is_ok_and(|file| file.ends_with("anon_inode:[eventpoll]"))
+    };
+    let registrations = |entry: fs::DirEntry| {
+        let info = Path::new("/proc/self/fdinfo").join(entry.file_name());
+        let info = fs::read_to_string(info).expect("/proc");
+        info.lines().filter(|line| line.starts_with("tfd:")).count()
+    };
+    let descriptors = fs::read_dir("/proc/self/fd").expect("/proc").flatten();
+    descriptors.filter(is_epoll).map(registrations).sum()
 }
 
 /// Runs `f` on a goroutine, while no other test of the process that calls this one runs. Afterwards there are as many
@@ -76,8 +76,8 @@ pub fn nothing_left_by<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static
     // The poller's own descriptors come with the first wait.
     let warm = go(|| {
         let (client, server) = tcp_pair();
-        let reader = go(move || std::io::Read::read(&mut &server, &mut [0]));
-        goroutines::time::sleep(std::time::Duration::from_millis(1));
+        let reader = go(move || (&server).read(&mut [0]));
+        sleep(Duration::from_millis(1));
         drop(client);
         reader.join().expect("it reads").expect("the end");
     });
@@ -92,7 +92,7 @@ pub fn nothing_left_by<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static
         if after == before || result.is_err() {
             break;
         }
-        thread::sleep(std::time::Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
         after = Stock::now();
     }
     match result {
