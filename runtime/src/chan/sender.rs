@@ -118,9 +118,9 @@ impl<T> Sender<T> {
     /// use std::time::Duration;
     ///
     /// let (tx, rx) = goroutines::chan::bounded(0);
-    /// let late = tx.send_timeout("nobody comes", Duration::from_millis(2)).unwrap_err();
+    /// let late = tx.send_timeout("not received", Duration::from_millis(2)).unwrap_err();
     /// assert!(late.is_timeout());
-    /// assert_eq!(late.into_inner(), "nobody comes");
+    /// assert_eq!(late.into_inner(), "not received");
     /// # drop(rx);
     /// ```
     pub fn send_timeout(&self, msg: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
@@ -152,7 +152,7 @@ impl<T> Sender<T> {
     #[inline(always)]
     fn send_with(&self, msg: T, timeout: Timeout) -> Result<(), (End, T)> {
         let mut msg = ManuallyDrop::new(msg);
-        // SAFETY: `msg` is a message, and given up unless it comes back.
+        // SAFETY: `msg` is a message, and given up if the end is `Served`.
         match unsafe { self.handle.channel().send(&raw mut *msg, timeout) } {
             End::Served => Ok(()),
             End::UnderContext => self.send_under_context(ManuallyDrop::into_inner(msg), timeout),

@@ -62,7 +62,7 @@ struct Link(Node<Weak<Inner>>);
 
 // SAFETY: what links it is touched under the lock of the parent in whose list it is; its data never changes.
 unsafe impl Sync for Link {}
-// SAFETY: what links it is touched under the parent's lock from whatever thread; its data, a Weak, is Send.
+// SAFETY: what links it is touched under the parent's lock, from any thread; its data, a Weak, is Send.
 unsafe impl Send for Link {}
 
 // No panic leaves a context half changed: no user code runs while it changes.
@@ -200,7 +200,7 @@ fn nearest_that_can_end(mut parent: Option<&Arc<Inner>>) -> Option<&Arc<Inner>> 
 impl Drop for Inner {
     fn drop(&mut self) {
         let mut parent = self.leave();
-        // The last of those who give a context up at the same time gets it.
+        // Of the references that are given up at the same time the last one gets it.
         while let Some(mut last) = parent.and_then(Arc::into_inner) {
             parent = last.leave();
         }
@@ -279,7 +279,7 @@ mod tests {
             let (line, cancellers) = line(LENGTH);
             let (root, ends) = (Arc::downgrade(line[0].0.as_ref().unwrap()), line.len() - 1);
             assert_eq!(depth(&line[ends]), ends);
-            // Several leaves, so that several find out at once who is the last.
+            // Several leaves, so that several find out at once which is the last.
             let leaves: Vec<_> = (0..threads).map(|_| line[ends].with_cancel()).collect();
             drop((line, cancellers));
             assert!(root.upgrade().is_some());

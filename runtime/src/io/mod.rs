@@ -1,4 +1,4 @@
-//! Pipes, in the shape of [`std::io`]: what reads or writes parks the goroutine.
+//! Pipes, shaped as in [`std::io`]: a read or a write that waits parks the goroutine.
 //!
 //! ```
 //! # unsafe { goroutines::start() }.unwrap();

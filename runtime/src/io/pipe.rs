@@ -64,13 +64,13 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     ))
 }
 
-/// The end of a pipe that is read, as [`std::io::PipeReader`]. What waits parks the goroutine.
+/// The end of a pipe that is read, as [`std::io::PipeReader`]. A call that waits parks the goroutine.
 ///
 /// It is made by [`pipe`], or from any descriptor. One that the kernel cannot read without waiting (a terminal, a
 /// device) is read in [`blocking`](crate::blocking).
 pub struct PipeReader(Socket<StdReader>);
 
-/// The end of a pipe that is written, as [`std::io::PipeWriter`]. What waits parks the goroutine.
+/// The end of a pipe that is written, as [`std::io::PipeWriter`]. A call that waits parks the goroutine.
 ///
 /// It is made by [`pipe`], or from any descriptor, as a [`PipeReader`]. Writing when no reader is left fails with
 /// [`BrokenPipe`](ErrorKind::BrokenPipe).

@@ -1,8 +1,8 @@
 //! Accepting connections, for listeners of any kind.
 //!
 //! The kernel has no call that accepts without waiting from a listener in blocking mode. So a listener is *prepared* at
-//! the first accept of a goroutine: it goes to non-blocking mode, which its user has not asked for. A thread that is
-//! told "not now" by a prepared listener waits in poll(2).
+//! the first accept of a goroutine: it is set to non-blocking mode, which its user has not asked for. A thread to which a
+//! prepared listener returns EAGAIN waits in poll(2).
 
 use std::{
     io::{self, ErrorKind},
@@ -89,8 +89,8 @@ fn attempt<S: AsFd, R>(
     }
 }
 
-/// Accepts for a caller that is no goroutine. With a deadline the listener must not block either: another may be faster
-/// between the wait and the accept.
+/// Accepts for a caller that is no goroutine. With a deadline the listener must not block either: another caller may be
+/// faster between the wait and the accept.
 fn on_thread<S: AsFd, R>(
     listener: &Socket<S>,
     deadline: Option<Instant>,
@@ -129,13 +129,13 @@ fn timed_out() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "no connection in time")
 }
 
-/// Does the user want calls to return at once? As long as the listener is not prepared, its mode says so, which whoever has
-/// the descriptor may have changed.
+/// Returns whether the user wants calls to return at once. As long as the listener is not prepared, its mode says so, which
+/// any owner of the descriptor may have changed.
 fn wants_nonblocking<S: AsFd>(listener: &Socket<S>) -> bool {
     let notes = listener.io.notes();
     let asks = notes & (EXPOSED | PREPARED | NONBLOCKING) == EXPOSED;
     if asks && calls::is_nonblocking(AsFd::as_fd(&**listener)).unwrap_or(false) {
-        // Without room for a note it is asked again.
+        // Without room for a note the mode is read again.
         let _ = listener.io.change_notes(NONBLOCKING, 0);
         return true;
     }
@@ -151,8 +151,8 @@ fn prepare<S: AsFd>(listener: &Socket<S>) -> io::Result<()> {
     calls::set_nonblocking(AsFd::as_fd(&**listener), true)
 }
 
-/// The listener as std's, in the mode that its user wants. Clones that go on to accept prepare it again, and then it is
-/// theirs: a file has one mode.
+/// The listener as std's, in the mode that its user wants. Clones that accept later prepare it again, and change its mode
+/// with theirs: a file has one mode.
 pub(super) fn into_std<S: StdSocket>(listener: Socket<S>) -> S {
     let notes = listener.io.notes();
     if notes & PREPARED != 0 {
@@ -177,8 +177,8 @@ pub(super) fn close<S: AsFd>(listener: &Socket<S>) {
     let _ = listener.io.close_waits();
 }
 
-/// Is this an error of the connection that would have been accepted, and not of the listener? accept(2) names them, and
-/// EOPNOTSUPP, which is what a file says for good that is no listener.
+/// Returns whether this is an error of the connection that would have been accepted, and not of the listener. accept(2)
+/// names them, but for EOPNOTSUPP, which a file that is no listener returns each time.
 fn is_of_connection(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),

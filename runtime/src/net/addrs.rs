@@ -10,8 +10,8 @@ use std::{
 
 use super::resolve::resolve;
 
-/// What can be turned into addresses, as [`std::net::ToSocketAddrs`]: the same types. A name is looked up without holding
-/// up other goroutines: those that look up the same name at the same time share the answer, and the wait ends when the
+/// What can be turned into addresses, as [`std::net::ToSocketAddrs`]: the same types. While a name is looked up only the
+/// goroutine waits. Goroutines that look up the same name at the same time share the answer, and the wait ends when the
 /// [context](crate::context) of the caller is done.
 ///
 /// # Examples
@@ -75,7 +75,7 @@ impl ToSocketAddrs for str {
             .map(|(host, port)| (host, port.parse()))
         {
             Some((host, Ok(port))) => resolve(host, port),
-            // No name: std finds words for it.
+            // No name: std makes the error.
             _ => Std::to_socket_addrs(self),
         }
     }

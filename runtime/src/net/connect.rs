@@ -2,7 +2,7 @@
 //!
 //! 1. A socket that does not block connects: the kernel says "in progress".
 //! 2. Only then it is registered, because an unconnected socket is at its end already.
-//! 3. After each wake-up: is there an error? Is there a peer? Neither: the wake-up was for nothing, wait again.
+//! 3. After each wake-up: an error, or a peer, ends the wait. With neither the wake-up was spurious: wait again.
 //! 4. The socket goes back to blocking mode.
 
 use std::{
@@ -34,7 +34,7 @@ pub(super) fn each<A: ToSocketAddrs, R>(
     Err(last.unwrap_or_else(no_address))
 }
 
-/// As std words it.
+/// With std's text.
 pub(super) fn no_address() -> io::Error {
     let text = "could not resolve to any addresses";
     io::Error::new(ErrorKind::InvalidInput, text)
@@ -48,7 +48,7 @@ pub(super) fn first_of<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
 /// Connects to `addr` within `timeout`.
 pub(super) fn within(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     if !can_park() || timeout.is_zero() {
-        // An OS thread, or an error that std words.
+        // An OS thread, or an error that std makes.
         let stream = keep_thread(|| Std::connect_timeout(addr, timeout))?;
         return Ok(TcpStream(Socket::fresh(stream)));
     }
@@ -68,7 +68,7 @@ fn to(addr: &SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
     Ok(TcpStream(stream))
 }
 
-/// Step 1, after `prepare`; true if that was all.
+/// Step 1, after `prepare`. Returns whether the socket is connected already.
 pub(super) fn begin(
     addr: &SocketAddr,
     prepare: impl FnOnce(&socket2::Socket) -> io::Result<()>,
@@ -81,7 +81,7 @@ pub(super) fn begin(
     prepare(&socket)?;
     let connected = match socket.connect(&SockAddr::from(*addr)) {
         Ok(()) => true,
-        // EINTR: it goes on as well.
+        // EINTR: connecting continues as well.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
             false
         }
@@ -92,7 +92,7 @@ pub(super) fn begin(
 
 /// Ends the connecting of another goroutine.
 pub(super) fn abandon(stream: &Socket<Std>) {
-    // For who waits in poll(2). An error says that there is nothing to end.
+    // For a thread that waits in poll(2). An error says that there is nothing to end.
     let _ = stream.shutdown(Shutdown::Both);
     // Its record is there since it waits; without one, it does not wait.
     let _ = stream.io.close_waits();

@@ -21,12 +21,12 @@ use crate::context::{Context, ContextError};
 /// What RFC 8305 recommends.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// Connects with more to say than [`TcpStream::connect`]: how long it may last, from which address, and to several
+/// Connects with more settings than [`TcpStream::connect`]: how long it may last, from which address, and to several
 /// addresses at once.
 ///
 /// A name that has several addresses is connected to by *happy eyeballs* (RFC 8305): after
 /// [`attempt_delay`](Dialer::attempt_delay) without an answer, and at once after an error, the next address is tried as
-/// well, IPv6 and IPv4 in turn. The first connection counts, and the other attempts are ended.
+/// well, IPv6 and IPv4 in turn. The first connection is returned, and the other attempts are ended.
 ///
 /// # Examples
 ///
@@ -60,7 +60,7 @@ impl Default for Dialer {
 }
 
 impl Dialer {
-    /// One that connects as long as it takes.
+    /// A dialer without time limits.
     #[must_use]
     pub fn new() -> Dialer {
         Dialer {
@@ -72,15 +72,14 @@ impl Dialer {
         }
     }
 
-    /// How long connecting may last, from the call on, with all addresses and the lookup of the name. Default: as long as
-    /// it takes.
+    /// How long connecting may last, from the call on, with all addresses and the lookup of the name. Default: no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Dialer {
         self.timeout = Some(timeout);
         self
     }
 
-    /// When connecting ends at the latest. With a timeout as well: the earlier one counts.
+    /// When connecting ends at the latest. With a timeout as well, the earlier of the two. Default: never.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Dialer {
         self.deadline = Some(deadline);
@@ -94,8 +93,8 @@ impl Dialer {
         self
     }
 
-    /// After so much time without a packet the kernel asks the other side whether it is there (SO_KEEPALIVE), in whole
-    /// seconds. Default: it does not ask.
+    /// After so much time without a packet the kernel probes the other side (SO_KEEPALIVE), in whole seconds. Default: no
+    /// probes.
     #[must_use]
     pub fn keepalive(mut self, idle: Duration) -> Dialer {
         self.keepalive = Some(idle);
@@ -111,8 +110,8 @@ impl Dialer {
 
     /// Connects to one of the addresses of `addr`, under the [context](crate::context) that the caller runs under.
     ///
-    /// On an OS thread, and in [`blocking`](crate::blocking()), one address is tried after the other, and a context is
-    /// looked at before each.
+    /// On an OS thread, and in [`blocking`](crate::blocking()), one address is tried after the other, and the context is
+    /// checked before each.
     ///
     /// # Errors
     ///
@@ -153,7 +152,7 @@ impl Dialer {
             let text = "cannot connect with a timeout of 0; leave it out for none";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        // A moment that no clock knows never comes.
+        // A moment that no clock can hold never comes.
         let timeout = self
             .timeout
             .and_then(|time| Instant::now().checked_add(time));

@@ -4,7 +4,7 @@
 //!  caller                                              a goroutine per address
 //!  Y1 begins to connect to the next address   ──────►  waits until it is connected, or failed
 //!  Y2 waits for the first of:
-//!     an address is connected: Y3             ◄──────  says so, and leaves the socket to the caller
+//!     an address is connected: Y3             ◄──────  sends the end, and leaves the socket to the caller
 //!     one has failed, or the delay is over: Y1
 //!     the context is done: Y3
 //!  Y3 abandons the others                     ──────►  they stop waiting
@@ -55,7 +55,7 @@ type End = (usize, io::Result<()>);
 
 struct Race {
     addrs: VecDeque<SocketAddr>,
-    /// The attempts that go on, by their numbers.
+    /// The attempts that have not ended, by their numbers.
     attempts: Vec<Option<Arc<Socket<Std>>>>,
     say: Sender<End>,
     said: Receiver<End>,
@@ -147,9 +147,9 @@ impl Race {
         let number = self.attempts.len();
         Builder::new().spawn(move || {
             let result = connect::wait(&waiting, None);
-            // Before it is said: the winner is the caller's alone.
+            // Before the end is sent: then only the caller has the socket of the winner.
             drop(waiting);
-            // It is unbounded, and the caller waits for its end.
+            // The channel is unbounded, and the caller waits for all ends.
             let _ = say.send((number, result));
         })?;
         self.attempts.push(Some(socket));

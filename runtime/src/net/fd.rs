@@ -20,8 +20,8 @@ pub(crate) trait StdSocket: AsFd {
 }
 
 impl<S: StdSocket> Socket<S> {
-    /// One that was made elsewhere: in whatever mode and with whatever timeouts. What cannot be asked for, or noted, is
-    /// as for a new one.
+    /// A socket that was made elsewhere, with the mode and the timeouts that it has. What cannot be read, or noted, is
+    /// taken to be as for a new one.
     pub(crate) fn adopt(std: S) -> Socket<S> {
         let nonblocking = calls::is_nonblocking(std.as_fd());
         let timeouts = std.timeouts();

@@ -1,6 +1,6 @@
 //! Methods and traits that several kinds of sockets have, written once.
 
-/// The setters and getters of timeouts, and the deadlines that std has not.
+/// The setters and getters of timeouts, and the deadlines, which std does not have.
 macro_rules! timeout_methods {
     ($ours:ident, $what:literal) => {
         impl $ours {
@@ -45,9 +45,9 @@ macro_rules! timeout_methods {
                 self.0.write_timeout()
             }
 
-            #[doc = concat!("Calls of goroutines that read from this ", $what, " end at `deadline`, also those that wait just now;")]
+            #[doc = concat!("Calls of goroutines that read from this ", $what, " end at `deadline`, also those that wait already;")]
             /// None: they do not. They fail with [`TimedOut`](std::io::ErrorKind::TimedOut). Any goroutine or thread may change
-            /// it at any time, also for clones. Calls of OS threads know nothing of it.
+            /// it at any time, also for clones. It has no effect on calls of OS threads.
             ///
             /// # Errors
             ///
@@ -79,7 +79,7 @@ macro_rules! timeout_methods {
 }
 
 /// `Read` and `Write` for `$ours` and `&$ours`, whose field 0 is a [`Socket`](super::socket::Socket) of a stream. `$is_short`
-/// says of a read that got less than it asked for whether that is a sign that there is no more.
+/// says whether a read that returned less than its buffer holds means that there is no more.
 macro_rules! stream_traits {
     ($ours:ident, $is_short:expr) => {
         impl std::io::Read for &$ours {
@@ -178,13 +178,13 @@ macro_rules! socket_methods {
             ///
             /// # Errors
             ///
-            /// Where no more descriptors are to be had.
+            /// When there are no more descriptors.
             pub fn try_clone(&self) -> std::io::Result<$ours> {
                 let clone = self.0.try_clone()?;
                 Ok($ours(Socket::clone_of(&self.0, clone)?))
             }
 
-            /// The error that is noted for the socket. None is noted after.
+            /// The pending error of the socket (SO_ERROR), which is cleared by that.
             ///
             /// # Errors
             ///
@@ -240,7 +240,7 @@ macro_rules! listener_types {
         }
 
         impl $ours {
-            /// The connections that come, one after the other.
+            /// An iterator over the connections, in the order in which they are accepted.
             pub fn incoming(&self) -> Incoming<'_> {
                 Incoming {
                     listener: self,
@@ -248,11 +248,11 @@ macro_rules! listener_types {
                 }
             }
 
-            /// Ends the waits of this listener from elsewhere: see [`Closer`].
+            /// A [`Closer`], with which another goroutine ends the waits of this listener.
             ///
             /// # Errors
             ///
-            /// Where no more descriptors are to be had.
+            /// When there are no more descriptors.
             pub fn closer(&self) -> std::io::Result<Closer> {
                 Ok(Closer(self.try_clone()?))
             }

@@ -1,4 +1,4 @@
-//! [`std::net`], for goroutines: a program that changes `use std::net` to `use goroutines::net` goes on to work.
+//! [`std::net`], for goroutines: a program that changes `use std::net` to `use goroutines::net` still works.
 //!
 //! A call that waits parks the goroutine; other goroutines run on its thread meanwhile. On OS threads, and inside
 //! [`blocking`](crate::blocking), the calls are std's own.
@@ -61,7 +61,7 @@ pub use {
     udp::UdpSocket,
 };
 
-/// Runs a call that may block: other goroutines run elsewhere meanwhile.
+/// Runs a call that may block: other goroutines run on other threads meanwhile.
 pub(crate) fn off_thread<R>(call: impl FnOnce() -> R) -> R {
     match goroutines_sched::can_park() {
         true => crate::blocking(call),

@@ -1,8 +1,8 @@
 //! Looking names up, for goroutines.
 //!
 //! `getaddrinfo` of the C library blocks, and loads modules that need a thread and a stack of the system. So a goroutine
-//! asks the pool (resolver_pool.rs), and waits for the answer on a channel: until its context is done at the latest. What
-//! it asked goes on then, for others that ask the same.
+//! asks the pool (resolver_pool.rs), and waits for the answer on a channel: until its context is done at the latest. The
+//! lookup continues then, for others that ask for the same name.
 
 use std::{
     io::{self, ErrorKind},

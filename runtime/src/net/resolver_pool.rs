@@ -1,16 +1,16 @@
 //! The threads that look names up.
 //!
 //! ```text
-//!  submit ──► in_flight: name -> Lookup ◄── who asks for the same name waits for the same answer
+//!  submit ──► in_flight: name -> Lookup ◄── goroutines that ask for the same name wait for the same answer
 //!    │
 //!    ├─ suffix has a share left ──► ready: a queue ──► up to 16 threads, each ends after 10 s without work
 //!    └─ it has none ──► held, per suffix ──► ready, when a lookup of that suffix ends
 //! ```
 //!
-//! All names of a domain may be up to one slow server. So the names that end in the same two labels have half of the
-//! threads at most, and the others keep the rest for names elsewhere.
+//! All names of a domain may depend on one slow server. So the names that end in the same two labels have half of the
+//! threads at most, and the other half is left for other names.
 //!
-//! The threads belong to the system: `getaddrinfo` loads modules that know no other. Locks and channels are this crate's,
+//! They are OS threads, because `getaddrinfo` loads modules that need such a thread. Locks and channels are this crate's,
 //! because goroutines wait on the other side.
 
 use std::{
@@ -48,7 +48,7 @@ pub(super) struct Lookup {
     answer: OnceLock<Result<Vec<SocketAddr>, Failure>>,
 }
 
-/// What an error is made of, once for each who asked.
+/// From this an error is made for each goroutine that asked.
 #[derive(Clone)]
 enum Failure {
     System(i32),
@@ -84,7 +84,7 @@ impl Lookup {
             Some(code) => Failure::System(code),
             None => Failure::Other(error.kind(), error.to_string()),
         });
-        // Only who took it out of `ready` finishes it.
+        // Only the thread that took it out of `ready` finishes it.
         let _ = self.answer.set(answer);
         chan::disconnect(&self.done);
     }
@@ -108,7 +108,7 @@ struct State {
     waiting: usize,
 }
 
-/// The names that end alike.
+/// The names with the same suffix.
 #[derive(Default)]
 struct Suffix {
     /// How many of them are looked up, or are ready for it.
@@ -128,7 +128,7 @@ impl Pool {
         Pool::with_idle(look_up, IDLE)
     }
 
-    /// One whose threads end after `idle` without work.
+    /// A pool whose threads end after `idle` without work.
     pub(super) const fn with_idle(look_up: &'static LookUp, idle: Duration) -> Pool {
         Pool {
             look_up,
@@ -187,7 +187,7 @@ impl Pool {
         if thread.spawn(|| self.work()).is_ok() {
             return;
         }
-        // The system gives no thread: this one works until there is nothing left for it.
+        // No thread can be started: the caller works until nothing is left to do.
         crate::blocking(|| self.work_for(Duration::ZERO));
     }
 
@@ -206,7 +206,7 @@ impl Pool {
         }
     }
 
-    /// What is to be looked up next; None if nothing comes within `idle`: then the thread is not counted any more.
+    /// The next lookup; None if none comes within `idle`: then the thread is no longer counted.
     fn next(&self, idle: Duration) -> Option<Arc<Lookup>> {
         let mut state = self.lock();
         loop {
@@ -227,7 +227,7 @@ impl Pool {
 }
 
 impl State {
-    /// The lookup of `host` has ended: another one with its suffix may begin, which whoever calls takes up.
+    /// The lookup of `host` has ended: another one with its suffix may begin, which the caller takes up.
     fn end(&mut self, host: &str) {
         self.in_flight.remove(host);
         let Some(group) = self.suffixes.get_mut(suffix(host)) else {

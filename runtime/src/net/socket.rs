@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!  where the call is made                      what is done
-//!  a goroutine that may leave its thread       the call with MSG_DONTWAIT; told "not now": wait in the poller
+//!  a goroutine that may leave its thread       the call with MSG_DONTWAIT; on EAGAIN: wait in the poller
 //!  an OS thread, `blocking`                    std's own call
 //!  a goroutine that unwinds                    std's own call; its P goes to another thread
 //! ```
 //!
-//! The file stays in the mode that its user gave it: a stream is used with MSG_DONTWAIT on a blocking file, so that whoever
-//! gets its descriptor sees what std would have given. The exceptions have no such flag: a listener for which a goroutine
-//! has waited, and a socket while it connects.
+//! The file stays in the mode that its user gave it: a stream is used with MSG_DONTWAIT on a blocking file, so that code
+//! that gets its descriptor finds it as std would have made it. There is no such flag for accept and connect: the
+//! exceptions are a listener for which a goroutine has waited, and a socket while it connects.
 
 use std::{
     fmt,
@@ -49,7 +49,7 @@ pub(crate) struct Socket<S: AsFd> {
 }
 
 impl<S: AsFd> Socket<S> {
-    /// One that is in blocking mode and has no timeouts: made just now.
+    /// A new socket, in blocking mode and without timeouts.
     pub(crate) fn fresh(std: S) -> Socket<S> {
         Socket {
             std: ManuallyDrop::new(std),
@@ -57,7 +57,7 @@ impl<S: AsFd> Socket<S> {
         }
     }
 
-    /// One that shares the file of `other`.
+    /// A socket that shares the file of `other`.
     pub(crate) fn clone_of(other: &Socket<S>, std: S) -> io::Result<Socket<S>> {
         Ok(Socket {
             std: ManuallyDrop::new(std),
@@ -72,21 +72,21 @@ impl<S: AsFd> Socket<S> {
     /// The descriptor, for users.
     pub(crate) fn expose(&self) -> BorrowedFd<'_> {
         if self.io.notes() & EXPOSED == 0 {
-            // Without room for a note the mode of the file is asked for anyway.
+            // Without room for a note the mode of the file is read each time anyway.
             let _ = self.io.change_notes(EXPOSED, 0);
         }
         self.std.as_fd()
     }
 
-    /// The socket as std's, which knows no poller.
+    /// The socket as std's, without the poller.
     pub(crate) fn into_std(mut self) -> S {
         self.io.release(self.fd(), false);
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not dropped, so nobody else takes it.
+        // SAFETY: `this` is not dropped, so it is taken only here.
         unsafe { ManuallyDrop::take(&mut this.std) }
     }
 
-    /// Does the user want calls to return at once?
+    /// Returns whether the user wants calls to return at once.
     fn is_nonblocking(&self) -> bool {
         match self.io.notes() {
             notes if notes & EXPOSED != 0 => {
@@ -176,7 +176,7 @@ impl<S: AsFd> Socket<S> {
             return result;
         }
         let timeout = self.io.timeout(interest);
-        // A moment that std's clock does not know never comes.
+        // A moment that std's clock cannot hold never comes.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         match self.wait_for(interest, deadline, &mut || now(self.fd()))? {
             Waited::Done(result) => Ok(result),
@@ -189,7 +189,7 @@ impl<S: AsFd> Socket<S> {
     /// W1 to W7 of io_line.rs for any `attempt` that does not wait: `WouldBlock` is "not now". What is known of the socket
     /// is looked up before each attempt, so an event that comes during one is not forgotten after it.
     ///
-    /// Before it says `TimedOut` it tries once more: what has come, and nobody was told of yet, is there all the same.
+    /// Before it returns `TimedOut` it tries once more: data may have come whose event was not handled yet.
     pub(super) fn wait_for<R>(
         &self,
         interest: Interest,
@@ -224,7 +224,7 @@ impl<S: AsFd> Socket<S> {
     }
 }
 
-/// What std says when the time of its setters is over: `own` is when that is. Otherwise a deadline of ours has passed.
+/// std's error when the timeout of its setters is over, which ends at `own`. Otherwise a deadline of ours has passed.
 fn timed_out(own: Option<Instant>) -> io::Error {
     if own.is_some_and(|own| own <= Instant::now()) {
         return io::Error::from_raw_os_error(libc::EAGAIN);

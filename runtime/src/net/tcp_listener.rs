@@ -1,4 +1,4 @@
-//! A socket that TCP connections come to.
+//! A socket that accepts TCP connections.
 
 use std::{
     io,
@@ -15,12 +15,12 @@ use super::{
     socket::Socket,
 };
 
-/// A socket that TCP connections come to, as [`std::net::TcpListener`]. [`TcpListener::accept`] parks the goroutine.
+/// A socket that accepts TCP connections, as [`std::net::TcpListener`]. [`TcpListener::accept`] parks the goroutine.
 ///
 /// Several goroutines may accept from one listener: each connection goes to one of them, in the order in which they wait.
 ///
 /// A listener for which a goroutine has waited is in non-blocking mode, because the kernel has no other way to accept
-/// without waiting. That is seen by other processes that have it as well. Calls on OS threads wait all the same.
+/// without waiting. Other processes that share the listener see that mode too. Calls on OS threads wait all the same.
 pub struct TcpListener(Socket<Std>);
 
 fd_traits!(TcpListener, Std);
@@ -34,7 +34,7 @@ impl StdSocket for Std {
 }
 
 impl TcpListener {
-    /// Listens at the first of the addresses that is free.
+    /// Listens at the first of the addresses to which it can bind.
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ impl TcpListener {
 
     /// The next connection, and where it comes from.
     ///
-    /// Errors of the connection itself, which its peer has given up, are not told. Where descriptors are at an end the
-    /// error is returned, the connection stays queued, and the next call waits a little before it tries again.
+    /// Errors of a connection that its peer has given up are not returned. When there are no more descriptors the error is
+    /// returned, the connection stays queued, and the next call waits a little before it tries again: 5 ms to 1 s.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl TcpListener {
         Ok((TcpStream(Socket::fresh(accepted.0)), accepted.1))
     }
 
-    /// Calls of goroutines that accept end at `deadline` with `TimedOut`, also those that wait just now; None: they do not.
+    /// Calls of goroutines that accept end at `deadline` with `TimedOut`, also those that wait already; None: they do not.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl TcpListener {
     }
 }
 
-/// Ends the waits of a listener from another goroutine: a server stops by it.
+/// Ends the waits of a listener from another goroutine, to stop a server.
 ///
 /// # Examples
 ///
@@ -129,7 +129,7 @@ impl TcpListener {
 pub struct Closer(TcpListener);
 
 impl Closer {
-    /// Ends all waits of goroutines for the listener, and those that come: they fail with `ConnectionAborted`.
+    /// Ends all waits of goroutines for the listener, present and later ones: they fail with `ConnectionAborted`.
     /// Connections that are queued are not accepted any more.
     pub fn close(&self) {
         accept::close(&self.0.0);

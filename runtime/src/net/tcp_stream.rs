@@ -15,7 +15,7 @@ use super::{
     socket::{EXPOSED, Socket},
 };
 
-/// A TCP connection, as [`std::net::TcpStream`]. What waits parks the goroutine.
+/// A TCP connection, as [`std::net::TcpStream`]. A call that waits parks the goroutine.
 ///
 /// # Examples
 ///
@@ -76,7 +76,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`: the timeout is zero. `TimedOut`: nobody answered in time.
+    /// `InvalidInput`: the timeout is zero. `TimedOut`: there was no answer in time.
     ///
     /// # Parks
     ///
@@ -85,7 +85,7 @@ impl TcpStream {
         connect::within(addr, timeout)
     }
 
-    /// Receives without taking what is received away.
+    /// Receives, and leaves what is received in the socket for the next read.
     ///
     /// # Errors
     ///
@@ -153,8 +153,8 @@ impl TcpStream {
         self.0.ttl()
     }
 
-    /// Is a read that got less than it asked for a sign that there is no more? Not if others may have changed what a
-    /// read returns.
+    /// Returns whether a read that returned less than its buffer holds means that there is no more. Not if others may have
+    /// changed what a read returns.
     fn is_plain(&self) -> bool {
         self.0.io.notes() & EXPOSED == 0
     }

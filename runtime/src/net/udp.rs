@@ -16,7 +16,7 @@ use super::{
     socket::Socket,
 };
 
-/// A UDP socket, as [`std::net::UdpSocket`]. What waits parks the goroutine.
+/// A UDP socket, as [`std::net::UdpSocket`]. A call that waits parks the goroutine.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ impl From<UdpSocket> for Std {
 }
 
 impl UdpSocket {
-    /// Binds to the first of the addresses that is free.
+    /// Binds to the first of the addresses to which it can.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl UdpSocket {
         )
     }
 
-    /// As [`UdpSocket::recv_from`], and the datagram stays.
+    /// As [`UdpSocket::recv_from`], but leaves the datagram in the socket.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl UdpSocket {
         )
     }
 
-    /// As [`UdpSocket::recv`], and the datagram stays.
+    /// As [`UdpSocket::recv`], but leaves the datagram in the socket.
     ///
     /// # Errors
     ///
@@ -324,7 +324,7 @@ impl UdpSocket {
         self.0.join_multicast_v4(multiaddr, interface)
     }
 
-    /// Leaves one (IP_DROP_MEMBERSHIP).
+    /// Leaves a multicast group (IP_DROP_MEMBERSHIP).
     ///
     /// # Errors
     ///
@@ -342,7 +342,7 @@ impl UdpSocket {
         self.0.join_multicast_v6(multiaddr, interface)
     }
 
-    /// Leaves one (IPV6_DROP_MEMBERSHIP).
+    /// Leaves a multicast group (IPV6_DROP_MEMBERSHIP).
     ///
     /// # Errors
     ///

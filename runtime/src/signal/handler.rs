@@ -1,4 +1,4 @@
-//! What runs when a signal comes, and how it is installed.
+//! The handler of signals, and how it is installed.
 
 use std::{
     io, mem,
@@ -47,7 +47,7 @@ fn caught(bit: u64) {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // Relaxed: written before any handler was installed.
     let fd = FD.load(Ordering::Relaxed);
-    // A failure says that there are bytes enough to wake the reader.
+    // If it fails, the pipe is full, so there are bytes that wake the reader.
     // SAFETY: one byte of a constant, and a descriptor that stays open.
     unsafe { libc::send(fd, b"!".as_ptr().cast(), 1, flags) };
 }
@@ -63,8 +63,8 @@ pub(super) fn install(signal: i32, bit: u64) -> io::Result<()> {
     run_on_signal_stack(signal)
 }
 
-/// The registry's handler runs on whatever stack it finds. A goroutine's may have no room for it, and the kernel, which
-/// writes the first frame, does not make it grow.
+/// The registry's handler runs on the stack that the signal interrupts. A goroutine's may have no room for it, and the
+/// kernel, which writes the first frame, does not make it grow.
 fn run_on_signal_stack(signal: i32) -> io::Result<()> {
     // SAFETY: an action of zeros is valid: the default one.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!  handler (any thread)                     a goroutine                                  receivers of `notify`
-//!  sets the signal's bit,    ──────►  takes the bits, and sends each signal  ──────►  whoever wants the signal
-//!  writes a byte                      to who wants it; sleeps in a read
+//!  sets the signal's bit,    ──────►  takes the bits, and sends each signal  ──────►  those of this signal
+//!  writes a byte                      to its receivers; sleeps in a read
 //! ```
 //!
-//! The handler does nothing else, so it may interrupt whatever there is, the scheduler as well. What others have
-//! installed before is called too: handlers are chained by `signal-hook-registry`. They run on the thread's signal
-//! stack, and not on that of the goroutine that they interrupt.
+//! The handler does nothing else, so it may interrupt any code, the scheduler as well. Handlers that were installed
+//! before are called too: `signal-hook-registry` chains them. They run on the thread's signal stack, and not on that of
+//! the goroutine that they interrupt.
 //!
 //! ```
 //! # unsafe { goroutines::start() }.unwrap();
@@ -45,7 +45,7 @@ pub use handler::{
     SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
-/// How many signals a receiver keeps that nobody takes.
+/// How many signals a receiver keeps that were not received.
 const KEPT: usize = 64;
 
 /// The pause after an error of the system.
@@ -58,20 +58,20 @@ static NOTIFIER: Mutex<Notifier> = Mutex::new(Notifier {
 });
 
 struct Notifier {
-    /// Is there the goroutine that sends?
+    /// Whether the goroutine that sends was started.
     runs: bool,
     /// The signals that have a handler, as [`bit`]s.
     handled: u64,
     listeners: Vec<Listener>,
 }
 
-/// Who wants to be told.
+/// The receivers.
 struct Listener {
     signals: u64,
     tx: Sender<i32>,
 }
 
-/// The place of a signal in a set; none for what is no signal.
+/// The place of a signal in a set; none for a number that is no signal.
 fn bit(signal: i32) -> Option<u64> {
     (1..=64).contains(&signal).then(|| 1 << (signal - 1))
 }
@@ -83,18 +83,18 @@ fn notifier() -> MutexGuard<'static, Notifier> {
 
 /// A receiver that gets the number of each of `signals` that comes from now on.
 ///
-/// The default action of these signals, as ending the process, does not happen any more, from here on and for good. A
-/// signal that comes again before it was sent is sent once, as the system does it. A receiver keeps up to 64 signals; what
-/// comes while it is full is dropped for it.
+/// From here on the default action of these signals, such as ending the process, never happens again. A signal that comes
+/// again before it was sent is sent once, as the system does it. A receiver keeps up to 64 signals; while it is full,
+/// further ones are dropped for it.
 ///
 /// Several receivers for one signal all get it; clones of one receiver share what it gets. Dropping the receiver, or
 /// [`stop`], ends it.
 ///
 /// # Errors
 ///
-/// `InvalidInput`: there is no such signal, or one that cannot be received: SIGKILL, SIGSTOP, and those that tell of a
-/// fault of the thread itself, SIGSEGV, SIGBUS, SIGILL and SIGFPE. Otherwise what the system says, where there are no
-/// descriptors or no memory for it. Nothing has changed then.
+/// `InvalidInput`: there is no such signal, or it cannot be received: SIGKILL, SIGSTOP, and those that report a fault of
+/// the thread itself, SIGSEGV, SIGBUS, SIGILL and SIGFPE. Otherwise the system's error, when there are no descriptors or
+/// no memory for it. Nothing has changed then.
 ///
 /// # Panics
 ///
@@ -133,10 +133,10 @@ pub fn notify(signals: &[i32]) -> io::Result<Receiver<i32>> {
     Ok(rx)
 }
 
-/// Ends a receiver of [`notify`], also for its clones: once this returns no signal comes to it any more. What it has got
-/// is still received.
+/// Ends a receiver of [`notify`], also for its clones: once this returns it gets no more signals. Those that it has can
+/// still be received.
 ///
-/// The signals keep their handlers: they do nothing when nobody wants to be told.
+/// The signals keep their handlers, which do nothing when there is no receiver.
 ///
 /// # Examples
 ///
@@ -164,7 +164,7 @@ impl Notifier {
     fn run(&mut self) -> io::Result<()> {
         let (bytes, for_handler) = UnixStream::pair()?;
         let builder = Builder::new().name("signals".to_owned());
-        // It outlives the context of whoever is the first to ask.
+        // It outlives the context of the first caller.
         Context::background().run(|| builder.spawn(move || send_all(bytes)))?;
         handler::write_to(OwnedFd::from(for_handler));
         self.runs = true;
@@ -185,7 +185,7 @@ impl Notifier {
         Ok(())
     }
 
-    /// Those that were stopped, or whose receivers are dropped.
+    /// Removes the receivers that were stopped or dropped.
     fn forget_closed(&mut self) {
         self.listeners.retain(|listener| !listener.tx.is_closed());
     }

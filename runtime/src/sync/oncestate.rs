@@ -1,4 +1,4 @@
-//! What the closure of a `Once` is told.
+//! The argument of the closure of a `Once`.
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 

@@ -168,7 +168,7 @@ impl Inner {
     }
 
     fn done(&self) {
-        // AcqRel: Release's partner is the Acquire in `wait`; Acquire's is the Release of those who
+        // AcqRel: Release's partner is the Acquire in `wait`; Acquire's is the Release of those that
         // were done before, so that the waiters we wake see what they did.
         if self.count.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;

@@ -7,7 +7,7 @@
 //!
 //! What differs from [`std::thread`]:
 //!
-//! - A name is for people and messages; the system is not told.
+//! - A name is for messages; the system does not get it.
 //! - [`available_parallelism`] says how many goroutines run at the same time.
 //! - The tokens of [`park`] are not those of [`std::thread::park`]: a thread that sleeps in the one is not woken
 //!   by the other's `unpark`.

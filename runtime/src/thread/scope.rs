@@ -132,7 +132,7 @@ impl Count {
             state.waiter.take_if(|_| state.running == 0)
         });
         if let Some(waiter) = waiter {
-            // SAFETY: it has parked, because its commit lets go of the lock, and it was taken once.
+            // SAFETY: it has parked, because its commit unlocks as its last step, and it was taken once.
             unsafe { ready(waiter) };
         }
     }
@@ -164,7 +164,7 @@ impl Count {
 
 /// What a goroutine of a scope returns. Holds the scope open.
 struct Packet<T> {
-    /// Dropped before the scope is told, and after it was seen whether it is a panic.
+    /// Dropped before the scope's count goes down, and after it was checked whether it is a panic.
     result: Option<Result<T>>,
     open: Open,
 }

@@ -96,7 +96,7 @@ impl Kind {
 }
 
 /// An actor that was hired.
-#[must_use = "who is hired is joined"]
+#[must_use = "a hired actor is joined"]
 pub enum Hired<T> {
     Goroutine(JoinHandle<T>),
     Thread(chan::Receiver<thread::Result<T>>),

@@ -24,7 +24,7 @@ fn spin_until(flag: &AtomicBool) {
     }
 }
 
-/// A goroutine that makes no call until another one has run, which needs the only P: for that, the one who watches over
+/// A goroutine that makes no call until another one has run, which needs the only P: for that, the thread that watches over
 /// the Ps must not hang itself.
 fn others_run_beside_a_hog() {
     let flag = Arc::new(AtomicBool::new(false));

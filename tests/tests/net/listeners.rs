@@ -1,4 +1,4 @@
-//! Listeners: who accepts, in what mode, until when.
+//! Listeners: which calls accept, in what mode, until when.
 
 use std::{
     io::{ErrorKind, Read, Write},

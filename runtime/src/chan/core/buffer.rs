@@ -123,9 +123,9 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(super) unsafe fn push(&mut self, msg: *const T) {
         match self {
-            // SAFETY: there is room, says the caller.
+            // SAFETY: the caller knows that there is room, and gives the message to the ring.
             Buffer::Ring(ring) => unsafe { ring.push(msg) },
-            // SAFETY: there is room, says the caller, and the message is the list's from now on.
+            // SAFETY: the caller knows that there is room, and gives the message to the list.
             Buffer::Blocks(blocks) => unsafe { blocks.push(msg) },
             Buffer::None
             | Buffer::Closed
@@ -146,11 +146,11 @@ impl<T> Buffer<T> {
     pub(super) unsafe fn pop(&mut self, out: *mut T) -> Option<Box<Block<T>>> {
         match self {
             Buffer::Ring(ring) => {
-                // SAFETY: there is a message, says the caller.
+                // SAFETY: the caller knows that there is a message, and lets us write `out`.
                 unsafe { ring.pop(out) };
                 None
             }
-            // SAFETY: there is a message, says the caller, who lets us write `out`.
+            // SAFETY: the caller knows that there is a message, and lets us write `out`.
             Buffer::Blocks(blocks) => unsafe { blocks.pop(out) },
             Buffer::Clock(clock) => {
                 // SAFETY: T is Instant.

@@ -158,7 +158,7 @@ impl<T> Channel<T> {
     pub(crate) unsafe fn recv_now(&self, out: *mut T) -> End {
         let mut core = self.lock();
         let step = core.recv_step();
-        // SAFETY: the step is of this moment; the rest is passed on.
+        // SAFETY: the step is of this lock, which is still held; the caller lets us write `out`.
         unsafe { core.recv_by(step, out) }
     }
 
@@ -194,7 +194,7 @@ impl<T> Channel<T> {
                     Some(unsafe { self.recv_from_clock(out, timeout) })
                 }
             },
-            // SAFETY: the step is of this moment; the rest is passed on.
+            // SAFETY: the step is of this lock, which is still held; the caller lets us write `out`.
             step => Some(unsafe { core.recv_by(step, out) }),
         }
     }

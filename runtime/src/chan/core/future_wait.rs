@@ -175,7 +175,7 @@ impl<T> Channel<T> {
                     }
                     return Polled::Pending(core.buffer.next_moment());
                 }
-                // SAFETY: the step is of this moment; the rest is passed on.
+                // SAFETY: the step is of this lock, which is still held; the caller lets us write `out`.
                 step => match unsafe { core.recv_by(step, out) } {
                     End::Again => core = self.lock(),
                     end => return Polled::Ready(end),

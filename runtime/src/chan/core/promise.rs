@@ -304,7 +304,7 @@ impl<T> Channel<T> {
         let ended_by =
             unsafe { park_until(WaitReason::ChanReceive, ticket, deadline, || landing.park()) };
         if ended_by == TIMED_OUT {
-            // SAFETY: it was put into this channel's queue for those who receive.
+            // SAFETY: it was put into `engaged`, a queue of this channel's receivers.
             return unsafe { self.lock().leave_late(Side::Receiver, node) };
         }
         node.data.end()

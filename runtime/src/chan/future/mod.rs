@@ -109,7 +109,7 @@ impl<T> RecvFut<'_, T> {
         self
     }
 
-    /// One look; `waker` is for a wait that goes on.
+    /// One try to receive; `waker` is for a wait that continues.
     fn look(&mut self, waker: Option<Waker>, message: &mut MaybeUninit<T>) -> Polled {
         let mut waker = waker;
         let channel = self.receiver.handle.channel();

@@ -253,9 +253,9 @@ impl<T> Sender<T> {
     pub(super) unsafe fn complete(&self, won: Won, msg: T) -> Result<(), SendError<T>> {
         let msg = ManuallyDrop::new(msg);
         let end = match won {
-            // SAFETY: the promise is ours; `msg` is a message, and given up unless the end is not `Served`.
+            // SAFETY: the promise is ours; `msg` is a message, and given up if the end is `Served`.
             Won::Promise => unsafe { self.handle.channel().keep_promise(&raw const *msg) },
-            // SAFETY: the room is ours; `msg` is a message, and given up unless the end is not `Served`.
+            // SAFETY: the room is ours; `msg` is a message, and given up if the end is `Served`.
             Won::Room => unsafe { self.handle.channel().send_to_room(&raw const *msg) },
             Won::Disconnected | Won::Message => End::Disconnected,
         };

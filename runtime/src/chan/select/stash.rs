@@ -1,4 +1,4 @@
-//! Where a select keeps the message that it has received, of whatever type, until the case takes it.
+//! Where a select keeps the message that it has received, of any type, until the case takes it.
 
 use std::{
     alloc::{self, Layout},

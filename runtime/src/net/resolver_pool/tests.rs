@@ -20,7 +20,7 @@ fn in_goroutine<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T 
 
 const ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Lookups that last until they are let go.
+/// Lookups that last until they are released.
 struct Gate {
     begun: Receiver<String>,
     let_go: chan::Sender<()>,
@@ -131,7 +131,7 @@ fn a_deadline_abandons_a_lookup_which_others_still_get() {
         let error = ask(pool, "slow", &ctx).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(begin.elapsed() >= Duration::from_millis(10));
-        // Whose time is up already begins no lookup.
+        // A call whose time is up already begins no lookup.
         assert!(ask(pool, "another", &ctx).is_err());
 
         let (ctx, canceller) = Context::background().with_cancel();

@@ -25,7 +25,7 @@ use crate::net::{
     socket::Socket,
 };
 
-/// A UNIX datagram socket, as [`std::os::unix::net::UnixDatagram`]. What waits parks the goroutine.
+/// A UNIX datagram socket, as [`std::os::unix::net::UnixDatagram`]. A call that waits parks the goroutine.
 pub struct UnixDatagram(Socket<Std>);
 
 fd_traits!(UnixDatagram, Std);
@@ -46,7 +46,7 @@ impl From<UnixDatagram> for Std {
 }
 
 impl UnixDatagram {
-    /// One at `path`.
+    /// A socket with the address `path`.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl UnixDatagram {
         Ok(UnixDatagram(Socket::fresh(Std::bind(path)?)))
     }
 
-    /// One at an address.
+    /// A socket with this address.
     ///
     /// # Errors
     ///
@@ -64,11 +64,11 @@ impl UnixDatagram {
         Ok(UnixDatagram(Socket::fresh(Std::bind_addr(address)?)))
     }
 
-    /// One without an address.
+    /// A socket without an address.
     ///
     /// # Errors
     ///
-    /// Where no more descriptors are to be had.
+    /// When there are no more descriptors.
     pub fn unbound() -> io::Result<UnixDatagram> {
         Ok(UnixDatagram(Socket::fresh(Std::unbound()?)))
     }
@@ -156,7 +156,7 @@ impl UnixDatagram {
         let to = match (address.as_pathname(), address.as_abstract_name()) {
             (Some(path), _) => SockAddr::unix(path)?,
             (_, Some(name)) => SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?,
-            // std's call says what is wrong with one that has no name.
+            // std's call makes the error for an address without a name.
             _ => return self.0.send_to_addr(buf, address),
         };
         self.send_to_socket(buf, &to, |std| std.send_to_addr(buf, address))
@@ -191,11 +191,11 @@ impl UnixDatagram {
         )
     }
 
-    /// Two that are connected to each other.
+    /// Two sockets that are connected to each other.
     ///
     /// # Errors
     ///
-    /// Where no more descriptors are to be had.
+    /// When there are no more descriptors.
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (one, other) = Std::pair()?;
         Ok((
@@ -205,7 +205,7 @@ impl UnixDatagram {
     }
 }
 
-/// Where a datagram came from; one without an address has an empty one.
+/// A datagram's length and its sender's address, which is unnamed if the sender has none.
 fn local((n, from): (usize, SockAddr)) -> io::Result<(usize, SocketAddr)> {
     match from.as_unix() {
         Some(from) => Ok((n, from)),

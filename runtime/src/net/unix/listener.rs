@@ -1,4 +1,4 @@
-//! A socket that streams of this machine come to.
+//! A socket that accepts streams of this machine.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use crate::net::{
     socket::Socket,
 };
 
-/// A socket that streams come to, as [`std::os::unix::net::UnixListener`]. [`UnixListener::accept`] parks the goroutine.
+/// A socket that accepts streams, as [`std::os::unix::net::UnixListener`]. [`UnixListener::accept`] parks the goroutine.
 ///
 /// What [`TcpListener`](crate::net::TcpListener) says of non-blocking mode holds here as well.
 pub struct UnixListener(Socket<Std>);
@@ -78,7 +78,7 @@ impl<'a> IntoIterator for &'a UnixListener {
 pub struct Closer(UnixListener);
 
 impl Closer {
-    /// Ends all waits of goroutines for the listener, and those that come: they fail with `ConnectionAborted`.
+    /// Ends all waits of goroutines for the listener, present and later ones: they fail with `ConnectionAborted`.
     pub fn close(&self) {
         accept::close(&self.0.0);
     }

@@ -14,7 +14,7 @@ use crate::net::{
     socket::Socket,
 };
 
-/// A UNIX stream socket, as [`std::os::unix::net::UnixStream`]. What waits parks the goroutine.
+/// A UNIX stream socket, as [`std::os::unix::net::UnixStream`]. A call that waits parks the goroutine.
 pub struct UnixStream(pub(super) Socket<Std>);
 
 fd_traits!(UnixStream, Std);
@@ -45,9 +45,9 @@ impl UnixStream {
     ///
     /// # Parks
     ///
-    /// No: it is a blocking call, during which other goroutines run elsewhere.
+    /// No: it is a blocking call, during which other goroutines run on other threads.
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
-        // A full queue is "not now" for a socket that does not block, and no event tells of room in it.
+        // A socket that does not block gets EAGAIN for a full queue, and no event tells of room in it.
         let stream = off_thread(|| Std::connect(path))?;
         Ok(UnixStream(Socket::fresh(stream)))
     }
@@ -62,7 +62,7 @@ impl UnixStream {
         Ok(UnixStream(Socket::fresh(stream)))
     }
 
-    /// Two that are connected to each other.
+    /// Two sockets that are connected to each other.
     ///
     /// # Examples
     ///

@@ -54,8 +54,8 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 /// ```
 /// # unsafe { goroutines::start() }.unwrap();
 /// let (tx, rx) = goroutines::sync::mpsc::sync_channel(0);
-/// goroutines::go(move || tx.send("taken from hand to hand").unwrap());
-/// assert_eq!(rx.recv(), Ok("taken from hand to hand"));
+/// goroutines::go(move || tx.send("received at once").unwrap());
+/// assert_eq!(rx.recv(), Ok("received at once"));
 /// ```
 #[must_use]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {

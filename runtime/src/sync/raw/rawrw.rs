@@ -27,7 +27,7 @@
 //! 6  time up: lock the queues, leave, settle
 //! ```
 //!
-//! *Settle*, under the queues' lock, takes those out who can go in: after a writer all readers that wait, and if
+//! *Settle*, under the queues' lock, takes those out that can go in: after a writer all readers that wait, and if
 //! there are none the next writer; after readers the next writer, and if there is none all readers.
 //!
 //! - Not PHASED: they are woken to try, and WOKEN is set. Others may overtake them (waiter.rs). If the lock is free and
@@ -177,7 +177,7 @@ impl RawRw {
             .is_ok()
     }
 
-    /// 1, whatever the word says. `None`: it may not come in now.
+    /// 1, for any word. `None`: the caller may not come in now.
     #[inline]
     pub(super) fn enter(&self, access: Access, was_woken: bool) -> Option<()> {
         let done = if was_woken { WOKEN } else { 0 };

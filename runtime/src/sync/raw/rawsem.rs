@@ -293,7 +293,7 @@ impl RawSemaphore {
             if n > MAX_PERMITS - word / ONE {
                 return false;
             }
-            // R1. Release: partners are the Acquires of those who take.
+            // R1. Release: partners are the Acquires of those that take.
             match self.word.compare_exchange_weak(
                 word,
                 word + n * ONE,
@@ -350,7 +350,7 @@ impl RawSemaphore {
                 count += 1;
                 woken = WOKEN;
             }
-            // Of those for whom there are not enough only the first is checked, and only if it is not behind others.
+            // Of the waiters that want more only the first is checked, and only if it is not behind others.
             starving = count == 0 && first_starves(queue);
         }
         loop {

@@ -47,7 +47,7 @@ impl Sleeper {
     ///
     /// # Safety
     ///
-    /// This sleeper was made for this wait and this deadline, by the caller, who holds `queue_lock` and
+    /// This sleeper was made for this wait and this deadline, by the caller, which holds `queue_lock` and
     /// has put its node into the queue; there it stays until it was taken out, which needs the lock.
     #[inline(always)]
     pub(crate) unsafe fn sleep(
