@@ -40,6 +40,7 @@
 //! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc` | [`std::sync`] |
 //! | [`time`] | sleeping, and the types of std | [`std::time`] |
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
+//! | [`fs`] | files and directories | [`std::fs`] |
 //! | [`io`] | pipes | [`std::io`] |
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
 //! | [`process`] | child processes | [`std::process`] |
@@ -106,6 +107,7 @@ mod config;
 pub mod context;
 mod drive;
 pub mod errgroup;
+pub mod fs;
 mod future;
 mod go;
 mod grow;
