@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The servers that are measured.
 
 use std::env;
 use std::io;
@@ -36,7 +36,7 @@ impl FromStr for Rival {
     }
 }
 
-/// Somebody who serves.
+/// A server that is measured.
 #[derive(Clone, Debug)]
 pub(super) enum Contender {
     /// This program.

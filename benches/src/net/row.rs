@@ -1,4 +1,4 @@
-//! A row of the report: a scenario and who serves in it.
+//! A row of the report: a scenario and its server.
 
 use std::io;
 

@@ -107,7 +107,7 @@ impl Scenario {
             (RAW, Service::Echo | Service::Short) => true,
             (RAW, _) => false,
             // They cannot take the processor from one that never yields. may does not look at its sockets beside those
-            // that yield either. They would serve nobody.
+            // that yield either. They would serve no client.
             ("tokio" | "may", Service::Loops) | ("may", Service::Yielders) => false,
             _ => true,
         }

@@ -74,7 +74,7 @@ impl Server {
         Ok(clock_gettime(self.clock)?.into())
     }
 
-    /// Its memory that nobody shares, in bytes.
+    /// Its memory that it does not share, in bytes.
     pub(super) fn memory(&self) -> io::Result<u64> {
         let map = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
         let private = map.lines().filter(|line| line.starts_with("Private_"));

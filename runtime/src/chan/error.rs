@@ -94,7 +94,7 @@ impl<T> TrySendError<T> {
         matches!(self, TrySendError::Full(_))
     }
 
-    /// Was every receiver gone?
+    /// Returns whether every receiver was gone.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, TrySendError::Disconnected(_))
     }
@@ -108,12 +108,12 @@ impl<T> SendTimeoutError<T> {
         }
     }
 
-    /// Was the time up?
+    /// Returns whether the time was up.
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendTimeoutError::Timeout(_))
     }
 
-    /// Was every receiver gone?
+    /// Returns whether every receiver was gone.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, SendTimeoutError::Disconnected(_))
     }
@@ -125,19 +125,19 @@ impl TryRecvError {
         matches!(self, TryRecvError::Empty)
     }
 
-    /// Was every sender gone?
+    /// Returns whether every sender was gone.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, TryRecvError::Disconnected)
     }
 }
 
 impl RecvTimeoutError {
-    /// Was the time up?
+    /// Returns whether the time was up.
     pub fn is_timeout(&self) -> bool {
         matches!(self, RecvTimeoutError::Timeout)
     }
 
-    /// Was every sender gone?
+    /// Returns whether every sender was gone.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, RecvTimeoutError::Disconnected)
     }

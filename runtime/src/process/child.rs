@@ -18,14 +18,14 @@ use super::{
 
 /// A process that was started by [`Command::spawn`](super::Command::spawn), as [`std::process::Child`].
 ///
-/// Dropping it neither ends the process nor waits for it. Nobody else waits for it then: it stays in the kernel's table
+/// Dropping it neither ends the process nor waits for it. It stays in the kernel's process table then,
 /// until this program ends.
 pub struct Child {
-    /// What the child reads, if that was asked for.
+    /// What the child reads, if [`Command`](super::Command) asked for a pipe.
     pub stdin: Option<ChildStdin>,
-    /// What the child writes, if that was asked for.
+    /// What the child writes, if [`Command`](super::Command) asked for a pipe.
     pub stdout: Option<ChildStdout>,
-    /// What the child writes of errors, if that was asked for.
+    /// What the child writes of errors, if [`Command`](super::Command) asked for a pipe.
     pub stderr: Option<ChildStderr>,
     std: std_process::Child,
     /// From the first wait on.
@@ -39,7 +39,7 @@ impl Child {
         self.std.id()
     }
 
-    /// Ends the process, with SIGKILL. Of one that was waited for already it does nothing.
+    /// Ends the process, with SIGKILL. Does nothing if it was waited for already.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Child {
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.wait_deadline(deadline),
-            // A moment that std's clock does not know never comes.
+            // A moment that std's clock cannot hold never comes.
             None => self.wait().map(Some),
         }
     }
@@ -141,7 +141,7 @@ impl Child {
     ///
     /// # Parks
     ///
-    /// Until the process has ended and nobody has its pipes.
+    /// Until the process has ended and its pipes are closed.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         if !can_park() {
@@ -168,7 +168,7 @@ impl Child {
 
     /// The loop of waits. None: `deadline` has come, or, without one, the process must be waited for with the thread.
     fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<Option<ExitStatus>> {
-        // Before its number is used: that of a process that was waited for may be another's.
+        // Before its number is used: after a wait the number may be another process's.
         if let Some(status) = self.std.try_wait()? {
             return Ok(Some(status));
         }

@@ -1,4 +1,4 @@
-//! What process is to be started, and how.
+//! The program and the settings of a process to be started.
 
 use std::{
     ffi::OsStr,
@@ -12,15 +12,15 @@ use std::{
 use super::Child;
 use crate::net::off_thread;
 
-/// Which process is to be started, as [`std::process::Command`]. The methods of
+/// The program and the settings of a process to be started, as [`std::process::Command`]. The methods of
 /// [`CommandExt`](std::os::unix::process::CommandExt) are its own here.
 pub struct Command {
     std: std_process::Command,
-    /// Which of stdin, stdout and stderr were said.
+    /// Which of stdin, stdout and stderr were set.
     said: [bool; 3],
 }
 
-/// Methods that only hand their arguments on.
+/// Methods that only pass their arguments to std's.
 macro_rules! hand_on {
     ($($(#[$doc:meta])* $name:ident<$($generic:ident: $bound:path),*>($($arg:ident: $type:ty),*);)*) => {$(
         $(#[$doc])*
@@ -41,27 +41,27 @@ impl Command {
     }
 
     hand_on! {
-        /// One more argument.
+        /// Adds an argument.
         arg<S: AsRef<OsStr>>(arg: S);
         /// Sets a variable of the environment.
         env<K: AsRef<OsStr>, V: AsRef<OsStr>>(key: K, value: V);
-        /// Takes a variable out of the environment.
+        /// Removes a variable from the environment.
         env_remove<K: AsRef<OsStr>>(key: K);
-        /// The environment is empty but for what is set after.
+        /// Clears the environment, but for what is set after.
         env_clear<>();
-        /// Where the process works.
+        /// Sets the working directory of the process.
         current_dir<P: AsRef<Path>>(dir: P);
-        /// The first argument that the program gets, which is its name by default.
+        /// Sets the first argument of the program. Default: its name.
         arg0<S: AsRef<OsStr>>(arg: S);
-        /// The user that the process has.
+        /// Sets the user of the process.
         uid<>(id: u32);
-        /// The group that the process has.
+        /// Sets the group of the process.
         gid<>(id: u32);
-        /// The process group: 0 is a new one.
+        /// Sets the process group: 0 is a new one.
         process_group<>(group: i32);
     }
 
-    /// More arguments.
+    /// Adds arguments.
     pub fn args<I, S>(&mut self, args: I) -> &mut Command
     where
         I: IntoIterator<Item = S>,
@@ -126,7 +126,7 @@ impl Command {
     ///
     /// # Parks
     ///
-    /// No: it is a blocking call, during which other goroutines run elsewhere.
+    /// No: it is a blocking call, during which other goroutines run on other threads.
     ///
     /// # Examples
     ///
@@ -168,7 +168,7 @@ impl Command {
     ///
     /// # Parks
     ///
-    /// Until the process has ended and nobody has its pipes.
+    /// Until the process has ended and its pipes are closed.
     pub fn output(&mut self) -> io::Result<Output> {
         self.set_unsaid(Stdio::null, Stdio::piped);
         let child = self.spawn();
@@ -176,7 +176,7 @@ impl Command {
         child?.wait_with_output()
     }
 
-    /// Sets what was not said: the input, and the outputs.
+    /// Sets the input and the outputs that were not set.
     fn set_unsaid(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
         let [stdin, stdout, stderr] = self.said;
         if !stdin {
@@ -190,7 +190,7 @@ impl Command {
         }
     }
 
-    /// The program takes the place of this one. Returns only when that fails.
+    /// Replaces this process by the program. Returns only when that fails.
     pub fn exec(&mut self) -> io::Error {
         off_thread(|| self.std.exec())
     }
@@ -206,12 +206,12 @@ impl Command {
         self.std.get_args()
     }
 
-    /// What was set of the environment; None: taken out.
+    /// The changes of the environment; None: removed.
     pub fn get_envs(&self) -> CommandEnvs<'_> {
         self.std.get_envs()
     }
 
-    /// What [`Command::current_dir`] was told.
+    /// The argument of [`Command::current_dir`].
     #[must_use]
     pub fn get_current_dir(&self) -> Option<&Path> {
         self.std.get_current_dir()

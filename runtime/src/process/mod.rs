@@ -1,5 +1,4 @@
-//! Child processes, in the shape of [`std::process`]: a goroutine that waits for a child, or reads its output, holds no
-//! thread.
+//! Child processes, in the shape of [`std::process`]: a goroutine that waits for a child, or reads its output, parks.
 //!
 //! ```text
 //!  spawn                       std's call, in `blocking`

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct PidFd(Option<Socket<OwnedFd>>);
 
-/// What a wait ended with.
+/// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waited {
     /// The process may have ended.
@@ -29,7 +29,7 @@ pub(super) enum Waited {
 }
 
 impl PidFd {
-    /// Of a child that nobody has waited for.
+    /// The descriptor of a child that was not waited for yet.
     pub(super) fn open(pid: u32) -> PidFd {
         // SAFETY: takes numbers only.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
@@ -44,7 +44,7 @@ impl PidFd {
         self.0.as_ref().map(|socket| socket.io.look(Interest::Read))
     }
 
-    /// The process, which was looked at after `seen`, goes on: waits until it may have ended, at most until `deadline`.
+    /// The process was still running at a look after `seen`: waits until it may have ended, at most until `deadline`.
     /// `tries` is the number of waits before.
     pub(super) fn wait(
         &self,

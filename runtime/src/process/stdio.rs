@@ -74,20 +74,20 @@ macro_rules! end {
 }
 
 end!(
-    /// What the child reads, as [`std::process::ChildStdin`]. What waits parks the goroutine. It is closed when it is
+    /// What the child reads, as [`std::process::ChildStdin`]. A call that waits parks the goroutine. It is closed when it is
     /// dropped: the child comes to the end of its input.
     ChildStdin,
     PipeWriter,
     std_process::ChildStdin
 );
 end!(
-    /// What the child writes, as [`std::process::ChildStdout`]. What waits parks the goroutine.
+    /// What the child writes, as [`std::process::ChildStdout`]. A call that waits parks the goroutine.
     ChildStdout,
     PipeReader,
     std_process::ChildStdout
 );
 end!(
-    /// What the child writes of errors, as [`std::process::ChildStderr`]. What waits parks the goroutine.
+    /// What the child writes of errors, as [`std::process::ChildStderr`]. A call that waits parks the goroutine.
     ChildStderr,
     PipeReader,
     std_process::ChildStderr

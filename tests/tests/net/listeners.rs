@@ -183,7 +183,7 @@ fn a_connection_that_is_reset_in_the_queue_holds_up_no_other() {
 }
 
 #[test]
-fn twenty_thousand_connections_go_to_one_of_sixteen_each_and_nobody_starves() {
+fn twenty_thousand_connections_go_to_one_of_sixteen_each_and_none_starves() {
     const CONNECTIONS: usize = 20_000;
     const ACCEPTORS: usize = 16;
     let shares = nothing_left_by(|| {

@@ -1,4 +1,4 @@
-//! Child processes: who waits for one parks, and everything else is as std has it.
+//! Child processes: a goroutine that waits for one parks, and everything else is as std has it.
 
 use std::{
     ffi::OsStr,

@@ -1,4 +1,4 @@
-//! Signals of the system come as messages, to all who want them, and cost nothing when nobody does.
+//! Signals of the system come as messages, to all their receivers, and cost nothing without one.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ fn in_goroutine<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T 
 }
 
 #[test]
-fn a_signal_comes_as_a_message_to_all_who_want_it() {
+fn a_signal_comes_as_a_message_to_all_its_receivers() {
     in_goroutine(|| {
         let one = signal::notify(&[signal::SIGUSR1, signal::SIGUSR2]).unwrap();
         let other = signal::notify(&[signal::SIGUSR1]).unwrap();
@@ -74,7 +74,7 @@ fn a_receiver_that_was_stopped_gets_no_more() {
             stopped.recv_timeout(LONG),
             Err(RecvTimeoutError::Disconnected)
         );
-        // Nobody wants it: nothing happens.
+        // It has no receiver: nothing happens.
         signal::stop(&stays);
         raise(signal::SIGUSR1);
         sleep(Duration::from_millis(5));
@@ -103,7 +103,7 @@ fn nothing_is_left_of_receivers_that_are_stopped_or_dropped() {
 }
 
 #[test]
-fn who_does_not_receive_holds_up_nobody_and_keeps_some() {
+fn a_receiver_that_does_not_receive_delays_no_other_and_keeps_some() {
     in_goroutine(|| {
         let slow = signal::notify(&[signal::SIGUSR1]).unwrap();
         let quick = signal::notify(&[signal::SIGUSR1]).unwrap();
@@ -148,7 +148,7 @@ fn what_cannot_be_received_is_an_error_that_says_so() {
 
 /// Signals that arrive anywhere: in system calls, in the scheduler, on goroutines deep in their stacks.
 #[test]
-fn a_storm_of_signals_disturbs_nobody() {
+fn a_storm_of_signals_disturbs_no_goroutine() {
     in_goroutine(|| {
         let rx = signal::notify(&[signal::SIGUSR1]).unwrap();
         let got = Arc::new(AtomicUsize::new(0));

@@ -55,7 +55,7 @@ impl Counted {
 /// What the clients do just now.
 pub(super) struct Phase {
     now: AtomicU8,
-    /// Has anything been counted?
+    /// Whether anything was counted.
     served: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! How a connection is served by somebody who may wait.
+//! How a connection is served by code that may wait.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

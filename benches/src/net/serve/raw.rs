@@ -88,6 +88,6 @@ fn answer(fd: RawFd, buffer: &mut [u8; BUFFER], service: Service) {
             return;
         }
     }
-    // SAFETY: as above; nobody uses it after.
+    // SAFETY: only this thread closes the descriptor, and it is not used after.
     drop(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) });
 }

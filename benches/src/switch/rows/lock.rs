@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_enough_for_those_who_come_late() {
+    fn it_stays_enough_for_late_callers() {
         let mut baton = Baton::new(2, 1);
         assert_eq!(
             [1, 2, 1, 2, 1, 1].map(|holder| baton.take(holder)),

@@ -55,7 +55,7 @@ impl<T> Core<T> {
         if let Some(first) = self.recvq.first() {
             if first.is_alone() && !self.is_ahead() {
                 if let Some(node) = self.recvq.pop_front() {
-                    // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+                    // SAFETY: just taken out; a wait without a ticket is ended by its taker only.
                     return SendStep::Deliver(unsafe { Taken::new(node) });
                 }
             } else if let Some(step) = self.step_to(Waiting::InLine) {
@@ -123,7 +123,7 @@ impl<T> Core<T> {
         if let Some(first) = self.sendq.first() {
             if first.is_alone() {
                 if let Some(node) = self.sendq.pop_front() {
-                    // SAFETY: just taken out; nobody else ends the wait of one that waits alone.
+                    // SAFETY: just taken out; a wait without a ticket is ended by its taker only.
                     return RecvStep::Collect(unsafe { Taken::new(node) });
                 }
             } else if let Some(step) = self.step_from_sender(Promises::Leave) {

@@ -58,7 +58,7 @@ fn forever() -> Context {
 }
 
 #[test]
-fn who_asks_for_a_name_in_flight_shares_its_lookup() {
+fn a_call_for_a_name_in_flight_shares_its_lookup() {
     in_goroutine(|| {
         let (pool, gate) = gated(IDLE);
         let askers: Vec<_> = (0..50)
@@ -166,7 +166,7 @@ fn threads_end_when_there_is_nothing_to_do() {
 }
 
 #[test]
-fn everybody_who_asked_gets_the_error() {
+fn all_that_asked_get_the_error() {
     in_goroutine(|| {
         let (pool, gate) = gated(IDLE);
         for (host, kind) in [

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_come_in() {
+    fn which_callers_may_come_in() {
         let may = |word, access, was_woken| matches!(entered(word, access, was_woken), Ok(Some(_)));
         for was_woken in [false, true] {
             for access in [Access::Read, Access::Write] {

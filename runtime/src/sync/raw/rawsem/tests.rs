@@ -82,7 +82,7 @@ fn permits_that_come_together_go_to_all_for_whom_they_are_enough() {
 }
 
 #[test]
-fn who_comes_takes_what_is_free_until_one_who_waits_starves() {
+fn a_new_caller_takes_free_permits_until_a_waiter_starves() {
     let (line, threads) = line_of_with(1, &[2]);
     // Nothing is released, so nothing checks how long it has waited.
     assert!(line.semaphore.try_acquire(1));
