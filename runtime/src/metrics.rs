@@ -14,7 +14,7 @@ use goroutines_sched::{self as sched, Metrics};
 /// let before = goroutines::metrics();
 /// goroutines::go(|| ()).join().unwrap();
 /// let after = goroutines::metrics();
-/// assert!(after.spawned > before.spawned && after.runs > before.runs);
+/// assert!(after.spawned > before.spawned);
 /// println!("{} goroutines, {} of them wait in queues", after.goroutines, after.global_queue);
 /// ```
 pub fn metrics() -> Metrics {

@@ -28,7 +28,7 @@ pub struct Metrics {
     /// Goroutines in the global queue.
     pub global_queue: usize,
     /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and of the
-    /// Ps that have left.
+    /// Ps that have left. A thread that looks for work just then counts as well, until it has found none.
     pub runs: u64,
     /// Times a P without work took goroutines from another P.
     pub steals: u64,
