@@ -32,7 +32,7 @@
 //! - *A lock that parks goroutines for channel queues*: the critical section is a few instructions.
 
 // The table of contents, in the order of imports: a wing imports only what stands above it. Each `mod.rs` says what its
-// wing is. Every wing but `protocol` opens with `#![cfg(not(loom))]`.
+// wing is. Every wing but `protocol` opens with `#![cfg(not(goroutines_loom))]`.
 
 // the kernel, the CPU's switch, tools that watch stacks; knows no G
 mod sys;
@@ -71,7 +71,7 @@ mod sysmon;
 mod start;
 
 pub use protocol::{byte_lock::ByteLock, park_state::ParkState, wait_reason::WaitReason};
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 pub use {
     global::{
         ready::{ready, ready_tail},

@@ -17,7 +17,7 @@
 //!
 //! Essays: [`procs`], [`start_m`], [`starter`], [`retake`] (the sides of gate.rs), [`ready`].
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod g_pool;
 pub(crate) mod poll;

@@ -131,7 +131,7 @@ pub(crate) fn inspect<R>(m: &'static M, look: impl FnOnce(GRef) -> R) -> Option<
     seen
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
     use crate::gmp::mode;

@@ -18,7 +18,7 @@
 //!
 //! Essays: [`g`] (its layout), [`identity`], [`locals`], [`window`] (copy stacks).
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod all_gs;
 pub(crate) mod counters;

@@ -8,7 +8,7 @@
 //!
 //! Essays: [`hogs`], [`reporter`].
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod hogs;
 pub(crate) mod metrics;

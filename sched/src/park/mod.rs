@@ -37,7 +37,7 @@
 //! count of panics is thread-local, so it must not change threads (see on_thread.rs; unwinding.rs for goroutines that
 //! share their thread).
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod blocking;
 pub(crate) mod caller;

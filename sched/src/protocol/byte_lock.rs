@@ -8,9 +8,9 @@
 use crate::protocol::sync::{AtomicU8, Ordering, nap, spin_loop};
 
 /// Tries before the first nap.
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 const SPINS: u32 = 128;
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 const SPINS: u32 = 0;
 
 /// The longest nap, in microseconds.
@@ -47,7 +47,7 @@ impl std::fmt::Debug for ByteLock {
 
 impl ByteLock {
     /// An unlocked lock.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub const fn new() -> ByteLock {
         ByteLock {
             locked: AtomicU8::new(0),
@@ -55,7 +55,7 @@ impl ByteLock {
     }
 
     /// An unlocked lock.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub fn new() -> ByteLock {
         ByteLock {
             locked: AtomicU8::new(0),

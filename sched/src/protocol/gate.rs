@@ -64,7 +64,7 @@ impl Gate {
     }
 
     /// The M starts inside. There was a membarrier when the runtime started, and there is none now.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new_without_its_membarrier() -> Gate {
         Gate {
             paired: false,

@@ -38,10 +38,10 @@ use std::{
     ptr,
 };
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(all(test, goroutines_loom)))]
 use crate::protocol::byte_lock::ByteLock;
 // Two threads that spin keep loom from letting a third continue.
-#[cfg(all(test, loom))]
+#[cfg(all(test, goroutines_loom))]
 use crate::protocol::models::locks::door::ByteLock;
 use crate::protocol::{
     readiness::{Readiness, Seen},

@@ -49,5 +49,5 @@ pub(crate) mod wait_seq;
 pub(crate) mod wake_flag;
 pub(crate) mod window_lock;
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, goroutines_loom))]
 mod models;

@@ -76,7 +76,7 @@ impl PNumbers {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
 

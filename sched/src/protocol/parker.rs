@@ -23,14 +23,14 @@ pub(crate) struct Parker {
 }
 
 impl Parker {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) const fn new() -> Parker {
         Parker {
             futex: Futex::new(EMPTY),
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> Parker {
         Parker {
             futex: Futex::new(EMPTY),

@@ -53,14 +53,14 @@ impl Seen {
 }
 
 impl Readiness {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) const fn new() -> Readiness {
         Readiness {
             word: AtomicU32::new(0),
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> Readiness {
         Readiness {
             word: AtomicU32::new(0),

@@ -25,10 +25,10 @@
 use crate::protocol::sync::{AtomicU32, AtomicUsize, Ordering};
 
 /// Slots of a ring. A power of two; small under loom, so that models see it full and wrapped.
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 pub(crate) const CAPACITY: u32 = 1024;
 /// Slots of a ring. A power of two; small under loom, so that models see it full and wrapped.
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 pub(crate) const CAPACITY: u32 = 4;
 
 /// The words that left a full ring, oldest first.
@@ -67,7 +67,7 @@ impl Ring {
     /// # Safety
     ///
     /// `place` may be written and no other thread uses it.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) unsafe fn make_at(place: *mut Ring, shared: bool) {
         // SAFETY: `place` is valid for writes, as the caller owes; all fields are written, and zeroes are slots.
         unsafe {
@@ -80,7 +80,7 @@ impl Ring {
     }
 
     /// An empty ring. Only a `shared` one may be stolen from.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new(shared: bool) -> Ring {
         Ring {
             shared,
@@ -181,7 +181,7 @@ impl Ring {
     }
 
     /// The indices of the head and of the tail. A snapshot, for any thread.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) fn ends(&self) -> (u32, u32) {
         // Acquire: as in `steal_into`, so that the tail is not behind the head. Relaxed: a snapshot.
         let head = self.head.0.load(Ordering::Acquire);
@@ -189,7 +189,7 @@ impl Ring {
     }
 
     /// How many words there are, for any thread: an estimate.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) fn len_from_outside(&self) -> u32 {
         // The head may seem to have overtaken the tail.
         Some(self.rest().len)

@@ -130,7 +130,7 @@ impl ShrinkWord {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use std::{sync::atomic::AtomicBool, thread};
 

@@ -142,7 +142,7 @@ impl StatusCell {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 //! The modules of `protocol` import synchronisation from here and from nowhere else, so that the same source runs
 //! under loom: there, every type below is loom's, and the scheduler's limits shrink (see each module's `CAPACITY`).
 
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 pub(crate) use std::{
     hint::spin_loop,
     sync::{
@@ -12,7 +12,7 @@ pub(crate) use std::{
     },
 };
 
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 pub(crate) use loom::{
     hint::spin_loop,
     sync::{
@@ -21,26 +21,26 @@ pub(crate) use loom::{
     },
 };
 
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 pub(crate) use crate::sys::futex::{Futex, nap};
 
 /// A fence that costs its thread nothing, because the other side pays for both with [`heavy_fence`]. Not `paired`:
 /// there is no other side, and only the compiler is kept from reordering.
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 #[inline(always)]
 pub(crate) fn light_fence(_paired: bool) {
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
 /// A fence in every thread: true. False: the kernel refuses, and there was no fence.
-#[cfg(not(loom))]
+#[cfg(not(goroutines_loom))]
 #[must_use]
 pub(crate) fn heavy_fence(_paired: bool) -> bool {
     crate::sys::membarrier::heavy_fence()
 }
 
 /// Loom has no membarrier: the pair is modelled by two fences, which have the same effect.
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 pub(crate) fn light_fence(paired: bool) {
     if paired {
         fence(Ordering::SeqCst);
@@ -48,7 +48,7 @@ pub(crate) fn light_fence(paired: bool) {
 }
 
 /// See [`light_fence`]. Not `paired`: the kernel refuses.
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 #[must_use]
 pub(crate) fn heavy_fence(paired: bool) -> bool {
     if paired {
@@ -68,7 +68,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Stand-ins for the kernel under loom. The real futex also looks at the word under a lock of its own.
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 mod model_futex {
     use super::{AtomicU32, Mutex, Ordering, lock};
     use loom::sync::Condvar;
@@ -111,5 +111,5 @@ mod model_futex {
     }
 }
 
-#[cfg(loom)]
+#[cfg(goroutines_loom)]
 pub(crate) use model_futex::{Futex, nap};

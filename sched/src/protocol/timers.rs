@@ -206,7 +206,7 @@ impl<S: Sleeper> Timers<S> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
     use std::cell::Cell;

@@ -100,7 +100,7 @@ impl fmt::Display for WaitReason {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use std::collections::HashSet;
 

@@ -28,14 +28,14 @@ const fn pack(number: u32, outcome: u32) -> u64 {
 }
 
 impl WaitSeq {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) const fn new() -> WaitSeq {
         WaitSeq {
             word: AtomicU64::new(0),
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> WaitSeq {
         WaitSeq {
             word: AtomicU64::new(0),

@@ -14,7 +14,7 @@
 //!
 //! Essays: [`find_runnable`], [`fairness`], [`migrate`] (the migration check), [`locked`].
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod exit;
 pub(crate) mod fairness;

@@ -5,7 +5,7 @@
 //! Essays: [`on_segment`] (growing by linked segments), [`shrink`] (memory of parked goroutines goes back),
 //! [`fault_hooks`] (what the fault handler asks).
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod fault_hooks;
 pub(crate) mod on_segment;

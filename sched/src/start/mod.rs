@@ -14,7 +14,7 @@
 //!
 //! Code that takes more than a few hundred bytes of stack runs on the starter's stack: the caller's may be small.
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod config;
 pub(crate) mod default_stacks;

@@ -14,7 +14,7 @@
 //!
 //! Essays: [`fork_check`], [`signal_check`], [`panic_count`].
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod attach;
 pub(crate) mod commit;

@@ -15,7 +15,7 @@
 //!
 //! Essays: [`fatal`] (why not std's stderr), [`tools`], [`tls`] (where thread-local storage lies).
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod asm;
 pub(crate) mod clock;

@@ -29,7 +29,7 @@
 //! It also wakes an M for timers of Ps that no M holds, where no M wakes for them (steps/mod.rs), and releases
 //! goroutines whose home does not run them (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod periodic;
 pub(crate) mod seen;

@@ -9,7 +9,7 @@
 //!
 //! Essays: [`join_future`], [`inherited`].
 
-#![cfg(not(loom))]
+#![cfg(not(goroutines_loom))]
 
 pub(crate) mod handle;
 pub(crate) mod inherited;

@@ -76,7 +76,7 @@ fn whole_periods(late: Duration, period: Duration) -> Duration {
     Duration::new(seconds, (next % 1_000_000_000) as u32)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
 

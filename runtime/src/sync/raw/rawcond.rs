@@ -37,7 +37,7 @@ unsafe impl Sync for RawCond {}
 unsafe impl Send for RawCond {}
 
 impl RawCond {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) const fn new() -> RawCond {
         RawCond {
             queued: AtomicBool::new(false),
@@ -46,7 +46,7 @@ impl RawCond {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> RawCond {
         RawCond {
             queued: AtomicBool::new(false),

@@ -63,7 +63,7 @@ unsafe impl Sync for RawLock {}
 unsafe impl Send for RawLock {}
 
 impl RawLock {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     #[inline]
     pub(crate) const fn new() -> RawLock {
         RawLock {
@@ -74,7 +74,7 @@ impl RawLock {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> RawLock {
         RawLock {
             word: AtomicU32::new(0),
@@ -120,7 +120,7 @@ impl RawLock {
     }
 
     /// Returns whether nothing is left in the word and the queue.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: all have been joined.
         self.word.load(Ordering::Relaxed) == 0

@@ -78,20 +78,20 @@ unsafe impl Send for RawOnce {}
 
 impl RawOnce {
     /// Nothing has happened yet.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     #[inline]
     pub(crate) const fn new() -> RawOnce {
         RawOnce::in_state(INCOMPLETE)
     }
 
     /// It has happened already.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     #[inline]
     pub(crate) const fn completed() -> RawOnce {
         RawOnce::in_state(COMPLETE)
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     const fn in_state(state: u32) -> RawOnce {
         RawOnce {
             state: AtomicU32::new(state),
@@ -103,7 +103,7 @@ impl RawOnce {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> RawOnce {
         RawOnce {
             state: AtomicU32::new(INCOMPLETE),
@@ -152,7 +152,7 @@ impl RawOnce {
     }
 
     /// A closure that panics, without a panic: under loom all threads share one count of panics.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn fail(&self) {
         if let Found::Mine(_) = self.begin(OnPoison::Ignore) {
             self.finish(POISONED);

@@ -87,13 +87,13 @@ macro_rules! fresh {
 }
 
 impl RawRw {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     #[inline]
     pub(crate) const fn new() -> RawRw {
         fresh!()
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> RawRw {
         fresh!()
     }
@@ -235,21 +235,21 @@ impl RawRw {
     }
 
     /// Returns whether nothing is left in the word and the queues.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: all have been joined.
         self.word.load(Ordering::Relaxed) == 0
     }
 
     /// Returns whether there are waiters.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn has_waiters(&self) -> bool {
         // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & QUEUED != 0
     }
 
     /// As if a waiter that starves had lost. The caller is inside.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn starve(&self) {
         self.queue_lock.lock();
         // Relaxed: under the lock, QUEUED does not change. PHASED is set where the real one is: beside QUEUED.
@@ -261,7 +261,7 @@ impl RawRw {
     }
 
     /// Returns whether a woken waiter is on its way.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {
         // Relaxed: a snapshot.
         self.word.load(Ordering::Relaxed) & WOKEN != 0
@@ -292,7 +292,7 @@ impl RawRw {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
 

@@ -89,13 +89,13 @@ macro_rules! fresh {
 
 impl RawSemaphore {
     /// With at most [`MAX_PERMITS`] free permits.
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     #[inline]
     pub(crate) const fn new(permits: u64) -> RawSemaphore {
         fresh!(permits)
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new(permits: u64) -> RawSemaphore {
         fresh!(permits)
     }
@@ -108,7 +108,7 @@ impl RawSemaphore {
     }
 
     /// Returns whether the queue is empty, and the word says so.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn nobody_waits(&self) -> bool {
         // SAFETY: the model is over.
         let empty = unsafe { (*self.queue.get()).is_empty() };
@@ -117,13 +117,13 @@ impl RawSemaphore {
     }
 
     /// Returns whether there are waiters.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn has_waiters(&self) -> bool {
         self.word.load(Ordering::Relaxed) & QUEUED != 0 // Relaxed: a snapshot.
     }
 
     /// As if a waiter that starves had lost.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn starve(&self) {
         self.queue_lock.lock();
         // Relaxed: under the lock, QUEUED does not change. STARVING is set where the real one is: beside QUEUED.
@@ -135,7 +135,7 @@ impl RawSemaphore {
     }
 
     /// Returns whether a woken waiter is on its way.
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn somebody_was_woken(&self) -> bool {
         self.word.load(Ordering::Relaxed) & WOKEN != 0 // Relaxed: a snapshot.
     }
@@ -415,6 +415,6 @@ fn take_if_enough(queue: &mut Queue<Wish>, free: u64) -> Option<&Node<Wish>> {
     None
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 #[path = "rawsem/tests.rs"]
 mod tests;

@@ -85,7 +85,7 @@ pub(crate) fn entered(word: u64, access: Access, was_woken: bool) -> Result<Opti
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(goroutines_loom)))]
 mod tests {
     use super::*;
 

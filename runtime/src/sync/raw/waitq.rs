@@ -104,7 +104,7 @@ impl<D> Queue<D> {
     }
 
     /// How many wait: for tests that need waiters in the queue.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, not(goroutines_loom)))]
     pub(crate) fn len(&self) -> usize {
         let (mut count, mut next) = (0, self.head);
         while let Some(node) = next {

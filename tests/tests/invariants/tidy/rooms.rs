@@ -146,7 +146,7 @@ fn what_models_compile_of_the_public_crate_synchronises_through_its_door() {
 fn imports(text: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
     let text = text
-        .split("#[cfg(all(test, not(loom)))]\nmod")
+        .split("#[cfg(all(test, not(goroutines_loom)))]\nmod")
         .next()
         .unwrap_or_default();
     let lines: Vec<&str> = code(text).map(|(_, line)| line.trim()).collect();

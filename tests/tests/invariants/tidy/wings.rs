@@ -52,7 +52,7 @@ fn lib_rs_lists_the_wings_in_their_order() {
         .filter_map(|(_, line)| line.strip_prefix("mod ")?.strip_suffix(';'))
         .collect();
     assert_eq!(listed, WINGS);
-    let conditions = code(&text).filter(|(_, line)| line.contains("cfg(not(loom))"));
+    let conditions = code(&text).filter(|(_, line)| line.contains("cfg(not(goroutines_loom))"));
     assert_eq!(
         conditions.count(),
         1,
@@ -78,7 +78,7 @@ fn each_wing_says_what_it_is_and_only_protocol_is_compiled_for_models() {
             "{file} does not say who may import it"
         );
         assert_eq!(
-            text.contains("\n#![cfg(not(loom))]\n"),
+            text.contains("\n#![cfg(not(goroutines_loom))]\n"),
             wing != "protocol",
             "{file}: the models compile protocol and nothing else"
         );
