@@ -67,7 +67,7 @@ fn on_goroutine<S: AsFd, R>(
             }
         }
     }
-    match listener.wait_for(Interest::Read, deadline, &mut attempt)? {
+    match listener.wait_for(Interest::Read, deadline, &mut attempt, &|_| false)? {
         Waited::Done(result) => Ok(result),
         Waited::TimedOut => Err(timed_out()),
         Waited::Closed => Err(closed()),

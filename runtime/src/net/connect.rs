@@ -100,7 +100,7 @@ pub(super) fn abandon(stream: &Socket<Std>) {
 
 /// Steps 2 and 3.
 pub(super) fn wait(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
-    match stream.wait_for(Interest::Write, deadline, &mut || check(stream))? {
+    match stream.wait_for(Interest::Write, deadline, &mut || check(stream), &|_| false)? {
         Waited::Done(()) => Ok(()),
         Waited::TimedOut => Err(timed_out()),
         Waited::Closed => Err(abandoned()),

@@ -142,7 +142,7 @@ impl<S: AsFd> Socket<S> {
                 }
             }
         }
-        self.call_slowly(interest, &mut now, &mut std)
+        self.call_slowly(interest, &mut now, &takes_all, &mut std)
     }
 
     /// A socket call whose success no event announces: it blocks where it would wait.
@@ -168,6 +168,7 @@ impl<S: AsFd> Socket<S> {
         &self,
         interest: Interest,
         now: &mut dyn FnMut(RawFd) -> io::Result<R>,
+        takes_all: &dyn Fn(&R) -> bool,
         std: &mut dyn FnMut(&S) -> io::Result<R>,
     ) -> io::Result<R> {
         if self.is_nonblocking() {
@@ -178,7 +179,8 @@ impl<S: AsFd> Socket<S> {
         let timeout = self.io.timeout(interest);
         // A moment that std's clock cannot hold never comes.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        match self.wait_for(interest, deadline, &mut || now(self.fd()))? {
+        let mut attempt = || now(self.fd());
+        match self.wait_for(interest, deadline, &mut attempt, takes_all)? {
             Waited::Done(result) => Ok(result),
             Waited::TimedOut => Err(timed_out(deadline)),
             Waited::Closed => Err(closed()),
@@ -186,7 +188,7 @@ impl<S: AsFd> Socket<S> {
         }
     }
 
-    /// W1 to W7 of io_line.rs for any `attempt` that does not wait: `WouldBlock` is "not now". What is known of the socket
+    /// W1 to W7 of io_line.rs for any `attempt` that does not wait: `WouldBlock` is "not now". `takes_all` as for `call`. What is known of the socket
     /// is looked up before each attempt, so an event that comes during one is not forgotten after it.
     ///
     /// Before it returns `TimedOut` it tries once more: data may have come whose event was not handled yet.
@@ -195,6 +197,7 @@ impl<S: AsFd> Socket<S> {
         interest: Interest,
         deadline: Option<Instant>,
         attempt: &mut dyn FnMut() -> io::Result<R>,
+        takes_all: &dyn Fn(&R) -> bool,
     ) -> io::Result<Waited<R>> {
         loop {
             let late = match self.io.wait(self.fd(), interest, deadline)? {
@@ -216,6 +219,9 @@ impl<S: AsFd> Socket<S> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => {
+                    if result.as_ref().is_ok_and(takes_all) {
+                        self.io.clear(interest, seen);
+                    }
                     self.io.pass_baton(interest);
                     return result.map(Waited::Done);
                 }
@@ -257,5 +263,52 @@ impl<S: AsFd> Deref for Socket<S> {
 impl<S: AsFd + fmt::Debug> fmt::Debug for Socket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.std.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        thread,
+        time::Duration,
+    };
+
+    use goroutines_sched::Interest;
+
+    use crate::{
+        go,
+        net::{TcpListener, TcpStream},
+    };
+
+    #[test]
+    fn after_a_short_read_the_next_one_waits_without_a_try_also_where_the_first_one_waited() {
+        // SAFETY: what the test runs keeps no thread-local storage over a call that can park.
+        unsafe { crate::start() }.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let reader = go(move || {
+            let mut buffer = [0; 64];
+            let mut read = |mut server: &TcpStream| {
+                assert_eq!(server.read(&mut buffer).unwrap(), 1);
+                let shall_try = server.0.io.look(Interest::Read).shall_try();
+                server.write_all(b"x").unwrap();
+                shall_try
+            };
+            // The first reads may find their byte without a wait, and the socket is registered at a wait.
+            let _ = (0..200).find(|_| !read(&server));
+            (0..10).filter(|_| read(&server)).count()
+        });
+        while !reader.is_finished() {
+            // Meanwhile the reader waits.
+            thread::sleep(Duration::from_millis(3));
+            let sent = client.write_all(b"x");
+            if sent.is_ok() {
+                // The end of the reader may come in place of an answer.
+                let _ = client.read(&mut [0]);
+            }
+        }
+        assert_eq!(reader.join().unwrap(), 0);
     }
 }

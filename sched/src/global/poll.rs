@@ -14,8 +14,9 @@
 //! ```
 //!
 //! - *While all Ps are busy* each of them polls in a fair round, if the last poll is over 50 us old; sysmon polls
-//!   when it is over 1 ms old, because an M that computes begins no rounds. While a P is idle and no M sleeps in the
-//!   poll, sysmon wakes an M for it after 200 us.
+//!   when it is over 250 us old, because fair rounds are far apart where goroutines compute. What came then is in the
+//!   global queue, so sysmon asks every P for a fair round. It looks at least each millisecond. While a P is idle and
+//!   no M sleeps in the poll, sysmon wakes an M for it after 200 us.
 //! - *Nothing is lost*: an event stays in the kernel until a thread asks. Either an M has a P, and then it, or
 //!   sysmon, which is awake, asks; or all Ps are idle. Then an M sleeps in the poll: an M that goes to sleep takes
 //!   the part if it is free, a P that is put down without its M wakes an M (steps/wake.rs), and sysmon does not sleep
@@ -54,7 +55,7 @@ pub(crate) const FAIR_AGE: u64 = 50_000;
 /// The age of the last poll, in nanoseconds, at which sysmon wakes an M that becomes the sleeping poller.
 const RELAY_AGE: u64 = 200_000;
 /// The age of the last poll, in nanoseconds, at which sysmon polls itself.
-const LATE_AGE: u64 = 1_000_000;
+const LATE_AGE: u64 = 250_000;
 
 /// The state of polling that the Ms share.
 pub(crate) struct Poller {
@@ -234,9 +235,22 @@ impl Sched {
             ready::polled_globally(self, g);
             any = true;
         });
-        if any && self.idle.should_wake() {
-            self.wake();
+        if any {
+            self.ask_for_fair_rounds();
+            if self.idle.should_wake() {
+                self.wake();
+            }
         }
         any
+    }
+
+    /// sysmon has put goroutines into the global queue: a P whose goroutines compute and yield would look there in 61
+    /// rounds only.
+    fn ask_for_fair_rounds(&self) {
+        for p in self.procs.now().iter() {
+            if let Some(m) = p.owner() {
+                m.inbox.request_fair_round();
+            }
+        }
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn watch(
         }
         GLOBAL.looks.add();
         let mut look = Look::Nothing;
+        let mut longest = LONGEST;
         let time = now();
         close = false;
         let ps = sched.procs.all();
@@ -129,7 +130,8 @@ pub(crate) fn watch(
             look = Look::Acted;
         } else if sched.poller.is_watching() && !sched.idle.has_poller() {
             // An M computes, or looks for work: it may be long until it polls.
-            look = look.max(Look::Soon);
+            look = look.max(Look::Watchful);
+            longest = STUCK_LOOK;
         }
         if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
@@ -148,7 +150,8 @@ pub(crate) fn watch(
             idle_looks += 1;
             if idle_looks > PATIENCE {
                 let watchful = look == Look::Watchful;
-                pause = (pause * 2).min(if watchful { WATCHFUL } else { LONGEST });
+                longest = longest.min(if watchful { WATCHFUL } else { LONGEST });
+                pause = (pause * 2).min(longest);
             }
         }
         pause = pause.min(until_timer(sched, time));
