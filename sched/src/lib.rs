@@ -113,6 +113,7 @@ pub use {
     task::{
         handle::Task,
         inherited::{inherited, replace_inherited},
+        io_poll::IoFuture,
         join_future::JoinFuture,
         local_key::{LocalGone, LocalKey},
         pinned::{lock_os_thread, spawn_pinned, unlock_os_thread},

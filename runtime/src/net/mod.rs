@@ -40,6 +40,7 @@ mod dialer;
 mod eyeballs;
 pub(crate) mod fd;
 mod methods;
+mod polled;
 mod resolve;
 mod resolver_pool;
 pub(crate) mod socket;
@@ -56,6 +57,7 @@ pub use std::net::{
 pub use {
     addrs::ToSocketAddrs,
     dialer::Dialer,
+    polled::{PollStream, Polled},
     tcp_listener::{Closer, Incoming, TcpListener},
     tcp_stream::TcpStream,
     udp::UdpSocket,

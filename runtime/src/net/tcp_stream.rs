@@ -155,7 +155,7 @@ impl TcpStream {
 
     /// Returns whether a read that returned less than its buffer holds means that there is no more. Not if others may have
     /// changed what a read returns.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.0.io.notes() & EXPOSED == 0
     }
 }

@@ -36,10 +36,10 @@ use crate::{
     global::{ready, sched::Sched},
     gmp::{
         g::GRef,
+        io_waiter::IoWaiter,
         m::M,
         p::P,
         poll_desc::{self, PollDesc},
-        ticket::Ticket,
     },
     protocol::{io_line::Line, timers::NEVER},
     sys::{
@@ -144,9 +144,11 @@ impl Poller {
 
 /// E2 to E6, for each direction that `event` touches.
 fn announce(desc: &PollDesc, generation: u32, event: Event, wake: &mut impl FnMut(GRef)) {
-    let mut tell = |line: &Line<Ticket>, last: bool| {
+    let mut tell = |line: &Line<IoWaiter>, last: bool| {
         let is_current = || desc.generation() == generation;
-        line.announce(last, is_current, |ticket| wake(ticket.g()));
+        line.announce(last, is_current, |waiter| {
+            waiter.served().into_iter().for_each(&mut *wake);
+        });
     };
     if event.reads() {
         tell(&desc.read, event.ends_reading());

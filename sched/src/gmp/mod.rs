@@ -9,7 +9,8 @@
 //! | identity.rs, locals.rs | what few goroutines have, and what outlives them |
 //! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
-//! | poll_desc.rs | the record of a socket for which a goroutine has waited |
+//! | poll_desc.rs, io_waiter.rs | the record of a socket for which a goroutine or future has waited, and its waiters |
+//! | flag_waker.rs | a goroutine or thread and the flag that its wakers set |
 //! | all_gs.rs, counters.rs, mode.rs | all Gs; counters; what is decided once before the first M |
 //!
 //! Two circles of imports are left in the crate, and both are here: records that point at each other, m.rs and p.rs (an
@@ -22,8 +23,10 @@
 
 pub(crate) mod all_gs;
 pub(crate) mod counters;
+pub(crate) mod flag_waker;
 pub(crate) mod g;
 pub(crate) mod identity;
+pub(crate) mod io_waiter;
 pub(crate) mod join;
 pub(crate) mod life_cycle;
 pub(crate) mod locals;

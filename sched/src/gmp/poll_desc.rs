@@ -26,23 +26,14 @@ use std::{
 };
 
 use crate::{
-    gmp::ticket::Ticket,
-    protocol::{
-        io_line::{Line, Waiter},
-        sync::lock,
-    },
+    gmp::io_waiter::IoWaiter,
+    protocol::{io_line::Line, sync::lock},
 };
 
 const CHUNK: usize = 32;
 
 /// Room for two million sockets.
 const CHUNKS: usize = 1 << 16;
-
-impl Waiter for Ticket {
-    fn claim(self, outcome: u32) -> bool {
-        Ticket::claim(self, outcome)
-    }
-}
 
 /// What is registered with the poller: under the lock of the record.
 #[derive(Clone, Copy)]
@@ -55,8 +46,8 @@ pub(crate) struct Registration {
 
 #[repr(C, align(128))]
 pub(crate) struct PollDesc {
-    pub(crate) read: Line<Ticket>,
-    pub(crate) write: Line<Ticket>,
+    pub(crate) read: Line<IoWaiter>,
+    pub(crate) write: Line<IoWaiter>,
     generation: AtomicU32,
     /// How many sockets have this record.
     users: AtomicU32,

@@ -27,8 +27,8 @@ use std::{io, os::fd::RawFd};
 use crate::{
     global::{ready::ready_tail, sched},
     gmp::{
+        io_waiter::IoWaiter,
         poll_desc::{self, PollDesc, Registration},
-        ticket::Ticket,
     },
     sys::epoll::{self, READ, READ_WRITE},
 };
@@ -62,7 +62,7 @@ pub(super) fn release(number: u32, fd: RawFd, closes: bool) {
 
 /// R1 to R4. False: the kernel cannot tell when a call may succeed.
 #[cold]
-pub(super) fn register(
+pub(crate) fn register(
     desc: &PollDesc,
     number: u32,
     fd: RawFd,
@@ -112,8 +112,11 @@ fn refused(error: io::Error) -> io::Result<bool> {
     }
 }
 
-/// Makes ready a goroutine that was claimed.
-pub(super) fn wake(ticket: Ticket) {
-    // SAFETY: the caller has claimed the ticket of a G that parks, under the lock which the G's commit releases.
-    unsafe { ready_tail(ticket.g()) };
+/// Makes a claimed waiter ready.
+pub(super) fn wake(waiter: IoWaiter) {
+    if let Some(g) = waiter.served() {
+        // SAFETY: the caller has claimed a G that parks, under the lock which the G's commit releases; or the service
+        // goroutine, whose flag said that it has parked.
+        unsafe { ready_tail(g) };
+    }
 }

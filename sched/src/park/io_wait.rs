@@ -14,6 +14,7 @@ use std::{
 use crate::{
     gmp::{
         g::Kind,
+        io_waiter::IoWaiter,
         poll_desc::{self, PollDesc},
         ticket::{TIMED_OUT, Ticket},
     },
@@ -78,7 +79,7 @@ pub struct IoSource {
     number: AtomicU32,
 }
 
-fn line(desc: &PollDesc, interest: Interest) -> &Line<Ticket> {
+pub(crate) fn line(desc: &PollDesc, interest: Interest) -> &Line<IoWaiter> {
     match interest {
         Interest::Read => &desc.read,
         Interest::Write => &desc.write,
@@ -126,6 +127,12 @@ impl IoSource {
         IoSource {
             number: AtomicU32::new(0),
         }
+    }
+
+    /// The number of the record, 0 for none.
+    pub(crate) fn number(&self) -> u32 {
+        // Relaxed: of a caller that has made the record, or seen it.
+        self.number.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -280,7 +287,7 @@ impl IoSource {
             .map_or(0, |desc| desc.notes.load(Ordering::Relaxed))
     }
 
-    fn need(&self) -> io::Result<&'static PollDesc> {
+    pub(crate) fn need(&self) -> io::Result<&'static PollDesc> {
         self.made()
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOBUFS))
     }
@@ -310,12 +317,12 @@ impl IoSource {
 }
 
 /// W3 to W6.
-fn wait_in(line: &Line<Ticket>, until: u64) -> IoWait {
+fn wait_in(line: &Line<IoWaiter>, until: u64) -> IoWait {
     if until <= now() {
         return IoWait::TimedOut;
     }
     let ticket = arm();
-    let node = Node::new(ticket);
+    let node = Node::new(IoWaiter::Goroutine(ticket));
     if ticket.g().is_copied_out() {
         let node = Box::new(node);
         return wait_with(line, &node, ticket, until);
@@ -323,7 +330,7 @@ fn wait_in(line: &Line<Ticket>, until: u64) -> IoWait {
     wait_with(line, &node, ticket, until)
 }
 
-fn wait_with(line: &Line<Ticket>, node: &Node<Ticket>, ticket: Ticket, until: u64) -> IoWait {
+fn wait_with(line: &Line<IoWaiter>, node: &Node<IoWaiter>, ticket: Ticket, until: u64) -> IoWait {
     // SAFETY: the node stays where it is until this function returns, which it does after an event took it out, or
     // after `withdraw`.
     if let Err(refusal) = unsafe { line.enlist(node, until) } {

@@ -10,28 +10,22 @@ use std::{
 use crate::{
     global::ready::ready,
     gmp::{
-        g::{GRef, Kind},
-        ticket::Ticket,
+        flag_waker::{FlagWaker, WOKEN},
+        g::Kind,
     },
     park::{arm, park_until, yield_now::yield_now},
-    protocol::{wait_reason::WaitReason, wake_flag::WakeFlag},
+    protocol::wait_reason::WaitReason,
     switch::current::current,
     sys::fatal,
 };
 
-/// The outcome with which a giver claims the owner's wait.
-const WOKEN: u32 = 0;
-
 /// A [`Waker`] of the goroutine or thread that created it. May be cloned, kept and woken from any thread; a wake
 /// after the wait does nothing.
-pub struct ThreadWaker {
-    g: GRef,
-    signal: WakeFlag,
-}
+pub struct ThreadWaker(FlagWaker);
 
 impl std::fmt::Debug for ThreadWaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ThreadWaker").field("g", &self.g).finish()
+        f.debug_struct("ThreadWaker").field("g", &self.0.g).finish()
     }
 }
 
@@ -39,15 +33,12 @@ impl ThreadWaker {
     /// The waker of the caller.
     #[must_use]
     pub fn new() -> Arc<ThreadWaker> {
-        Arc::new(ThreadWaker {
-            g: current(),
-            signal: WakeFlag::new(),
-        })
+        Arc::new(ThreadWaker(FlagWaker::of(current())))
     }
 
     /// Clears the flag, before the owner looks at what it waits for.
     pub fn clear(&self) {
-        self.signal.take();
+        self.0.flag.take();
     }
 
     /// Waits until it is woken, or was woken since [`clear`](ThreadWaker::clear); at most until `deadline`.
@@ -64,15 +55,22 @@ impl ThreadWaker {
     /// When it is called by another goroutine or thread than the one that made the waker.
     pub fn wait(&self, deadline: Option<Instant>) {
         assert!(
-            current() == self.g,
+            current() == self.0.g,
             "ThreadWaker::wait: only the goroutine or thread that made a waker can wait for it"
         );
-        if self.signal.is_given() && self.g.get().kind() == Kind::Goroutine {
+        self.0.wait(deadline);
+    }
+}
+
+impl FlagWaker {
+    /// See [`ThreadWaker::wait`]. The caller is the owner.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) {
+        if self.flag.is_given() && self.g.get().kind() == Kind::Goroutine {
             return yield_now();
         }
         let ticket = arm();
         let commit = || {
-            let stays = self.signal.park(ticket.number);
+            let stays = self.flag.park(ticket.number);
             if !stays {
                 // No giver has seen this wait, and the timer's heap is locked: only this commit can claim the ticket.
                 ticket.claim(WOKEN);
@@ -91,13 +89,9 @@ impl Wake for ThreadWaker {
     }
 
     fn wake_by_ref(self: &Arc<ThreadWaker>) {
-        let Some(number) = self.signal.give() else {
-            return;
-        };
-        let ticket = Ticket { g: self.g, number };
-        if ticket.claim(WOKEN) {
+        if let Some(g) = self.0.wake() {
             // SAFETY: the owner has parked in this wait, as its flag says, and this thread has claimed it.
-            unsafe { ready(self.g) };
+            unsafe { ready(g) };
         }
     }
 }

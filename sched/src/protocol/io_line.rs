@@ -28,9 +28,11 @@
 //! - *One event, many units*: three connections that are queued make one event. The baton wakes the next acceptor;
 //!   the chain ends at the caller that gets "not now".
 //! - *A claim that a timer won*: E5 takes the next one, so no event is lost with a timeout.
+//! - *A future in the line* does not take an event for itself: it may be dropped once it is woken, or do something else.
+//!   So E5 wakes it and takes the next waiter as well; a future that finds nothing waits again.
 //!
-//! Nodes lie on the stacks of the waiters; the node of a goroutine whose stack is copied out is in a box. They are
-//! touched under the lock only.
+//! Nodes lie on the stacks of the waiters; the node of a goroutine whose stack is copied out, or of a future, is in a
+//! box. They are touched under the lock only.
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -58,6 +60,9 @@ pub(crate) const RECHECK: u32 = 2;
 pub(crate) trait Waiter: Copy {
     /// Returns whether this call ends the wait: true for one caller only.
     fn claim(self, outcome: u32) -> bool;
+
+    /// Returns whether an event that it was claimed for is in good hands: it makes the call, and passes on what is left.
+    fn takes_event(self) -> bool;
 }
 
 /// A waiter.
@@ -147,13 +152,14 @@ impl<W: Waiter> Line<W> {
         self.deadline.load(Ordering::Relaxed)
     }
 
-    /// W3 and W4. `until` is the earliest end of the wait as the caller of [`Line::enlist`] knew it.
+    /// W3 and W4. `until` is the earliest end of the wait as the caller of [`Line::enlist`] knew it. Returns whether
+    /// `node` was in the line before.
     ///
     /// # Safety
     ///
-    /// `node` is in no line, and stays where it is until it was claimed for an event or [`Line::withdraw`] returned. On
-    /// `Ok` the lock is held: the caller calls [`Line::unlock`] once.
-    pub(crate) unsafe fn enlist(&self, node: &Node<W>, until: u64) -> Result<(), Refusal> {
+    /// `node` is in no line but maybe this one, and stays where it is until it was claimed for an event or
+    /// [`Line::withdraw`] returned. On `Ok` the lock is held: the caller calls [`Line::unlock`] once.
+    pub(crate) unsafe fn enlist(&self, node: &Node<W>, until: u64) -> Result<bool, Refusal> {
         self.lock.lock();
         let seen = self.ready.load();
         let refusal = if seen.is_closed() {
@@ -172,10 +178,13 @@ impl<W: Waiter> Line<W> {
             unsafe { self.lock.unlock() };
             return Err(refusal);
         }
-        // SAFETY: the lock is held, and the caller keeps the node.
-        unsafe { (*self.ends.get()).push(node) };
-        self.count(1);
-        Ok(())
+        let was_there = node.linked.get();
+        if !was_there {
+            // SAFETY: the lock is held, and the caller keeps the node.
+            unsafe { (*self.ends.get()).push(node) };
+            self.count(1);
+        }
+        Ok(was_there)
     }
 
     /// The commit of W5.
@@ -188,15 +197,18 @@ impl<W: Waiter> Line<W> {
         unsafe { self.lock.unlock() };
     }
 
-    /// W6 of a wait that ended otherwise than by an event: `node` is in no line any more.
-    pub(crate) fn withdraw(&self, node: &Node<W>) {
+    /// W6 of a wait that ended otherwise than by an event: `node`, which was in no other line, is in none any more.
+    /// Returns whether it was in this one.
+    pub(crate) fn withdraw(&self, node: &Node<W>) -> bool {
         self.locked(|ends| {
-            if node.linked.get() {
+            let linked = node.linked.get();
+            if linked {
                 // SAFETY: the lock is held; a linked node is in this line.
                 unsafe { ends.unlink(node) };
                 self.count(-1);
             }
-        });
+            linked
+        })
     }
 
     /// E2 to E6: an event, `last` if there may be no further one. `is_current` returns, under the lock, whether the
@@ -205,7 +217,7 @@ impl<W: Waiter> Line<W> {
         &self,
         last: bool,
         is_current: impl FnOnce() -> bool,
-        mut wake: impl FnMut(W),
+        wake: impl FnMut(W),
     ) {
         self.lock.lock();
         if !is_current() {
@@ -216,16 +228,13 @@ impl<W: Waiter> Line<W> {
         if last {
             self.claim_all_and_unlock(EVENT, wake);
         } else {
-            let claimed = self.claim_one();
-            // SAFETY: locked above.
-            unsafe { self.lock.unlock() };
-            claimed.into_iter().for_each(&mut wake);
+            self.serve_and_unlock(wake);
         }
     }
 
     /// W7. `wake` as in [`Line::announce`].
     #[inline]
-    pub(crate) fn pass_baton(&self, wake: impl FnOnce(W)) {
+    pub(crate) fn pass_baton(&self, wake: impl FnMut(W)) {
         // Relaxed: a waiter that was queued before the event which woke this caller is seen, because the claim was
         // under the lock; one that comes later finds READY.
         if self.waiting.load(Ordering::Relaxed) != 0 && self.ready.load().is_ready() {
@@ -234,14 +243,9 @@ impl<W: Waiter> Line<W> {
     }
 
     #[cold]
-    fn pass_slowly(&self, wake: impl FnOnce(W)) {
+    fn pass_slowly(&self, wake: impl FnMut(W)) {
         self.lock.lock();
-        let claimed = self.claim_one();
-        // SAFETY: locked above.
-        unsafe { self.lock.unlock() };
-        if let Some(waiter) = claimed {
-            wake(waiter);
-        }
+        self.serve_and_unlock(wake);
     }
 
     /// Calls end at `deadline` from now on; waiters look again.
@@ -280,6 +284,25 @@ impl<W: Waiter> Line<W> {
     fn recall(&self, outcome: u32, wake: impl FnMut(W)) {
         self.lock.lock();
         self.claim_all_and_unlock(outcome, wake);
+    }
+
+    /// E5 and E6: the lock is held, and is not after. All up to the first that takes the event.
+    fn serve_and_unlock(&self, mut wake: impl FnMut(W)) {
+        loop {
+            let claimed = self.claim_one();
+            // SAFETY: the lock is held.
+            unsafe { self.lock.unlock() };
+            let Some(waiter) = claimed else {
+                return;
+            };
+            let served = waiter.takes_event();
+            wake(waiter);
+            // Cleared meanwhile: whoever did it was told "not now", and nobody else has to be.
+            if served || !self.ready.load().is_ready() {
+                return;
+            }
+            self.lock.lock();
+        }
     }
 
     /// The lock is held.

@@ -20,7 +20,7 @@
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
 //! | the owner of a G, and what it waits for | status.rs, wait_reason.rs |
 //! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
-//! | the known state of a socket, and its waiters | readiness.rs, io_line.rs |
+//! | the known state of a socket, and its waiters | readiness.rs, io_line.rs, waker_list.rs |
 //! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;
@@ -47,6 +47,7 @@ pub(crate) mod timers;
 pub(crate) mod wait_reason;
 pub(crate) mod wait_seq;
 pub(crate) mod wake_flag;
+pub(crate) mod waker_list;
 pub(crate) mod window_lock;
 
 #[cfg(all(test, goroutines_loom))]

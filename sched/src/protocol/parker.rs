@@ -47,8 +47,7 @@ impl Parker {
             .compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Acquire)
             .is_err()
         {
-            // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
-            word.store(EMPTY, Ordering::Relaxed);
+            self.use_up();
             return true;
         }
         loop {
@@ -66,8 +65,7 @@ impl Parker {
             }
             // Acquire: partner is the Release swap in `notify`.
             if word.load(Ordering::Acquire) == NOTIFIED {
-                // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
-                word.store(EMPTY, Ordering::Relaxed);
+                self.use_up();
                 return true;
             }
         }
@@ -89,9 +87,15 @@ impl Parker {
                 return false;
             }
         }
-        // NOTIFIED -> EMPTY. Relaxed: only the waiter leaves NOTIFIED.
-        word.store(EMPTY, Ordering::Relaxed);
+        self.use_up();
         true
+    }
+
+    /// NOTIFIED -> EMPTY: uses up the one token of all notifiers until now.
+    fn use_up(&self) {
+        // Acquire, in one step: partner is the swap in `notify_or`. A second notifier may have come since the waiter saw
+        // the first. Its token is used up here too, so the waiter sees what the second one did before it.
+        self.futex.word().swap(EMPTY, Ordering::Acquire);
     }
 
     /// Gives the token, and wakes the waiter if it sleeps.

@@ -5,6 +5,7 @@
 //! | spawn.rs, handle.rs, join_future.rs | spawning, and the handle, also as a future |
 //! | pinned.rs, stack_pin.rs | goroutines that stay on a thread, stacks that stay in their window |
 //! | inherited.rs, local_key.rs, unpark.rs | what a goroutine inherits, its local values, how it is unparked |
+//! | io_poll.rs | futures that wait for a socket |
 //! | set_procs.rs | changing the number of Ps, and waiting for the change |
 //!
 //! Essays: [`join_future`], [`inherited`].
@@ -13,6 +14,7 @@
 
 pub(crate) mod handle;
 pub(crate) mod inherited;
+pub(crate) mod io_poll;
 pub(crate) mod join_future;
 pub(crate) mod local_key;
 pub(crate) mod pinned;

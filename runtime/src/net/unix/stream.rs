@@ -15,7 +15,7 @@ use crate::net::{
 };
 
 /// A UNIX stream socket, as [`std::os::unix::net::UnixStream`]. A call that waits parks the goroutine.
-pub struct UnixStream(pub(super) Socket<Std>);
+pub struct UnixStream(pub(in crate::net) Socket<Std>);
 
 fd_traits!(UnixStream, Std);
 socket_methods!(UnixStream, SocketAddr);

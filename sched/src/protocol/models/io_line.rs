@@ -54,6 +54,10 @@ impl Waiter for Ticket {
     fn claim(self, outcome: u32) -> bool {
         self.0.wait_seq.claim(self.1, outcome)
     }
+
+    fn takes_event(self) -> bool {
+        true
+    }
 }
 
 fn wake(ticket: Ticket) {
@@ -171,7 +175,7 @@ impl Socket {
         let woken = caller.woken.load(Relaxed);
         // SAFETY: the node stays until it was taken out, or `withdraw` returned.
         match unsafe { self.line.enlist(&node, NEVER) } {
-            Ok(()) => {
+            Ok(_) => {
                 caller.armed.store(true, Release);
                 // SAFETY: `enlist` left it locked.
                 unsafe { self.line.unlock() };

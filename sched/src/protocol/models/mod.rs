@@ -23,6 +23,7 @@ mod home_wait;
 mod idle;
 mod inbox;
 mod io_line;
+mod io_poll;
 mod join;
 mod lending;
 pub(super) mod locks;

@@ -5,7 +5,10 @@ use std::ops::Deref;
 
 use loom::{
     cell::UnsafeCell,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -164,6 +167,27 @@ fn a_token_given_before_during_or_after_falling_asleep_wakes() {
         // SAFETY: after the token; loom checks it.
         data.with(|data| assert_eq!(unsafe { *data }, 9));
         notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn two_notifiers_are_both_seen_though_their_tokens_are_one() {
+    explore(Some(3), || {
+        let parker = Arc::new(Parker::new());
+        let told = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+        let notifiers = [0, 1].map(|i| {
+            let (parker, told) = (parker.clone(), told.clone());
+            thread::spawn(move || {
+                // Relaxed: the token orders it.
+                told[i].store(true, Ordering::Relaxed);
+                parker.notify();
+            })
+        });
+        // Looks, and sleeps while it sees too little: for ever, if a token is lost with what it tells.
+        while !told.iter().all(|one| one.load(Ordering::Relaxed)) {
+            parker.wait(|| None);
+        }
+        notifiers.into_iter().for_each(|one| one.join().unwrap());
     });
 }
 
