@@ -146,6 +146,25 @@ fn what_cannot_be_received_is_an_error_that_says_so() {
     });
 }
 
+/// The kernel writes the first frame of a handler, and a goroutine's stack does not grow for it.
+#[test]
+fn the_handler_runs_on_the_signal_stack_of_its_thread() {
+    in_goroutine(|| {
+        let _rx = signal::notify(&[signal::SIGALRM]).unwrap();
+        // SAFETY: an action of zeros is valid, and lives until the call, which only writes it, returns.
+        let action = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            assert_eq!(
+                libc::sigaction(libc::SIGALRM, std::ptr::null(), &raw mut action),
+                0
+            );
+            action
+        };
+        assert_ne!(action.sa_flags & libc::SA_ONSTACK, 0);
+        assert_ne!(action.sa_flags & libc::SA_RESTART, 0);
+    });
+}
+
 /// Signals that arrive anywhere: in system calls, in the scheduler, on goroutines deep in their stacks.
 #[test]
 fn a_storm_of_signals_disturbs_no_goroutine() {
