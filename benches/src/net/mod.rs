@@ -3,8 +3,8 @@
 //!
 //! Every sample is taken in the same way:
 //!
-//! 1. A [`server`] is a process of its own: this program, or one that [`--rival`](Arguments) names. It prints its port, and
-//!    serves one of the [`service`]s until its standard input ends.
+//! 1. A *server* is a process of its own: this program, or one that [`--rival`](Arguments) names. It prints its port, and
+//!    serves one of the *services* until its standard input ends.
 //! 2. The clients are threads of this process, loops without a runtime ([`load`]), the same for all servers. With one P
 //!    the server has the first CPU and the clients have the others; with two Ps both have all of them.
 //! 3. The contenders are interleaved: each round measures each row with each of them, one after the other, so that a slow

@@ -2,7 +2,7 @@
 //!
 //! Every number comes from the same kind of measurement, so that the rows can be compared:
 //!
-//! 1. The whole process is pinned to **one** CPU ([`cpu`](crate::cpu)) before any thread exists, so every thread and every M inherits
+//! 1. The whole process is pinned to **one** CPU ([`cpu`]) before any thread exists, so every thread and every M inherits
 //!    that CPU, and the goroutines run on one P. Whatever passes control to another goroutine or thread really has to
 //!    switch.
 //! 2. A [`row`] is a program that does `n` operations, times only those, and says how many it did ([`rows`]). An operation
