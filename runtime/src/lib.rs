@@ -41,7 +41,7 @@
 //! | [`time`] | sleeping, and the types of std | [`std::time`] |
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
 //! | [`fs`] | files and directories | [`std::fs`] |
-//! | [`io`] | pipes | [`std::io`] |
+//! | [`io`] | pipes, and the standard streams | [`std::io`] |
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
 //! | [`process`] | child processes | [`std::process`] |
 //! | [`signal`] | signals of the system as messages | Go's `os/signal` |

@@ -14,5 +14,9 @@
 //! ```
 
 mod pipe;
+mod stdio;
 
-pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use {
+    pipe::{PipeReader, PipeWriter, pipe},
+    stdio::{Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock, stderr, stdin, stdout},
+};
