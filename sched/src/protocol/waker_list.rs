@@ -70,7 +70,7 @@ pub(crate) struct WakerList<I> {
 unsafe impl<I: Sync> Sync for WakerList<I> {}
 
 impl<I: HasSlot> WakerList<I> {
-    #[cfg(not(loom))]
+    #[cfg(not(goroutines_loom))]
     pub(crate) const fn new() -> WakerList<I> {
         WakerList {
             head: AtomicUsize::new(0),
@@ -78,7 +78,7 @@ impl<I: HasSlot> WakerList<I> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(goroutines_loom)]
     pub(crate) fn new() -> WakerList<I> {
         WakerList {
             head: AtomicUsize::new(0),
