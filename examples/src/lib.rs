@@ -3,6 +3,10 @@
 //! | program | what it shows |
 //! |---|---|
 //! | `http_server` | HTTP/1.1 on httparse: a goroutine for each connection, deadlines, limits, a stop that loses nothing |
+//! | `hyper_server` | hyper on goroutines: `block_on(connection)`, handlers that block |
+//! | `tls_echo` | rustls over streams of `goroutines::net`, as over std's |
+//! | `chat` | WebSockets with tungstenite: a reader and a writer for each guest, channels between them |
+//! | `notes` | SQLite, which blocks, behind [`goroutines::blocking`] |
 //!
 //! Each is started by a test in `tests` that talks to it.
 
