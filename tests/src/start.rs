@@ -1,6 +1,9 @@
 //! The runtime of a test process.
 
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::{
+    env,
+    sync::{Mutex, MutexGuard, Once, PoisonError},
+};
 
 use goroutines::Config;
 
@@ -9,7 +12,7 @@ pub fn start(procs: usize) {
     start_with(Config::new().procs(procs));
 }
 
-/// Starts the runtime of this test process, once.
+/// Starts the runtime of this test process, once. With the environment variable `TEST_COPY_STACKS` stacks are copied.
 ///
 /// # Panics
 ///
@@ -17,6 +20,11 @@ pub fn start(procs: usize) {
 pub fn start_with(config: Config) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        let config = match env::var_os("TEST_COPY_STACKS") {
+            // SAFETY: the tests that are run so give nobody else the address of what lies on their stacks.
+            Some(_) => unsafe { config.copy_stacks() },
+            None => config,
+        };
         // SAFETY: the tests keep no thread-local storage over a call that can park.
         let started = unsafe { config.start() };
         started.expect("the runtime starts");

@@ -39,6 +39,7 @@ mod connect;
 mod dialer;
 mod eyeballs;
 pub(crate) mod fd;
+pub mod linux;
 mod methods;
 mod polled;
 mod resolve;

@@ -262,7 +262,8 @@ impl<S: AsFd> Deref for Socket<S> {
 
 impl<S: AsFd + fmt::Debug> fmt::Debug for Socket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.std.fmt(f)
+        // Of the socket, and not of what keeps it from being dropped.
+        S::fmt(self, f)
     }
 }
 

@@ -48,6 +48,28 @@ impl TcpListener {
         Ok(TcpListener(Socket::fresh(listener)))
     }
 
+    /// Whether a socket for IPv6 takes no connections of IPv4.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: it refuses, because the socket has an address.
+    #[deprecated(note = "it can only be set before the socket is bound, which `bind` does")]
+    #[allow(deprecated)]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        self.0.set_only_v6(only_v6)
+    }
+
+    /// See [`TcpListener::set_only_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    #[deprecated(note = "it can only be set before the socket is bound, which `bind` does")]
+    #[allow(deprecated)]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        self.0.only_v6()
+    }
+
     /// The next connection, and where it comes from.
     ///
     /// Errors of a connection that its peer has given up are not returned. When there are no more descriptors the error is

@@ -2,7 +2,7 @@
 #![allow(unused_imports, clippy::into_iter_on_ref, clippy::useless_vec)]
 
 mod with_std {
-    use std::{sync, sync::Arc, thread, time::Duration};
+    use std::{net, os::unix::net as unix_net, sync, sync::Arc, thread, time::Duration};
 
     use crossbeam_channel as channel;
 
@@ -40,12 +40,22 @@ mod with_std {
         use super::*;
         include!("dropin/forms.rs");
     }
+    mod sockets {
+        use super::*;
+        include!("dropin/net.rs");
+    }
 }
 
 mod with_goroutines {
     use std::time::Duration;
 
-    use goroutines::{chan as channel, sync, sync::Arc, thread};
+    use goroutines::{
+        chan as channel,
+        net::{self, unix as unix_net},
+        sync,
+        sync::Arc,
+        thread,
+    };
 
     fn start() {
         goroutines_tests::start(2);
@@ -82,5 +92,9 @@ mod with_goroutines {
     mod forms {
         use super::*;
         include!("dropin/forms.rs");
+    }
+    mod sockets {
+        use super::*;
+        include!("dropin/net.rs");
     }
 }

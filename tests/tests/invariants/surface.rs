@@ -44,6 +44,7 @@ macro_rules! all_parts {
             threads "surface/threads.rs",
             time_ "surface/time.rs",
             group_ "surface/group.rs",
+            sockets "surface/net.rs",
         }
     };
 }
@@ -53,6 +54,8 @@ mod theirs {
     use crossbeam_channel as channel;
     use crossbeam_utils::sync as group;
     use std::{
+        net,
+        os::{linux::net as linux_net, unix::net as unix_net},
         sync, thread, time,
         time::{Duration, Instant},
     };
@@ -66,7 +69,11 @@ mod theirs {
 
 mod ours {
     use crate::probe::*;
-    use goroutines::{chan as channel, sync, sync as group, thread, time};
+    use goroutines::{
+        chan as channel,
+        net::{self, linux as linux_net, unix as unix_net},
+        sync, sync as group, thread, time,
+    };
     use std::time::{Duration, Instant};
 
     macro_rules! local {
@@ -136,6 +143,7 @@ fn what_our_types_can_do_beyond_the_originals_is_listed() {
         "threads: ScopedJoinHandle<'static, T>, T = Rc: SYNC",
         "threads: ScopedJoinHandle<'static, T>, T = Stays: SYNC",
         "threads: Builder: DEFAULT",
+        "sockets: unix_net::Incoming<'static>: FUSED",
     ];
     assert_eq!(by_name(&more), listed);
 }
