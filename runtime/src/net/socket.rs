@@ -127,7 +127,7 @@ impl<S: AsFd> Socket<S> {
             match now(fd) {
                 Ok(result) => {
                     if takes_all(&result) {
-                        self.io.clear(interest, seen);
+                        self.io.took_all(interest, seen);
                     }
                     self.io.pass_baton(interest);
                     return Ok(result);
@@ -220,7 +220,7 @@ impl<S: AsFd> Socket<S> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => {
                     if result.as_ref().is_ok_and(takes_all) {
-                        self.io.clear(interest, seen);
+                        self.io.took_all(interest, seen);
                     }
                     self.io.pass_baton(interest);
                     return result.map(Waited::Done);

@@ -164,11 +164,19 @@ impl IoSource {
         IoSeen(self.desc().map(|desc| line(desc, interest).look()))
     }
 
-    /// W2: the call, which began after `seen` was read, got "not now", or took all there was.
+    /// W2: the call, which began after `seen` was read, got "not now".
     #[inline]
     pub fn clear(&self, interest: Interest, seen: IoSeen) {
         if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
             line(desc, interest).clear(seen);
+        }
+    }
+
+    /// W2: the call, which began after `seen` was read, took all there was.
+    #[inline]
+    pub fn took_all(&self, interest: Interest, seen: IoSeen) {
+        if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
+            line(desc, interest).took_all(seen);
         }
     }
 

@@ -145,6 +145,15 @@ impl<W: Waiter> Line<W> {
         self.ready.clear(seen);
     }
 
+    /// W2, the call got less than it asked for: there is no more. Where no further event may come, READY stays: what comes
+    /// next (the end) is for another caller too, which has looked before the last event and is about to wait.
+    #[inline]
+    pub(crate) fn took_all(&self, seen: Seen) {
+        if !seen.is_sticky() {
+            self.clear(seen);
+        }
+    }
+
     /// The moment at which calls end in any case.
     #[inline]
     pub(crate) fn deadline(&self) -> u64 {

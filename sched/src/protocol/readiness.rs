@@ -43,6 +43,11 @@ impl Seen {
         self.0 & READY != 0
     }
 
+    #[inline]
+    pub(crate) fn is_sticky(self) -> bool {
+        self.0 & STICKY != 0
+    }
+
     pub(crate) fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
     }
