@@ -151,7 +151,7 @@ impl Socket {
             if seen.shall_try() {
                 if let Some(got) = self.receive(most) {
                     if got != 0 && got < most {
-                        self.line.clear(seen);
+                        self.line.took_all(seen);
                     }
                     self.line.pass_baton(wake);
                     return if got == 0 { Got::End } else { Got::Units(got) };
@@ -302,21 +302,44 @@ fn an_event_goes_to_the_next_in_line_if_a_timer_was_first() {
     explore(Some(2), || {
         let socket = Socket::new(true);
         let caller = Caller::leaked();
+        // Whoever gets a unit leaves one to the other; who goes without has left the first.
         let first = thread::spawn({
             let socket = socket.clone();
             move || match socket.take(caller, 1) {
-                Got::Units(got) => got,
-                Got::TimedOut => 0,
+                Got::Units(_) => socket.arrive(1, false),
+                Got::TimedOut => {}
                 Got::End => unreachable!("nobody ends it"),
             }
         });
-        let second = acceptor(&socket);
-        // Two for two: if the first leaves without one, one is left.
-        socket.arrive(1, false);
+        let second = thread::spawn({
+            let socket = socket.clone();
+            move || {
+                assert!(matches!(socket.take(Caller::leaked(), 1), Got::Units(1)));
+                socket.arrive(1, false);
+            }
+        });
         socket.fire(caller);
         socket.arrive(1, false);
         first.join().unwrap();
         second.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_is_heard_by_all_although_one_has_taken_what_came_with_it() {
+    explore(Some(2), || {
+        let socket = Socket::new(true);
+        let readers = [0, 1].map(|_| {
+            let (socket, caller) = (socket.clone(), Caller::leaked());
+            thread::spawn(move || match socket.take(caller, 2) {
+                Got::Units(got) => got,
+                Got::End => 0,
+                Got::TimedOut => unreachable!("there is no timer"),
+            })
+        });
+        socket.arrive(1, true);
+        let got: usize = readers.into_iter().map(|one| one.join().unwrap()).sum();
+        assert_eq!(got, 1);
     });
 }
 

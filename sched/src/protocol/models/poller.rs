@@ -8,7 +8,10 @@ use super::{
     explore,
     world::{M1, M2, P1, P2, World},
 };
-use crate::protocol::steps::{self, TimeWatch};
+use crate::protocol::{
+    steps::{self, TimeWatch},
+    timers::NEVER,
+};
 
 /// Words of goroutines.
 const EVENT: usize = 5;
@@ -83,6 +86,29 @@ fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
     });
 }
 
+/// Were both of them in the poll, the wrong one could take the interruption.
+#[test]
+fn of_two_that_sleep_the_one_that_is_handed_a_p_wakes() {
+    explore(Some(2), || {
+        let world = World::new(2);
+        world.kernel.watch();
+        world.give(M1, P1);
+        world.give(M2, P2);
+        let others = [M1, M2].map(|m| {
+            let world = world.clone();
+            thread::spawn(move || {
+                let word = world.next(m);
+                world.end(m, END);
+                word
+            })
+        });
+        world.submit_globally(WORK);
+        let mut found = others.map(|m| m.join().unwrap());
+        found.sort_unstable();
+        assert_eq!(found, [WORK, END]);
+    });
+}
+
 #[test]
 fn an_event_is_found_after_a_p_was_put_down_without_its_m() {
     explore(Some(3), || {
@@ -113,6 +139,8 @@ fn sysmon_wakes_a_poller_where_all_rest_and_nobody_polls() {
             let world = world.clone();
             move || world.live(M1)
         });
+        // It would sleep until somebody has a P.
+        assert!(!steps::sleep_while_idle(&*world, NEVER));
         let mut watch = TimeWatch::default();
         assert!(!watch.look(&*world));
         assert!(watch.look(&*world));

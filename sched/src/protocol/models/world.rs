@@ -329,12 +329,13 @@ impl Kernel {
     /// An event comes.
     pub(super) fn happen(&self, word: usize) {
         self.state.lock().unwrap().words.push(word);
-        self.sleeper.notify_one();
+        // Of several that sleep the kernel wakes any.
+        self.sleeper.notify_all();
     }
 
     fn kick(&self) {
         self.state.lock().unwrap().kicked = true;
-        self.sleeper.notify_one();
+        self.sleeper.notify_all();
     }
 
     /// The poll that does not wait.
