@@ -183,11 +183,11 @@ fn addresses() {
     fn one<T: ToSocketAddrs<Iter = std::option::IntoIter<SocketAddr>>>() {}
     fn several<T: ToSocketAddrs<Iter = std::vec::IntoIter<SocketAddr>> + ?Sized>() {}
     fn slice<'a, T: ToSocketAddrs<Iter = std::iter::Cloned<std::slice::Iter<'a, SocketAddr>>>>() {}
-    (one::<SocketAddr>(), one::<SocketAddrV4>(), one::<SocketAddrV6>());
-    (one::<(IpAddr, u16)>(), one::<(Ipv4Addr, u16)>(), one::<(Ipv6Addr, u16)>());
-    (several::<str>(), several::<String>(), several::<(&str, u16)>(), several::<(String, u16)>());
-    (slice::<&[SocketAddr]>(), all::<&&str>(), all::<&String>());
-    several::<&str>();
+    let _: [fn(); 3] = [one::<SocketAddr>, one::<SocketAddrV4>, one::<SocketAddrV6>];
+    let _: [fn(); 3] = [one::<(IpAddr, u16)>, one::<(Ipv4Addr, u16)>, one::<(Ipv6Addr, u16)>];
+    let _: [fn(); 2] = [several::<str>, several::<String>];
+    let _: [fn(); 3] = [several::<(&str, u16)>, several::<(String, u16)>, several::<&str>];
+    let _: [fn(); 3] = [slice::<&[SocketAddr]>, all::<&&str>, all::<&String>];
 }
 
 pub(crate) fn texts() -> Vec<String> {
