@@ -71,3 +71,11 @@ pub(crate) fn off_thread<R>(call: impl FnOnce() -> R) -> R {
         false => goroutines_sched::keep_thread(call),
     }
 }
+
+/// Starts the runtime once for all unit tests of this crate.
+#[cfg(test)]
+fn start_for_tests() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: what the tests run keeps no thread-local storage over a call that can park.
+    ONCE.call_once(|| unsafe { crate::start() }.unwrap());
+}

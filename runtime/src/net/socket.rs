@@ -284,8 +284,7 @@ mod tests {
 
     #[test]
     fn after_a_short_read_the_next_one_waits_without_a_try_also_where_the_first_one_waited() {
-        // SAFETY: what the test runs keeps no thread-local storage over a call that can park.
-        unsafe { crate::start() }.unwrap();
+        crate::net::start_for_tests();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();

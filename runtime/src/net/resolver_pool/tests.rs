@@ -1,8 +1,5 @@
 use std::{
-    sync::{
-        Once,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
@@ -12,9 +9,7 @@ use super::{super::resolve::ask, *};
 use crate::{chan::unbounded, context::Context, go, time::sleep};
 
 fn in_goroutine<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    static ONCE: Once = Once::new();
-    // SAFETY: the tests keep no thread-local storage over a call that can park.
-    ONCE.call_once(|| unsafe { crate::start() }.unwrap());
+    crate::net::start_for_tests();
     go(f).join().unwrap()
 }
 
