@@ -42,10 +42,13 @@ fn copy_runtime(to: &Path, version: &str) {
         }
     }
     let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
+    // The list of members may be several lines long.
+    let (before, list) = manifest.split_once("\nmembers = [").expect("members");
+    let (_, after) = list.split_once(']').expect("the end of the list");
+    let manifest = format!("{before}\nmembers = {MEMBERS:?}{after}");
     let members: String = manifest
         .lines()
         .map(|line| match line.split_once(" = ") {
-            Some(("members", _)) => format!("members = {MEMBERS:?}\n"),
             Some(("version", _)) => format!("version = \"{version}\"\n"),
             // The crates ask for exactly each other's version.
             Some((name, rest)) if name.starts_with("goroutines") => {

@@ -21,7 +21,7 @@ use goroutines::{
     fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions, TryLockError},
     go,
 };
-use goroutines_tests::{alone, until};
+use goroutines_tests::{alone, nothing_left_by, until};
 
 /// A directory of a test, which goes with it.
 struct Room(PathBuf);
@@ -49,12 +49,8 @@ impl Drop for Room {
 
 /// Runs `f` in a goroutine, and on this thread, and looks for descriptors that it left.
 fn on_both(f: impl Fn() + Send + Sync + Copy + 'static) {
-    let _alone = alone(2);
-    let descriptors = || std_fs::read_dir("/proc/self/fd").unwrap().count();
     f();
-    let before = descriptors();
-    go(f).join().unwrap();
-    assert_eq!(descriptors(), before);
+    nothing_left_by(f);
 }
 
 #[test]

@@ -14,8 +14,12 @@ use std::{
 use goroutines::{go, net::TcpListener, yield_now};
 use goroutines_tests::alone;
 
-/// The monitor looks each millisecond or more often, and asks for a fair round; a turn lasts 60 us.
-const FEW: u64 = 8;
+/// What one goroutine computes before it yields.
+const TURN: Duration = Duration::from_micros(200);
+
+/// The monitor looks each millisecond or more often, and asks for a fair round. Without that a byte waits for half of
+/// the 61 turns after which a P looks around in any case.
+const FEW: u64 = 15;
 
 #[test]
 fn a_byte_is_read_after_a_few_turns_of_those_that_compute_and_yield() {
@@ -33,7 +37,7 @@ fn a_byte_is_read_after_a_few_turns_of_those_that_compute_and_yield() {
             // Relaxed (both): single numbers, which say nothing of other memory.
             while !stop.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                while start.elapsed() < Duration::from_micros(60) {}
+                while start.elapsed() < TURN {}
                 turns.fetch_add(1, Ordering::Relaxed);
                 yield_now();
             }
@@ -54,7 +58,7 @@ fn a_byte_is_read_after_a_few_turns_of_those_that_compute_and_yield() {
         let mut waits: Vec<u64> = (0..40)
             .map(|pause| {
                 // Spread over the 61 turns after which a P looks around in any case.
-                thread::sleep(Duration::from_micros(5000 + 90 * pause));
+                thread::sleep(Duration::from_millis(5) + TURN * 61 * pause / 40);
                 let sent = count();
                 client.write_all(b"x").unwrap();
                 let mut read = [0; 8];
