@@ -2,9 +2,9 @@
 //!
 //! | hyper asks for | here |
 //! |---|---|
-//! | [`rt::Read`](hyper::rt::Read), [`rt::Write`](hyper::rt::Write) | [`Io`], around a `TcpStream` or `UnixStream` |
-//! | [`rt::Executor`](hyper::rt::Executor) | [`Goroutines`]: each future runs on a goroutine of its own |
-//! | [`rt::Timer`](hyper::rt::Timer) | [`Timers`]: those of the scheduler |
+//! | [`rt::Read`](https://docs.rs/hyper/1/hyper/rt/trait.Read.html), [`rt::Write`](https://docs.rs/hyper/1/hyper/rt/trait.Write.html) | [`Io`], around a `TcpStream` or `UnixStream` |
+//! | [`rt::Executor`](https://docs.rs/hyper/1/hyper/rt/trait.Executor.html) | [`Goroutines`]: each future runs on a goroutine of its own |
+//! | [`rt::Timer`](https://docs.rs/hyper/1/hyper/rt/trait.Timer.html) | [`Timers`]: those of the scheduler |
 //!
 //! A connection is a goroutine that runs `block_on(connection)`. Handlers may block: a channel, a lock, a call of a
 //! database without `async`. Only the connection whose handler it is waits meanwhile.
