@@ -92,7 +92,7 @@ pub use {
         blocking::blocking,
         caller::{Caller, caller},
         checkpoint::{checkpoint, give_way},
-        io_wait::{Interest, IoSeen, IoSource, IoWait, can_park, keep_thread},
+        io_wait::{Interest, IoSource, IoWait, can_park, keep_thread},
         park, park_until,
         sleep::{sleep_forever, sleep_until},
         waker::{ThreadWaker, wake},

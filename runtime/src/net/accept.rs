@@ -50,22 +50,14 @@ fn on_goroutine<S: AsFd, R>(
 ) -> io::Result<R> {
     crate::checkpoint();
     let mut attempt = || attempt(listener, accept);
-    let io = &listener.io;
-    let seen = io.look(Interest::Read);
     let is_nonblocking = wants_nonblocking(listener);
-    if is_nonblocking || seen.shall_try() {
-        match attempt() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                io.clear(Interest::Read, seen);
-                if is_nonblocking {
-                    return Err(error);
-                }
-            }
-            result => {
-                io.pass_baton(Interest::Read);
-                return result;
-            }
-        }
+    let tried = listener
+        .io
+        .attempt(Interest::Read, is_nonblocking, &mut attempt, |_| false);
+    match tried {
+        Some(result) => return result,
+        None if is_nonblocking => return Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+        None => {}
     }
     match listener.wait_for(Interest::Read, deadline, &mut attempt, &|_| false)? {
         Waited::Done(result) => Ok(result),
@@ -114,12 +106,10 @@ fn on_thread<S: AsFd, R>(
 
 fn wait_with_thread(fd: RawFd, deadline: Option<Instant>) -> io::Result<()> {
     loop {
-        let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-        let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
-        if left.is_some_and(|left| left.is_zero()) {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(timed_out());
         }
-        if calls::poll_through_signals(fd, libc::POLLIN, millis)? {
+        if calls::poll(fd, libc::POLLIN, deadline)? {
             return Ok(());
         }
     }

@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     ptr,
+    time::Instant,
 };
 
 use socket2::{SockAddr, SockRef};
@@ -72,12 +73,12 @@ pub(super) fn send_to(socket: &impl AsFd, buf: &[u8], to: &SockAddr) -> io::Resu
     SockRef::from(socket).send_to_with_flags(buf, to, SEND)
 }
 
-/// A message header for `count` parts from `parts` on, at most as many as the kernel takes.
-fn header(parts: *mut libc::iovec, count: usize) -> libc::msghdr {
+/// A message header for `count` parts from `first` on, at most as many as the kernel takes.
+fn header(first: *mut libc::iovec, count: usize) -> libc::msghdr {
     // SAFETY: a header of zeros is valid: no address, no parts, no control data.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_iov = parts;
-    header.msg_iovlen = count.min(libc::UIO_MAXIOV as usize) as _;
+    header.msg_iov = first;
+    header.msg_iovlen = parts(count) as _;
     header
 }
 
@@ -116,22 +117,23 @@ pub(crate) fn write_now(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     size(unsafe { libc::pwritev2(fd, from, count, -1, libc::RWF_NOWAIT) })
 }
 
-/// Waits, with the thread, until `fd` is ready for `events`, at most for `timeout` milliseconds; -1: for ever.
-fn poll(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
+/// Waits, with the thread, until `fd` is ready for `events`. False: it is not yet, because `deadline` has passed, a signal
+/// came, or a minute went by.
+pub(crate) fn poll(fd: RawFd, events: i16, deadline: Option<Instant>) -> io::Result<bool> {
+    let millis = deadline.map_or(-1, |deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Rounded up: it is not over before.
+        left.as_millis().min(60_000) as i32 + 1
+    });
     let mut entry = libc::pollfd {
         fd,
         events,
         revents: 0,
     };
     // SAFETY: one entry, which lives until the call returns.
-    Ok(status(unsafe { libc::poll(&raw mut entry, 1, timeout) })? != 0)
-}
-
-/// The same; a signal that comes meanwhile is no error: nothing is ready.
-pub(crate) fn poll_through_signals(fd: RawFd, events: i16, timeout: i32) -> io::Result<bool> {
-    match poll(fd, events, timeout) {
+    match status(unsafe { libc::poll(&raw mut entry, 1, millis) }) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        result => result,
+        count => Ok(count? != 0),
     }
 }
 

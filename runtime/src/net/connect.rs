@@ -136,9 +136,8 @@ fn abandoned() -> io::Error {
 fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Result<()> {
     crate::blocking(|| {
         loop {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let millis = left.map_or(-1, |left| left.as_millis().min(60_000) as i32 + 1);
-            let ready = calls::poll_through_signals(stream.fd(), libc::POLLOUT, millis)?;
+            let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let ready = calls::poll(stream.fd(), libc::POLLOUT, deadline)?;
             match check(stream) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
@@ -146,7 +145,7 @@ fn wait_with_thread(stream: &Socket<Std>, deadline: Option<Instant>) -> io::Resu
             if ready {
                 return Err(abandoned());
             }
-            if left.is_some_and(|left| left.is_zero()) {
+            if is_late {
                 return Err(timed_out());
             }
         }

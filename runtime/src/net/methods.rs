@@ -78,6 +78,51 @@ macro_rules! timeout_methods {
     };
 }
 
+/// What a socket of datagrams has whose other side is set by `connect`.
+macro_rules! datagram_methods {
+    ($ours:ident) => {
+        impl $ours {
+            /// Receives a datagram; a connected socket receives from its other side only. What does not fit into `buf` is
+            /// lost.
+            ///
+            /// # Errors
+            ///
+            /// What the kernel says.
+            ///
+            /// # Parks
+            ///
+            /// Until there is one.
+            pub fn recv(&self, buf: &mut [u8]) -> std::io::Result<usize> {
+                let buf = std::cell::RefCell::new(buf);
+                self.0.call(
+                    goroutines_sched::Interest::Read,
+                    |fd| crate::net::calls::recv(fd, &mut buf.borrow_mut()),
+                    |_| false,
+                    |std| std.recv(&mut buf.borrow_mut()),
+                )
+            }
+
+            /// Sends a datagram to the other side, to which the socket is connected.
+            ///
+            /// # Errors
+            ///
+            /// What the kernel says.
+            ///
+            /// # Parks
+            ///
+            /// Until there is room for it.
+            pub fn send(&self, buf: &[u8]) -> std::io::Result<usize> {
+                self.0.call(
+                    goroutines_sched::Interest::Write,
+                    |fd| crate::net::calls::send(fd, buf),
+                    |_| false,
+                    |std| std.send(buf),
+                )
+            }
+        }
+    };
+}
+
 /// `Read` and `Write` for `$ours` and `&$ours`, whose field 0 is a [`Socket`](super::socket::Socket) of a stream. `$is_short`
 /// says whether a read that returned less than its buffer holds means that there is no more.
 macro_rules! stream_traits {
@@ -292,4 +337,6 @@ macro_rules! listener_types {
     };
 }
 
-pub(super) use {listener_types, peer_methods, socket_methods, stream_traits, timeout_methods};
+pub(super) use {
+    datagram_methods, listener_types, peer_methods, socket_methods, stream_traits, timeout_methods,
+};

@@ -20,7 +20,7 @@ pub(super) mod parts {
     pub trait Parts {
         fn source(&self) -> (&IoSource, RawFd);
         fn end(&self, how: Shutdown) -> io::Result<()>;
-        /// Is a read that got less than it asked for a sign that there is no more?
+        /// Returns whether a read that got less than it asked for shows that there is no more.
         fn is_short(&self) -> bool;
     }
 }
@@ -59,13 +59,13 @@ impl parts::Parts for UnixStream {
     }
 }
 
-/// A stream in the hands of futures. No call parks or blocks: one that would is `Pending`, and its waker is called when it
-/// may go on. It is what crates are built on that bring `AsyncRead` and its like; programs use the stream itself, whose
-/// calls park.
+/// A stream for futures. No call parks or blocks: a call that would returns `Pending`, and its waker is called when it may
+/// succeed. Crates that implement `AsyncRead` and the like are built on it; programs use the stream itself, whose calls
+/// park.
 ///
-/// Any executor may poll it: [`block_on`](crate::block_on) on a goroutine, or one of others on its threads. Wakers are
-/// called by a goroutine of the runtime, which starts with the first call that is pending. One task a direction can wait,
-/// the one that polled last. Other handles of the same connection ([`TcpStream::try_clone`]) go on to work as ever.
+/// Any executor may poll it: [`block_on`](crate::block_on) on a goroutine, or the executor of another crate on its threads.
+/// A goroutine of the runtime, which starts with the first call that is pending, calls the wakers. In each direction one
+/// task can wait: the one that polled last. Other handles of the same connection ([`TcpStream::try_clone`]) are not affected.
 ///
 /// Timeouts and deadlines of the stream do not count here: executors have timers.
 ///
@@ -210,7 +210,8 @@ impl<S: PollStream> Polled<S> {
         })
     }
 
-    /// A call, or the steps of a future in io_line.rs. `now` does not wait; `takes_all` says of a result that there is no more for the moment.
+    /// Makes a call, or waits as a future in the line of the socket (io_line.rs). `now` does not wait; `takes_all`
+    /// returns whether a result shows that there is no more for the moment.
     fn poll_call<R>(
         &mut self,
         interest: Interest,
@@ -224,21 +225,8 @@ impl<S: PollStream> Polled<S> {
             Interest::Write => &mut self.write,
         };
         loop {
-            let seen = io.look(interest);
-            if seen.shall_try() {
-                match now(fd) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        io.clear(interest, seen);
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    result => {
-                        if result.as_ref().is_ok_and(&takes_all) {
-                            io.clear(interest, seen);
-                        }
-                        io.pass_baton(interest);
-                        return Poll::Ready(result);
-                    }
-                }
+            if let Some(result) = io.attempt(interest, false, || now(fd), &takes_all) {
+                return Poll::Ready(result);
             }
             if io.wait_as_future(fd, interest, future, cx.waker())? {
                 return Poll::Pending;

@@ -122,25 +122,8 @@ impl<S: AsFd> Socket<S> {
         }
         crate::checkpoint();
         let fd = self.fd();
-        let seen = self.io.look(interest);
-        if seen.shall_try() {
-            match now(fd) {
-                Ok(result) => {
-                    if takes_all(&result) {
-                        self.io.took_all(interest, seen);
-                    }
-                    self.io.pass_baton(interest);
-                    return Ok(result);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.io.clear(interest, seen);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.io.pass_baton(interest);
-                    return Err(error);
-                }
-            }
+        if let Some(result) = self.io.attempt(interest, false, || now(fd), &takes_all) {
+            return result;
         }
         self.call_slowly(interest, &mut now, &takes_all, &mut std)
     }
@@ -188,15 +171,15 @@ impl<S: AsFd> Socket<S> {
         }
     }
 
-    /// W1 to W7 of io_line.rs for any `attempt` that does not wait: `WouldBlock` is "not now". `takes_all` as for `call`. What is known of the socket
-    /// is looked up before each attempt, so an event that comes during one is not forgotten after it.
+    /// Waits, and tries `call`, until that has a result: W1 to W7 of io_line.rs. `call` does not wait, and says
+    /// `WouldBlock` for "not now"; `takes_all` as for [`Socket::call`].
     ///
     /// Before it returns `TimedOut` it tries once more: data may have come whose event was not handled yet.
     pub(super) fn wait_for<R>(
         &self,
         interest: Interest,
         deadline: Option<Instant>,
-        attempt: &mut dyn FnMut() -> io::Result<R>,
+        call: &mut dyn FnMut() -> io::Result<R>,
         takes_all: &dyn Fn(&R) -> bool,
     ) -> io::Result<Waited<R>> {
         loop {
@@ -206,25 +189,10 @@ impl<S: AsFd> Socket<S> {
                 IoWait::Closed => return Ok(Waited::Closed),
                 IoWait::Unpollable => return Ok(Waited::Unpollable),
             };
-            let seen = self.io.look(interest);
-            if !late && !seen.shall_try() {
-                continue;
-            }
-            match attempt() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.io.clear(interest, seen);
-                    if late {
-                        return Ok(Waited::TimedOut);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => {
-                    if result.as_ref().is_ok_and(takes_all) {
-                        self.io.took_all(interest, seen);
-                    }
-                    self.io.pass_baton(interest);
-                    return result.map(Waited::Done);
-                }
+            match self.io.attempt(interest, late, &mut *call, takes_all) {
+                Some(result) => return result.map(Waited::Done),
+                None if late => return Ok(Waited::TimedOut),
+                None => {}
             }
         }
     }
@@ -292,7 +260,7 @@ mod tests {
             let mut buffer = [0; 64];
             let mut read = |mut server: &TcpStream| {
                 assert_eq!(server.read(&mut buffer).unwrap(), 1);
-                let shall_try = server.0.io.look(Interest::Read).shall_try();
+                let shall_try = server.0.io.shall_try(Interest::Read);
                 server.write_all(b"x").unwrap();
                 shall_try
             };

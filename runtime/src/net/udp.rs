@@ -12,7 +12,7 @@ use goroutines_sched::Interest;
 use super::{
     ToSocketAddrs, calls, connect,
     fd::{StdSocket, fd_traits},
-    methods::{socket_methods, timeout_methods},
+    methods::{datagram_methods, socket_methods, timeout_methods},
     socket::Socket,
 };
 
@@ -40,6 +40,7 @@ pub struct UdpSocket(Socket<Std>);
 fd_traits!(UdpSocket, Std);
 socket_methods!(UdpSocket, SocketAddr);
 timeout_methods!(UdpSocket, "socket");
+datagram_methods!(UdpSocket);
 
 impl StdSocket for Std {
     fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
@@ -122,25 +123,6 @@ impl UdpSocket {
         )
     }
 
-    /// Receives a datagram from the address to which the socket is connected.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Parks
-    ///
-    /// Until there is one.
-    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let buf = RefCell::new(buf);
-        self.0.call(
-            Interest::Read,
-            |fd| calls::recv(fd, &mut buf.borrow_mut()),
-            |_| false,
-            |std| std.recv(&mut buf.borrow_mut()),
-        )
-    }
-
     /// As [`UdpSocket::recv`], but leaves the datagram in the socket.
     ///
     /// # Errors
@@ -195,24 +177,6 @@ impl UdpSocket {
             |_| calls::send_to(&*self.0, buf, &to),
             |_| false,
             |std| std.send_to(buf, addr),
-        )
-    }
-
-    /// Sends a datagram to the address to which the socket is connected.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Parks
-    ///
-    /// Until there is room for it.
-    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.call(
-            Interest::Write,
-            |fd| calls::send(fd, buf),
-            |_| false,
-            |std| std.send(buf),
         )
     }
 

@@ -175,11 +175,10 @@ impl Child {
         let pid = self.std.id();
         let pidfd = self.pidfd.get_or_insert_with(|| PidFd::open(pid));
         for tries in 0.. {
-            let seen = pidfd.look();
-            if let Some(status) = self.std.try_wait()? {
+            if let Some(status) = pidfd.look(|| self.std.try_wait())? {
                 return Ok(Some(status));
             }
-            match pidfd.wait(seen, deadline, tries)? {
+            match pidfd.wait(deadline, tries)? {
                 Waited::Look => {}
                 Waited::Late => return self.std.try_wait(),
                 Waited::Cannot => break,

@@ -1,12 +1,13 @@
 //! Waiting for the end of a process: a descriptor that is ready from then on.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     os::fd::{FromRawFd, OwnedFd},
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Interest, IoSeen, IoWait, can_park};
+use goroutines_sched::{Interest, IoWait, can_park};
 
 use crate::net::{calls, socket::Socket};
 
@@ -39,27 +40,29 @@ impl PidFd {
         PidFd(fd.map(|fd| Socket::fresh(unsafe { OwnedFd::from_raw_fd(fd) })))
     }
 
-    /// Before a look at the process.
-    pub(super) fn look(&self) -> Option<IoSeen> {
-        self.0.as_ref().map(|socket| socket.io.look(Interest::Read))
+    /// Looks at the process by `try_wait`. `None`: it is still running.
+    pub(super) fn look(
+        &self,
+        mut try_wait: impl FnMut() -> io::Result<Option<ExitStatus>>,
+    ) -> io::Result<Option<ExitStatus>> {
+        let Some(socket) = &self.0 else {
+            return try_wait();
+        };
+        let look = || try_wait()?.ok_or_else(|| ErrorKind::WouldBlock.into());
+        let looked = socket.io.attempt(Interest::Read, true, look, |_| false);
+        looked.transpose()
     }
 
-    /// The process was still running at a look after `seen`: waits until it may have ended, at most until `deadline`.
-    /// `tries` is the number of waits before.
-    pub(super) fn wait(
-        &self,
-        seen: Option<IoSeen>,
-        deadline: Option<Instant>,
-        tries: u32,
-    ) -> io::Result<Waited> {
+    /// The process was still running at the last look: waits until it may have ended, at most until `deadline`. `tries`
+    /// is the number of waits before.
+    pub(super) fn wait(&self, deadline: Option<Instant>, tries: u32) -> io::Result<Waited> {
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(Waited::Late);
         }
-        if let (Some(socket), Some(seen)) = (&self.0, seen) {
+        if let Some(socket) = &self.0 {
             if !can_park() {
                 return on_thread(socket, deadline);
             }
-            socket.io.clear(Interest::Read, seen);
             match socket.io.wait(socket.fd(), Interest::Read, deadline)? {
                 IoWait::Ready => return Ok(Waited::Look),
                 IoWait::TimedOut => return Ok(Waited::Late),
@@ -81,8 +84,6 @@ fn on_thread(socket: &Socket<OwnedFd>, deadline: Option<Instant>) -> io::Result<
     let Some(deadline) = deadline else {
         return Ok(Waited::Cannot);
     };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let millis = left.as_millis().min(60_000) as i32 + 1;
-    calls::poll_through_signals(socket.fd(), libc::POLLIN, millis)?;
+    calls::poll(socket.fd(), libc::POLLIN, Some(deadline))?;
     Ok(Waited::Look)
 }

@@ -1,11 +1,10 @@
 //! Waiting for a socket: the functions of the scheduler that `net` uses.
 //!
-//! A socket holds an [`IoSource`]. A call uses it in the steps of io_line.rs: [`IoSource::look`] before the call
-//! (W1), [`IoSource::clear`] when the kernel said "not now" (W2), [`IoSource::wait`] (W3 to W6), and
-//! [`IoSource::pass_baton`] when it is done (W7).
+//! A socket holds an [`IoSource`]. A call uses it in the steps of io_line.rs: [`IoSource::attempt`] makes the call (W1,
+//! W2, W7), and [`IoSource::wait`] waits for the next attempt (W3 to W6).
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     os::fd::RawFd,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -25,7 +24,6 @@ use crate::{
     },
     protocol::{
         io_line::{EVENT, Line, Node, Refusal},
-        readiness::Seen,
         timers::NEVER,
         wait_reason::WaitReason,
     },
@@ -46,18 +44,6 @@ pub enum Interest {
     Read,
     /// Sending, and connecting.
     Write,
-}
-
-/// The known state of one direction of a socket: see [`IoSource::look`].
-#[derive(Clone, Copy, Debug)]
-pub struct IoSeen(Option<Seen>);
-
-impl IoSeen {
-    /// Returns whether the call is worth trying.
-    #[inline]
-    pub fn shall_try(self) -> bool {
-        self.0.is_none_or(Seen::shall_try)
-    }
 }
 
 /// How a wait for a socket ended.
@@ -158,26 +144,34 @@ impl IoSource {
         Some(desc)
     }
 
-    /// W1: the known state, before the call.
+    /// W1, W2 and W7: makes `call`, which does not wait, if it is worth trying, or in any case if `must_try`. `None`:
+    /// not now; the caller [waits](IoSource::wait). `WouldBlock` is "not now", and a call that was interrupted is made
+    /// again. `takes_all` returns whether a result shows that there is no more for the moment, so that the next call
+    /// waits without a try.
     #[inline]
-    pub fn look(&self, interest: Interest) -> IoSeen {
-        IoSeen(self.desc().map(|desc| line(desc, interest).look()))
-    }
-
-    /// W2: the call, which began after `seen` was read, got "not now".
-    #[inline]
-    pub fn clear(&self, interest: Interest, seen: IoSeen) {
-        if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
-            line(desc, interest).clear(seen);
+    pub fn attempt<R>(
+        &self,
+        interest: Interest,
+        must_try: bool,
+        mut call: impl FnMut() -> io::Result<R>,
+        takes_all: impl Fn(&R) -> bool,
+    ) -> Option<io::Result<R>> {
+        if let Some(desc) = self.desc() {
+            return line(desc, interest).attempt(must_try, call, takes_all, wake);
+        }
+        loop {
+            match call() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return Some(result),
+            }
         }
     }
 
-    /// W2: the call, which began after `seen` was read, took all there was.
-    #[inline]
-    pub fn took_all(&self, interest: Interest, seen: IoSeen) {
-        if let (Some(desc), Some(seen)) = (self.desc(), seen.0) {
-            line(desc, interest).took_all(seen);
-        }
+    /// Returns whether a call is worth trying (W1).
+    pub fn shall_try(&self, interest: Interest) -> bool {
+        self.desc()
+            .is_none_or(|desc| line(desc, interest).look().shall_try())
     }
 
     /// W3 to W6, for the socket `fd`: waits until a call may succeed, at most until `deadline`.

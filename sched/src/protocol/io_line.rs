@@ -31,21 +31,21 @@
 //! - *A future in the line* does not take an event for itself: it may be dropped once it is woken, or do something else.
 //!   So E5 wakes it and takes the next waiter as well; a future that finds nothing waits again.
 //!
-//! Nodes lie on the stacks of the waiters; the node of a goroutine whose stack is copied out, or of a future, is in a
-//! box. They are touched under the lock only.
+//! The list of waiters is io_nodes.rs.
 
 use std::{
-    cell::{Cell, UnsafeCell},
-    marker::PhantomPinned,
-    ptr,
+    cell::UnsafeCell,
+    io::{self, ErrorKind},
 };
 
 #[cfg(not(all(test, goroutines_loom)))]
 use crate::protocol::byte_lock::ByteLock;
 // Two threads that spin keep loom from letting a third continue.
+pub(crate) use crate::protocol::io_nodes::Node;
 #[cfg(all(test, goroutines_loom))]
 use crate::protocol::models::locks::door::ByteLock;
 use crate::protocol::{
+    io_nodes::NodeList,
     readiness::{Readiness, Seen},
     sync::{AtomicU32, AtomicU64, Ordering},
     timers::NEVER,
@@ -61,29 +61,8 @@ pub(crate) trait Waiter: Copy {
     /// Returns whether this call ends the wait: true for one caller only.
     fn claim(self, outcome: u32) -> bool;
 
-    /// Returns whether an event that it was claimed for is in good hands: it makes the call, and passes on what is left.
+    /// Returns whether the waiter makes the call after it was claimed for an event, and passes the baton.
     fn takes_event(self) -> bool;
-}
-
-/// A waiter.
-pub(crate) struct Node<W> {
-    waiter: W,
-    next: Cell<*const Node<W>>,
-    prev: Cell<*const Node<W>>,
-    linked: Cell<bool>,
-    _stays: PhantomPinned,
-}
-
-impl<W> Node<W> {
-    pub(crate) fn new(waiter: W) -> Node<W> {
-        Node {
-            waiter,
-            next: Cell::new(ptr::null()),
-            prev: Cell::new(ptr::null()),
-            linked: Cell::new(false),
-            _stays: PhantomPinned,
-        }
-    }
 }
 
 /// Why a caller must not wait: W3.
@@ -105,15 +84,10 @@ pub(crate) struct Line<W> {
     waiting: AtomicU32,
     /// The moment at which calls end in any case, [`NEVER`] if there is none.
     deadline: AtomicU64,
-    ends: UnsafeCell<Ends<W>>,
+    nodes: UnsafeCell<NodeList<W>>,
 }
 
-struct Ends<W> {
-    head: *const Node<W>,
-    tail: *const Node<W>,
-}
-
-// SAFETY: `ends`, and the nodes, are touched under the lock only; a waiter is a right that any thread may use.
+// SAFETY: `nodes`, and what is in it, is touched under the lock only; a waiter is a right that any thread may use.
 unsafe impl<W: Send> Sync for Line<W> {}
 // SAFETY: nothing in it refers to a thread.
 unsafe impl<W: Send> Send for Line<W> {}
@@ -125,10 +99,7 @@ impl<W: Waiter> Line<W> {
             lock: ByteLock::new(),
             waiting: AtomicU32::new(0),
             deadline: AtomicU64::new(NEVER),
-            ends: UnsafeCell::new(Ends {
-                head: ptr::null(),
-                tail: ptr::null(),
-            }),
+            nodes: UnsafeCell::new(NodeList::new()),
         }
     }
 
@@ -138,19 +109,48 @@ impl<W: Waiter> Line<W> {
         self.ready.load()
     }
 
-    /// W2, "not now".
+    /// W1, W2 and W7: makes `call`, which does not wait, if it is worth trying, or in any case if `must_try`. `None`:
+    /// not now. `takes_all` returns whether a result shows that there is no more for the moment, so that the next call
+    /// waits without a try. `wake` as in [`Line::announce`].
+    ///
+    /// The word is read before the call, so an event that comes during it is not forgotten after it.
     #[inline]
-    pub(crate) fn clear(&self, seen: Seen) {
-        // False: an event came meanwhile, and W3 finds it.
-        self.ready.clear(seen);
+    pub(crate) fn attempt<R>(
+        &self,
+        must_try: bool,
+        mut call: impl FnMut() -> io::Result<R>,
+        takes_all: impl Fn(&R) -> bool,
+        wake: impl FnMut(W),
+    ) -> Option<io::Result<R>> {
+        loop {
+            let seen = self.look();
+            if !must_try && !seen.shall_try() {
+                return None;
+            }
+            match call() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // False: an event came meanwhile, and W3 finds it.
+                    self.ready.clear(seen);
+                    return None;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => {
+                    if result.as_ref().is_ok_and(takes_all) {
+                        self.took_all(seen);
+                    }
+                    self.pass_baton(wake);
+                    return Some(result);
+                }
+            }
+        }
     }
 
-    /// W2, the call got less than it asked for: there is no more. Where no further event may come, READY stays: what comes
-    /// next (the end) is for another caller too, which has looked before the last event and is about to wait.
+    /// W2, the call got less than it asked for: there is no more. Where no further event may come, READY stays: what
+    /// comes next (the end) is for another caller too, which has looked before the last event and is about to wait.
     #[inline]
-    pub(crate) fn took_all(&self, seen: Seen) {
+    fn took_all(&self, seen: Seen) {
         if !seen.is_sticky() {
-            self.clear(seen);
+            self.ready.clear(seen);
         }
     }
 
@@ -187,10 +187,10 @@ impl<W: Waiter> Line<W> {
             unsafe { self.lock.unlock() };
             return Err(refusal);
         }
-        let was_there = node.linked.get();
+        let was_there = node.is_linked();
         if !was_there {
             // SAFETY: the lock is held, and the caller keeps the node.
-            unsafe { (*self.ends.get()).push(node) };
+            unsafe { (*self.nodes.get()).push(node) };
             self.count(1);
         }
         Ok(was_there)
@@ -209,11 +209,11 @@ impl<W: Waiter> Line<W> {
     /// W6 of a wait that ended otherwise than by an event: `node`, which was in no other line, is in none any more.
     /// Returns whether it was in this one.
     pub(crate) fn withdraw(&self, node: &Node<W>) -> bool {
-        self.locked(|ends| {
-            let linked = node.linked.get();
+        self.locked(|nodes| {
+            let linked = node.is_linked();
             if linked {
                 // SAFETY: the lock is held; a linked node is in this line.
-                unsafe { ends.unlink(node) };
+                unsafe { nodes.unlink(node) };
                 self.count(-1);
             }
             linked
@@ -261,21 +261,21 @@ impl<W: Waiter> Line<W> {
     pub(crate) fn set_deadline(&self, deadline: u64, wake: impl FnMut(W)) {
         // Relaxed: announced under the lock.
         self.deadline.store(deadline, Ordering::Relaxed);
-        self.recall(RECHECK, wake);
+        self.recall(wake);
     }
 
     /// The poller reports this direction from now on, or no longer: then waiters look again.
     pub(crate) fn set_registered(&self, registered: bool, wake: impl FnMut(W)) {
         self.ready.set_registered(registered);
         if !registered {
-            self.recall(RECHECK, wake);
+            self.recall(wake);
         }
     }
 
     /// No wait is possible any more.
     pub(crate) fn close(&self, wake: impl FnMut(W)) {
         self.ready.close();
-        self.recall(RECHECK, wake);
+        self.recall(wake);
     }
 
     /// For another socket, whose first user this is. There is no waiter.
@@ -290,9 +290,9 @@ impl<W: Waiter> Line<W> {
     }
 
     /// Takes all waiters out; they look again.
-    fn recall(&self, outcome: u32, wake: impl FnMut(W)) {
+    fn recall(&self, wake: impl FnMut(W)) {
         self.lock.lock();
-        self.claim_all_and_unlock(outcome, wake);
+        self.claim_all_and_unlock(RECHECK, wake);
     }
 
     /// E5 and E6: the lock is held, and is not after. All up to the first that takes the event.
@@ -306,7 +306,7 @@ impl<W: Waiter> Line<W> {
             };
             let served = waiter.takes_event();
             wake(waiter);
-            // Cleared meanwhile: whoever did it was told "not now", and nobody else has to be.
+            // Cleared meanwhile: a caller got "not now", so there is nothing for the next waiter.
             if served || !self.ready.load().is_ready() {
                 return;
             }
@@ -317,7 +317,7 @@ impl<W: Waiter> Line<W> {
     /// The lock is held.
     fn claim_one(&self) -> Option<W> {
         // SAFETY: the callers hold the lock; nodes in the line are alive.
-        while let Some(waiter) = unsafe { (*self.ends.get()).pop() } {
+        while let Some(waiter) = unsafe { (*self.nodes.get()).pop() } {
             self.count(-1);
             if waiter.claim(EVENT) {
                 return Some(waiter);
@@ -333,7 +333,7 @@ impl<W: Waiter> Line<W> {
             let mut count = 0;
             while count < claimed.len()
                 // SAFETY: the lock is held; nodes in the line are alive.
-                && let Some(waiter) = unsafe { (*self.ends.get()).pop() }
+                && let Some(waiter) = unsafe { (*self.nodes.get()).pop() }
             {
                 self.count(-1);
                 if waiter.claim(outcome) {
@@ -351,10 +351,10 @@ impl<W: Waiter> Line<W> {
         }
     }
 
-    fn locked<R>(&self, f: impl FnOnce(&mut Ends<W>) -> R) -> R {
+    fn locked<R>(&self, f: impl FnOnce(&mut NodeList<W>) -> R) -> R {
         self.lock.lock();
         // SAFETY: the lock is held.
-        let result = f(unsafe { &mut *self.ends.get() });
+        let result = f(unsafe { &mut *self.nodes.get() });
         // SAFETY: locked above.
         unsafe { self.lock.unlock() };
         result
@@ -366,53 +366,5 @@ impl<W: Waiter> Line<W> {
         let waiting = self.waiting.load(Ordering::Relaxed);
         self.waiting
             .store(waiting.wrapping_add_signed(change), Ordering::Relaxed);
-    }
-}
-
-impl<W: Copy> Ends<W> {
-    /// # Safety
-    ///
-    /// The line is locked; `node` is in none, and stays until it is taken out.
-    unsafe fn push(&mut self, node: &Node<W>) {
-        node.next.set(ptr::null());
-        node.prev.set(self.tail);
-        node.linked.set(true);
-        // SAFETY: null, or a node in the line, which is alive.
-        match unsafe { self.tail.as_ref() } {
-            Some(last) => last.next.set(node),
-            None => self.head = node,
-        }
-        self.tail = node;
-    }
-
-    /// Takes out the node that has waited longest.
-    ///
-    /// # Safety
-    ///
-    /// The line is locked.
-    unsafe fn pop(&mut self) -> Option<W> {
-        // SAFETY: null, or a node in the line, which is alive.
-        let node = unsafe { self.head.as_ref() }?;
-        // SAFETY: the node is in this line, which is locked.
-        unsafe { self.unlink(node) };
-        Some(node.waiter)
-    }
-
-    /// # Safety
-    ///
-    /// The line is locked, and `node` is in it.
-    unsafe fn unlink(&mut self, node: &Node<W>) {
-        let (prev, next) = (node.prev.get(), node.next.get());
-        // SAFETY: null, or a node in the line, which is alive.
-        match unsafe { prev.as_ref() } {
-            Some(prev) => prev.next.set(next),
-            None => self.head = next,
-        }
-        // SAFETY: as for the one before it.
-        match unsafe { next.as_ref() } {
-            Some(next) => next.prev.set(prev),
-            None => self.tail = prev,
-        }
-        node.linked.set(false);
     }
 }

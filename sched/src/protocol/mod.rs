@@ -20,7 +20,7 @@
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
 //! | the owner of a G, and what it waits for | status.rs, wait_reason.rs |
 //! | stacks that shrink, run windows | shrink_word.rs, window_lock.rs |
-//! | the known state of a socket, and its waiters | readiness.rs, io_line.rs, waker_list.rs |
+//! | the known state of a socket, and its waiters | readiness.rs, io_line.rs, io_nodes.rs, waker_list.rs |
 //! | a lock of a byte | byte_lock.rs |
 
 pub(crate) mod byte_lock;
@@ -29,6 +29,7 @@ pub(crate) mod home_wait;
 pub(crate) mod idle;
 pub(crate) mod inbox;
 pub(crate) mod io_line;
+pub(crate) mod io_nodes;
 pub(crate) mod join_word;
 pub(crate) mod lending;
 pub(crate) mod p_numbers;

@@ -21,7 +21,7 @@ use socket2::SockAddr;
 use crate::net::{
     calls,
     fd::{StdSocket, fd_traits},
-    methods::{peer_methods, socket_methods, timeout_methods},
+    methods::{datagram_methods, peer_methods, socket_methods, timeout_methods},
     socket::Socket,
 };
 
@@ -32,6 +32,7 @@ fd_traits!(UnixDatagram, Std);
 socket_methods!(UnixDatagram, SocketAddr);
 peer_methods!(UnixDatagram, SocketAddr);
 timeout_methods!(UnixDatagram, "socket");
+datagram_methods!(UnixDatagram);
 
 impl StdSocket for Std {
     fn timeouts(&self) -> io::Result<(Option<Duration>, Option<Duration>)> {
@@ -110,25 +111,6 @@ impl UnixDatagram {
         )
     }
 
-    /// Receives a datagram.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Parks
-    ///
-    /// Until there is one.
-    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let buf = RefCell::new(buf);
-        self.0.call(
-            Interest::Read,
-            |fd| calls::recv(fd, &mut buf.borrow_mut()),
-            |_| false,
-            |std| std.recv(&mut buf.borrow_mut()),
-        )
-    }
-
     /// Sends a datagram to the socket at `path`.
     ///
     /// # Errors
@@ -171,24 +153,6 @@ impl UnixDatagram {
         // The poller tells of room in this socket, and not in the one at the other end.
         self.0
             .call_or_block(|| calls::send_to(&*self.0, buf, to), std)
-    }
-
-    /// Sends a datagram to the socket to which this one is connected.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Parks
-    ///
-    /// Until there is room for it.
-    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.call(
-            Interest::Write,
-            |fd| calls::send(fd, buf),
-            |_| false,
-            |std| std.send(buf),
-        )
     }
 
     /// Two sockets that are connected to each other.

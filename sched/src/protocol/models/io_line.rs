@@ -3,7 +3,10 @@
 //! The socket counts units. A unit arrives first, and is then announced, as in the kernel. The callers go through W1
 //! to W7 as `net` does. A caller that sleeps forever shows as a deadlock.
 
-use std::sync::atomic::AtomicUsize as Plain;
+use std::{
+    io::{self, ErrorKind},
+    sync::atomic::AtomicUsize as Plain,
+};
 
 use loom::{
     sync::{
@@ -130,33 +133,29 @@ impl Socket {
         self.line.set_registered(false, wake);
     }
 
-    /// The call that does not wait: `None` is "not now".
-    fn receive(&self, most: usize) -> Option<usize> {
+    /// The call that does not wait.
+    fn receive(&self, most: usize) -> io::Result<usize> {
         let mut state = self.state.lock().unwrap();
         if state.units == 0 && !state.ended {
-            return None;
+            return Err(ErrorKind::WouldBlock.into());
         }
         let got = state.units.min(most);
         state.units -= got;
-        Some(got)
+        Ok(got)
     }
 
     /// W1 to W7.
     fn take(&self, caller: &'static Caller, most: usize) -> Got {
         loop {
-            let seen = self.line.look();
-            if seen.is_closed() {
+            if self.line.look().is_closed() {
                 return Got::End;
             }
-            if seen.shall_try() {
-                if let Some(got) = self.receive(most) {
-                    if got != 0 && got < most {
-                        self.line.took_all(seen);
-                    }
-                    self.line.pass_baton(wake);
-                    return if got == 0 { Got::End } else { Got::Units(got) };
-                }
-                self.line.clear(seen);
+            let takes_all = |&got: &usize| got != 0 && got < most;
+            let call = || self.receive(most);
+            match self.line.attempt(false, call, takes_all, wake) {
+                Some(Ok(0)) => return Got::End,
+                Some(got) => return Got::Units(got.expect("units")),
+                None => {}
             }
             if !self.line.look().is_registered() {
                 self.register();

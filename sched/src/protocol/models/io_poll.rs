@@ -1,9 +1,9 @@
-//! Futures in the line of a socket (io_line.rs), and the errands that their wakers are (waker_list.rs): each is woken for what
-//! comes, and takes nothing from those behind it.
+//! Futures in the line of a socket (io_line.rs), and the list of their wakers (waker_list.rs): each future is woken for what
+//! comes, and takes nothing from the waiters behind it.
 //!
 //! The socket counts units, as in io_line.rs. A future is polled by a thread, its executor; the runner is another thread.
 
-use std::ptr::NonNull;
+use std::{io::ErrorKind, ptr::NonNull};
 
 use loom::{
     sync::{
@@ -88,7 +88,7 @@ struct World {
     units: Mutex<usize>,
     wakers: WakerList<FutureWait>,
     runner: Parker,
-    /// The runner is to end.
+    /// Whether the runner is to end.
     over: AtomicUsize,
 }
 
@@ -117,19 +117,23 @@ impl World {
         }
     }
 
-    /// So many arrive in one event.
+    /// `units` arrive in one event.
     fn arrive(&self, units: usize) {
         *self.units.lock().unwrap() += units;
         self.line.announce(false, || true, |w| self.wake(w));
     }
 
-    fn receive(&self) -> bool {
-        let mut units = self.units.lock().unwrap();
-        if *units == 0 {
-            return false;
-        }
-        *units -= 1;
-        true
+    /// W1, W2 and W7. True: it got a unit.
+    fn attempt(&self) -> bool {
+        let receive = || {
+            let mut units = self.units.lock().unwrap();
+            *units = units.checked_sub(1).ok_or(ErrorKind::WouldBlock)?;
+            Ok(())
+        };
+        let wake = |waiter| self.wake(waiter);
+        self.line
+            .attempt(false, receive, |()| false, wake)
+            .is_some()
     }
 
     /// The runner, until it is over.
@@ -151,20 +155,20 @@ impl World {
         self.runner.notify();
     }
 
-    fn runner(this: &Arc<World>) -> thread::JoinHandle<()> {
+    /// A thread that does `f`.
+    fn run_in(
+        this: &Arc<World>,
+        f: impl FnOnce(&World) + Send + 'static,
+    ) -> thread::JoinHandle<()> {
         let world = this.clone();
-        thread::spawn(move || world.run())
+        thread::spawn(move || f(&world))
     }
 
     /// W1 to W4 of a future. True: it got a unit.
     fn poll(&self, wait: &'static FutureWait, waker: Waker) -> bool {
         loop {
-            let seen = self.line.look();
-            if seen.shall_try() {
-                if self.receive() {
-                    return true;
-                }
-                self.line.clear(seen);
+            if self.attempt() {
+                return true;
             }
             wait.slot.set(|&(_, old)| old == waker.1, || waker);
             // SAFETY: leaked.
@@ -184,12 +188,8 @@ impl World {
             parker: Parker::new(),
         }));
         loop {
-            let seen = self.line.look();
-            if seen.shall_try() {
-                if self.receive() {
-                    return self.line.pass_baton(|w| self.wake(w));
-                }
-                self.line.clear(seen);
+            if self.attempt() {
+                return;
             }
             let number = g.wait_seq.open();
             let node = Node::new(IoWaiter::Goroutine(g, number));
@@ -220,11 +220,8 @@ fn executor() -> &'static Executor {
 fn a_future_is_woken_for_what_comes() {
     explore(Some(3), || {
         let world = World::new();
-        let runner = World::runner(&world);
-        let poller = thread::spawn({
-            let world = world.clone();
-            move || world.arrive(1)
-        });
+        let runner = World::run_in(&world, World::run);
+        let poller = World::run_in(&world, |world| world.arrive(1));
         let (wait, me) = (leaked(), executor());
         while !world.poll(wait, (me, 1)) {
             me.parker.wait(|| None);
@@ -239,11 +236,8 @@ fn a_future_is_woken_for_what_comes() {
 fn a_future_that_moves_to_another_task_is_woken_there() {
     explore(Some(3), || {
         let world = World::new();
-        let runner = World::runner(&world);
-        let poller = thread::spawn({
-            let world = world.clone();
-            move || world.arrive(1)
-        });
+        let runner = World::run_in(&world, World::run);
+        let poller = World::run_in(&world, |world| world.arrive(1));
         let (wait, before, after) = (leaked(), executor(), executor());
         let mut done = world.poll(wait, (before, 1));
         // Polled again by another, which alone sleeps.
@@ -263,14 +257,8 @@ fn a_future_that_moves_to_another_task_is_woken_there() {
 fn a_future_that_is_woken_and_dropped_takes_nothing_from_the_goroutine_behind_it() {
     explore(Some(3), || {
         let world = World::new();
-        let acceptor = thread::spawn({
-            let world = world.clone();
-            move || world.take()
-        });
-        let poller = thread::spawn({
-            let world = world.clone();
-            move || world.arrive(1)
-        });
+        let acceptor = World::run_in(&world, World::take);
+        let poller = World::run_in(&world, |world| world.arrive(1));
         let (wait, me) = (leaked(), executor());
         if world.poll(wait, (me, 1)) {
             world.arrive(1);
@@ -286,11 +274,8 @@ fn a_future_that_is_woken_and_dropped_takes_nothing_from_the_goroutine_behind_it
 fn a_future_and_a_goroutine_share_what_comes_in_one_event() {
     explore(Some(2), || {
         let world = World::new();
-        let runner = World::runner(&world);
-        let acceptor = thread::spawn({
-            let world = world.clone();
-            move || world.take()
-        });
+        let runner = World::run_in(&world, World::run);
+        let acceptor = World::run_in(&world, World::take);
         let (wait, me) = (leaked(), executor());
         let first = world.poll(wait, (me, 1));
         assert!(!first, "nothing has come");
