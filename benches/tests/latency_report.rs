@@ -1,33 +1,18 @@
 //! The latency report as its user meets it: arguments, exit status, every row.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use goroutines_benches::latency::scenario::Scenario;
 use serde_json::Value;
 
+use common::{complaint_of, output_of, text_of};
+
 fn latency_report(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_latency-report"))
-        .args(arguments)
-        .env_remove("GOMAXPROCS")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts")
-}
-
-fn text_of(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// What is wrong, says a program that printed no report.
-fn complaint_of(arguments: &[&str]) -> String {
-    let output = latency_report(arguments);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    output_of(env!("CARGO_BIN_EXE_latency-report"), arguments)
 }
 
 /// The four numbers at the end of a row.
@@ -82,7 +67,7 @@ fn help_says_what_is_measured() {
 
 #[test]
 fn rows_that_do_not_exist_are_refused_with_those_that_do() {
-    let complaint = complaint_of(&["--only", "no such row"]);
+    let complaint = complaint_of(&latency_report(&["--only", "no such row"]), 2);
     assert!(complaint.contains("`no such row`"), "{complaint}");
     for scenario in Scenario::all() {
         assert!(complaint.contains(&scenario.name()), "{complaint}");
@@ -99,7 +84,7 @@ fn arguments_that_make_no_sense_are_refused() {
         &["--quick", "--samples", "10"],
         &["a-word"],
     ] {
-        let complaint = complaint_of(wrong);
+        let complaint = complaint_of(&latency_report(wrong), 2);
         assert!(complaint.contains("--help"), "{wrong:?}: {complaint}");
     }
 }

@@ -1,32 +1,17 @@
 //! The net report as its user meets it: arguments, exit status, every row.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
+use common::{complaint_of, output_of, text_of};
+
 fn net_report(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_net-report"))
-        .args(arguments)
-        .env_remove("GOMAXPROCS")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts")
-}
-
-fn text_of(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// What is wrong, says a program that printed no report.
-fn complaint_of(arguments: &[&str], status: i32) -> String {
-    let output = net_report(arguments);
-    assert_eq!(output.status.code(), Some(status), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    output_of(env!("CARGO_BIN_EXE_net-report"), arguments)
 }
 
 /// A file that is removed at the end.
@@ -99,7 +84,7 @@ fn a_rival_that_cannot_serve_is_told_with_its_row() {
             "--rival",
             &rival,
         ];
-        let complaint = complaint_of(&arguments, 1);
+        let complaint = complaint_of(&net_report(&arguments), 1);
         assert!(
             complaint.contains("broken") && complaint.contains(word),
             "{complaint}"
@@ -137,7 +122,7 @@ fn arguments_that_make_no_sense_are_refused() {
         &["--serve", "raw", "echo", "0"],
         &["a-word"],
     ] {
-        let complaint = complaint_of(wrong, 2);
+        let complaint = complaint_of(&net_report(wrong), 2);
         assert!(
             complaint.starts_with("net-report: ") || complaint.contains("--help"),
             "{wrong:?}: {complaint}"

@@ -1,6 +1,44 @@
 //! The same programs, once with the originals and once with ours: what differs are the imports.
 #![allow(unused_imports, clippy::into_iter_on_ref, clippy::useless_vec)]
 
+/// The programs, with what is in scope where this stands.
+macro_rules! programs {
+    () => {
+        mod locks {
+            use super::*;
+            include!("dropin/locks.rs");
+        }
+        mod once {
+            use super::*;
+            include!("dropin/once.rs");
+        }
+        mod mpsc {
+            use super::*;
+            include!("dropin/mpsc.rs");
+        }
+        mod threads {
+            use super::*;
+            include!("dropin/threads.rs");
+        }
+        mod locals {
+            use super::*;
+            include!("dropin/locals.rs");
+        }
+        mod channels {
+            use super::*;
+            include!("dropin/channels.rs");
+        }
+        mod forms {
+            use super::*;
+            include!("dropin/forms.rs");
+        }
+        mod sockets {
+            use super::*;
+            include!("dropin/net.rs");
+        }
+    };
+}
+
 mod with_std {
     use std::{net, os::unix::net as unix_net, sync, sync::Arc, thread, time::Duration};
 
@@ -12,38 +50,7 @@ mod with_std {
         ($($what:tt)*) => { std::thread_local! { $($what)* } };
     }
 
-    mod locks {
-        use super::*;
-        include!("dropin/locks.rs");
-    }
-    mod once {
-        use super::*;
-        include!("dropin/once.rs");
-    }
-    mod mpsc {
-        use super::*;
-        include!("dropin/mpsc.rs");
-    }
-    mod threads {
-        use super::*;
-        include!("dropin/threads.rs");
-    }
-    mod locals {
-        use super::*;
-        include!("dropin/locals.rs");
-    }
-    mod channels {
-        use super::*;
-        include!("dropin/channels.rs");
-    }
-    mod forms {
-        use super::*;
-        include!("dropin/forms.rs");
-    }
-    mod sockets {
-        use super::*;
-        include!("dropin/net.rs");
-    }
+    programs!();
 }
 
 mod with_goroutines {
@@ -65,36 +72,5 @@ mod with_goroutines {
         ($($what:tt)*) => { goroutines::goroutine_local! { $($what)* } };
     }
 
-    mod locks {
-        use super::*;
-        include!("dropin/locks.rs");
-    }
-    mod once {
-        use super::*;
-        include!("dropin/once.rs");
-    }
-    mod mpsc {
-        use super::*;
-        include!("dropin/mpsc.rs");
-    }
-    mod threads {
-        use super::*;
-        include!("dropin/threads.rs");
-    }
-    mod locals {
-        use super::*;
-        include!("dropin/locals.rs");
-    }
-    mod channels {
-        use super::*;
-        include!("dropin/channels.rs");
-    }
-    mod forms {
-        use super::*;
-        include!("dropin/forms.rs");
-    }
-    mod sockets {
-        use super::*;
-        include!("dropin/net.rs");
-    }
+    programs!();
 }

@@ -2,7 +2,7 @@
 //!
 //! An event for which no M asks shows as a deadlock.
 
-use loom::thread;
+use loom::{sync::Arc, thread};
 
 use super::{
     explore,
@@ -18,16 +18,31 @@ const EVENT: usize = 5;
 const WORK: usize = 6;
 const END: usize = 9;
 
+/// A socket is registered, and each M holds its P.
+fn watching(pairs: &[(usize, usize)]) -> Arc<World> {
+    let world = World::new(pairs.len());
+    world.kernel.watch();
+    pairs.iter().for_each(|&(m, p)| world.give(m, p));
+    world
+}
+
+/// An event comes at any time.
+fn an_event(world: &Arc<World>) -> thread::JoinHandle<()> {
+    let world = world.clone();
+    thread::spawn(move || world.kernel.happen(EVENT))
+}
+
+/// The thread of `M1`, which is asleep. Returns what it runs first.
+fn asleep(world: &Arc<World>) -> thread::JoinHandle<usize> {
+    let world = world.clone();
+    thread::spawn(move || world.live(M1))
+}
+
 #[test]
 fn an_event_is_found_by_an_m_that_goes_to_sleep() {
     explore(Some(3), || {
-        let world = World::new(1);
-        world.kernel.watch();
-        world.give(M1, P1);
-        let kernel = thread::spawn({
-            let world = world.clone();
-            move || world.kernel.happen(EVENT)
-        });
+        let world = watching(&[(M1, P1)]);
+        let kernel = an_event(&world);
         assert_eq!(world.next(M1), EVENT);
         kernel.join().unwrap();
     });
@@ -36,13 +51,8 @@ fn an_event_is_found_by_an_m_that_goes_to_sleep() {
 #[test]
 fn work_and_an_event_are_both_found_by_the_one_that_sleeps_in_the_poll() {
     explore(Some(3), || {
-        let world = World::new(1);
-        world.kernel.watch();
-        world.give(M1, P1);
-        let kernel = thread::spawn({
-            let world = world.clone();
-            move || world.kernel.happen(EVENT)
-        });
+        let world = watching(&[(M1, P1)]);
+        let kernel = an_event(&world);
         let submitter = thread::spawn({
             let world = world.clone();
             move || world.submit_globally(WORK)
@@ -57,10 +67,7 @@ fn work_and_an_event_are_both_found_by_the_one_that_sleeps_in_the_poll() {
 #[test]
 fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
     explore(Some(2), || {
-        let world = World::new(2);
-        world.kernel.watch();
-        world.give(M1, P1);
-        world.give(M2, P2);
+        let world = watching(&[(M1, P1), (M2, P2)]);
         let others = [M1, M2].map(|m| {
             let world = world.clone();
             thread::spawn(move || {
@@ -90,10 +97,7 @@ fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
 #[test]
 fn of_two_that_sleep_the_one_that_is_handed_a_p_wakes() {
     explore(Some(2), || {
-        let world = World::new(2);
-        world.kernel.watch();
-        world.give(M1, P1);
-        world.give(M2, P2);
+        let world = watching(&[(M1, P1), (M2, P2)]);
         let others = [M1, M2].map(|m| {
             let world = world.clone();
             thread::spawn(move || {
@@ -117,10 +121,7 @@ fn an_event_is_found_after_a_p_was_put_down_without_its_m() {
         world.give(M1, P1);
         world.stop(M1);
         assert_eq!(world.idle().take_p(), Some(P1));
-        let sleeper = thread::spawn({
-            let world = world.clone();
-            move || world.live(M1)
-        });
+        let sleeper = asleep(&world);
         world.kernel.watch();
         steps::put_idle_p(&*world, world.p_of(P1));
         world.kernel.happen(EVENT);
@@ -135,11 +136,8 @@ fn sysmon_wakes_a_poller_where_all_rest_and_nobody_polls() {
         world.give(M1, P1);
         world.stop(M1);
         world.kernel.watch();
-        let sleeper = thread::spawn({
-            let world = world.clone();
-            move || world.live(M1)
-        });
-        // It would sleep until somebody has a P.
+        let sleeper = asleep(&world);
+        // It would sleep until an M has a P.
         assert!(!steps::sleep_while_idle(&*world, NEVER));
         let mut watch = TimeWatch::default();
         assert!(!watch.look(&*world));
@@ -152,14 +150,9 @@ fn sysmon_wakes_a_poller_where_all_rest_and_nobody_polls() {
 #[test]
 fn the_poller_keeps_the_time_as_well() {
     explore(Some(3), || {
-        let world = World::new(1);
-        world.kernel.watch();
-        world.give(M1, P1);
+        let world = watching(&[(M1, P1)]);
         world.insert(P1, 5, WORK);
-        let kernel = thread::spawn({
-            let world = world.clone();
-            move || world.kernel.happen(EVENT)
-        });
+        let kernel = an_event(&world);
         let found = [world.next(M1), world.next(M1)];
         assert_eq!(found.iter().sum::<usize>(), EVENT + WORK);
         kernel.join().unwrap();
