@@ -50,9 +50,9 @@
 //!
 //! Before a computation resumes on another thread, `goroutines` searches its stack for addresses that belong to the old
 //! thread. A callee-saved register that a switch leaves as it was holds a value of the code that ran before; the next
-//! function saves it on the stack of the resumed code, and the search finds there what is not that code's own. So `switch_body` clears the
-//! general registers that are callee-saved and not in the `Frame`. Floating-point registers hold no addresses in practice,
-//! and are left as they are.
+//! function saves it on the stack of the resumed code, and the search finds there what is not that code's own. So
+//! `switch_body` clears the general registers that are callee-saved and not in the `Frame`. Floating-point registers hold
+//! no addresses in practice, and are left as they are.
 //!
 //! # Why a switch has a place
 //!

@@ -11,7 +11,8 @@ use goroutines_sched::{ThreadWaker, pin_stack};
 /// Something else has ended the wait for a future.
 pub(crate) struct Interrupted;
 
-/// Runs `future` to its end on the caller, until `interrupt` is ready, which is polled when the future is pending, or until `deadline`.
+/// Runs `future` to its end on the caller, or until `interrupt` is ready, which is polled when the future is pending, or
+/// until `deadline`.
 pub(crate) fn drive<F: Future>(
     future: F,
     deadline: Option<Instant>,

@@ -17,7 +17,7 @@ impl<S: PollStream + Unpin> AsyncRead for Io<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // SAFETY: nothing that is initialised is made uninitialised: the kernel writes, and nobody else.
+        // SAFETY: only the kernel writes there, so nothing that is initialised is made uninitialised.
         let free = unsafe { buf.unfilled_mut() };
         let n = ready!(self.0.poll_read_uninit(cx, free))?;
         // SAFETY: the first n bytes were written by the kernel.

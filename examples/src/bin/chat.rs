@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What it shows: two goroutines a guest, one that reads and one that writes, on two handles of one connection, and a
-//! channel between the guests. Who does not read is put out when 64 messages wait for him, and holds nobody up.
+//! channel between the guests. A guest that does not read is put out when 64 messages wait for it, and holds up no other guest.
 //! The first message is the guest's name. A client that closes gets its goodbye back.
 
 use std::{collections::HashMap, sync::Arc};
@@ -91,7 +91,7 @@ fn attend(stream: TcpStream, room: &Shared) -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
-/// Sends what comes to one guest, until nobody has anything to say to him.
+/// Sends the messages for one guest, until its channel has no sender any more.
 fn write(stream: TcpStream, messages: Receiver<Message>) {
     let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config()));
     for message in messages {

@@ -102,11 +102,11 @@ impl File {
         set_times(times: FileTimes) -> io::Result<()>;
         /// Changes the time of the last change.
         set_modified(time: SystemTime) -> io::Result<()>;
-        /// Waits for the lock of the file, which nobody else has then, and takes it.
+        /// Waits until the lock of the file is free, and takes it for this handle alone.
         lock() -> io::Result<()>;
         /// Waits for the lock of the file, which only others that share it have then, and takes it.
         lock_shared() -> io::Result<()>;
-        /// Takes the lock of the file if nobody has it.
+        /// Takes the lock of the file if it is free.
         try_lock() -> Result<(), TryLockError>;
         /// Takes the lock of the file if only others that share it have it.
         try_lock_shared() -> Result<(), TryLockError>;

@@ -39,7 +39,7 @@ pub struct Stdin {
     shared: &'static Mutex<BufReader<Source>>,
 }
 
-/// The standard input, which nobody else reads meanwhile, as [`std::io::StdinLock`].
+/// The standard input, locked: other callers wait. As [`std::io::StdinLock`].
 #[derive(Debug)]
 pub struct StdinLock<'a> {
     reader: MutexGuard<'a, BufReader<Source>>,
@@ -68,11 +68,11 @@ pub fn stdin() -> Stdin {
 }
 
 impl Stdin {
-    /// Waits until nobody else has the lock, and takes it.
+    /// Waits until the lock is free, and takes it.
     ///
     /// # Parks
     ///
-    /// Until nobody else has the lock.
+    /// Until the lock is free.
     #[must_use]
     pub fn lock(&self) -> StdinLock<'static> {
         StdinLock {

@@ -11,9 +11,9 @@
 //! | poll.rs: when the kernel was asked for events | poll.rs: asking it, and sleeping in that |
 //! | start_m.rs: the threads | starter.rs: starting one; wake.rs: waking an M, passing a P on; retake.rs: taking a P |
 //!
-//! The calls are recursive where the imports are not: ready, wake, a thread that is refused, `idle_p_for_want_of_thread`, `put_idle_p`, a P
-//! that leaves, whose goroutines become ready. It ends because a P leaves once, and where no thread is to be had none is
-//! asked for ([`start_m`]).
+//! The calls are recursive where the imports are not: ready, wake, a thread that is refused, `idle_p_for_want_of_thread`,
+//! `put_idle_p`, a P that leaves, whose goroutines become ready. It ends because a P leaves once, and where no thread is
+//! to be had none is asked for ([`start_m`]).
 //!
 //! Essays: [`procs`], [`start_m`], [`starter`], [`retake`] (the sides of gate.rs), [`ready`].
 

@@ -27,7 +27,6 @@
 //!   K4 at a time, also when the part is free again already.
 
 use std::{
-    array,
     mem::MaybeUninit,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
@@ -123,7 +122,7 @@ impl Poller {
     /// E1 to E6 of io_line.rs: waits for events for at most `timeout` nanoseconds. `wake` is called with each
     /// goroutine that was claimed. Returns whether the sleeper was interrupted.
     fn harvest(&self, poll: &Poll, timeout: Option<u64>, mut wake: impl FnMut(GRef)) -> bool {
-        let mut events: [MaybeUninit<Event>; BATCH] = array::from_fn(|_| MaybeUninit::uninit());
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
         let (mut count, mut kicked) = (0, false);
         for event in poll.wait(&mut events, timeout) {
             kicked |= event.is_kick();

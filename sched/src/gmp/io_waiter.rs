@@ -36,7 +36,7 @@ impl Waiter for IoWaiter {
     fn claim(self, outcome: u32) -> bool {
         match self {
             IoWaiter::Goroutine(ticket) => ticket.claim(outcome),
-            // A future has no timer: whoever takes it out of the line has it.
+            // A future has no timer: the thread that takes it out of the line has claimed it.
             IoWaiter::Future(_) => true,
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct WakerSlot<T> {
     waker: Mutex<Option<T>>,
 }
 
-/// What has an slot.
+/// What has a slot.
 pub(crate) trait HasSlot {
     type Waker;
 

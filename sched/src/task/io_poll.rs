@@ -1,8 +1,8 @@
 //! Futures that wait for a socket.
 //!
-//! A future's wait is W1 to W4 of io_line.rs; then it returns `Pending`, and what is W5 and W6 for a goroutine is the
-//! business of its executor. When it is taken out of the line its waker is called, once, by a service
-//! goroutine (waker_list.rs), which the first such wait starts.
+//! A future's wait is W1 to W4 of io_line.rs; then it returns `Pending`, and its executor does what W5 and W6 are for a
+//! goroutine. When the future is taken out of the line, a service goroutine (waker_list.rs) calls its waker, once. The
+//! first such wait starts that goroutine.
 //!
 //! Timeouts and deadlines of the socket do not concern futures: an executor has timers of its own.
 
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// A future's place among those who wait for one direction of a socket. It leaves the line when it is dropped.
+/// A future's place among the waiters for one direction of a socket. It leaves the line when it is dropped.
 #[derive(Default)]
 pub struct IoFuture(Option<Place>);
 
@@ -75,14 +75,14 @@ impl Place {
     fn enter(&self) -> bool {
         // The count of the line, if it is not there from an earlier call.
         let count = Arc::into_raw(self.wait.clone());
-        // SAFETY: the node lies in what the count keeps, which goes to whoever takes the node out. It is in no other
+        // SAFETY: the node lies in what the count keeps, which goes to the thread that takes the node out. It is in no other
         // line: a place is in its own.
         match unsafe { self.line.enlist(&self.wait.node, 0) } {
             Ok(was_there) => {
                 // SAFETY: `enlist` left it locked.
                 unsafe { self.line.unlock() };
                 if was_there {
-                    // SAFETY: the count of above, which nobody else has.
+                    // SAFETY: the count of above, which no other thread has.
                     drop(unsafe { Arc::from_raw(count) });
                 }
                 true

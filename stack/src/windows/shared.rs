@@ -19,7 +19,8 @@ use crate::windows::window::Stack;
 ///
 /// # Errors
 ///
-/// When there is no address space (not if the stack was admitted with [`reserve`](crate::reserve)), or when its guards cannot be placed.
+/// When there is no address space (not if the stack was admitted with [`reserve`](crate::reserve)), or when its guards
+/// cannot be placed.
 pub fn acquire(class: Class) -> io::Result<Stack> {
     let arena = arena::of(class);
     let mut range = {

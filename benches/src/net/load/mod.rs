@@ -79,8 +79,9 @@ impl Phase {
 pub(super) type Work<'a> =
     dyn Fn(SocketAddr, usize, &Phase, &Barrier) -> io::Result<Counted> + Sync + 'a;
 
-/// Lets `threads` threads on `cpus` do `work`, each with its share of `connections`, and counts for `time`, and until something was. `at` is called
-/// at the start and at the end of the counting. Returns what they counted, and how long it was.
+/// Lets `threads` threads on `cpus` do `work`, each with its share of `connections`, and counts for `time`, or longer until
+/// there is something to count. `at` is called at the start and at the end of the counting. Returns what they counted, and
+/// for how long.
 pub(super) fn run(
     address: SocketAddr,
     connections: usize,

@@ -93,7 +93,7 @@ fn keeps(head: &httparse::Request<'_, '_>) -> bool {
     }
 }
 
-/// How long the body is. Two answers to that are none: somebody in between may have taken the other.
+/// The length of the body. Two lengths are an error: a proxy on the way may have taken the other one.
 fn length(head: &httparse::Request<'_, '_>) -> Result<Length, Refusal> {
     let mut lengths = head
         .headers
@@ -149,7 +149,7 @@ fn take_chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Refusal> {
         let Some(after) = bytes.get(end..end + 2) else {
             return Ok(None);
         };
-        // Trailers behind the last chunk are refused as well: nobody here asks for them.
+        // Trailers behind the last chunk are refused as well: no handler reads them.
         if after != b"\r\n" {
             return Err(Refusal(400, "this is no end of a chunk"));
         }
