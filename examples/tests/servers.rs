@@ -59,7 +59,7 @@ fn tls_echoes_what_openssl_sends() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .expect("openssl");
+        .expect("the program openssl, of the package of that name");
     let mut input = client.stdin.take().unwrap();
     let mut output = BufReader::new(client.stdout.take().unwrap());
     for n in 0..100 {

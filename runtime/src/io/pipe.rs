@@ -142,13 +142,18 @@ impl PipeWriter {
     }
 }
 
-/// The result of a try, or of std's call where a try cannot be made.
+/// The result of a try, or of std's call where a try cannot be made: on an old kernel, and where a sandbox refuses the
+/// system call.
 fn or_block(
     result: io::Result<usize>,
     std: impl FnOnce() -> io::Result<usize>,
 ) -> io::Result<usize> {
+    let refused = |error: &io::Error| {
+        let kind = error.kind();
+        kind == ErrorKind::Unsupported || kind == ErrorKind::PermissionDenied
+    };
     match result {
-        Err(error) if error.kind() == ErrorKind::Unsupported && can_park() => crate::blocking(std),
+        Err(error) if refused(&error) && can_park() => crate::blocking(std),
         result => result,
     }
 }

@@ -1,8 +1,9 @@
 //! The kernel's calls, which do not wait whatever the mode of the socket: the only file of `net` with `unsafe` calls into
 //! libc.
 //!
-//! They go through functions of libc, whose call touches the stack below every buffer of the caller: a guard page
-//! that lies there has moved before the kernel, which does not move it, writes.
+//! They are calls of libc's functions, and no inlined system calls. The call of a function writes its return address to
+//! the stack, below every buffer of the caller. If a guard page lies there, this write moves it. The kernel would not: a
+//! system call whose buffer has a guard page in it fails with EFAULT.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -15,7 +16,7 @@ use std::{
 
 use socket2::{SockAddr, SockRef};
 
-/// Not to wait, and not to raise SIGPIPE.
+/// The flags of each send: it does not wait, and raises no SIGPIPE.
 const SEND: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 fn size(result: isize) -> io::Result<usize> {
@@ -34,7 +35,7 @@ pub(super) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
 }
 
-/// The same into memory that need not be initialised: so many bytes are after.
+/// The same into memory that need not be initialised. After `Ok(n)` the first `n` bytes are.
 pub(super) fn recv_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: the buffer is live and as long as said, and the kernel writes to it only.
     size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })

@@ -19,7 +19,7 @@ use super::{
     socket::{Socket, Waited},
 };
 
-/// What `f` makes of the first address with which it succeeds; the error of the last one otherwise.
+/// The result of `f` for the first address with which it succeeds; its error for the last one otherwise.
 pub(super) fn each<A: ToSocketAddrs, R>(
     addr: A,
     mut f: impl FnMut(&SocketAddr) -> io::Result<R>,
@@ -34,7 +34,7 @@ pub(super) fn each<A: ToSocketAddrs, R>(
     Err(last.unwrap_or_else(no_address))
 }
 
-/// With std's text.
+/// The error of a name without addresses, in std's words.
 pub(super) fn no_address() -> io::Error {
     let text = "could not resolve to any addresses";
     io::Error::new(ErrorKind::InvalidInput, text)

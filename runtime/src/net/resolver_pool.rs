@@ -25,6 +25,7 @@ use std::{
 
 use crate::{
     chan::{self, Receiver},
+    reserve_stack::with_signals_blocked,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -184,7 +185,7 @@ impl Pool {
     /// Starts a thread, which is counted already.
     fn add_thread(&'static self) {
         let thread = thread::Builder::new().name("resolver".to_owned());
-        if thread.spawn(|| self.work()).is_ok() {
+        if with_signals_blocked(|| thread.spawn(|| self.work())).is_ok() {
             return;
         }
         // No thread can be started: the caller works until nothing is left to do.

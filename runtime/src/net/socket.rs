@@ -24,13 +24,13 @@ use goroutines_sched::{Interest, IoSource, IoWait, can_park, keep_thread};
 
 use super::calls;
 
-/// The user wants calls to return at once. A note of [`IoSource`], as the others.
+/// The user wants calls to return at once. A note of [`IoSource`], as the three below.
 pub(super) const NONBLOCKING: u32 = 1;
-/// The descriptor was given out: its mode may change without our knowledge, and others may have it.
+/// The descriptor was given out: the program may change its mode, or copy it, without the runtime.
 pub(super) const EXPOSED: u32 = 1 << 1;
-/// We have made a listener non-blocking, and its user has not.
+/// The runtime has made a listener non-blocking, and its user has not.
 pub(super) const PREPARED: u32 = 1 << 2;
-/// It was made elsewhere: others may have the file, under numbers that we do not know.
+/// The file was opened elsewhere: the program may have other descriptors of it.
 pub(super) const ADOPTED: u32 = 1 << 3;
 
 /// How a wait for a call ended.
@@ -212,7 +212,8 @@ pub(super) fn closed() -> io::Error {
 
 impl<S: AsFd> Drop for Socket<S> {
     fn drop(&mut self) {
-        // Of a file that others may have, closing takes no registration along.
+        // The kernel drops the registration with the last descriptor of a file. Where there may be another one, the
+        // poller removes it.
         let closes = self.io.notes() & (EXPOSED | ADOPTED) == 0;
         self.io.release(self.fd(), closes);
         // SAFETY: it is dropped once, here.

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! - *While all Ps are busy* each of them polls in a fair round, if the last poll is over 50 us old; sysmon polls
-//!   when it is over 250 us old, because fair rounds are far apart where goroutines compute. What came then is in the
-//!   global queue, so sysmon asks every P for a fair round. It looks at least each millisecond. While a P is idle and
-//!   no M sleeps in the poll, sysmon wakes an M for it after 200 us.
+//!   when it is over 250 us old, because fair rounds are far apart where goroutines compute. The goroutines for which it
+//!   finds an event go into the global queue, and sysmon asks every P for a fair round. It looks at least each
+//!   millisecond. While a P is idle and no M sleeps in the poll, sysmon wakes an M, which polls, after 200 us.
 //! - *Nothing is lost*: an event stays in the kernel until a thread asks. Either an M has a P, and then it, or
 //!   sysmon, which is awake, asks; or all Ps are idle. Then an M sleeps in the poll: an M that goes to sleep takes
 //!   the part if it is free, a P that is put down without its M wakes an M (steps/wake.rs), and sysmon does not sleep

@@ -10,7 +10,7 @@
 //!      came since W1; not registered: do that,       event; all of them if there is no further event
 //!      and W1                                     E6 unlock; make the claimed ones ready
 //! W3 lock the line. Closed, ready, not
-//!    registered, or too late: unlock, say so
+//!    registered, or too late: unlock, refuse
 //! W4 the node to the tail
 //! W5 park; the commit unlocks
 //! W6 woken: EVENT: W2. TIMED_OUT: lock, take the

@@ -11,6 +11,17 @@ pub(crate) struct Refused {
     pub(crate) errno: i32,
 }
 
+impl Refused {
+    /// `call` with whatever arguments.
+    pub(crate) fn always(call: c_long, errno: i32) -> Refused {
+        Refused {
+            call,
+            argument: None,
+            errno,
+        }
+    }
+}
+
 /// Where the kernel shows a filter the number of the call, and the low half of its first argument.
 const NUMBER: u32 = 0;
 const ARGUMENTS: u32 = 16;

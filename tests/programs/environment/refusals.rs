@@ -22,28 +22,19 @@ use crate::{
 const SHORT: Duration = Duration::from_millis(20);
 const PRIVATE_EXPEDITED: u32 = 1 << 3;
 
-fn call(call: libc::c_long, errno: i32) -> Refused {
-    Refused {
-        call,
-        argument: None,
-        errno,
-    }
-}
-
 /// The fence, and not its registration.
 fn membarrier() -> Refused {
     Refused {
-        call: libc::SYS_membarrier,
         argument: Some((0, PRIVATE_EXPEDITED)),
-        errno: libc::EPERM,
+        ..Refused::always(libc::SYS_membarrier, libc::EPERM)
     }
 }
 
 /// Every way to start a thread.
 fn threads() -> [Refused; 2] {
     [
-        call(libc::SYS_clone3, libc::ENOSYS),
-        call(libc::SYS_clone, libc::EAGAIN),
+        Refused::always(libc::SYS_clone3, libc::ENOSYS),
+        Refused::always(libc::SYS_clone, libc::EAGAIN),
     ]
 }
 
@@ -137,7 +128,10 @@ fn a_hog_that_calls_now_and_then() {
 }
 
 pub(crate) fn signal_stacks() {
-    refuse(&[call(libc::SYS_sigaltstack, libc::EPERM)], false);
+    refuse(
+        &[Refused::always(libc::SYS_sigaltstack, libc::EPERM)],
+        false,
+    );
     match try_start(Config::new()) {
         Ok(()) => println!("Ok"),
         Err(error) => println!("Err: {error}"),

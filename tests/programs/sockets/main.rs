@@ -3,6 +3,7 @@
 #[path = "../environment/filter.rs"]
 mod filter;
 mod limits;
+mod refused;
 mod signals;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use filter::Refused;
 use goroutines::{
     Config, go,
     net::{TcpListener, TcpStream},
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
     match arguments.next().unwrap_or_default().as_str() {
         "before-start" => before_start(),
         "no-pwait2" => no_pwait2(),
+        "no-calls-for-pipes" => refused::pipes(),
+        "no-pidfd" => refused::pidfd(),
         "no-descriptors" => limits::no_descriptors(),
         "no-descriptors-for-the-poller" => limits::no_descriptors_for_the_poller(),
         "signal-storm" => signals::storm(),
@@ -122,12 +126,7 @@ fn before_start() {
 /// A kernel, or a sandbox, without `epoll_pwait2`.
 fn no_pwait2() {
     for errno in [libc::EPERM, libc::ENOSYS] {
-        let refused = filter::Refused {
-            call: libc::SYS_epoll_pwait2,
-            argument: None,
-            errno,
-        };
-        filter::refuse(&[refused], true);
+        filter::refuse(&[Refused::always(libc::SYS_epoll_pwait2, errno)], true);
     }
     start(2);
     go(|| {

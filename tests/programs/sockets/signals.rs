@@ -9,7 +9,9 @@ use std::{
 
 use goroutines::{
     go,
+    io::pipe,
     net::{TcpListener, TcpStream, UdpSocket, unix::UnixStream},
+    process::Command,
     time::sleep,
 };
 
@@ -84,12 +86,34 @@ pub(crate) fn storm() {
             late.join().expect("a goroutine");
         }
     });
+    let pipes = go(pipes_and_children);
     for client in clients {
         client.join().expect("a client");
     }
     datagrams.join().expect("datagrams");
+    pipes.join().expect("pipes");
     assert!(SIGNALS.load(Ordering::Relaxed) > 50);
     println!("nobody sees a signal");
+}
+
+fn pipes_and_children() {
+    let (mut reader, mut writer) = pipe().expect("a pipe");
+    let sum = go(move || {
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).expect("it is read");
+        all.iter().map(|&byte| u64::from(byte)).sum::<u64>()
+    });
+    for _ in 0..100 {
+        writer.write_all(&[1; 10_000]).expect("it is written");
+        sleep(Duration::from_micros(500));
+    }
+    drop(writer);
+    assert_eq!(sum.join().expect("a goroutine"), 1_000_000);
+    for _ in 0..20 {
+        let mut sleeper = Command::new("sleep");
+        let status = sleeper.arg("0.01").status().expect("its status");
+        assert!(status.success());
+    }
 }
 
 /// SIGPIPE kills, as it does in a program in C; a write to nobody does not raise it.

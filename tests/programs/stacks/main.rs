@@ -1,6 +1,7 @@
 //! What must not kill a goroutine for want of stack: one case per argument, looked at by tests/stacks/stacks.rs.
 
-mod seccomp;
+#[path = "../environment/filter.rs"]
+mod filter;
 
 use std::{
     env,
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Builder, Config, go, grow, reserve_stack, sleep, yield_now};
+use goroutines::{Builder, Config, go, grow, net::ToSocketAddrs, reserve_stack, sleep, yield_now};
 use goroutines_tests::{below, deep};
 
 fn main() -> ExitCode {
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         "frame-without-probes" => frame_without_probes(&mode),
         "late-handler" => late_handler(&mode),
         "reserve" => reserve(),
+        "own-starts" => own_starts(),
         "reserve-too-much" => reserve_too_much(),
         "grow-in-a-sandbox" => grow_in_a_sandbox(&mode),
         "areas-used-up" => areas_used_up(),
@@ -169,6 +171,32 @@ fn reserve() {
         .unwrap();
 }
 
+/// The runtime's own calls that start processes and threads, right at guards and near the end of a stack.
+fn own_starts() {
+    start(Config::new().procs(2));
+    let child = || {
+        let status = goroutines::process::Command::new("true").status();
+        assert!(status.unwrap().success());
+    };
+    // The first lookup of a name starts a thread.
+    let look_up = || assert!(("localhost", 1).to_socket_addrs().is_ok());
+    for run in [look_up, child, child] {
+        for depth in (0..20_000).step_by(400) {
+            let run = move || deep(depth, run);
+            let guarded = Builder::new().stack_start(2048).spawn(run).unwrap();
+            guarded.join().unwrap();
+            // SAFETY: the closure lends nothing of its stack to others.
+            let copied = unsafe { Builder::new().copy_stack() }.spawn(run).unwrap();
+            copied.join().unwrap();
+        }
+    }
+    for depth in (0..24_000).step_by(2000) {
+        let small = Builder::new().stack_size(32 << 10);
+        let small = small.spawn(move || deep(depth, child)).unwrap();
+        small.join().unwrap();
+    }
+}
+
 fn reserve_too_much() {
     start(Config::new());
     for attempt in [
@@ -190,11 +218,20 @@ fn recurse(levels: u64) -> u64 {
     }
 }
 
+/// Refuses `call` to this thread and those that it starts, as a sandbox does; see [`filter::Refused`] for `argument`.
+fn refuse(call: libc::c_long, argument: Option<(u32, u32)>) {
+    let refused = filter::Refused {
+        argument,
+        ..filter::Refused::always(call, libc::EPERM)
+    };
+    filter::refuse(&[refused], false);
+}
+
 /// Where the system does not say where a thread's stack ends.
 fn grow_in_a_sandbox(mode: &str) {
     match mode {
-        "affinity" => seccomp::refuse(libc::SYS_sched_getaffinity, None),
-        _ => seccomp::refuse(libc::SYS_openat, None),
+        "affinity" => refuse(libc::SYS_sched_getaffinity, None),
+        _ => refuse(libc::SYS_openat, None),
     }
     assert_eq!(recurse(200_000), 200_000);
     // It is not asked at each level: that took seconds.
@@ -231,11 +268,11 @@ fn areas_used_up() {
     all.into_iter().for_each(|one| one.join().unwrap());
 }
 
-const REMOVE: Option<u32> = Some(103);
+const REMOVE: Option<(u32, u32)> = Some((2, 103));
 
 /// A sandbox that knows how to make guards and not how to remove them: no stack needs that.
 fn guards_stay() {
-    seccomp::refuse(libc::SYS_madvise, REMOVE);
+    refuse(libc::SYS_madvise, REMOVE);
     start(Config::new().procs(2));
     let strict = Builder::new().stack_start(2048);
     let strict = strict.spawn(|| deep(300 << 10, yield_now)).unwrap();
@@ -247,7 +284,7 @@ fn guards_stay() {
 fn guards_stay_later() {
     start(Config::new().procs(1));
     let strict = Builder::new().stack_start(64 << 10).spawn(|| {
-        seccomp::refuse(libc::SYS_madvise, REMOVE);
+        refuse(libc::SYS_madvise, REMOVE);
         deep(300 << 10, || ());
     });
     strict.unwrap().join().unwrap();

@@ -24,6 +24,16 @@ fn the_poller_sleeps_and_keeps_the_time_where_epoll_pwait2_is_refused() {
 }
 
 #[test]
+fn pipes_work_where_the_calls_that_do_not_wait_are_refused() {
+    says("no-calls-for-pipes", "through\nthrough\nthrough\n");
+}
+
+#[test]
+fn a_child_is_waited_for_where_it_has_no_descriptor() {
+    says("no-pidfd", &"Some(3) true false\n".repeat(2));
+}
+
+#[test]
 fn clients_that_come_while_there_are_no_descriptors_are_served_later() {
     says("no-descriptors", "served\n");
 }

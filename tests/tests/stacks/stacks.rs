@@ -83,6 +83,12 @@ fn reserved_stack_meets_no_guard() {
 }
 
 #[test]
+fn processes_and_threads_of_the_runtime_meet_no_guard() {
+    assert_ok(&["own-starts"], &[]);
+    assert_ok(&["own-starts"], &[STRICT]);
+}
+
+#[test]
 fn more_than_the_stack_has_cannot_be_reserved() {
     let death = stacks(&["reserve-too-much"], &[]);
     let lines: Vec<&str> = death.stdout.lines().collect();
