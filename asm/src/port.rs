@@ -14,7 +14,7 @@
 //!
 //! | what a port has | what it is |
 //! |---|---|
-//! | `Frame` with [`Saved::fresh`] | what is saved by hand; a context that has not run |
+//! | `Frame` with [`Saved`] | what is saved by hand; a context that has not run; what an unwinder starts with |
 //! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED` | what the platform's ABI says |
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
@@ -22,10 +22,10 @@
 //! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
 //! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
 //! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
-//! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!` | naked: what calls `entry`, and what the tables say of its caller |
+//! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`, and their length | naked: what calls `entry`, and what the tables say of its caller |
 //! | `probe`, named by `PROBE` | naked, with tables: for the tests |
 //!
-//! # The thirteen promises
+//! # The fourteen promises
 //!
 //! `tests/conformance` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
 //! else is known about a port.
@@ -38,6 +38,7 @@
 //! | panics unwind on the new stack and are caught there | `panic_is_caught_on_the_new_stack` |
 //! | a backtrace ends at `root` | `backtrace_ends_at_root` |
 //! | a backtrace of a linked context continues in the code it is linked to | `backtrace_follows_the_link` |
+//! | an unwinder is told where a suspended context resumes, and which addresses are a root's | `suspended_context_tells_where_it_resumes` |
 //! | the chain of frame pointers ends in zero | `frame_pointer_chain_ends_in_zero` |
 //! | a suspended context uses at most a `Frame` below its stack pointer | `suspension_uses_at_most_a_frame_below_sp` |
 //! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |
@@ -75,6 +76,7 @@
 //! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
 
 use crate::{Native, switch};
+use core::ops::Range;
 use core::ptr;
 
 /// A suspended computation: the stack pointer with which it resumes. Its saved [`Frame`](Port::Frame) lies right below.
@@ -117,6 +119,25 @@ impl Context {
     pub(crate) const fn top_of_frame(self) -> *mut u8 {
         self.0
     }
+
+    /// What the context has saved: where an unwinder starts. `frame` is where its `Frame` lies now: [`Context::sp`], or the
+    /// place in a copy of the stack that corresponds to it.
+    ///
+    /// # Safety
+    ///
+    /// The context was prepared, or saved by a switch, and has not been resumed since. From `frame` on there is its
+    /// `Frame`, aligned to a word, which no thread writes to meanwhile.
+    #[must_use]
+    pub unsafe fn suspended(self, frame: *const u8) -> Suspended {
+        // SAFETY: the caller's frame is whole, and is not written meanwhile.
+        let frame = unsafe { frame.cast::<<Native as Port>::Frame>().read_unaligned() };
+        let (ip, fp) = (frame.ip(), frame.fp());
+        Suspended {
+            ip,
+            sp: self.0.addr(),
+            fp,
+        }
+    }
 }
 
 /// Where a fresh context begins; `arg` is what the first switch to it carried.
@@ -139,13 +160,33 @@ pub type Probe = unsafe extern "C" fn(*mut Context, Context, usize, *mut u64) ->
 pub unsafe trait Saved: Sized {
     /// The frame of a context that has not run.
     fn fresh(root: Root, entry: Entry) -> Self;
+
+    /// The address at which the context resumes.
+    fn ip(&self) -> usize;
+
+    /// The frame pointer with which it resumes.
+    fn fp(&self) -> usize;
+}
+
+/// Where an unwinder starts in a suspended context: the registers that it has when it resumes.
+///
+/// These are all that the tables of compiled code need. The base register, which a [`Frame`](Port::Frame) has as well, is
+/// used by code whose frame is aligned by hand, and there the tables refer to the frame pointer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Suspended {
+    /// The address at which it resumes.
+    pub ip: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer.
+    pub fp: usize,
 }
 
 /// What a CPU has to provide. Module `port.rs` opens with the guide to writing one.
 ///
 /// # Safety
 ///
-/// The implementor promises what the tests check, the thirteen promises at the top of `port.rs`, for every program
+/// The implementor promises what the tests check, the fourteen promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
     /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to resume at and
@@ -230,6 +271,23 @@ pub unsafe trait Port {
     #[must_use]
     fn root() -> *const u8 {
         Self::ROOT as *const u8
+    }
+
+    /// How long the code of a root is, in bytes.
+    const ROOT_LENGTH: usize;
+
+    /// The addresses that a walk of a stack finds in the outermost frame of a context: there it ends.
+    #[must_use]
+    fn root_range() -> Range<usize> {
+        let start = Self::ROOT as usize;
+        start..start + Self::ROOT_LENGTH
+    }
+
+    /// The addresses that a walk finds in the outermost frame of a linked context: it goes on in the context at the top.
+    #[must_use]
+    fn linked_root_range() -> Range<usize> {
+        let start = Self::LINKED_ROOT as usize;
+        start..start + Self::ROOT_LENGTH
     }
 
     /// The stack pointer, as it is where this is inlined.

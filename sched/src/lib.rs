@@ -70,7 +70,11 @@ mod sysmon;
 // configuration and start
 mod start;
 
-pub use protocol::{byte_lock::ByteLock, park_state::ParkState, wait_reason::WaitReason};
+pub use protocol::{
+    byte_lock::ByteLock,
+    park_state::ParkState,
+    wait_reason::{WaitFor, WaitReason},
+};
 #[cfg(not(goroutines_loom))]
 pub use {
     global::{

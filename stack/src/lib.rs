@@ -61,6 +61,7 @@ pub use windows::image::{Image, image_growths};
 pub use windows::reclaim::give_back_idle;
 pub use windows::shared::{acquire, acquire_at, release};
 pub use windows::slab::Slab;
+pub use windows::slot::StackSlot;
 pub use windows::window::Stack;
 
 pub use faults::backtrace::place_of;

@@ -139,6 +139,11 @@ impl Waiting {
         );
     }
 
+    /// The address of the object that it waits on; 0 where it does not wait.
+    pub fn waits_on(&self) -> usize {
+        self.g.wait_object()
+    }
+
     /// The reason of its wait, if it waits.
     pub fn wait_reason(&self) -> Option<WaitReason> {
         self.g.wait_reason()

@@ -36,6 +36,14 @@ unsafe impl Saved for Frame {
         let (x19, x29, resume) = (entry as usize, 0, root as usize + ROOT_BEGINS);
         Self { x19, x29, resume }
     }
+
+    fn ip(&self) -> usize {
+        self.resume
+    }
+
+    fn fp(&self) -> usize {
+        self.x29
+    }
 }
 
 // The pairs that `switch_body` stores and loads are in this order.
@@ -58,6 +66,7 @@ unsafe impl Port for Native {
     const ROOT: Root = root;
     const LINKED_ROOT: Root = linked_root;
     const PROBE: Probe = probe;
+    const ROOT_LENGTH: usize = 12;
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {

@@ -32,6 +32,14 @@ unsafe impl Saved for Frame {
         let (rbx, rbp) = (entry as usize, 0);
         Self { resume, rbx, rbp }
     }
+
+    fn ip(&self) -> usize {
+        self.resume as usize
+    }
+
+    fn fp(&self) -> usize {
+        self.rbp
+    }
 }
 
 // The offsets in `switch_body` and in the tables of `linked_root`.
@@ -50,6 +58,8 @@ unsafe impl Port for Native {
     const ROOT: Root = root;
     const LINKED_ROOT: Root = linked_root;
     const PROBE: Probe = probe;
+    // Instructions of 3, 2 and 2 bytes.
+    const ROOT_LENGTH: usize = 7;
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {

@@ -194,3 +194,60 @@ fn backtrace_follows_the_link() {
         linked.text
     );
 }
+
+/// What a context that is suspended in [`suspends`] and its owner share.
+struct Ends {
+    inside: Context,
+    outside: Context,
+}
+
+unsafe extern "C" fn suspends(ends: usize) -> ! {
+    let ends = ends as *mut Ends;
+    // SAFETY: the test waits in its switch to us, and never resumes us.
+    unsafe { switch(&raw mut (*ends).inside, (*ends).outside, 0) };
+    unreachable!("it is not resumed");
+}
+
+#[test]
+fn suspended_context_tells_where_it_resumes() {
+    // SAFETY: any address will do. The function that has the instruction before `pc`.
+    let function = |pc: usize| unsafe { _Unwind_FindEnclosingFunction(pc as *mut c_void) };
+    for (range, root) in [
+        (Native::root_range(), Native::ROOT),
+        (Native::linked_root_range(), Native::LINKED_ROOT),
+    ] {
+        let root = root as *mut c_void;
+        assert_eq!(function(range.start + 1), root);
+        assert_eq!(function(range.end), root);
+        assert_ne!(function(range.end + 1), root, "the range is too short");
+    }
+    let stack = Stack::new();
+    let top = stack.top();
+    // SAFETY: the top of a stack that nothing else uses; the entry suspends at once.
+    let fresh = unsafe { goroutines_asm::prepare(top, suspends) };
+    // SAFETY: it was prepared and has not run.
+    let start = unsafe { fresh.suspended(fresh.sp()) };
+    assert!(Native::root_range().contains(&start.ip), "{start:x?}");
+    assert_eq!((start.sp, start.fp), (top.addr(), 0));
+
+    let mut ends = Ends {
+        inside: fresh,
+        outside: Context::NULL,
+    };
+    let shared = &raw mut ends;
+    // SAFETY: `inside` is fresh, and comes back through `outside`, which this switch writes.
+    let inside = unsafe {
+        switch(&raw mut (*shared).outside, fresh, shared as usize);
+        (*shared).inside
+    };
+    // A copy tells the same: the frame may lie elsewhere.
+    let low = inside.sp().addr();
+    // SAFETY: the live part of the stack, on which nothing runs now.
+    let copy = unsafe { slice::from_raw_parts(inside.sp(), top.addr() - low) }.to_vec();
+    // SAFETY: it is suspended for good; both places have its frame.
+    let [there, copied] =
+        [inside.sp().cast_const(), copy.as_ptr()].map(|frame| unsafe { inside.suspended(frame) });
+    assert_eq!(there, copied);
+    assert_eq!(function(there.ip), suspends as *mut c_void, "{there:x?}");
+    assert!((low..top.addr()).contains(&there.sp), "{there:x?}");
+}

@@ -105,7 +105,7 @@ impl Barrier {
             // SAFETY: the lock is held; the node stays here until the caller that wakes us has taken it out.
             unsafe {
                 group.waiting.push_back(&node);
-                sleeper.sleep(WaitReason::BarrierWait, None, &self.lock);
+                sleeper.sleep(WaitReason::BarrierWait.on(self), None, &self.lock);
             }
             return BarrierWaitResult(false);
         }

@@ -8,8 +8,8 @@ pub(crate) use std::{
 };
 
 pub(crate) use goroutines_sched::{
-    ByteLock, GRef, TIMED_OUT, Ticket, WaitReason, arm, current, park, park_until, procs, ready,
-    ready_tail,
+    ByteLock, GRef, TIMED_OUT, Ticket, WaitFor, WaitReason, arm, current, park, park_until, procs,
+    ready, ready_tail,
 };
 
 /// Looks at a lock before a waiter parks. Together some hundred nanoseconds: longer than a critical

@@ -137,7 +137,7 @@ impl Inner {
         // which the commit gives up as its last step.
         unsafe {
             (*self.waiters.get()).push_back(&node);
-            park(WaitReason::WaitGroupWait, || {
+            park(WaitReason::WaitGroupWait.on(self), || {
                 self.lock.unlock();
                 true
             });

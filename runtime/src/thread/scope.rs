@@ -153,7 +153,7 @@ impl Count {
         // SAFETY: the last goroutine takes the waiter out and makes it ready, once. It needs the lock for that, which the
         // commit gives up as its last step.
         unsafe {
-            park(WaitReason::Scope, || {
+            park(WaitReason::Scope.on(self), || {
                 self.lock.unlock();
                 true
             });

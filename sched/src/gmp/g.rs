@@ -1,7 +1,7 @@
 //! G: the descriptor of a goroutine, or of an OS thread that uses the runtime.
 //!
 //! ```text
-//!   +0    ctx, stack, wait, kind, status      what a switch touches: one cache line
+//!   +0    ctx, stack, wait, kind, status      what a switch and a park touch: one cache line
 //!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
 //!   +128  payload                                the closure, later the result, if they fit
 //! ```
@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use goroutines_stack::{Image, Stack};
+use goroutines_stack::{Image, Stack, StackSlot};
 
 use crate::{
     gmp::{
@@ -54,7 +54,7 @@ pub(crate) struct G {
     // What a switch touches.
     /// Where it resumes; null before its first run.
     pub(crate) ctx: Cell<Context>,
-    pub(crate) stack: UnsafeCell<Option<Stack>>,
+    pub(crate) stack: StackSlot,
     pub(crate) wait_seq: WaitSeq,
     /// The run window, of a goroutine whose stack is copied (see window.rs).
     pub(crate) window: Link<Window>,
@@ -69,6 +69,8 @@ pub(crate) struct G {
     pub(crate) errno: Cell<c_int>,
     /// The M that ran it last, as its [`M::mark`](crate::gmp::m::M::mark); 0 before its first run.
     last: AtomicUsize,
+    /// The object that it waits on, of [`WaitFor::object`](crate::protocol::wait_reason::WaitFor): valid while it waits.
+    pub(super) wait_on: AtomicUsize,
     // What spawn, join and the end touch.
     pub(crate) join: Join,
     pub(crate) entry: Cell<Option<&'static Entry>>,
@@ -91,7 +93,7 @@ pub(crate) struct G {
 pub(crate) struct Linked<T>(pub(crate) T);
 
 const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
-const _: () = assert!(std::mem::offset_of!(G, join) <= 64);
+const _: () = assert!(std::mem::offset_of!(G, join) == 64);
 
 // SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the queues, locks and the
 // join word through which a G passes from one owner to the next synchronise.
@@ -101,7 +103,7 @@ impl G {
     pub(crate) fn new(kind: Kind) -> G {
         G {
             ctx: Cell::new(Context::NULL),
-            stack: UnsafeCell::new(None),
+            stack: StackSlot::empty(),
             wait_seq: WaitSeq::new(),
             window: Link::none(),
             keeps_window: Cell::new(false),
@@ -113,6 +115,7 @@ impl G {
             }),
             errno: Cell::new(0),
             last: AtomicUsize::new(0),
+            wait_on: AtomicUsize::new(0),
             join: Join::new(),
             entry: Cell::new(None),
             link: Cell::new(None),
@@ -182,8 +185,8 @@ impl G {
             return ptr::from_ref(window.stack()).cast_mut();
         }
         // SAFETY: the G runs on the calling thread or is about to, so the cell is that thread's.
-        let stack = unsafe { &mut *self.stack.get() };
-        stack.as_mut().map_or(ptr::null_mut(), ptr::from_mut)
+        let stack = unsafe { self.stack.get() };
+        stack.map_or(ptr::null_mut(), |stack| ptr::from_ref(stack).cast_mut())
     }
 
     pub(crate) fn payload(&self) -> *mut u8 {
@@ -246,7 +249,7 @@ impl GRef {
         let top = match self.get().window.get() {
             Some(window) => window.top(),
             // SAFETY: a parked goroutine does not run, so nothing changes its cells; the caller keeps it parked.
-            None => unsafe { (*self.get().stack.get()).as_ref() }?.top(),
+            None => unsafe { self.get().stack.get() }?.top(),
         };
         let sp = self.get().own_sp();
         (!sp.is_null()).then(|| top.addr() - sp.addr())
@@ -262,6 +265,17 @@ impl GRef {
     #[doc(hidden)]
     pub fn wait_reason(self) -> Option<WaitReason> {
         self.get().status.reason()
+    }
+
+    /// The address of the object that the goroutine or thread waits on; 0 where there is none. A snapshot, as
+    /// [`GRef::wait_reason`].
+    #[doc(hidden)]
+    pub fn wait_object(self) -> usize {
+        match self.wait_reason() {
+            // Relaxed: partner is the store in `waits` and `blocks` (life_cycle.rs). The address is only shown.
+            Some(_) => self.get().wait_on.load(Ordering::Relaxed),
+            None => 0,
+        }
     }
 
     /// The number of the goroutine, counted from 1; 0 for OS threads.

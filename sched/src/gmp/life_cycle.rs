@@ -26,11 +26,13 @@
 //! runs. Shrinking changes the status as well (shrink.rs), which tells a goroutine that has just parked from one that
 //! has been parked for long.
 
+use std::sync::atomic::Ordering;
+
 use crate::{
     gmp::g::G,
     protocol::{
         status::{Status, StatusCell},
-        wait_reason::WaitReason,
+        wait_reason::{WaitFor, WaitReason},
     },
 };
 
@@ -52,10 +54,12 @@ impl G {
         self.shrinking.take_up(&self.status, Status::Running);
     }
 
-    /// ST-1 of status.rs: one store.
+    /// ST-1 of status.rs: two stores.
     #[inline(always)]
-    pub(crate) fn waits(&self, reason: WaitReason) {
-        self.status.set_with(Status::Running, Some(reason));
+    pub(crate) fn waits(&self, wait: WaitFor) {
+        // Relaxed: partners are the loads of reports, which hold the goroutine in its wait or only show the number.
+        self.wait_on.store(wait.object, Ordering::Relaxed);
+        self.status.set_with(Status::Running, Some(wait.reason));
     }
 
     /// ST-2 of status.rs, R3 of shrink.rs.
@@ -76,18 +80,26 @@ impl G {
     }
 
     /// Returns what [`G::goes_on`] needs: in a blocking call it has a reason already.
-    pub(crate) fn blocks(&self, reason: Option<WaitReason>) -> Option<WaitReason> {
+    pub(crate) fn blocks(&self, wait: Option<WaitFor>) -> Option<WaitReason> {
         let before = self.status.reason();
-        self.status.set_with(Status::Blocked, reason);
+        // Relaxed: as in `waits`.
+        self.wait_on
+            .store(wait.map_or(0, |wait| wait.object), Ordering::Relaxed);
+        self.status
+            .set_with(Status::Blocked, wait.map(|wait| wait.reason));
         before
     }
 
     pub(crate) fn goes_on(&self, before: Option<WaitReason>) {
+        // Relaxed: as in `waits`. A blocking call has no object.
+        self.wait_on.store(0, Ordering::Relaxed);
         self.status.set_with(Status::Running, before);
     }
 
     #[inline(always)]
     pub(crate) fn enters_call(&self) {
+        // Relaxed: as in `waits`.
+        self.wait_on.store(0, Ordering::Relaxed);
         self.status
             .set_with(Status::Running, Some(WaitReason::BlockingCall));
     }

@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData};
 use crate::{
     gmp::{g::GRef, m::M},
     park::park_if,
-    protocol::wait_reason::WaitReason,
+    protocol::wait_reason::WaitFor,
     switch::{
         attach,
         current::{may_leave, nobody_runs},
@@ -70,9 +70,13 @@ impl Caller {
     ///
     /// As for [`park`](crate::park()), and: nothing has parked since this `Caller` was made.
     #[inline(always)]
-    pub unsafe fn park<C: FnOnce() -> bool>(self, reason: WaitReason, commit: C) {
+    pub unsafe fn park<C: FnOnce() -> bool>(self, wait: impl Into<WaitFor>, commit: C) {
         // SAFETY: nothing has parked since `caller`, so `g` still runs on `m`; it may leave its thread where there is
         // an `m`. `park_if` asks of the commit what `park` does.
-        unsafe { park_if(self.m.map(|m| (m, self.g)), Some(reason), move |_| commit()) }
+        unsafe {
+            park_if(self.m.map(|m| (m, self.g)), Some(wait.into()), move |_| {
+                commit()
+            })
+        }
     }
 }

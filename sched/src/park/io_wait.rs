@@ -349,7 +349,7 @@ fn wait_with(line: &Line<IoWaiter>, node: &Node<IoWaiter>, ticket: Ticket, until
     };
     // SAFETY: the ticket is this caller's last one, the thread that claims it calls `ready`, and the commit's last
     // step is the one that lets others reach the node.
-    let outcome = unsafe { park_until_moment(WaitReason::Io, ticket, until, commit) };
+    let outcome = unsafe { park_until_moment(WaitReason::Io.on(line), ticket, until, commit) };
     if outcome == EVENT {
         return IoWait::Ready;
     }

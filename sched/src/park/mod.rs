@@ -15,7 +15,7 @@
 //! waiter                                       waker
 //! P1 lock the object, find that it must wait
 //! P2 put its GRef into the object's queue
-//! P3 park(reason, commit): save the context    W1 lock the object
+//! P3 park(wait, commit)  : save the context    W1 lock the object
 //! P4   on g0: commit() unlocks the object      W2 take the GRef out of the queue
 //! P5   g0 schedules another one             W3 unlock, ready(g): into the run queue
 //! P6 resumed by the M that took it from there
@@ -25,8 +25,8 @@
 //! that returns `false` has found that there is nothing to wait for: the goroutine resumes at once. After the step of
 //! `commit` that lets the waker go, neither the commit nor g0 touches the goroutine or its stack again.
 //!
-//! The reason is what the goroutine waits for. It is stored in the word of the status (status.rs), for dumps and
-//! traces; nothing depends on it.
+//! `wait` is what the goroutine waits for, a reason and an object. They are stored in the word of the status (status.rs)
+//! and beside it, for reports; nothing depends on them.
 //!
 //! Everything between the user's call and the switch that can be inlined is inlined. The CPU predicts a return by the
 //! last call that it saw, and after a switch that was a call of another goroutine. So each frame that returns after a
@@ -60,7 +60,7 @@ use crate::{
         p::P,
         ticket::{TIMED_OUT, Ticket},
     },
-    protocol::{timers::NEVER, wait_reason::WaitReason},
+    protocol::{timers::NEVER, wait_reason::WaitFor},
     switch::{
         commit::{Commit, CommitOf, leave_with},
         current::{current, may_leave, running_goroutine},
@@ -70,7 +70,7 @@ use crate::{
     sys::clock,
 };
 
-/// Parks the caller, for `reason`, until it is made [`ready`](crate::ready).
+/// Parks the caller, which waits for `wait`, until it is made [`ready`](crate::ready).
 ///
 /// `commit` runs when the caller's context is saved, off its stack. It makes the caller reachable for its waker
 /// (usually by unlocking the object in whose queue the caller is) and returns whether to wait: on `false` the caller
@@ -88,25 +88,25 @@ use crate::{
 /// - `commit` does not park, does not panic, and touches nothing on the caller's stack after the step
 ///   that lets the waker go.
 #[inline(always)]
-pub unsafe fn park<C: FnOnce() -> bool>(reason: WaitReason, commit: C) {
+pub unsafe fn park<C: FnOnce() -> bool>(wait: impl Into<WaitFor>, commit: C) {
     // SAFETY: `park` and `park_with` have the same contract: one `ready` for each commit that returns true, and not before it.
-    unsafe { park_with(Some(reason), move |_| commit()) }
+    unsafe { park_with(Some(wait.into()), move |_| commit()) }
 }
 
-/// As [`park`], for commits that need the M on whose g0 they run. Without a reason the caller does not wait: its
+/// As [`park`], for commits that need the M on whose g0 they run. Without a `wait` the caller does not wait: its
 /// commit queues it.
 ///
 /// # Safety
 ///
 /// As for [`park`].
 #[inline(always)]
-pub(crate) unsafe fn park_with<C>(reason: Option<WaitReason>, commit: C)
+pub(crate) unsafe fn park_with<C>(wait: Option<WaitFor>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
     // SAFETY: `running_goroutine` returns the G that runs here, if it may leave its thread; `park_with` asks of the
     // commit what `park_if` does.
-    unsafe { park_if(running_goroutine(), reason, commit) }
+    unsafe { park_if(running_goroutine(), wait, commit) }
 }
 
 /// As [`park_with`]; `caller` is what [`running_goroutine`] returned.
@@ -117,7 +117,7 @@ where
 #[inline(always)]
 pub(crate) unsafe fn park_if<C>(
     running: Option<(&'static M, GRef)>,
-    reason: Option<WaitReason>,
+    wait: Option<WaitFor>,
     commit: C,
 ) where
     C: FnOnce(&'static M) -> bool,
@@ -125,11 +125,11 @@ pub(crate) unsafe fn park_if<C>(
     match running {
         // SAFETY: `g` runs here, on `m`, and does not unwind: `running_goroutine` returned it; the caller gave a
         // commit that a park may have.
-        Some((m, g)) => unsafe { leave_with(m, g, reason, commit) },
+        Some((m, g)) => unsafe { leave_with(m, g, wait, commit) },
         None => {
             let commit = CommitOf::new(commit);
             // SAFETY: the commit lies on this stack until the call returns, and is run once there.
-            unsafe { park_thread(reason, (&raw const commit).cast()) }
+            unsafe { park_thread(wait, (&raw const commit).cast()) }
         }
     }
 }
@@ -139,16 +139,16 @@ pub(crate) unsafe fn park_if<C>(
 /// As for [`park`].
 #[cold]
 #[inline(never)]
-unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
+unsafe fn park_thread(wait: Option<WaitFor>, commit: *const Commit) {
     fork_check::check();
     let g = current();
     if let Some(m) = unwinding::shared_thread(g) {
         // SAFETY: `shared_thread` gave `m` for `g`; the commit lies on the stack of the caller of `park_thread`, and
         // is run once.
-        return unsafe { unwinding::park_here(m, g, reason, commit) };
+        return unsafe { unwinding::park_here(m, g, wait, commit) };
     }
-    let wait = || {
-        let before = g.get().blocks(reason);
+    let sleep = || {
+        let before = g.get().blocks(wait);
         // A goroutine that keeps its thread has given its P away: this M has none.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
@@ -159,8 +159,8 @@ unsafe fn park_thread(reason: Option<WaitReason>, commit: *const Commit) {
         g.get().goes_on(before);
     };
     match g.get().kind() {
-        Kind::Thread => wait(),
-        Kind::Goroutine => on_thread::keep_thread(g, wait),
+        Kind::Thread => sleep(),
+        Kind::Goroutine => on_thread::keep_thread(g, sleep),
     }
 }
 
@@ -176,7 +176,7 @@ pub fn arm() -> Ticket {
     }
 }
 
-/// Parks, for `reason`, until `ticket` is claimed, at most until `deadline`. Returns the outcome with which it was
+/// Parks, waiting for `wait`, until `ticket` is claimed, at most until `deadline`. Returns the outcome with which it was
 /// claimed, [`TIMED_OUT`] if the deadline came first.
 ///
 /// # Parks
@@ -188,13 +188,20 @@ pub fn arm() -> Ticket {
 /// As for [`park`], and: `ticket` is the caller's last one; the waker that claims it calls [`ready`](crate::ready);
 /// when `commit` returns false, the ticket has been claimed (by the commit itself, if by no waker).
 pub unsafe fn park_until<C: FnOnce() -> bool>(
-    reason: WaitReason,
+    wait: impl Into<WaitFor>,
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: C,
 ) -> u32 {
     // SAFETY: the caller owes what `park_until_moment` asks: the contract is the same.
-    unsafe { park_until_moment(reason, ticket, deadline.map_or(NEVER, clock::at), commit) }
+    unsafe {
+        park_until_moment(
+            wait.into(),
+            ticket,
+            deadline.map_or(NEVER, clock::at),
+            commit,
+        )
+    }
 }
 
 /// As [`park_until`]; `when` is a moment on the scheduler's clock, or [`NEVER`].
@@ -203,16 +210,16 @@ pub unsafe fn park_until<C: FnOnce() -> bool>(
 ///
 /// As for [`park_until`].
 pub(crate) unsafe fn park_until_moment<C: FnOnce() -> bool>(
-    reason: WaitReason,
+    wait: WaitFor,
     ticket: Ticket,
     when: u64,
     commit: C,
 ) -> u32 {
     match when {
         // SAFETY: `park_until` asks of its commit what `park` does; no timer has the ticket.
-        NEVER => unsafe { park(reason, commit) },
+        NEVER => unsafe { park(wait, commit) },
         // SAFETY: the ticket is the caller's last, and the waker that claims it makes the caller ready.
-        when => unsafe { park_with_timer(reason, ticket, when, commit) },
+        when => unsafe { park_with_timer(wait, ticket, when, commit) },
     }
     ticket.g.get().wait_seq.outcome()
 }
@@ -221,17 +228,17 @@ pub(crate) unsafe fn park_until_moment<C: FnOnce() -> bool>(
 ///
 /// As for [`park_until`].
 unsafe fn park_with_timer<C: FnOnce() -> bool>(
-    reason: WaitReason,
+    wait: WaitFor,
     ticket: Ticket,
     when: u64,
     commit: C,
 ) {
     if !may_leave(ticket.g) && unwinding::shared_thread(ticket.g).is_none() {
         fork_check::check();
-        let wait = || wait_with_timeout(reason, ticket, when, commit);
+        let sleep = || wait_with_timeout(wait, ticket, when, commit);
         return match ticket.g.get().kind() {
-            Kind::Thread => wait(),
-            Kind::Goroutine => on_thread::keep_thread(ticket.g, wait),
+            Kind::Thread => sleep(),
+            Kind::Goroutine => on_thread::keep_thread(ticket.g, sleep),
         };
     }
     let timers_of: Cell<Option<&'static P>> = Cell::new(None);
@@ -239,7 +246,7 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
     // heap's lock is held while `commit` runs, so the timer does not fire before the goroutine is off its stack and
     // committed.
     unsafe {
-        park_with(Some(reason), |m| {
+        park_with(Some(wait), |m| {
             // Without a P any heap will do: this M keeps its time when it goes to sleep.
             let insert = |p: &'static P| {
                 timers_of.set(Some(p));
@@ -259,9 +266,9 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
 }
 
 /// [`park_with_timer`] on an OS thread: the thread sleeps until the deadline itself.
-fn wait_with_timeout(reason: WaitReason, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
+fn wait_with_timeout(wait: WaitFor, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
-    let before = g.blocks(Some(reason));
+    let before = g.blocks(Some(wait));
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {

@@ -29,7 +29,7 @@ use crate::{
         m::{M, Unwinder},
     },
     park::blocking,
-    protocol::wait_reason::WaitReason,
+    protocol::wait_reason::WaitFor,
     schedule::locked,
     switch::{self, commit::Commit, panic_count::MOVABLE, signal_check, thread_word::current_m},
 };
@@ -53,7 +53,7 @@ pub(crate) fn shared_thread(g: GRef) -> Option<&'static M> {
 pub(crate) unsafe fn park_here(
     m: &'static M,
     g: GRef,
-    reason: Option<WaitReason>,
+    wait: Option<WaitFor>,
     commit: *const Commit,
 ) {
     signal_check::check();
@@ -67,7 +67,7 @@ pub(crate) unsafe fn park_here(
         m.unwinders.borrow_mut().push(Unwinder { g, moved: 0 });
     }
     // SAFETY: `g` runs on `m`; the commit is the caller's, which stays on its stack, and is run once.
-    unsafe { switch::leave(m, g, reason, commit) };
+    unsafe { switch::leave(m, g, wait, commit) };
     if unwinds {
         m.unwinders.borrow_mut().retain(|one| one.g != g);
     }

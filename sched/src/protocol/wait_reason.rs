@@ -1,7 +1,8 @@
-//! What a goroutine waits for, as a dump prints it.
+//! What a goroutine waits for, as a dump prints it: a reason, and the object that it waits on.
 //!
-//! Every park is given one, and stores it beside the status (status.rs). A new kind of wait gets a variant of its own;
-//! none is used for two.
+//! Every park is given a [`WaitFor`]. It stores the reason beside the status (status.rs), and the address of the object
+//! in the G. A new kind of wait gets a reason of its own; none is used for two. Nothing depends on the address but
+//! reports.
 
 use std::fmt;
 
@@ -80,7 +81,43 @@ wait_reasons! {
     SetProcs = "set procs",
 }
 
+/// What a park waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WaitFor {
+    /// The kind of the wait.
+    pub reason: WaitReason,
+    /// The address of the channel, lock, goroutine or the like that it waits on; 0 where there is none, or several.
+    pub object: usize,
+}
+
+impl From<WaitReason> for WaitFor {
+    #[inline(always)]
+    fn from(reason: WaitReason) -> WaitFor {
+        WaitFor { reason, object: 0 }
+    }
+}
+
 impl WaitReason {
+    /// This reason, and the object that the caller waits on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines_sched::WaitReason;
+    ///
+    /// let lock = 7;
+    /// let wait = WaitReason::MutexLock.on(&lock);
+    /// assert_eq!(wait.object, (&raw const lock).addr());
+    /// ```
+    #[inline(always)]
+    #[must_use]
+    pub fn on<T>(self, object: &T) -> WaitFor {
+        WaitFor {
+            reason: self,
+            object: std::ptr::from_ref(object).addr(),
+        }
+    }
+
     /// The number of the reason, from 1 on; 0 stands for none.
     #[inline(always)]
     pub(crate) const fn number(self) -> u8 {

@@ -98,7 +98,7 @@ unsafe fn leave_at_end<C: FnOnce(&'static M) -> bool>(g: GRef, commit: C) {
 fn finish_on_g0(m: &'static M, g: &'static G) -> End {
     end_of(g);
     // SAFETY: `g` has left its stack, and its handle has not been told yet.
-    let stack = unsafe { (*g.stack.get()).take() };
+    let stack = unsafe { g.stack.take() };
     let ctx = g.ctx.replace(Context::NULL);
     g.set_last(0);
     let bound = g.bound.replace(0);
@@ -115,8 +115,10 @@ fn finish_on_g0(m: &'static M, g: &'static G) -> End {
             g.window.set(Some(window));
             window.remember(g);
         }
-        // SAFETY: the handle does not own the G, so it is still the end's.
-        unsafe { *g.stack.get() = stack };
+        if let Some(stack) = stack {
+            // SAFETY: the handle does not own the G, so it is still the end's.
+            unsafe { g.stack.put(stack) };
+        }
     } else {
         locked::ended(m, bound);
         give_back(m, stack);
@@ -136,7 +138,7 @@ fn leave_nothing(g: GRef) -> ! {
     let free_it = move |m: &'static M| {
         end_of(g.get());
         // SAFETY: `g` has left its stack, and no handle exists.
-        let stack = unsafe { (*g.get().stack.get()).take() };
+        let stack = unsafe { g.get().stack.take() };
         give_back(m, stack);
         g.get().ctx.set(Context::NULL);
         g.get().set_last(0);

@@ -160,7 +160,7 @@ fn points_into(tls: &Tls, g: &G) -> bool {
     let stack = match g.window.get() {
         Some(window) => window.stack(),
         // SAFETY: the goroutine does not run, and the caller took it from a queue.
-        None => match unsafe { &*g.stack.get() } {
+        None => match unsafe { g.stack.get() } {
             Some(stack) => stack,
             None => return false,
         },

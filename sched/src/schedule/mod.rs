@@ -104,7 +104,7 @@ pub(crate) fn leave(window: &Window, m: &'static M) {
 #[inline(never)]
 fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
     // SAFETY: `g` came out of a queue and never ran, so only this M looks at its stack.
-    if unsafe { &*g.get().stack.get() }.is_some() {
+    if unsafe { g.get().stack.get() }.is_some() {
         return false;
     }
     let Some(window) = sched.windows.enter_first(sched.class, g) else {
@@ -171,9 +171,9 @@ fn gives_way(m: &'static M, g: GRef) -> bool {
 #[inline]
 fn first_run(sched: &Sched, m: &'static M, g: GRef) {
     // SAFETY: `g` came out of a queue and never ran, so only this M sets its stack.
-    let stack = unsafe { &mut *g.get().stack.get() };
+    let stack = || unsafe { g.get().stack.get_or_put_with(|| new_stack(sched, m)) };
     // SAFETY: nothing lives on the stack, and this M owns `g`.
-    unsafe { start(m, g, || stack.get_or_insert_with(|| new_stack(sched, m))) };
+    unsafe { start(m, g, stack) };
 }
 
 /// `m` is about to run `g` for the first time, on this stack.

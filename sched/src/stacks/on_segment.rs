@@ -103,7 +103,7 @@ pub(crate) fn stack_left() -> usize {
         return sp.wrapping_sub(segment.low);
     }
     // SAFETY: the G runs here, so only this code uses its cell; the reference ends below.
-    match unsafe { &*g.stack.get() } {
+    match unsafe { g.stack.get() } {
         Some(stack) => sp.wrapping_sub(low(stack)),
         None => stack_left_of_thread(sp),
     }

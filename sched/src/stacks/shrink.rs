@@ -183,7 +183,7 @@ impl Shrinks for G {
     unsafe fn trim(&self) {
         // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running: no other thread changes
         // the cell.
-        if let Some(stack) = unsafe { &*self.stack.get() } {
+        if let Some(stack) = unsafe { self.stack.get() } {
             // SAFETY: all that a parked goroutine needs of its own stack is above its stack pointer.
             unsafe { stack.trim(self.own_sp()) };
         }

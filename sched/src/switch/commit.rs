@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 
 use crate::{
     gmp::{g::GRef, m::M},
-    protocol::wait_reason::WaitReason,
+    protocol::wait_reason::WaitFor,
     switch::{self, signal_check},
 };
 
@@ -32,7 +32,7 @@ impl Commit {
 }
 
 /// Leaves the stack of `g` for g0, which runs `commit`: `park` for a caller that has its own G and M. Without a
-/// reason `g` does not wait: its commit queues it, or it has ended.
+/// wait `g` does not wait: its commit queues it, or it has ended.
 ///
 /// # Safety
 ///
@@ -40,14 +40,14 @@ impl Commit {
 /// `commit` has let a waker go; `commit` does not park or panic, and touches nothing on the stack of `g` after that
 /// step.
 #[inline(always)]
-pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, reason: Option<WaitReason>, commit: C)
+pub(crate) unsafe fn leave_with<C>(m: &'static M, g: GRef, wait: Option<WaitFor>, commit: C)
 where
     C: FnOnce(&'static M) -> bool,
 {
     signal_check::check();
     let commit = CommitOf::new(commit);
     // SAFETY: `g` runs on `m`; `commit` lies on the stack that is left, and is run once.
-    unsafe { switch::leave(m, g, reason, (&raw const commit).cast()) };
+    unsafe { switch::leave(m, g, wait, (&raw const commit).cast()) };
 }
 
 impl<C: FnOnce(&'static M) -> bool> CommitOf<C> {

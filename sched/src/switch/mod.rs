@@ -36,7 +36,7 @@ use crate::{
         m::M,
         segment::{Segment, top_of},
     },
-    protocol::wait_reason::WaitReason,
+    protocol::wait_reason::WaitFor,
     switch::commit::Commit,
     sys::{
         asm::{self, Context},
@@ -68,16 +68,16 @@ pub(crate) unsafe fn resume(m: &M, g: GRef) -> *const Commit {
     commit
 }
 
-/// On a goroutine: leaves to g0, which runs `commit`. Without a reason the goroutine does not wait: it yields, or has
+/// On a goroutine: leaves to g0, which runs `commit`. Without a wait the goroutine does not wait: it yields, or has
 /// ended.
 ///
 /// # Safety
 ///
 /// The caller is the goroutine `g` on `m`; `commit` stays valid until it was run.
 #[inline(always)]
-pub(crate) unsafe fn leave(m: &M, g: GRef, reason: Option<WaitReason>, commit: *const Commit) {
-    if let Some(reason) = reason {
-        g.get().waits(reason);
+pub(crate) unsafe fn leave(m: &M, g: GRef, wait: Option<WaitFor>, commit: *const Commit) {
+    if let Some(wait) = wait {
+        g.get().waits(wait);
     }
     let departure = tools::leave_to_g0(|| extents::of(g), &m.g0_bounds);
     // SAFETY: g0 of `m` is suspended in `resume`, because `g` runs on `m`.

@@ -60,7 +60,7 @@ impl<T> Task<T> {
             let g = waiter.g();
             // SAFETY: `wait` returns true exactly when the end of the goroutine will make the caller ready, and is
             // the last thing that the commit does. Nothing parks before.
-            unsafe { waiter.park(WaitReason::Join, move || join.wait(g)) };
+            unsafe { waiter.park(WaitReason::Join.on(self.g.get()), move || join.wait(g)) };
         }
         debug_assert!(join.is_done());
         let g = self.g;
@@ -98,7 +98,7 @@ impl<T> Task<T> {
             // SAFETY: the ticket is the caller's last. The end of the goroutine claims it if it finds it, or the
             // timer claims it, and the one that does makes the caller ready. Where `wait_shared` returns true it is
             // the last step.
-            unsafe { park_until(WaitReason::Join, ticket, deadline, commit) };
+            unsafe { park_until(WaitReason::Join.on(self.g.get()), ticket, deadline, commit) };
             if !wait.withdraw(join, registered.get()) {
                 return Err(self);
             }

@@ -168,7 +168,7 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
         };
         match acquired {
             // SAFETY: the G is dead and the caller owns it.
-            Ok(stack) => unsafe { *g.get().stack.get() = Some(stack) },
+            Ok(stack) => unsafe { g.get().stack.put(stack) },
             Err(error) => {
                 free(g);
                 return Err(error);

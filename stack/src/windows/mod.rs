@@ -13,6 +13,7 @@
 //! | `shared.rs` | the shared list of a class: `acquire` and `release` |
 //! | `cache.rs` | the lists of one P, in front of the shared ones |
 //! | `reclaim.rs` | memory of windows that lie on the shared lists for a while |
+//! | `slot.rs` | the place of a stack that may be missing |
 //! | `image.rs` | the live bytes of stacks that are copied out |
 //! | `slab.rs` | descriptors that lie side by side and never move |
 
@@ -25,4 +26,5 @@ pub(crate) mod lifo;
 pub(crate) mod reclaim;
 pub(crate) mod shared;
 pub(crate) mod slab;
+pub(crate) mod slot;
 pub(crate) mod window;

@@ -60,6 +60,18 @@ const _: () = assert!(
 );
 
 impl Stack {
+    /// No stack, for a slot (slot.rs). It is never dropped or asked for anything else.
+    pub(super) const fn none() -> Stack {
+        Stack {
+            word: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_none(&self) -> bool {
+        self.word().is_null()
+    }
+
     /// The exclusive upper end of the usable memory: coloured, aligned to 16 bytes and more.
     #[inline]
     pub fn top(&self) -> *mut u8 {

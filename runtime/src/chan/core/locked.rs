@@ -308,8 +308,9 @@ impl<'a, T> Locked<'a, T> {
         // makes us ready once; it needs the lock for that, which the commit gives up as its last step.
         unsafe {
             self.queue(side).push_back(node);
+            let wait = side.wait_reason().on(self.0);
             let lock = self.leave_locked();
-            me.park(side.wait_reason(), move || {
+            me.park(wait, move || {
                 lock.unlock();
                 true
             });
@@ -336,7 +337,7 @@ impl<'a, T> Locked<'a, T> {
         let ended_with = unsafe {
             self.queue(side).push_back(node);
             let lock = self.leave_locked();
-            park_until(side.wait_reason(), ticket, deadline, || {
+            park_until(side.wait_reason().on(channel), ticket, deadline, || {
                 lock.unlock();
                 true
             })

@@ -301,8 +301,11 @@ impl<T> Channel<T> {
         promise.complete();
         // SAFETY: what claims the ticket makes us ready if the `ParkState` says that we have parked; a commit that returns
         // false has read there that the ticket was claimed.
-        let ended_by =
-            unsafe { park_until(WaitReason::ChanReceive, ticket, deadline, || landing.park()) };
+        let ended_by = unsafe {
+            park_until(WaitReason::ChanReceive.on(self), ticket, deadline, || {
+                landing.park()
+            })
+        };
         if ended_by == TIMED_OUT {
             // SAFETY: it was put into `engaged`, a queue of this channel's receivers.
             return unsafe { self.lock().leave_late(Side::Receiver, node) };

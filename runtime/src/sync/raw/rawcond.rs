@@ -73,7 +73,7 @@ impl RawCond {
             queue.push_back(&node);
             self.note(queue);
             lock.unlock();
-            sleeper.sleep(WaitReason::CondvarWait, deadline, &self.queue_lock)
+            sleeper.sleep(WaitReason::CondvarWait.on(self), deadline, &self.queue_lock)
         };
         if !notified {
             self.queue_lock.lock();

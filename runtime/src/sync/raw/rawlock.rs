@@ -246,7 +246,7 @@ impl RawLock {
                     queue.push_front(&node);
                 }
                 let sleeper = node.data.sleeper();
-                sleeper.sleep(WaitReason::MutexLock, deadline, &self.queue_lock)
+                sleeper.sleep(WaitReason::MutexLock.on(self), deadline, &self.queue_lock)
             };
             if !in_time {
                 // SAFETY: it was put into this queue.

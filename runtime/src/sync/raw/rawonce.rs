@@ -220,7 +220,7 @@ impl RawOnce {
         // sleeper was made for this wait.
         unsafe {
             inner.waiters.push_back(&node);
-            sleeper.sleep(WaitReason::Once, None, &self.lock);
+            sleeper.sleep(WaitReason::Once.on(self), None, &self.lock);
         }
     }
 

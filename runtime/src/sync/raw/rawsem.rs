@@ -195,8 +195,8 @@ impl RawSemaphore {
                 } else {
                     queue.push_back(&node);
                 }
-                let sleeper = waiter.sleeper();
-                sleeper.sleep(WaitReason::SemaphoreAcquire, deadline, &self.queue_lock)
+                let wait = WaitReason::SemaphoreAcquire.on(self);
+                waiter.sleeper().sleep(wait, deadline, &self.queue_lock)
             };
             if !in_time {
                 self.queue_lock.lock();

@@ -123,7 +123,7 @@ impl RawRw {
                     queue.push_back(&node);
                 }
                 let sleeper = node.data.sleeper();
-                sleeper.sleep(access.wait_reason(), deadline, &self.queue_lock)
+                sleeper.sleep(access.wait_reason().on(self), deadline, &self.queue_lock)
             };
             if !in_time {
                 // SAFETY: it was put into this queue.

@@ -15,7 +15,7 @@
 
 use super::{
     door::{
-        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitReason, arm, park, park_until, ready,
+        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitFor, arm, park, park_until, ready,
         ready_tail,
     },
     waitq::{Node, Queue},
@@ -42,7 +42,7 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps, for `reason`, until it is woken (true), or until `deadline` (false). The queue is unlocked when the
+    /// Sleeps, waiting for `wait`, until it is woken (true), or until `deadline` (false). The queue is unlocked when the
     /// caller is off its stack.
     ///
     /// # Safety
@@ -52,7 +52,7 @@ impl Sleeper {
     #[inline(always)]
     pub(crate) unsafe fn sleep(
         self,
-        reason: WaitReason,
+        wait: WaitFor,
         deadline: Option<Instant>,
         queue_lock: &ByteLock,
     ) -> bool {
@@ -65,12 +65,12 @@ impl Sleeper {
             None => {
                 // SAFETY: the taker of the node makes us ready once; it needs the lock for that, which the commit
                 // gives up as its last step.
-                unsafe { park(reason, commit) };
+                unsafe { park(wait, commit) };
                 true
             }
             // SAFETY: the ticket is our last one; what takes the node out of its queue and wins the ticket
             // makes us ready once.
-            Some(ticket) => unsafe { park_until(reason, ticket, deadline, commit) != TIMED_OUT },
+            Some(ticket) => unsafe { park_until(wait, ticket, deadline, commit) != TIMED_OUT },
         }
     }
 

@@ -6,8 +6,8 @@ pub(super) use loom::sync::atomic::Ordering;
 
 pub(super) use super::super::locks::{
     door::{
-        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitReason, arm, current, park_until, ready,
-        ready_tail,
+        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitFor, WaitReason, arm, current, park_until,
+        ready, ready_tail,
     },
     raw::waitq,
 };
@@ -26,9 +26,9 @@ impl Caller {
         self.0
     }
 
-    pub(super) unsafe fn park(self, reason: WaitReason, commit: impl FnOnce() -> bool) {
+    pub(super) unsafe fn park(self, wait: impl Into<WaitFor>, commit: impl FnOnce() -> bool) {
         // SAFETY: both doors ask the same of a commit: one `ready` for each that returns true.
-        unsafe { super::super::locks::door::park(reason, commit) }
+        unsafe { super::super::locks::door::park(wait, commit) }
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
-pub(crate) use crate::protocol::wait_reason::WaitReason;
+pub(crate) use crate::protocol::wait_reason::{WaitFor, WaitReason};
 use crate::protocol::{parker::Parker, wait_seq::WaitSeq};
 
 pub(crate) const SPINS: u32 = 0;
@@ -103,7 +103,7 @@ pub(crate) fn procs() -> usize {
     1
 }
 
-pub(crate) unsafe fn park(_reason: WaitReason, commit: impl FnOnce() -> bool) {
+pub(crate) unsafe fn park(_wait: impl Into<WaitFor>, commit: impl FnOnce() -> bool) {
     if commit() {
         current().0.parker.wait(|| None);
     }
@@ -147,7 +147,7 @@ pub(crate) fn arm() -> Ticket {
 
 /// If there is a deadline, loom decides when it has passed.
 pub(crate) unsafe fn park_until(
-    _reason: WaitReason,
+    _wait: impl Into<WaitFor>,
     ticket: Ticket,
     deadline: Option<Instant>,
     commit: impl FnOnce() -> bool,
