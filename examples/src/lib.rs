@@ -7,8 +7,12 @@
 //! | `tls_echo` | rustls over streams of `goroutines::net`, as over std's |
 //! | `chat` | WebSockets with tungstenite: a reader and a writer for each guest, channels between them |
 //! | `notes` | SQLite, which blocks, behind [`goroutines::blocking`] |
+//! | `crawler` | ureq over sockets and lookups of ours, TLS too: a goroutine for each link, semaphores as limits |
+//! | `redis_client` | the crate redis over streams of ours: pipelines, transactions, goroutines that wait in the server |
 //!
 //! Each is started by a test in `tests` that talks to it.
+
+mod steady;
 
 use std::{
     io::{self, Write},
@@ -17,6 +21,8 @@ use std::{
 };
 
 use goroutines::{go, net::TcpListener, signal};
+
+pub use steady::steady;
 
 /// Starts the runtime; a program that cannot have it ends with a message.
 pub fn start() {

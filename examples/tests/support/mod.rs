@@ -1,6 +1,8 @@
 //! Programs of this package as child processes.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod server;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
