@@ -22,8 +22,8 @@
 //!   the part if it is free, a P that is put down without its M wakes an M (steps/wake.rs), and sysmon does not sleep
 //!   before an M has the part.
 //! - P2 is a hint without a lock: a poller that lost its CPU must not stop the others.
-//! - *Interrupting the sleeper*: an eventfd, written by the thread that finds POLLING in the parker's word. It stays
-//!   readable until the sleeper takes it, so polls of other threads do not take it away. Only one M is between K2 and
+//! - *Interrupting the sleeper*: the event of an eventfd, by the thread that finds POLLING in the parker's word. It is
+//!   reported until the sleeper takes it, so polls of other threads do not take it away. Only one M is between K2 and
 //!   K4 at a time, also when the part is free again already.
 
 use std::{
@@ -126,9 +126,9 @@ impl Poller {
         let (mut count, mut kicked) = (0, false);
         for event in poll.wait(&mut events, timeout) {
             kicked |= event.is_kick();
-            count += 1;
             let (number, generation) = event.token();
             if let Some(desc) = poll_desc::get(number) {
+                count += 1;
                 announce(desc, generation, event, &mut wake);
             }
         }

@@ -67,7 +67,7 @@ pub struct Metrics {
     pub registered: usize,
     /// Times the kernel was asked for events of sockets.
     pub polls: u64,
-    /// Events that the kernel reported.
+    /// Events of sockets that the kernel reported.
     pub poll_events: u64,
     /// The current Ps.
     pub procs: Vec<ProcMetrics>,

@@ -5,6 +5,11 @@
 //! `epoll_pwait2`, a timerfd. The last two are level-triggered: a poll of another thread does not take their events
 //! away from the thread that sleeps.
 //!
+//! The eventfd is readable all the time. An interruption is a change of its mask, from no event to EPOLLIN and back,
+//! which costs as much as a write and a read of it. A program that closes descriptors it does not know, as daemons do,
+//! may have another file under that number later: a write would go into that file, while the change of the mask fails
+//! for any file but the eventfd, and in any epoll but this one. All calls that fail so end the process.
+//!
 //! ```text
 //! token   63 ............ 32 31 ............. 0
 //!        │ generation       │ number of the socket's record, or KICK, or TIMER │
@@ -20,6 +25,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+
+use crate::sys::fatal;
 
 /// Events that are taken at a time.
 pub(crate) const BATCH: usize = 128;
@@ -139,7 +146,7 @@ impl Poll {
         // SAFETY: the call takes numbers only.
         let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the call takes numbers only.
-        let kick = owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        let kick = owned(unsafe { libc::eventfd(1, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
         // SAFETY: the call takes numbers only.
         let timer = owned(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
@@ -149,18 +156,48 @@ impl Poll {
             timer,
             no_pwait2: AtomicBool::new(false),
         };
-        for (fd, token) in [(&poll.kick, KICK), (&poll.timer, TIMER)] {
-            poll.control(
-                libc::EPOLL_CTL_ADD,
-                fd.as_raw_fd(),
-                libc::EPOLLIN as u32,
-                token,
-            )?;
-        }
+        let add = libc::EPOLL_CTL_ADD;
+        poll.try_control(add, poll.kick.as_raw_fd(), 0, KICK)?;
+        let readable = libc::EPOLLIN as u32;
+        poll.try_control(add, poll.timer.as_raw_fd(), readable, TIMER)?;
         Ok(poll)
     }
 
+    /// The kernel's answer, as long as the descriptors are those that [`Poll::new`] made.
     fn control(&self, operation: i32, fd: RawFd, events: u32, token: u64) -> io::Result<()> {
+        let result = self.try_control(operation, fd, events, token);
+        if let Err(error) = &result
+            && matches!(error.raw_os_error(), Some(libc::EBADF | libc::EINVAL))
+        {
+            self.check();
+        }
+        result
+    }
+
+    /// Ends the process if the epoll, or the eventfd in it, is not there any more. Otherwise the caller's descriptor was
+    /// meant.
+    #[cold]
+    fn check(&self) {
+        let again = self.try_control(libc::EPOLL_CTL_ADD, self.kick.as_raw_fd(), 0, KICK);
+        match again {
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
+            Err(error) => self.is_lost(&error),
+            Ok(()) => self.is_lost(&io::Error::from_raw_os_error(libc::EBADF)),
+        }
+    }
+
+    /// Without its descriptors no goroutine that waits would be woken.
+    #[cold]
+    fn is_lost(&self, error: &io::Error) -> ! {
+        let [epoll, kick, timer] = [&self.epoll, &self.kick, &self.timer].map(AsRawFd::as_raw_fd);
+        fatal::fatal(format_args!(
+            "the network poller cannot use its descriptors {epoll}, {kick} and {timer} ({error}): the program has \
+             closed or replaced one of them; close inherited descriptors before `goroutines::start`, and later only \
+             those that the program has opened itself"
+        ))
+    }
+
+    fn try_control(&self, operation: i32, fd: RawFd, events: u32, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: the event lives until the call returns; a number that is no descriptor is an error.
         check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) })
@@ -240,7 +277,17 @@ impl Poll {
                 millis,
             )
         };
-        usize::try_from(count).unwrap_or(0)
+        usize::try_from(count).unwrap_or_else(|_| self.no_events(&io::Error::last_os_error()))
+    }
+
+    /// A wait that failed: a signal came, or the descriptor is no epoll. A sleeper that took the second for no events
+    /// would wait again at once, for ever.
+    #[cold]
+    fn no_events(&self, error: &io::Error) -> usize {
+        match error.kind() {
+            io::ErrorKind::Interrupted => 0,
+            _ => self.is_lost(error),
+        }
     }
 
     /// `None`: the kernel has no such call.
@@ -263,15 +310,14 @@ impl Poll {
                 0_usize,
             )
         };
-        let refused = || {
-            let error = io::Error::last_os_error().raw_os_error();
+        if let Ok(count) = usize::try_from(count) {
+            return Some(count);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
             // A seccomp filter may return either.
-            matches!(error, Some(libc::ENOSYS | libc::EPERM))
-        };
-        match usize::try_from(count) {
-            Ok(count) => Some(count),
-            Err(_) if refused() => None,
-            Err(_) => Some(0),
+            Some(libc::ENOSYS | libc::EPERM) => None,
+            _ => Some(self.no_events(&error)),
         }
     }
 
@@ -298,22 +344,24 @@ impl Poll {
             it_value: timespec(nanos),
         };
         // SAFETY: the time lives until the call returns; the old one is not asked for.
-        unsafe {
+        let set = check(unsafe {
             libc::timerfd_settime(self.timer.as_raw_fd(), 0, &raw const time, ptr::null_mut())
-        };
+        });
+        set.unwrap_or_else(|error| self.is_lost(&error));
     }
 
     /// Interrupts the thread that sleeps in [`Poll::wait`], or the next one that does.
     pub(crate) fn kick(&self) {
-        let one = 1_u64;
-        // SAFETY: eight bytes that live until the call returns. A full counter is readable already.
-        unsafe { libc::write(self.kick.as_raw_fd(), (&raw const one).cast(), 8) };
+        self.mask_kick(libc::EPOLLIN as u32);
     }
 
     /// Clears the interruption. By the thread that was interrupted.
     pub(crate) fn take_kick(&self) {
-        let mut count = 0_u64;
-        // SAFETY: eight bytes that live until the call returns.
-        unsafe { libc::read(self.kick.as_raw_fd(), (&raw mut count).cast(), 8) };
+        self.mask_kick(0);
+    }
+
+    fn mask_kick(&self, events: u32) {
+        let masked = self.try_control(libc::EPOLL_CTL_MOD, self.kick.as_raw_fd(), events, KICK);
+        masked.unwrap_or_else(|error| self.is_lost(&error));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     net as std_net,
     os::fd::AsRawFd,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use goroutines::{
@@ -15,7 +15,10 @@ use goroutines::{
     time::sleep,
 };
 
-use super::start;
+use super::{
+    filter::{Refused, refuse},
+    start,
+};
 
 fn limit() -> libc::rlimit {
     let mut limit = libc::rlimit {
@@ -93,6 +96,42 @@ pub(crate) fn no_descriptors() {
     println!("served");
 }
 
+/// The table of files of the whole system is full: a filter answers so, until the process ends.
+pub(crate) fn no_files() {
+    start(2);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let _queued = std_net::TcpStream::connect(address).expect("it is queued");
+    let begin = Instant::now();
+    let calls = [libc::SYS_accept4, libc::SYS_socket];
+    refuse(&calls.map(|call| Refused::always(call, libc::ENFILE)), true);
+    let server = go(move || {
+        let mut errors = Vec::new();
+        while begin.elapsed() < Duration::from_millis(300) {
+            errors.push(listener.accept().map(drop));
+        }
+        errors
+    });
+    let client = go(move || TcpStream::connect(address).map(drop));
+    // Others run while the server waits for files.
+    for _ in 0..20 {
+        go(|| sleep(Duration::from_millis(1)))
+            .join()
+            .expect("a goroutine");
+    }
+    let client = client.join().expect("a client").expect_err("no socket");
+    let theirs = std_net::TcpStream::connect(address).expect_err("no socket");
+    assert_eq!(client.raw_os_error(), theirs.raw_os_error());
+    let errors = server.join().expect("a server");
+    // A loop that ignores errors does not spin: 5, 10, 20 .. ms between them.
+    assert!((2..=8).contains(&errors.len()), "{errors:?}");
+    for error in errors {
+        let error = error.expect_err("no file").raw_os_error();
+        assert_eq!(error, Some(libc::ENFILE));
+    }
+    println!("backed off");
+}
+
 /// The first wait finds no descriptor for the poller: the call blocks, with a thread, and a later one is polled for.
 pub(crate) fn no_descriptors_for_the_poller() {
     start(2);
@@ -115,7 +154,7 @@ pub(crate) fn no_descriptors_for_the_poller() {
     let (mut server, got) = reader.join().expect("a reader");
     assert_eq!((got, goroutines::metrics().registered), (7, 0));
     let accepts = go(move || {
-        let deadline = std::time::Instant::now() + Duration::from_millis(50);
+        let deadline = Instant::now() + Duration::from_millis(50);
         listener
             .accept_deadline(deadline)
             .map(drop)

@@ -1,5 +1,6 @@
 //! Sockets where descriptors, signals and system calls are not as usual: one case per argument, for tests/net/processes.rs.
 
+mod closed;
 #[path = "../environment/filter.rs"]
 mod filter;
 mod limits;
@@ -29,8 +30,13 @@ fn main() -> ExitCode {
         "no-pwait2" => no_pwait2(),
         "no-calls-for-pipes" => refused::pipes(),
         "no-pidfd" => refused::pidfd(),
+        "no-room-in-the-poller" => refused::registrations(),
+        "no-files" => limits::no_files(),
         "no-descriptors" => limits::no_descriptors(),
         "no-descriptors-for-the-poller" => limits::no_descriptors_for_the_poller(),
+        "closed-descriptors" => closed::all(),
+        "closed-descriptor" => closed::one(&arguments.next().expect("its kind")),
+        "replaced-descriptor" => closed::replaced(&arguments.next().expect("a path")),
         "signal-storm" => signals::storm(),
         "broken-pipes" => signals::broken_pipes(),
         "idle-clients" => idle_clients(

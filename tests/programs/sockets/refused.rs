@@ -1,11 +1,18 @@
 //! Sandboxes, and kernels, without the calls by which pipes and processes are waited for.
 
 use std::{
+    future::poll_fn,
     io::{Read, Write},
     time::{Duration, Instant},
 };
 
-use goroutines::{go, io::pipe, process::Command, time::sleep};
+use goroutines::{
+    block_on, go,
+    io::pipe,
+    net::{Polled, UdpSocket, unix::UnixStream},
+    process::Command,
+    time::sleep,
+};
 
 use crate::{
     filter::{Refused, refuse},
@@ -57,6 +64,50 @@ pub(crate) fn pidfd() {
                 status.code(),
                 late.is_none(),
                 killed.success()
+            );
+        })
+        .join()
+        .expect("no panic");
+    }
+}
+
+/// The poller takes no more sockets: a call that waits blocks, with a thread, and nothing counts as registered. Futures
+/// cannot wait, and say so.
+pub(crate) fn registrations() {
+    start_once();
+    // The poller's own come with the first wait.
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let soon = Some(Duration::from_millis(1));
+    socket.set_read_timeout(soon).expect("a timeout");
+    go(move || socket.recv(&mut [0]).expect_err("nobody sends"))
+        .join()
+        .expect("no panic");
+    for errno in [libc::ENOSPC, libc::ENOMEM] {
+        let add = Refused {
+            argument: Some((1, libc::EPOLL_CTL_ADD as u32)),
+            ..Refused::always(libc::SYS_epoll_ctl, errno)
+        };
+        refuse(&[add], true);
+        go(move || {
+            let (mut one, mut other) = UnixStream::pair().expect("a pair");
+            let reader = go(move || {
+                let mut got = [0];
+                one.read_exact(&mut got).map(|()| (one, got[0]))
+            });
+            sleep(Duration::from_millis(5));
+            other.write_all(b"x").expect("it is sent");
+            let (one, got) = reader.join().expect("no panic").expect("it is read");
+            assert_eq!(got, b'x');
+            let mut polled = Polled::new(one);
+            let future = poll_fn(|cx| polled.poll_read(cx, &mut [0]));
+            let error = block_on(future).expect_err("no wait");
+            drop((polled, other));
+            let metrics = goroutines::metrics();
+            println!(
+                "{} {} {}",
+                error.kind(),
+                metrics.sockets,
+                metrics.registered
             );
         })
         .join()
