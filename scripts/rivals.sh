@@ -17,6 +17,6 @@ if [ "${1-}" = net ]; then
     shift
     cargo build --release --quiet -p goroutines-benches --bin net-report
     exec "$target/release/net-report" --rival "go=$target/go/rivals serve" \
-        --rival "tokio=$rivals serve tokio" --rival "may=$rivals serve may" "$@"
+        --rival "tokio=$rivals serve tokio" --rival "may=$rivals serve may" --rival "hyper=$rivals serve hyper" "$@"
 fi
 exec "$rivals" --go "$target/go/rivals" "$@"

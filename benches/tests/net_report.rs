@@ -44,16 +44,38 @@ fn a_quick_run_has_a_sample_of_every_row_in_text_json_and_picture() {
     let rows = value["rows"].as_array().unwrap();
     let of = |who: &str| rows.iter().filter(|row| row["who"] == who).count();
     assert!(of("goroutines") == of("threads") && of("goroutines") > of("raw") && of("raw") > 0);
+    assert_eq!(of("copied"), 1);
     for row in rows {
         let name = row["name"].as_str().unwrap();
         assert!(text.contains(name), "{name}: {text}");
         let sample = &row["samples"][0];
         let figures = ["rate", "p50", "bytes"].map(|figure| sample[figure].as_f64());
         assert!(figures.iter().any(Option::is_some), "{row}");
+        let is_open = name.contains("open loop");
+        assert_eq!(sample["offered"].as_f64().is_some(), is_open, "{row}");
         let has_bar = sample["processor"].as_f64().is_some_and(|time| time > 0.0);
         let bar = format!("{name}: {}", row["who"].as_str().unwrap());
         assert_eq!(svg.contains(&bar), has_bar, "{row}");
     }
+}
+
+#[test]
+fn an_open_loop_asks_for_its_part_of_the_raw_loops_rate() {
+    let json = Made::new("open.json");
+    let arguments = ["--quick", "--only", "open loop", "--json", json.path()];
+    text_of(&net_report(&arguments));
+    let value: Value = serde_json::from_str(&fs::read_to_string(json.path()).unwrap()).unwrap();
+    let offered = |share: &str| {
+        let rows = value["rows"].as_array().unwrap().iter();
+        let of_it = rows.filter(|row| row["name"].as_str().unwrap().contains(share));
+        let offered = of_it.map(|row| row["samples"][0]["offered"].as_f64().unwrap());
+        offered.collect::<Vec<f64>>()
+    };
+    let (half, most) = (offered("50 %"), offered("80 %"));
+    assert!(half.len() > 1 && most.len() == half.len());
+    // The same for all servers of a round.
+    assert!(half.iter().all(|&rate| rate == half[0] && rate > 0.0));
+    assert!(most.iter().all(|&rate| (rate / half[0] - 1.6).abs() < 1e-6));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod measure;
 mod ours;
 mod scenario;
 mod serve;
+mod serve_hyper;
 mod serve_may;
 mod serve_tokio;
 mod text;

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use crate::{serve_hyper, serve_may, serve_tokio};
+
 /// What a server does for its clients.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -13,12 +15,18 @@ pub enum Service {
     Timeout,
     Short,
     Yielders,
+    Http,
+    Udp,
+    /// Writes of so many bytes.
+    Bulk(usize),
 }
 
 /// What a server reads at a time.
 pub const BUFFER: usize = 1024;
 /// A timeout that does not come.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// How many wait for datagrams.
+pub const RECEIVERS: usize = 8;
 
 /// Serves; none if the words mean nothing.
 pub fn run(contender: &str, service: &str, procs: &str) -> Option<io::Result<()>> {
@@ -27,12 +35,18 @@ pub fn run(contender: &str, service: &str, procs: &str) -> Option<io::Result<()>
         "timeout" => Service::Timeout,
         "short" => Service::Short,
         "yielders" => Service::Yielders,
+        "http" => Service::Http,
+        "udp" => Service::Udp,
+        "bulk-64K" => Service::Bulk(64 << 10),
+        "bulk-1M" => Service::Bulk(1 << 20),
         _ => return None,
     };
     let procs = procs.parse().ok()?;
-    Some(match contender {
-        "tokio" => crate::serve_tokio::run(service, procs),
-        "may" => crate::serve_may::run(service, procs),
+    Some(match (contender, service) {
+        ("tokio", _) => serve_tokio::run(service, procs),
+        ("hyper", Service::Http) => serve_hyper::run(procs),
+        ("may", Service::Http | Service::Udp) => return None,
+        ("may", _) => serve_may::run(service, procs),
         _ => return None,
     })
 }

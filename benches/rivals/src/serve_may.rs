@@ -26,6 +26,12 @@ pub fn run(service: Service, procs: usize) -> io::Result<()> {
 
 fn answer(mut stream: TcpStream, service: Service) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    if let Service::Bulk(size) = service {
+        let zeros = vec![0; size];
+        loop {
+            stream.write_all(&zeros)?;
+        }
+    }
     if service == Service::Timeout {
         stream.set_read_timeout(Some(TIMEOUT))?;
     }
@@ -35,4 +41,9 @@ fn answer(mut stream: TcpStream, service: Service) -> io::Result<()> {
         if count == 0 {
             return Ok(());
         }
+        stream.write_all(&buffer[..count])?;
+        if service == Service::Short {
+            return Ok(());
+        }
+    }
 }

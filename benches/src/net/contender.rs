@@ -11,7 +11,7 @@ use super::service::Service;
 pub(super) const RAW: &str = "raw";
 
 /// The servers of this program, in the order of the report.
-const OWN: [&str; 3] = [RAW, "goroutines", "threads"];
+const OWN: [&str; 4] = [RAW, "goroutines", "copied", "threads"];
 
 /// A server of another program.
 #[derive(Clone, Debug)]

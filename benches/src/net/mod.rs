@@ -9,13 +9,15 @@
 //!    the server has the first CPU and the clients have the others; with two Ps both have all of them.
 //! 3. The contenders are interleaved: each round measures each row with each of them, one after the other, so that a slow
 //!    spell of the machine hits all alike.
-//! 4. A figure is the median over the rounds. Beside it stands the median of its ratios to the raw loop of the same round.
+//! 4. Open loops ask for a part of the raw loop's rate, which each round measures first.
+//! 5. A figure is the median over the rounds. Beside it stands the median of its ratios to the raw loop of the same round.
 //!    The processor time that the server took for an operation depends least on what else the machine does.
 
 mod contender;
 pub mod load;
 mod picture;
 mod row;
+mod sample;
 pub mod scenario;
 mod serve;
 mod server;
@@ -43,8 +45,9 @@ use serve::Duty;
 
 /// Measures what serving connections costs: goroutines beside OS threads, other runtimes, and a loop without one
 ///
-/// Rows with other runtimes need programs that serve with them, which `scripts/rivals.sh net` builds and names. Times are
-/// in microseconds; a ratio compares with the raw loop. The exit status is 0 whatever the numbers are, 1 when something
+/// Rows with other runtimes need programs that serve with them, which `scripts/rivals.sh net` builds and names. Of those
+/// that are called `hyper` and `tokio`, HTTP is hyper on goroutines and hyper on tokio; `copied` are goroutines whose stacks
+/// are copied out while they wait. Times are in microseconds; a ratio compares with the raw loop. The exit status is 0 whatever the numbers are, 1 when something
 /// could not be measured, and 2 when an argument is wrong.
 #[derive(Parser, Debug)]
 #[command(name = "net-report", version)]
@@ -148,9 +151,10 @@ fn measured(
     }
     let mut progress = Progress::start();
     for round in 1..=report.rounds {
+        let mut raw_rate = None;
         for row in &mut report.rows {
             progress.show(&format!("round {round}: {}, {}", row.name, row.who));
-            row.measure(&report.plan)
+            row.measure(&report.plan, &mut raw_rate)
                 .map_err(|error| Failure::run(format!("{}, {}: {error}", row.name, row.who)))?;
         }
     }

@@ -5,7 +5,8 @@ use std::io;
 use serde::Serialize;
 
 use super::contender::Contender;
-use super::scenario::{Plan, Sample, Scenario};
+use super::sample::{RawRate, Sample};
+use super::scenario::{Plan, Scenario};
 use crate::stats::Summary;
 
 /// What was measured of one contender in one scenario, a sample a round.
@@ -35,10 +36,10 @@ impl Row {
         }
     }
 
-    /// Takes one more sample.
-    pub(super) fn measure(&mut self, plan: &Plan) -> io::Result<()> {
+    /// Takes one more sample. `raw_rate` is that of this round.
+    pub(super) fn measure(&mut self, plan: &Plan, raw_rate: &mut RawRate) -> io::Result<()> {
         self.samples
-            .push(self.scenario.measure(&self.contender, plan)?);
+            .push(self.scenario.measure(&self.contender, plan, raw_rate)?);
         Ok(())
     }
 

@@ -74,12 +74,14 @@ impl Server {
         Ok(clock_gettime(self.clock)?.into())
     }
 
-    /// Its memory that it does not share, in bytes.
+    /// Its memory that it does not share, and its page tables, in bytes.
     pub(super) fn memory(&self) -> io::Result<u64> {
-        let map = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let private = map.lines().filter(|line| line.starts_with("Private_"));
+        let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
+        let lines = file("smaps_rollup")? + &file("status")?;
+        let counts = |line: &&str| line.starts_with("Private_") || line.starts_with("VmPTE:");
+        let of_it = lines.lines().filter(counts);
         let kilobytes =
-            private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+            of_it.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         Ok(kilobytes.sum::<u64>() << 10)
     }
 

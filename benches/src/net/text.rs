@@ -8,11 +8,11 @@ use crate::report::table::Table;
 
 const TABLE: Table = Table {
     name: 48,
-    cells: &[11, 10, 7, 8, 7, 9, 9, 9, 9, 7],
+    cells: &[11, 10, 7, 8, 7, 9, 9, 9, 9, 9, 7],
 };
 
-const COLUMNS: [&str; 10] = [
-    "who", "ops/s", "x raw", "CPU us", "x raw", "p50", "p99", "max", "bytes", "calls",
+const COLUMNS: [&str; 11] = [
+    "who", "ops/s", "x raw", "CPU us", "x raw", "p50", "p99", "p99.9", "max", "bytes", "calls",
 ];
 
 pub(super) fn render(report: &Report) -> String {
@@ -23,7 +23,7 @@ pub(super) fn render(report: &Report) -> String {
         head::load(&report.machine)
     );
     let units =
-        "CPU us: of the server, an operation; p50, p99, max: us that a client waits".to_owned();
+        "CPU us: of the server, an operation; p50 to max: us that a client waits".to_owned();
     let mut text = head::render(
         "net",
         &report.machine,
@@ -39,16 +39,29 @@ pub(super) fn render(report: &Report) -> String {
         let name = if row.name == last { "" } else { &row.name };
         last = &row.name;
         text += &line(name, &cells(row, raw));
+        text += &calls(row);
     }
     text
 }
 
-fn line(name: &str, cells: &[String; 10]) -> String {
+/// A line that tells the system calls apart; nothing if they were not counted.
+fn calls(row: &Row) -> String {
+    let Some(sample) = row.samples.last().filter(|one| !one.by_name.is_empty()) else {
+        return String::new();
+    };
+    let each = sample.by_name.iter();
+    let each: Vec<String> = each
+        .map(|(name, calls)| format!("{calls:.2} {name}"))
+        .collect();
+    format!("    of these: {}\n", each.join(", "))
+}
+
+fn line(name: &str, cells: &[String; 11]) -> String {
     let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
     TABLE.row(name, &cells).trim_end().to_owned() + "\n"
 }
 
-fn cells(row: &Row, raw: Option<&Row>) -> [String; 10] {
+fn cells(row: &Row, raw: Option<&Row>) -> [String; 11] {
     let median = |figure: Figure, digits: usize| {
         let median = row.summary(figure).map(|summary| summary.median);
         median.map_or("-".to_owned(), |median| format!("{median:.digits$}"))
@@ -65,6 +78,7 @@ fn cells(row: &Row, raw: Option<&Row>) -> [String; 10] {
         ratio(|sample| sample.processor),
         median(|sample| sample.p50, 1),
         median(|sample| sample.p99, 1),
+        median(|sample| sample.p999, 1),
         median(|sample| sample.max, 0),
         median(|sample| sample.bytes, 0),
         median(|sample| sample.calls, 2),
@@ -92,6 +106,7 @@ mod tests {
                 "2.00",
                 "3.00",
                 "1.00",
+                "-",
                 "-",
                 "-",
                 "-",

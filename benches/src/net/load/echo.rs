@@ -1,21 +1,13 @@
-//! Clients in a closed loop: each sends its next message when it has the answer to the last one.
+//! Clients that send a message and take it back: on a connection, or as a datagram.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Barrier;
-use std::time::Instant;
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-
-use super::{Counted, END, GONE, Message, PATIENCE, Phase, at_barrier};
+use super::closed::{Client, run};
+use super::{Counted, GONE, Message, Phase};
 use crate::net::service::MESSAGE;
-
-struct Client {
-    stream: TcpStream,
-    sent: Instant,
-    /// Bytes of the answer that have come.
-    got: usize,
-}
 
 const SENT: Message = [0x5a; MESSAGE];
 
@@ -26,54 +18,46 @@ pub(in crate::net) fn echo(
     phase: &Phase,
     barrier: &Barrier,
 ) -> io::Result<Counted> {
-    let connected = (0..connections).map(|_| connect(address)).collect();
-    let mut clients: Vec<Client> = at_barrier(barrier, connected)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    for (index, client) in clients.iter_mut().enumerate() {
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, index as u64);
-        epoll.add(&client.stream, event)?;
-        client.send(Instant::now())?;
-    }
-    let mut counted = Counted::default();
-    let mut events = [EpollEvent::empty(); 128];
-    let mut last = Instant::now();
-    while !phase.is(END) {
-        let count = epoll.wait(&mut events, EpollTimeout::from(100_u16))?;
-        if count == 0 && last.elapsed() > PATIENCE {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        for event in &events[..count] {
-            let client = &mut clients[event.data() as usize];
-            if client.receive()? {
-                let now = Instant::now();
-                counted.add(phase, now - client.sent);
-                client.send(now)?;
-                last = now;
-            }
-        }
-    }
-    Ok(counted)
+    run(connections, 1, phase, barrier, || Echo::connect(address))
 }
 
-fn connect(address: SocketAddr) -> io::Result<Client> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_nonblocking(true)?;
-    Ok(Client {
-        stream,
-        sent: Instant::now(),
-        got: 0,
-    })
+/// The same with datagrams, each client on a socket of its own.
+pub(in crate::net) fn udp(
+    address: SocketAddr,
+    sockets: usize,
+    phase: &Phase,
+    barrier: &Barrier,
+) -> io::Result<Counted> {
+    run(sockets, 1, phase, barrier, || Datagrams::connect(address))
 }
 
-impl Client {
-    fn send(&mut self, now: Instant) -> io::Result<()> {
-        self.sent = now;
+pub(super) struct Echo {
+    stream: TcpStream,
+    /// Bytes of the answer that have come.
+    got: usize,
+}
+
+impl Echo {
+    pub(super) fn connect(address: SocketAddr) -> io::Result<Echo> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Echo { stream, got: 0 })
+    }
+}
+
+impl AsFd for Echo {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Client for Echo {
+    fn send(&mut self) -> io::Result<()> {
         self.got = 0;
         self.stream.write_all(&SENT)
     }
 
-    /// True: the whole answer is there.
     fn receive(&mut self) -> io::Result<bool> {
         let mut buffer: Message = [0; MESSAGE];
         let count = self.stream.read(&mut buffer[self.got..])?;
@@ -81,9 +65,43 @@ impl Client {
             return Err(io::Error::other(GONE));
         }
         if buffer[self.got..][..count] != SENT[self.got..][..count] {
-            return Err(io::Error::other("the answer is not what was sent"));
+            return Err(io::Error::other(CHANGED));
         }
         self.got += count;
         Ok(self.got == MESSAGE)
     }
 }
+
+struct Datagrams(UdpSocket);
+
+impl Datagrams {
+    fn connect(address: SocketAddr) -> io::Result<Datagrams> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect(address)?;
+        socket.set_nonblocking(true)?;
+        Ok(Datagrams(socket))
+    }
+}
+
+impl AsFd for Datagrams {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Client for Datagrams {
+    fn send(&mut self) -> io::Result<()> {
+        self.0.send(&SENT).map(drop)
+    }
+
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; MESSAGE + 1];
+        let count = self.0.recv(&mut buffer)?;
+        match buffer[..count] == SENT {
+            true => Ok(true),
+            false => Err(io::Error::other(CHANGED)),
+        }
+    }
+}
+
+const CHANGED: &str = "the answer is not what was sent";

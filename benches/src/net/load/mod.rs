@@ -1,7 +1,11 @@
 //! The clients: plain threads, the same for every server.
 
+mod bulk;
+mod closed;
 mod echo;
+mod http;
 mod idle;
+mod open;
 mod short;
 mod stamps;
 
@@ -12,8 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) use echo::echo;
+pub(super) use bulk::bulk;
+pub(super) use echo::{echo, udp};
+pub(super) use http::http;
 pub(super) use idle::connect as connect_idle;
+pub(super) use open::open;
 pub(super) use short::short;
 pub(super) use stamps::stamps;
 
@@ -27,22 +34,32 @@ pub(super) struct Counted {
     pub(super) all: u64,
     /// Those while the time ran.
     pub(super) operations: u64,
-    /// How long each took, in nanoseconds; in no order.
+    /// How long each took, in nanoseconds; in no order. Operations that are sent together count as one here.
     pub(super) times: Vec<u32>,
 }
 
 impl Counted {
+    /// One operation.
     fn add(&mut self, phase: &Phase, took: Duration) {
-        self.all += 1;
+        self.add_all(phase, 1, took);
+    }
+
+    /// So many operations that were sent together.
+    fn add_all(&mut self, phase: &Phase, operations: u64, took: Duration) {
+        self.all += operations;
         if phase.is(COUNT) {
             if self.operations == 0 {
                 // Relaxed: orders nothing.
                 phase.served.store(true, Ordering::Relaxed);
             }
-            self.operations += 1;
-            self.times
-                .push(u32::try_from(took.as_nanos()).unwrap_or(u32::MAX));
+            self.operations += operations;
+            self.add_time(took);
         }
+    }
+
+    fn add_time(&mut self, took: Duration) {
+        self.times
+            .push(u32::try_from(took.as_nanos()).unwrap_or(u32::MAX));
     }
 
     fn extend(&mut self, other: Counted) {

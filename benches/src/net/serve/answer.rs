@@ -1,8 +1,10 @@
 //! How a connection is served by code that may wait.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::http;
 use crate::net::service::{BUFFER, Service};
 
 /// A connection.
@@ -12,7 +14,15 @@ pub(super) trait Stream: Read + Write {
 }
 
 /// Serves one connection to its end.
-pub(super) fn answer(mut stream: impl Stream, service: Service) -> io::Result<()> {
+pub(super) fn answer(stream: impl Stream, service: Service) -> io::Result<()> {
+    match (service, service.write_size()) {
+        (_, Some(size)) => pour(stream, size),
+        (Service::Http, _) => http::serve(stream),
+        _ => echo(stream, service),
+    }
+}
+
+fn echo(mut stream: impl Stream, service: Service) -> io::Result<()> {
     if service == Service::Timeout {
         stream.limit_reads(Duration::from_secs(60))?;
     }
@@ -28,6 +38,32 @@ pub(super) fn answer(mut stream: impl Stream, service: Service) -> io::Result<()
         stream.write_all(&buffer[..count])?;
         if service == Service::Short {
             return Ok(());
+        }
+    }
+}
+
+/// Sends without end.
+fn pour(mut stream: impl Write, size: usize) -> io::Result<()> {
+    let zeros = vec![0; size];
+    loop {
+        stream.write_all(&zeros)?;
+    }
+}
+
+/// Sends datagrams back for ever. Says why if that fails.
+pub(super) fn datagrams(
+    receive: impl Fn(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    send: impl Fn(&[u8], SocketAddr) -> io::Result<usize>,
+) {
+    let mut buffer = [0; BUFFER];
+    let mut one = || {
+        let (count, from) = receive(&mut buffer)?;
+        send(&buffer[..count], from)
+    };
+    loop {
+        if let Err(error) = one() {
+            eprintln!("a receiver of datagrams ends: {error}");
+            return;
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The servers of this program: a process that serves in one of three ways.
+//! The servers of this program: a process that serves in one of four ways.
 //!
 //! What a connection is served with is written once, in [`answer`], for goroutines and for OS threads. The raw loop has its
 //! own, because it waits for all connections in one place.
 
 mod answer;
 mod goroutines;
+mod http;
 mod raw;
 mod threads;
 
@@ -37,6 +38,7 @@ impl Duty {
         };
         let start = match who.as_str() {
             "goroutines" => goroutines::start,
+            "copied" => goroutines::start_copied,
             "threads" => threads::start,
             "raw" => raw::start,
             _ => return Err(Failure::usage(format!("--serve: nobody is called `{who}`"))),

@@ -1,12 +1,13 @@
 //! An OS thread for every connection, with a small stack: there are thousands.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::answer::{Stream, answer, compute};
-use crate::net::service::Service;
+use super::answer::{Stream, answer, compute, datagrams};
+use crate::net::service::{RECEIVERS, Service};
 
 impl Stream for TcpStream {
     fn limit_reads(&self, time: Duration) -> io::Result<()> {
@@ -15,6 +16,9 @@ impl Stream for TcpStream {
 }
 
 pub(super) fn start(service: Service, procs: usize) -> io::Result<SocketAddr> {
+    if service == Service::Udp {
+        return serve_datagrams(RECEIVERS);
+    }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     if service.computes() {
@@ -35,5 +39,21 @@ pub(super) fn start(service: Service, procs: usize) -> io::Result<SocketAddr> {
             }
         }
     });
+    Ok(address)
+}
+
+/// So many threads that wait for datagrams of one socket in the kernel.
+pub(super) fn serve_datagrams(receivers: usize) -> io::Result<SocketAddr> {
+    let socket = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
+    let address = socket.local_addr()?;
+    for _ in 0..receivers {
+        let socket = Arc::clone(&socket);
+        thread::spawn(move || {
+            datagrams(
+                |buffer| socket.recv_from(buffer),
+                |bytes, to| socket.send_to(bytes, to),
+            );
+        });
+    }
     Ok(address)
 }
