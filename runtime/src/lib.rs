@@ -46,6 +46,7 @@
 //! | [`process`] | child processes | [`std::process`] |
 //! | [`signal`] | signals of the system as messages | Go's `os/signal` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
+//! | `tracing` | spans of goroutines (with the feature of that name) | `tracing-subscriber` |
 //!
 //! # The promise
 //!
@@ -83,6 +84,7 @@
 //! | feature | what it does |
 //! |---|---|
 //! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
+//! | `tracing` | adds the module `tracing`: spans of the crate of that name that belong to goroutines and not to threads |
 //! | `valgrind` | tells valgrind what the stacks are, for runs under memcheck and the like |
 //! | `asan` | tells AddressSanitizer of each switch; only for programs built with `-Zsanitizer=address` |
 //!
@@ -122,6 +124,8 @@ pub mod signal;
 pub mod sync;
 pub mod thread;
 pub mod time;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 pub use blocking::blocking;
 pub use builder::Builder;
