@@ -4,7 +4,7 @@ use std::{
     env, hint,
     process::ExitCode,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -52,16 +52,21 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Goroutines that block their threads, announced and not.
-fn blockers(count: usize, time: Duration) -> Vec<JoinHandle<()>> {
+/// Goroutines that block their threads with `block`, announced and not.
+fn blockers(count: usize, block: impl Fn() + Clone + Send + 'static) -> Vec<JoinHandle<()>> {
     (0..count)
         .map(|i| {
+            let block = block.clone();
             go(move || match i % 2 {
-                0 => blocking(|| thread::sleep(time)),
-                _ => thread::sleep(time),
+                0 => blocking(block),
+                _ => block(),
             })
         })
         .collect()
+}
+
+fn block_for(time: Duration) -> impl Fn() + Clone + Send + 'static {
+    move || thread::sleep(time)
 }
 
 fn join(all: Vec<JoinHandle<()>>) {
@@ -70,7 +75,7 @@ fn join(all: Vec<JoinHandle<()>>) {
 
 fn too_many_threads() {
     println!("blocks");
-    join(blockers(20, Duration::from_secs(30)));
+    join(blockers(20, block_for(Duration::from_secs(30))));
     println!("went on");
 }
 
@@ -93,7 +98,7 @@ fn no_threads() {
     go(yield_now).join().unwrap();
     limit_threads(Some(1));
     let before = metrics();
-    let blocked = blockers(6, SHORT);
+    let blocked = blockers(6, block_for(SHORT));
     let (tx, rx) = chan::bounded(0);
     go(move || {
         for n in 0..100 {
@@ -109,7 +114,7 @@ fn no_threads() {
     assert!(meanwhile.threads_failed > 0, "{meanwhile:#?}");
     limit_threads(None);
     // Asked again without being told; a P that waits for a thread gets one.
-    let blocked = blockers(6, SHORT);
+    let blocked = blockers(6, block_for(SHORT));
     until_metrics(|m| m.threads_started > before.threads_started);
     join(blocked);
     println!("went on");
@@ -126,8 +131,12 @@ fn tasks() -> usize {
 
 fn threads_end() {
     for _ in 0..5 {
-        join(blockers(12, SHORT));
+        let release = Arc::new(Barrier::new(13));
+        let together = Arc::clone(&release);
+        let blocked = blockers(12, move || drop(together.wait()));
         let most = until_metrics(|m| m.threads > 4);
+        release.wait();
+        join(blocked);
         until_metrics(|m| m.threads <= 2 && m.threads_ended > most.threads_ended);
         // The threads are gone, not only their names.
         until_metrics(|m| tasks() == m.threads);
@@ -147,15 +156,17 @@ fn homes_end() {
 
 fn leave_homes(count: usize) {
     let (tx, rx) = chan::bounded(0);
+    // Each holds a thread until all do.
+    let together = Arc::new(Barrier::new(count));
     let homes = (0..count).map(|_| {
-        let rx = rx.clone();
+        let (rx, together) = (rx.clone(), Arc::clone(&together));
         go(move || {
-            blocking(|| thread::sleep(SHORT));
+            blocking(|| drop(together.wait()));
             rx.iter().for_each(|()| ());
         })
     });
     let homes: Vec<_> = homes.collect();
-    until_metrics(|m| m.threads >= count);
+    until_metrics(|m| m.threads_started >= count as u64);
     // Long enough for each of them to have wanted to end.
     thread::sleep(10 * SHORT);
     // All resume on the few threads that are awake, and wait there: no goroutine is at home on the others. Once may
