@@ -4,6 +4,9 @@
 //! They are calls of libc's functions, and no inlined system calls. The call of a function writes its return address to
 //! the stack, below every buffer of the caller. If a guard page lies there, this write moves it. The kernel would not: a
 //! system call whose buffer has a guard page in it fails with EFAULT.
+//!
+//! `recv` and `send` of the C library are points at which a thread can be cancelled, and lock the bus twice for that. Its
+//! `syscall` is none.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -30,26 +33,50 @@ fn status(result: i32) -> io::Result<i32> {
     }
 }
 
+/// `recv` of the C library.
+///
+/// # Safety
+///
+/// `len` bytes from `buf` on are live, and no other code has them.
+unsafe fn receive(fd: RawFd, buf: *mut u8, len: usize, flags: i32) -> io::Result<usize> {
+    let nobody: *mut libc::c_void = ptr::null_mut();
+    // SAFETY: the buffer is the caller's promise; where the sender's address goes, and its size, are null.
+    let result = unsafe { libc::syscall(libc::SYS_recvfrom, fd, buf, len, flags, nobody, nobody) };
+    size(result as isize)
+}
+
 pub(super) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer is live and as long as said.
-    size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
+    // SAFETY: it is a live buffer, as long as said, of this caller alone.
+    unsafe { receive(fd, buf.as_mut_ptr(), buf.len(), libc::MSG_DONTWAIT) }
 }
 
 /// The same into memory that need not be initialised. After `Ok(n)` the first `n` bytes are.
 pub(super) fn recv_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    // SAFETY: the buffer is live and as long as said, and the kernel writes to it only.
-    size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) })
+    // SAFETY: it is a live buffer, as long as said, of this caller alone; the kernel writes to it only.
+    unsafe { receive(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) }
 }
 
 pub(super) fn peek(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
-    // SAFETY: the buffer is live and as long as said.
-    size(unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), flags) })
+    // SAFETY: it is a live buffer, as long as said, of this caller alone.
+    unsafe { receive(fd, buf.as_mut_ptr(), buf.len(), flags) }
 }
 
 pub(super) fn send(fd: RawFd, buf: &[u8]) -> io::Result<usize> {
-    // SAFETY: the buffer is live and as long as said.
-    size(unsafe { libc::send(fd, buf.as_ptr().cast(), buf.len(), SEND) })
+    let to: *const libc::c_void = ptr::null();
+    // SAFETY: the buffer is live and as long as said; there is no address, of no size.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_sendto,
+            fd,
+            buf.as_ptr(),
+            buf.len(),
+            SEND,
+            to,
+            0_usize,
+        )
+    };
+    size(result as isize)
 }
 
 /// Receives a datagram, and where it comes from.

@@ -168,7 +168,7 @@ pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P)
     if let Some(word) = steal(sched, p, true) {
         return Some(word);
     }
-    if !m.spinning.get() {
+    if !m.spinning.get() && !waits_for_the_kernel(sched) {
         m.spinning.set(sched.idle.start_spinning());
     }
     if m.spinning.get() {
@@ -180,6 +180,13 @@ pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P)
     p.counters.empty_rounds.add_own(1);
     rest(sched, m, p);
     None
+}
+
+/// Returns whether the caller's P is the last one that is not idle, and sockets are registered. Then work comes from the
+/// kernel most likely, which wakes a thread that sleeps in its poll. A spinner would use a CPU that the other side of a
+/// socket may need.
+fn waits_for_the_kernel(sched: &Sched) -> bool {
+    sched.poller.is_watching() && sched.idle.idle_ps() as usize + 1 >= sched.procs.now().len()
 }
 
 /// Gives up `p`, which `m` holds.

@@ -23,6 +23,8 @@
 //! a while after something was done for a P each look at it is of that kind, because the same is likely to happen
 //! again.
 //!
+//! The short period begins anew when every P has been idle for 10 ms, and when something was done.
+//!
 //! While sockets are registered and no M sleeps in the kernel's poll it looks at least each millisecond, and polls
 //! itself if no M has (poll.rs).
 //!
@@ -98,8 +100,13 @@ pub(crate) fn watch(
             thread::sleep(pause);
         }
         periodic.run_due(sched);
+        let before = now();
         if steps::sleep_while_idle(sched, periodic.due()) {
-            (pause, idle_looks, close) = (SHORTEST, 0, true);
+            // A program that is idle for moments, as a server is between two requests, is the same program after.
+            close = now() - before >= LONGEST.as_nanos() as u64;
+            if close {
+                (pause, idle_looks) = (SHORTEST, 0);
+            }
             continue;
         }
         GLOBAL.looks.add();
