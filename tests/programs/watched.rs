@@ -133,7 +133,9 @@ fn threads_end() {
     for _ in 0..5 {
         let release = Arc::new(Barrier::new(13));
         let together = Arc::clone(&release);
-        let blocked = blockers(12, move || drop(together.wait()));
+        let blocked = blockers(12, move || {
+            together.wait();
+        });
         let most = until_metrics(|m| m.threads > 4);
         release.wait();
         join(blocked);
@@ -161,7 +163,9 @@ fn leave_homes(count: usize) {
     let homes = (0..count).map(|_| {
         let (rx, together) = (rx.clone(), Arc::clone(&together));
         go(move || {
-            blocking(|| drop(together.wait()));
+            blocking(|| {
+                together.wait();
+            });
             rx.iter().for_each(|()| ());
         })
     });
