@@ -9,8 +9,9 @@
 //! | `notes` | SQLite, which blocks, behind [`goroutines::blocking`] |
 //! | `crawler` | ureq over sockets and lookups of ours, TLS too: a goroutine for each link, semaphores as limits |
 //! | `redis_client` | the crate redis over streams of ours: pipelines, transactions, goroutines that wait in the server |
+//! | `sql_client` | PostgreSQL by tokio-postgres without tokio's runtime: a pool, streams, a query with a time limit |
 //!
-//! Each is started by a test in `tests` that talks to it.
+//! Each is started by a test in `tests` that talks to it; `scripts/databases.sh` runs those that need a server.
 
 mod steady;
 
