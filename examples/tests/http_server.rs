@@ -142,6 +142,35 @@ fn bad_requests_get_an_answer_that_says_why() {
 }
 
 #[test]
+fn a_target_may_be_a_whole_url_and_the_end_of_a_connection_one_of_several_words() {
+    let (_program, address) = server();
+    let mut stream = connect(address);
+    for target in ["http://some.host:80/", "HTTP://some.host"] {
+        let request = format!("GET {target} HTTP/1.1\r\nconnection: te, keep-alive\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        assert_eq!(response(&mut stream).0, 200, "{target}");
+    }
+    let last = b"GET / HTTP/1.1\r\nconnection: te\r\nconnection: x, Close\r\n\r\n";
+    stream.write_all(last).unwrap();
+    assert_eq!(response(&mut stream).0, 200);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn chunks_of_little_body_and_long_lines_are_refused_before_they_fill_the_memory() {
+    let (_program, address) = server();
+    let mut stream = connect(address);
+    let head = b"POST /echo HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head).unwrap();
+    let chunk = format!("1;{}\r\nx\r\n", "y".repeat(900));
+    // 6 MB for a body of 7 KB.
+    let mut writer = stream.try_clone().unwrap();
+    let writer = thread::spawn(move || writer.write_all(chunk.repeat(7000).as_bytes()));
+    assert_eq!(response(&mut stream).0, 413);
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
 fn a_client_that_trickles_is_told_and_one_that_ends_early_too() {
     let (_program, address) = server();
     let mut slow = connect(address);

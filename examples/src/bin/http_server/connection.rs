@@ -15,7 +15,7 @@ use std::{
 use goroutines::{go, net::TcpStream, sync::WaitGroup};
 
 use crate::{
-    request::{Parsed, Refusal, Request, parse},
+    request::{Chunks, Parsed, Refusal, Request, parse},
     routes::{answer, respond},
 };
 
@@ -25,6 +25,8 @@ pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(2);
 pub(crate) const IDLE_TIME: Duration = Duration::from_secs(10);
 /// How long a client may take to read an answer.
 const WRITE_TIME: Duration = Duration::from_secs(10);
+/// How long a client that is done with may go on sending.
+const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Answers are sent when so much of them is there, or no whole request is left.
 const MUCH: usize = 64 << 10;
 
@@ -128,8 +130,9 @@ impl Server {
     fn next(&self, stream: &TcpStream, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<Next> {
         let mut begun = None;
         let mut told = false;
+        let mut chunks = Chunks::default();
         loop {
-            match parse(input) {
+            match parse(input, &mut chunks) {
                 Parsed::Whole(request) => {
                     input.drain(..request.length);
                     if out.len() >= MUCH {
@@ -214,12 +217,9 @@ fn send(mut stream: &TcpStream, out: &mut Vec<u8>) -> io::Result<()> {
 /// it.
 fn linger(mut stream: &TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
-    stream.set_read_deadline(Some(Instant::now() + Duration::from_millis(500)))?;
+    // What the client still sends, for so long in all.
+    stream.set_read_deadline(Some(Instant::now() + LINGER_TIME))?;
     let mut rest = [0; 4096];
-    for _ in 0..256 {
-        if !matches!(stream.read(&mut rest), Ok(1..)) {
-            break;
-        }
-    }
+    while matches!(stream.read(&mut rest), Ok(1..)) {}
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! A request, out of the bytes that have come.
 
+use std::mem;
+
 use httparse::{EMPTY_HEADER, Error, Status};
 
 /// The longest head that is accepted.
 pub(crate) const MAX_HEAD: usize = 16 << 10;
 /// The largest body.
 pub(crate) const MAX_BODY: usize = 1 << 20;
+/// How many bytes a body in chunks may take with all that is between them: a chunk of one byte may have a line of 1000.
+const MAX_CHUNKED: usize = 4 * MAX_BODY;
 const MAX_HEADERS: usize = 64;
 
 /// Why a request is refused: a status, and what to tell the client.
@@ -39,8 +43,16 @@ enum Length {
     Chunked,
 }
 
-/// Looks for a request at the start of `bytes`.
-pub(crate) fn parse(bytes: &[u8]) -> Parsed {
+/// The chunks of a body that have come: they are read once, however many parts they come in.
+#[derive(Default)]
+pub(crate) struct Chunks {
+    body: Vec<u8>,
+    /// How many bytes they took.
+    at: usize,
+}
+
+/// Looks for a request at the start of `bytes`. `chunks` keeps what was read of it, for when more of it is there.
+pub(crate) fn parse(bytes: &[u8], chunks: &mut Chunks) -> Parsed {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let start = match head.parse(bytes) {
@@ -58,12 +70,16 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
         Ok(length) => length,
         Err(refusal) => return Parsed::Refused(refusal),
     };
-    let (body, length) = match take_body(&bytes[start..], length) {
+    let rest = &bytes[start..];
+    let taken = match length {
+        Length::Known(length) => Ok(rest.get(..length).map(|body| (body.to_vec(), length))),
+        Length::Chunked => chunks.take(rest),
+    };
+    let (body, length) = match taken {
         Ok(Some((body, taken))) => (body, start + taken),
         Ok(None) => {
             return Parsed::Partial {
-                expects: header(&head, "expect")
-                    .is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue")),
+                expects: says(&head, "expect", "100-continue"),
             };
         }
         Err(refusal) => return Parsed::Refused(refusal),
@@ -71,7 +87,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
     Parsed::Whole(Request {
         method: text(head.method),
-        path: text(head.path),
+        path: path(&text(head.path)).to_owned(),
         body,
         keeps: keeps(&head),
         length,
@@ -84,12 +100,31 @@ fn header<'h>(head: &httparse::Request<'h, '_>, name: &str) -> Option<&'h [u8]> 
     Some(header.value.trim_ascii())
 }
 
+/// Whether a header, which may come several times, has `word` among its words.
+fn says(head: &httparse::Request<'_, '_>, name: &str, word: &str) -> bool {
+    let of_name = head
+        .headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case(name));
+    of_name
+        .flat_map(|header| header.value.split(|&byte| byte == b','))
+        .any(|part| part.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// Whether the connection stays: in 1.1 unless the client says otherwise, in 1.0 if it asks for it.
 fn keeps(head: &httparse::Request<'_, '_>) -> bool {
-    let said = header(head, "connection").unwrap_or_default();
-    match head.version {
-        Some(1) => !said.eq_ignore_ascii_case(b"close"),
-        _ => said.eq_ignore_ascii_case(b"keep-alive"),
+    !says(head, "connection", "close")
+        && (head.version == Some(1) || says(head, "connection", "keep-alive"))
+}
+
+/// The path of a target, which is a whole URL if the client takes this server for a proxy.
+fn path(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else {
+        return target;
+    };
+    match scheme.eq_ignore_ascii_case("http") {
+        true => rest.find('/').map_or("/", |start| &rest[start..]),
+        false => target,
     }
 }
 
@@ -125,38 +160,32 @@ fn length(head: &httparse::Request<'_, '_>) -> Result<Length, Refusal> {
     }
 }
 
-/// The body, and how many bytes it takes; None: more has to come.
-fn take_body(bytes: &[u8], length: Length) -> Result<Option<(Vec<u8>, usize)>, Refusal> {
-    match length {
-        Length::Known(length) => Ok(bytes.get(..length).map(|body| (body.to_vec(), length))),
-        Length::Chunked => take_chunks(bytes),
-    }
-}
-
-fn take_chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Refusal> {
-    let (mut body, mut at) = (Vec::new(), 0);
-    loop {
-        let (start, size) = match httparse::parse_chunk_size(&bytes[at..]) {
-            Ok(Status::Complete(found)) => found,
-            Ok(Status::Partial) if bytes.len() - at < 1024 => return Ok(None),
-            _ => return Err(Refusal(400, "this is no chunk")),
-        };
-        if size > (MAX_BODY - body.len()) as u64 {
-            return Err(Refusal(413, "the body is too large"));
-        }
-        let start = at + start;
-        let end = start + size as usize;
-        let Some(after) = bytes.get(end..end + 2) else {
-            return Ok(None);
-        };
-        // Trailers behind the last chunk are refused as well: no handler reads them.
-        if after != b"\r\n" {
-            return Err(Refusal(400, "this is no end of a chunk"));
-        }
-        body.extend_from_slice(&bytes[start..end]);
-        at = end + 2;
-        if size == 0 {
-            return Ok(Some((body, at)));
+impl Chunks {
+    /// Reads on: the body, once it is whole, and how many bytes it took.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Refusal> {
+        loop {
+            let (start, size) = match httparse::parse_chunk_size(&bytes[self.at..]) {
+                Ok(Status::Complete(found)) => found,
+                Ok(Status::Partial) if bytes.len() - self.at < 1024 => return Ok(None),
+                _ => return Err(Refusal(400, "this is no chunk")),
+            };
+            let start = self.at + start;
+            if size > (MAX_BODY - self.body.len()) as u64 || start > MAX_CHUNKED {
+                return Err(Refusal(413, "the body is too large"));
+            }
+            let end = start + size as usize;
+            let Some(after) = bytes.get(end..end + 2) else {
+                return Ok(None);
+            };
+            // Trailers behind the last chunk are refused as well: no handler reads them.
+            if after != b"\r\n" {
+                return Err(Refusal(400, "this is no end of a chunk"));
+            }
+            self.body.extend_from_slice(&bytes[start..end]);
+            self.at = end + 2;
+            if size == 0 {
+                return Ok(Some((mem::take(&mut self.body), self.at)));
+            }
         }
     }
 }
