@@ -7,6 +7,7 @@ use std::{
 };
 
 use goroutines_sched::Interest;
+use socket2::SockRef;
 
 use super::{
     TcpStream, ToSocketAddrs, accept, connect,
@@ -33,8 +34,16 @@ impl StdSocket for Std {
     }
 }
 
+/// Lets the queue of clients be as long as the system allows. A client that finds no room in it tries again after a second,
+/// then after three.
+fn lengthen_queue(listener: &Std) {
+    // The kernel takes the smaller of this and its own limit. After an error the queue is as long as std made it.
+    let _ = SockRef::from(listener).listen(i32::MAX);
+}
+
 impl TcpListener {
-    /// Listens at the first of the addresses to which it can bind.
+    /// Listens at the first of the addresses to which it can bind. As many clients may wait to be accepted as the system
+    /// allows (`net.core.somaxconn`, 4096 by default; std's listeners have a queue of 128).
     ///
     /// # Errors
     ///
@@ -45,6 +54,7 @@ impl TcpListener {
     /// While names are looked up.
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let listener = connect::each(addr, |addr| Std::bind(addr))?;
+        lengthen_queue(&listener);
         Ok(TcpListener(Socket::fresh(listener)))
     }
 

@@ -254,3 +254,15 @@ fn twenty_thousand_connections_go_to_one_of_sixteen_each_and_none_starves() {
         "one of them starves: {shares:?}"
     );
 }
+
+#[test]
+fn clients_that_come_together_are_all_let_in_before_any_is_accepted() {
+    let listener = TcpListener::bind(LOCAL).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let clients = limit.trim().parse::<usize>().unwrap().min(500);
+    // A client that finds no room in the queue gets no answer, and tries again seconds later.
+    let connect = || std_net::TcpStream::connect_timeout(&address, Duration::from_secs(10));
+    let clients: Vec<_> = (0..clients).map(|_| connect().unwrap()).collect();
+    drop(clients);
+}
