@@ -92,6 +92,51 @@ fn a_rival_is_asked_for_the_service_and_the_number_of_ps() {
     assert!(words[1].parse::<u64>().unwrap() > 0, "{row}");
 }
 
+const MARKS: [&str; 2] = [
+    "<!-- net-report: what follows is written by `scripts/rivals.sh net --readme README.md` -->\n",
+    "<!-- the end of net-report -->\n",
+];
+
+#[test]
+fn the_readmes_table_is_replaced_and_nothing_else() {
+    let readme = Made::new("readme.md");
+    let [begin, end] = MARKS;
+    let text = format!("before\n{begin}old\n{end}after\n");
+    fs::write(&readme.0, text).unwrap();
+    let this = env!("CARGO_BIN_EXE_net-report");
+    let rival = format!("go={this} --serve threads");
+    let arguments = ["--quick", "--readme", readme.path(), "--rival", &rival];
+    let report = text_of(&net_report(&arguments));
+    assert!(!report.contains("2 Ps"), "{report}");
+    let text = fs::read_to_string(&readme.0).unwrap();
+    let table = text.strip_prefix(&format!("before\n{begin}")).unwrap();
+    let table = table.strip_suffix(&format!("{end}after\n")).unwrap();
+    let echo = table.lines().find(|line| line.starts_with("| echo, 64"));
+    let cells: Vec<&str> = echo.unwrap().split('|').map(str::trim).collect();
+    // A name, the raw loop, goroutines, threads and Go; the others were not measured.
+    assert!(
+        cells[2..6].iter().all(|cell| cell.contains("k (")),
+        "{cells:?}"
+    );
+    assert!(cells[6..8].iter().all(|cell| cell.is_empty()), "{cells:?}");
+    assert!(!table.contains("old"), "{table}");
+}
+
+#[test]
+fn the_projects_readme_has_both_marks_and_a_file_without_them_is_refused() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = fs::read_to_string(readme).unwrap();
+    assert!(MARKS.iter().all(|mark| text.matches(mark).count() == 1));
+    let other = Made::new("other.md");
+    fs::write(&other.0, MARKS[0]).unwrap();
+    let complaint = complaint_of(&net_report(&["--quick", "--readme", other.path()]), 2);
+    assert!(
+        complaint.contains("--readme") && complaint.contains("the end of"),
+        "{complaint}"
+    );
+    assert_eq!(fs::read_to_string(&other.0).unwrap(), MARKS[0]);
+}
+
 #[test]
 fn a_rival_that_cannot_serve_is_told_with_its_row() {
     for (command, word) in [
@@ -121,6 +166,7 @@ fn help_says_what_is_measured() {
         "--quick",
         "--rival",
         "--syscalls",
+        "--readme",
         "--only",
         "--rounds",
         "microseconds",
@@ -138,6 +184,8 @@ fn arguments_that_make_no_sense_are_refused() {
         &["--sample", "1"],
         &["--quick", "--sample", "100"],
         &["--rival", "go"],
+        &["--readme", "/no/such/file"],
+        &["--readme", "x", "--only", "echo"],
         &["--only", "no such row"],
         &["--serve", "nobody", "echo", "1"],
         &["--serve", "raw", "nothing", "1"],

@@ -16,6 +16,7 @@
 mod contender;
 pub mod load;
 mod picture;
+mod readme;
 mod row;
 mod sample;
 pub mod scenario;
@@ -39,6 +40,7 @@ use crate::report::output::Requested;
 use crate::report::progress::Progress;
 use crate::report::{chart, json};
 use contender::{Contender, Rival};
+use readme::Readme;
 use row::Row;
 use scenario::{Plan, Scenario};
 use serve::Duty;
@@ -75,6 +77,10 @@ pub struct Arguments {
     /// Count the system calls of each server, with strace, in place of measuring times
     #[arg(long)]
     syscalls: bool,
+
+    /// Measure only what the project's README shows, and write that into FILE, between its two marks
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "syscalls"])]
+    readme: Option<PathBuf>,
 
     /// Milliseconds for a sample
     #[arg(long, value_name = "NUMBER", default_value_t = 700, conflicts_with = "quick",
@@ -118,10 +124,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     let json_file = Requested::open("--json", common.json.as_deref())?;
     let svg_file = Requested::open("--svg", arguments.svg.as_deref())?;
+    let readme = arguments.readme.as_deref().map(Readme::open).transpose()?;
+    let readme_file = Requested::open("--readme", arguments.readme.as_deref())?;
     let plan = arguments.plan();
-    let chosen = choose(&Scenario::all(&plan), common.only.as_deref(), |row| {
-        row.name()
-    })?;
+    let all = match readme {
+        Some(_) => readme::scenarios(&plan),
+        None => Scenario::all(&plan),
+    };
+    let chosen = choose(&all, common.only.as_deref(), |row| row.name())?;
     let report = Report {
         machine: Machine::detect(),
         rounds: common.rounds_or(if common.quick { 1 } else { 5 }),
@@ -134,6 +144,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if let Some(file) = svg_file {
         file.write(&chart::render(&picture::chart(&report))?)?;
+    }
+    if let Some((readme, file)) = readme.zip(readme_file) {
+        file.write(&readme.with(&report))?;
     }
     print(&text::render(&report))
 }

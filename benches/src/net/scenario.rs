@@ -18,6 +18,13 @@ pub struct Plan {
     pub sample: Duration,
 }
 
+impl Plan {
+    /// So many connections, or few.
+    pub(super) fn many(&self, full: usize) -> usize {
+        if self.quick { 20 } else { full }
+    }
+}
+
 /// A scenario, for all contenders that it suits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -45,11 +52,10 @@ pub(super) const CONNECTIONS: usize = 64;
 impl Scenario {
     /// All of them, as the report shows them.
     pub fn all(plan: &Plan) -> Vec<Scenario> {
-        let many = |full: usize| if plan.quick { 20 } else { full };
         let mut all = Vec::new();
         for procs in [1, 2] {
             let of = |service, connections| Scenario::of(service, connections, procs);
-            all.extend([1, CONNECTIONS, many(1000)].map(|count| of(Service::Echo, count)));
+            all.extend([1, CONNECTIONS, plan.many(1000)].map(|count| of(Service::Echo, count)));
             all.push(of(Service::Timeout, CONNECTIONS));
             all.push(of(Service::Short, 8));
             all.extend([1, 16].map(|pipeline| Scenario {
@@ -71,7 +77,7 @@ impl Scenario {
         all.extend([Service::Yielders, Service::Loops].map(|service| Scenario::of(service, 1, 2)));
         all.push(Scenario {
             clients: Clients::Idle,
-            connections: many(10_000),
+            connections: plan.many(10_000),
             ..echo
         });
         all
