@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # In the order in which they are published.
-packages=(goroutines-asm goroutines-stack goroutines-sched goroutines-macros goroutines)
+packages=(goroutines-asm goroutines-stack goroutines-sched goroutines-insight goroutines-macros goroutines)
 
 # What is not committed is packed as well, so that this fails before a commit and not after it. Without cargo's own
 # verification: it keeps what it unpacked for a version, and would build against the sources of an earlier run.

@@ -45,6 +45,7 @@
 //! | [`net`] | sockets | [`std::net`], `std::os::unix::net` |
 //! | [`process`] | child processes | [`std::process`] |
 //! | [`signal`] | signals of the system as messages | Go's `os/signal` |
+//! | [`debug`] | all goroutines of a running program, with their stacks | Go's `runtime/debug` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
 //! | `tracing` | spans of goroutines (with the feature of that name) | `tracing-subscriber` |
 //!
@@ -83,6 +84,7 @@
 //!
 //! | feature | what it does |
 //! |---|---|
+//! | `insight` | adds [`debug`]; on by default |
 //! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
 //! | `tracing` | adds the module `tracing`: spans of the crate of that name that belong to goroutines and not to threads |
 //! | `valgrind` | tells valgrind what the stacks are, for runs under memcheck and the like |
@@ -107,6 +109,8 @@ pub mod chan;
 mod checkpoint;
 mod config;
 pub mod context;
+#[cfg(feature = "insight")]
+pub mod debug;
 mod drive;
 pub mod errgroup;
 pub mod fs;

@@ -88,6 +88,7 @@ pub use {
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     observe::{
+        goroutines::{Sight, StackView, State, goroutines},
         hogs::{HogFrame, HogReport},
         metrics::{Metrics, MigrationStats, ProcMetrics, metrics, migration_stats},
     },
@@ -114,6 +115,7 @@ pub use {
         current::{current, on_goroutine},
         random::random,
     },
+    sys::asm::Suspended,
     task::{
         handle::Task,
         inherited::{inherited, replace_inherited},

@@ -2,6 +2,7 @@
 
 mod depth;
 mod dice;
+mod dump;
 mod program;
 mod sockets;
 mod start;
@@ -10,6 +11,7 @@ mod waiting;
 
 pub use depth::{below, deep};
 pub use dice::Dice;
+pub use dump::{assert_shown, groups_in, seen_in};
 pub use program::{Death, program, run};
 pub use sockets::{in_epoll, nothing_left_by, tcp_pair};
 pub use start::{alone, start, start_with};

@@ -3,18 +3,27 @@
 
 use crate::{
     gmp::g::G,
-    protocol::sync::{Mutex, lock},
+    protocol::sync::{Mutex, MutexGuard, lock},
 };
 
 pub(crate) struct AllGs {
     batches: Mutex<Vec<&'static [G]>>,
+    /// See [`AllGs::right_to_words`].
+    words: Mutex<()>,
 }
 
 impl AllGs {
     pub(crate) fn new() -> AllGs {
         AllGs {
             batches: Mutex::new(Vec::new()),
+            words: Mutex::new(()),
         }
+    }
+
+    /// The right to use the words of shrink_word.rs: of the shrinker, or of one that reads stacks. It is held while some
+    /// goroutines are worked on, and never while its owner waits for a goroutine.
+    pub(crate) fn right_to_words(&self) -> MutexGuard<'_, ()> {
+        lock(&self.words)
     }
 
     /// Adds a batch of new Gs, which are dead. Returns how many batches there are.

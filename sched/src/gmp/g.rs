@@ -15,7 +15,7 @@ use std::{
     ffi::c_int,
     fmt,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering},
 };
 
 use goroutines_stack::{Image, Stack, StackSlot};
@@ -187,6 +187,18 @@ impl G {
         // SAFETY: the G runs on the calling thread or is about to, so the cell is that thread's.
         let stack = unsafe { self.stack.get() };
         stack.map_or(ptr::null_mut(), |stack| ptr::from_ref(stack).cast_mut())
+    }
+
+    /// The type of the closure that it was spawned as. For any thread: another M may be spawning with the G.
+    pub(crate) fn spawned_as(&self) -> &'static str {
+        // SAFETY: an optional reference is a pointer that may be null, so the cell is a valid, aligned AtomicPtr as long as
+        // the G lives, and Gs are never freed.
+        let entry = unsafe { AtomicPtr::from_ptr(self.entry.as_ptr().cast::<*mut Entry>()) };
+        // SAFETY: null or a `&'static Entry`, whichever was stored last. Relaxed: entries are constants.
+        match unsafe { entry.load(Ordering::Relaxed).as_ref() } {
+            Some(entry) => (entry.name)(),
+            None => "",
+        }
     }
 
     pub(crate) fn payload(&self) -> *mut u8 {

@@ -70,7 +70,7 @@ impl G {
 
     #[inline(always)]
     pub(crate) fn made_ready(&self) {
-        self.status.set(Status::Runnable);
+        self.status.set_runnable();
     }
 
     /// R1 and R2 of shrink.rs: the shrinker does not work on its stack any more.

@@ -100,7 +100,26 @@ pub(crate) fn in_use() -> usize {
     SLAB.in_use.load(Ordering::Relaxed)
 }
 
+const _: () = assert!(
+    size_of::<PollDesc>() == 128,
+    "`descriptor_of` finds the record by its alignment"
+);
+
 impl PollDesc {
+    /// The descriptor of the record that has the line at this address, and whether it is the one for writing. A snapshot.
+    ///
+    /// # Safety
+    ///
+    /// The address is that of a line of a record.
+    pub(crate) unsafe fn descriptor_of(line: usize) -> (RawFd, bool) {
+        let desc = ptr::with_exposed_provenance::<PollDesc>(line & !(align_of::<PollDesc>() - 1));
+        // SAFETY: a record is as large as its alignment, so this is the one that has the line; records are never freed.
+        let desc = unsafe { &*desc };
+        // Relaxed: only shown.
+        let fd = desc.fd.load(Ordering::Relaxed);
+        (fd, ptr::from_ref(&desc.write).addr() == line)
+    }
+
     fn new() -> PollDesc {
         PollDesc {
             read: Line::new(),

@@ -50,6 +50,7 @@ use goroutines_stack::{self as stack, Class, Image, Stack, Step};
 use crate::{
     gmp::g::{G, GRef},
     protocol::{
+        byte_lock::ByteLock,
         status::Status,
         window_lock::{Linked, WindowLock},
     },
@@ -66,11 +67,14 @@ const TRIES: usize = 4;
 pub(crate) struct Window {
     lock: WindowLock,
     stack: Stack,
-    /// The goroutine whose live bytes lie in the stack. For the M that is inside.
+    /// The goroutine whose live bytes lie in the stack. Changed by the M that is inside, under `copying`.
     resident: Cell<Option<GRef>>,
+    /// Held while bytes are copied, and by a thread that reads the stack of a goroutine of this window.
+    copying: ByteLock,
 }
 
-// SAFETY: `resident` is touched by the M that is inside, and `lock` lets one M in at a time, in order.
+// SAFETY: `resident` is changed by the M that is inside, under `copying`, and read by it, or under `copying`; `lock` lets
+// one M in at a time, in order.
 unsafe impl Sync for Window {}
 
 /// The windows of a scheduler, made when they are needed.
@@ -105,6 +109,7 @@ impl Windows {
             lock: WindowLock::new(),
             stack: stack::acquire_at(class, Step::STRICT)?,
             resident: Cell::new(None),
+            copying: ByteLock::new(),
         }));
         // Two threads may have made it at once: then one of the two windows is never used.
         Ok(place.get_or_init(|| window))
@@ -153,6 +158,7 @@ impl Window {
     fn make_resident(&self, g: GRef) {
         let resident = self.resident.get();
         if resident != Some(g) {
+            let _held = self.held();
             if let Some(other) = resident {
                 self.copy_out(other.get());
             }
@@ -213,6 +219,7 @@ impl Window {
 
     /// `g`, which is inside, has ended: its bytes and its image are not needed any more.
     pub(crate) fn forget(&self, g: &G) -> Option<Image> {
+        let _held = self.held();
         self.resident.set(None);
         g.keeps_window.set(false);
         // SAFETY: `g` is inside and has ended, and its handle is not told yet.
@@ -221,7 +228,46 @@ impl Window {
 
     /// `g`, which is inside, was ended and runs again after all.
     pub(crate) fn remember(&self, g: &'static G) {
+        let _held = self.held();
         self.resident.set(Some(GRef::new(g)));
+    }
+
+    /// Keeps the window from copying until the answer is dropped: for a thread that reads what its goroutines have.
+    pub(crate) fn held(&self) -> Held<'_> {
+        self.copying.lock();
+        Held(self)
+    }
+}
+
+/// A window that copies nothing while this value lives.
+pub(crate) struct Held<'a>(&'a Window);
+
+impl<'a> Held<'a> {
+    pub(crate) fn stack(&self) -> &'a Stack {
+        &self.0.stack
+    }
+
+    /// Where the live bytes of `g` are, a goroutine of this window that is off its stack: in its image, or, for
+    /// `Some(None)`, in the window.
+    pub(crate) fn place_of(&self, g: &'a G) -> Option<Option<&'a Image>> {
+        if self
+            .0
+            .resident
+            .get()
+            .is_some_and(|resident| std::ptr::eq(resident.get(), g))
+        {
+            return Some(None);
+        }
+        // SAFETY: images of this window's goroutines are made and dropped under `copying`, which this value holds.
+        let image = unsafe { &*g.image.get() };
+        image.as_ref().map(Some)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `held` has locked it for this value.
+        unsafe { self.0.copying.unlock() };
     }
 }
 

@@ -4,12 +4,14 @@
 //! | file | what it has |
 //! |---|---|
 //! | metrics.rs | a snapshot of counts and queues |
+//! | goroutines.rs | all goroutines: what each does, and the stacks of those that are off them |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
 //!
-//! Essays: [`hogs`], [`reporter`].
+//! Essays: [`goroutines`], [`hogs`], [`reporter`].
 
 #![cfg(not(goroutines_loom))]
 
+pub(crate) mod goroutines;
 pub(crate) mod hogs;
 pub(crate) mod metrics;
 pub(crate) mod reporter;

@@ -1,19 +1,15 @@
-//! The word that decides whether a parked goroutine's stack is shrunk, and the steps of both sides: see shrink.rs.
+//! The word that decides whether a parked goroutine's stack is shrunk, and the steps of both sides: see shrink.rs. A
+//! second user of the word reads stacks: see hold.rs.
 
 use crate::protocol::{
+    hold::Holds,
     status::{Status, StatusCell},
     sync::{AtomicU8, Ordering, heavy_fence, light_fence, nap},
 };
 
 /// A goroutine, as the shrinker sees it.
-pub(crate) trait Shrinks {
-    fn status(&self) -> &StatusCell;
-
-    fn word(&self) -> &ShrinkWord;
-
+pub(crate) trait Shrinks: Holds {
     /// S6.
-    ///
-    /// The goroutine is parked, and stays parked until the caller has set the word free.
     ///
     /// The goroutine is parked, and stays so until the caller has set the word free.
     unsafe fn trim(&self);
@@ -106,25 +102,25 @@ impl ShrinkWord {
             );
             match withdrawn {
                 Ok(_) | Err(FREE) => return,
-                Err(_) => nap(1), // the shrinker is in madvise for some microseconds
+                Err(_) => nap(1), // the shrinker is in madvise, or a reader on its way, for some microseconds
             }
         }
     }
 
-    /// S2. Relaxed: the fence at S3 follows.
-    fn want(&self) {
+    /// S2, and D1 of hold.rs. Relaxed: the fence at S3, or D2, follows.
+    pub(super) fn want(&self) {
         self.0.store(WANTED, Ordering::Relaxed);
     }
 
-    /// S5. Relaxed: nothing was written that the resuming side would have to see.
-    fn begin(&self) -> bool {
+    /// S5, and D3 of hold.rs. Relaxed: nothing was written that the resuming side would have to see.
+    pub(super) fn begin(&self) -> bool {
         self.0
             .compare_exchange(WANTED, BUSY, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// S7; or an attempt that was given up at S4.
-    fn end(&self) {
+    /// S7, and D5 of hold.rs; or an attempt that was given up.
+    pub(super) fn end(&self) {
         // Release: partner is the Acquire in `settle_slow`.
         self.0.store(FREE, Ordering::Release);
     }

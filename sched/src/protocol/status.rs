@@ -89,12 +89,20 @@ impl StatusCell {
         self.0.store(word(status, reason), Ordering::Relaxed);
     }
 
+    /// ST-4, of a goroutine that goes into a run queue. For its waker, which owns it.
+    #[inline(always)]
+    pub(crate) fn set_runnable(&self) {
+        // Release: partner is `is_off_stack`, after which hold.rs reads the context.
+        self.0
+            .store(word(Status::Runnable, None), Ordering::Release);
+    }
+
     /// ST-2: the goroutine, which was Running, has left its stack; the context to resume is saved.
     #[inline(always)]
     pub(crate) fn set_waiting(&self) {
         // Relaxed: the owner reads what it has stored. Other threads change the word of a parked goroutine only.
         let running = self.0.load(Ordering::Relaxed);
-        // Release: partner is `change`, after which shrink.rs reads the context.
+        // Release: partners are `change` and `is_off_stack`, after which shrink.rs and hold.rs read the context.
         self.0.store(running | LEFT, Ordering::Release);
     }
 
@@ -110,6 +118,21 @@ impl StatusCell {
         self.0
             .compare_exchange(now, new, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// Returns whether the goroutine is off its stack, in a wait queue or a run queue, so that its context is saved; it may
+    /// be about to run.
+    pub(crate) fn is_off_stack(&self) -> bool {
+        // Acquire: partners are `set_waiting` and `set_runnable`.
+        let word = self.0.load(Ordering::Acquire) & !REASON;
+        [
+            Status::Runnable,
+            Status::Waiting,
+            Status::Marked,
+            Status::Shrunk,
+        ]
+        .iter()
+        .any(|&status| word == status as u32)
     }
 
     /// Returns whether the goroutine waits to be made ready.

@@ -36,7 +36,8 @@
 //! It is started when an M finds nothing to do, or when there are more than a few goroutines. On kernels without
 //! `membarrier` no parked stack shrinks, and none shrinks after the kernel has refused `membarrier`.
 //!
-//! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them.
+//! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them. While a reader of stacks uses
+//! the words (hold.rs), the shrinker waits, and the other way round.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering, fence},
@@ -49,6 +50,7 @@ use goroutines_stack as stack;
 use crate::{
     gmp::{all_gs::AllGs, g::G},
     protocol::{
+        hold::Holds,
         shrink_word::{self, Look, ShrinkWord, Shrinks},
         status::{Status, StatusCell},
     },
@@ -163,15 +165,17 @@ fn look(all: &AllGs) -> bool {
             Look::Passes => {}
         }
         if batch.len() == BATCH {
+            let _right = all.right_to_words();
             shrink_word::shrink(&batch);
             batch.clear();
         }
     }
+    let _right = all.right_to_words();
     shrink_word::shrink(&batch);
     any
 }
 
-impl Shrinks for G {
+impl Holds for G {
     fn status(&self) -> &StatusCell {
         G::status(self)
     }
@@ -179,7 +183,9 @@ impl Shrinks for G {
     fn word(&self) -> &ShrinkWord {
         &self.shrinking
     }
+}
 
+impl Shrinks for G {
     unsafe fn trim(&self) {
         // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running: no other thread changes
         // the cell.

@@ -146,6 +146,11 @@ impl Image {
         SIZES[self.class()]
     }
 
+    /// Where the byte is that lies `below` bytes below the top of the stack that was stored last.
+    pub fn at(&self, below: usize) -> *const u8 {
+        self.end().wrapping_sub(below)
+    }
+
     /// The slot's exclusive end.
     fn end(&self) -> *mut u8 {
         let slot = self.word.as_ptr().map_addr(|word| word & !(ALIGN - 1));

@@ -206,6 +206,15 @@ impl Stack {
         }
     }
 
+    /// Returns whether the soft guard has a byte between `start` and `end`. There is no memory in it: the code that owns the
+    /// stack has not touched it. Any thread may ask; the guard only moves down.
+    pub fn is_guard(&self, start: usize, end: usize) -> bool {
+        let Some(guard) = self.soft_guard().map(|guard| guard.addr()) else {
+            return false;
+        };
+        guard < end && start < guard + map::page_size()
+    }
+
     /// Returns whether there is memory right below the first `bytes` of the stack: it was used that far since its memory was
     /// given back last. Pages that were swapped out do not count, nor pages that a frame without stack probes stepped over.
     pub fn has_used_beyond(&self, bytes: usize) -> bool {
@@ -325,5 +334,18 @@ mod tests {
             stack.set_step(step);
             release(stack);
         }
+    }
+
+    #[test]
+    fn the_soft_guard_is_told_from_what_lies_around_it() {
+        let paged = acquire(Class::ALL[0]).unwrap();
+        assert!(!paged.is_guard(0, usize::MAX));
+        let stack = crate::acquire_at(Class::ALL[0], Step::STRICT).unwrap();
+        let Some(guard) = stack.soft_guard().map(|guard| guard.addr()) else {
+            return assert!(!guard::has_steps());
+        };
+        let end = guard + map::page_size();
+        assert!(stack.is_guard(guard, guard + 8) && stack.is_guard(end - 8, end));
+        assert!(!stack.is_guard(guard - 8, guard) && !stack.is_guard(end, end + 8));
     }
 }

@@ -77,10 +77,11 @@ fn only_in(dirs: &[&str], word: &str, allowed: &[&str]) {
     );
 }
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "asm/src",
     "stack/src",
     "sched/src",
+    "insight/src",
     "runtime/src",
     "runtime/macros/src",
 ];
@@ -90,6 +91,7 @@ fn target_arch_stands_in_asm_only() {
     let dirs = [
         "stack",
         "sched",
+        "insight",
         "runtime",
         "benches/src",
         "benches/benches",
@@ -205,8 +207,13 @@ fn dependencies_point_one_way() {
     );
     assert_eq!(
         dependencies("runtime"),
-        ["goroutines-macros", "goroutines-sched"]
+        [
+            "goroutines-insight",
+            "goroutines-macros",
+            "goroutines-sched"
+        ]
     );
+    assert_eq!(dependencies("insight"), ["goroutines-sched"]);
     assert_eq!(dependencies("runtime/macros"), [""; 0]);
 }
 

@@ -19,6 +19,7 @@ use crate::protocol::{
 
 mod channel;
 mod gate;
+mod hold;
 mod home_wait;
 mod idle;
 mod inbox;

@@ -5,6 +5,7 @@ use loom::{cell::UnsafeCell, sync::Arc, thread};
 
 use super::explore;
 use crate::protocol::{
+    hold::Holds,
     shrink_word::{self, Look, ShrinkWord, Shrinks},
     status::{Status, StatusCell},
     wait_reason::WaitReason,
@@ -54,7 +55,7 @@ impl World {
     }
 }
 
-impl Shrinks for World {
+impl Holds for World {
     fn status(&self) -> &StatusCell {
         &self.status
     }
@@ -62,7 +63,9 @@ impl Shrinks for World {
     fn word(&self) -> &ShrinkWord {
         &self.word
     }
+}
 
+impl Shrinks for World {
     unsafe fn trim(&self) {
         // SAFETY: the goroutine is parked and stays so; loom checks it.
         self.context.with(|context| unsafe { *context });

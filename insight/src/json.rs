@@ -1,0 +1,143 @@
+//! A snapshot as JSON, for programs.
+//!
+//! ```text
+//! {"version": 1, "taken": "..", "goroutines": 3, "procs": 2, "threads": 4, "stacks_read": true,
+//!  "further_groups": 0, "further_goroutines": 0,
+//!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
+//!              "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
+//!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}]}]}
+//! ```
+
+use std::{
+    fmt::{self, Write as _},
+    io,
+};
+
+use goroutines_sched::State;
+
+use crate::{
+    groups::{Group, Object},
+    snapshot::Snapshot,
+    symbols::Frame,
+    text::{Utc, noun},
+};
+
+pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
+    let summary = snapshot.summary();
+    write!(
+        out,
+        r#"{{"version": 1, "taken": "{}", "goroutines": {}, "procs": {}, "threads": {}, "stacks_read": {}, "#,
+        Utc(summary.taken),
+        summary.goroutines,
+        summary.procs,
+        summary.threads,
+        summary.stacks_read,
+    )?;
+    write!(
+        out,
+        r#""further_groups": {}, "further_goroutines": {}, "groups": ["#,
+        summary.further_groups, summary.further_goroutines,
+    )?;
+    for (at, group) in snapshot.groups().iter().enumerate() {
+        let before = if at == 0 { "\n" } else { ",\n" };
+        write!(out, "{before}{}", Json(group, snapshot.frames(group)))?;
+    }
+    out.write_all(b"\n]}\n")
+}
+
+/// A group and its frames.
+struct Json<'a>(&'a Group, Vec<Frame>);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Json(group, frames) = self;
+        write!(
+            f,
+            r#"{{"count": {}, "state": {}, "long": {}, "object": "#,
+            group.count,
+            Text(&group.state.to_string()),
+            group.waits_long
+        )?;
+        write_object(group, f)?;
+        f.write_str(r#", "joins": "#)?;
+        or_null(group.joins, f)?;
+        f.write_str(r#", "descriptor": "#)?;
+        or_null(group.descriptor.map(|(descriptor, _)| descriptor), f)?;
+        write!(f, r#", "ids": {:?}, "names": {{"#, group.ids)?;
+        for (at, (id, name)) in group.names.iter().enumerate() {
+            let before = if at == 0 { "" } else { ", " };
+            write!(f, r#"{before}"{id}": {}"#, Text(name))?;
+        }
+        write!(
+            f,
+            r#"}}, "spawned_as": {}, "complete": {}, "frames": ["#,
+            Text(group.spawned_as),
+            group.is_complete()
+        )?;
+        for (at, frame) in frames.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            write_frame(frame, f)?;
+        }
+        f.write_str("]}")
+    }
+}
+
+fn write_object(group: &Group, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let kind = match group.state {
+        State::Waiting(reason) | State::Blocked(reason) => noun(reason),
+        _ => "object",
+    };
+    match group.object {
+        Object::None => f.write_str("null"),
+        Object::One(address) => write!(f, r#"{{"kind": "{kind}", "address": "{address:#x}"}}"#),
+        Object::Different => write!(f, r#"{{"kind": "{kind}", "address": null}}"#),
+    }
+}
+
+fn write_frame(frame: &Frame, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, r#"{{"address": "{:#x}", "function": "#, frame.address)?;
+    or_null(frame.function.as_deref().map(Text), f)?;
+    f.write_str(r#", "file": "#)?;
+    or_null(frame.place.as_ref().map(|(file, _)| Text(file)), f)?;
+    f.write_str(r#", "line": "#)?;
+    or_null(frame.place.as_ref().map(|&(_, line)| line), f)?;
+    f.write_str("}")
+}
+
+fn or_null(value: Option<impl fmt::Display>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match value {
+        Some(value) => value.fmt(f),
+        None => f.write_str("null"),
+    }
+}
+
+/// A string, with its quotes.
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for sign in self.0.chars() {
+            match sign {
+                '"' | '\\' => write!(f, "\\{sign}")?,
+                '\n' => f.write_str("\\n")?,
+                sign if sign < ' ' => write!(f, "\\u{:04x}", u32::from(sign))?,
+                sign => f.write_char(sign)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted() {
+        assert_eq!(
+            Text("a\"b\\c\nd\u{1}\u{e9}").to_string(),
+            "\"a\\\"b\\\\c\\nd\\u0001\u{e9}\""
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! Looking into a running program: the modules behind `goroutines::debug`.
+//!
+//! ```text
+//!  sched: goroutines held    walk: addresses      groups: equal ones      symbols: names     text, json
+//!  in their waits          ► of their frames   ►  counted             ►   of addresses   ►   written out
+//! ```
+//!
+//! | file | what it has |
+//! |---|---|
+//! | modules.rs | the code of the process, and its unwind tables |
+//! | walk.rs | the frames of one stack |
+//! | groups.rs | goroutines that do the same at the same place |
+//! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
+//! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
+//! | text.rs, json.rs | writing a snapshot |
+//!
+//! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
+//! (`goroutines_sched::goroutines`). Nothing is asked of a goroutine, and no lock is taken that a parked one may hold.
+#![cfg(target_os = "linux")]
+
+mod groups;
+mod json;
+mod modules;
+mod snapshot;
+mod symbols;
+mod text;
+mod walk;
+
+pub use groups::{Group, Object};
+pub use snapshot::{Dump, Snapshot, Summary, dump};
+pub use symbols::Frame;

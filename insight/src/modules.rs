@@ -1,0 +1,194 @@
+//! The code of the process: the program and its libraries, with the tables that unwinders read.
+//!
+//! ```text
+//!  a module, as the dynamic linker reports it
+//!   PT_LOAD ...      its addresses
+//!   PT_GNU_EH_FRAME  .eh_frame_hdr: the table that is searched; its head says where .eh_frame is
+//! ```
+//!
+//! The tables are read where they are mapped. A library that the program unloads takes its tables along: one that is
+//! unloaded during a dump ends the program, as a call into it would. The list is made again when the dynamic linker has
+//! loaded or unloaded something since.
+
+use std::{ffi::c_int, mem, ops::Range, slice, sync::Mutex};
+
+use framehop::{
+    CacheNative, ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _,
+    UnwinderNative,
+};
+
+/// The unwinder of all modules.
+pub(crate) type Unwinder = UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
+/// The rules that it has found.
+pub(crate) type Cache = CacheNative<MustNotAllocateDuringUnwind>;
+
+/// The modules, and what is known of them.
+pub(crate) struct Modules {
+    pub(crate) unwinder: Unwinder,
+    pub(crate) cache: Box<Cache>,
+    /// How often the dynamic linker had loaded and unloaded something; `None`: the list was not made.
+    changes: Option<(u64, u64)>,
+}
+
+static MODULES: Mutex<Option<Modules>> = Mutex::new(None);
+
+/// Calls `f` with the modules of now. One caller at a time.
+pub(crate) fn with<R>(f: impl FnOnce(&mut Modules) -> R) -> R {
+    let mut place = match MODULES.lock() {
+        Ok(place) => place,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    let modules = place.get_or_insert_with(Modules::none);
+    modules.update();
+    f(modules)
+}
+
+impl Modules {
+    fn none() -> Modules {
+        Modules {
+            unwinder: Unwinder::new(),
+            cache: Box::default(),
+            changes: None,
+        }
+    }
+
+    fn update(&mut self) {
+        let mut listed = Listed {
+            modules: Vec::new(),
+            changes: (0, 0),
+        };
+        // SAFETY: the callback gets the list back as its argument, while it lives.
+        unsafe { libc::dl_iterate_phdr(Some(list), (&raw mut listed).cast()) };
+        if self.changes == Some(listed.changes) {
+            return;
+        }
+        self.changes = Some(listed.changes);
+        self.unwinder = Unwinder::new();
+        for module in listed.modules {
+            self.unwinder.add_module(module);
+        }
+    }
+}
+
+struct Listed {
+    modules: Vec<Module<&'static [u8]>>,
+    changes: (u64, u64),
+}
+
+/// Called by the dynamic linker for each module.
+///
+/// # Safety
+///
+/// `info` is one that the dynamic linker has made, and `listed` a [`Listed`].
+unsafe extern "C" fn list(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    listed: *mut libc::c_void,
+) -> c_int {
+    // SAFETY: the caller's list, which only this call uses.
+    let listed = unsafe { &mut *listed.cast::<Listed>() };
+    // SAFETY: the dynamic linker's record, which lives until this returns.
+    let info = unsafe { &*info };
+    listed.changes = (info.dlpi_adds, info.dlpi_subs);
+    if info.dlpi_phdr.is_null() {
+        return 0;
+    }
+    // SAFETY: the record's headers, of which it has so many.
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    // SAFETY: the headers are those of a module that is loaded with this displacement.
+    listed
+        .modules
+        .extend(unsafe { module(info.dlpi_addr, headers) });
+    0
+}
+
+fn span(header: &libc::Elf64_Phdr) -> Range<u64> {
+    header.p_vaddr..header.p_vaddr + header.p_memsz
+}
+
+/// The module that is mapped `base` above its own addresses; `None` if it has no table that can be searched.
+///
+/// # Safety
+///
+/// The headers describe what is mapped there.
+unsafe fn module(base: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<&'static [u8]>> {
+    let loads = || {
+        headers
+            .iter()
+            .filter(|header| header.p_type == libc::PT_LOAD)
+    };
+    let code = loads().filter(|header| header.p_flags & libc::PF_X != 0);
+    let code = code
+        .map(span)
+        .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))?;
+    let all = loads()
+        .map(span)
+        .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))?;
+    let table = headers
+        .iter()
+        .find(|header| header.p_type == libc::PT_GNU_EH_FRAME)
+        .map(span)?;
+    // SAFETY: the header says that the table is mapped.
+    let table_bytes = unsafe { mapped(base, &table) };
+    let start = eh_frame(table.start, table_bytes)?;
+    let load = loads().map(span).find(|load| load.contains(&start))?;
+    // Its length stands nowhere; it ends with an entry of length 0, and searches go to entries that the table names.
+    let frames = start..load.end;
+    Some(Module::new(
+        String::new(),
+        base + all.start..base + all.end,
+        base,
+        ExplicitModuleSectionInfo {
+            text_svma: Some(code),
+            eh_frame_hdr_svma: Some(table),
+            eh_frame_hdr: Some(table_bytes),
+            eh_frame_svma: Some(frames.clone()),
+            // SAFETY: from its start to the end of the segment that it lies in.
+            eh_frame: Some(unsafe { mapped(base, &frames) }),
+            ..ExplicitModuleSectionInfo::default()
+        },
+    ))
+}
+
+/// # Safety
+///
+/// The addresses, moved by `base`, are mapped and readable, and their content does not change.
+unsafe fn mapped(base: u64, range: &Range<u64>) -> &'static [u8] {
+    let start = std::ptr::with_exposed_provenance((base + range.start) as usize);
+    // SAFETY: what the caller says. The module stays: see the head of this file.
+    unsafe { slice::from_raw_parts(start, (range.end - range.start) as usize) }
+}
+
+/// The address of `.eh_frame`, from the head of `.eh_frame_hdr`, which lies at `at`: version, three encodings, and the
+/// address. Linkers write it as a difference of four bytes.
+fn eh_frame(at: u64, table: &[u8]) -> Option<u64> {
+    const PC_RELATIVE_SDATA4: u8 = 0x1b;
+    let head: &[u8; 8] = table.first_chunk()?;
+    let [version, encoding, _, _, distance @ ..] = head;
+    if (*version, *encoding) != (1, PC_RELATIVE_SDATA4) {
+        return None;
+    }
+    let distance = i32::from_le_bytes(*distance);
+    (at + mem::size_of::<u32>() as u64).checked_add_signed(i64::from(distance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_frames_is_read_from_a_head_that_is_understood() {
+        let mut head = [1, 0x1b, 3, 0x3b, 0, 0, 0, 0, 9];
+        head[4..8].copy_from_slice(&(-20_i32).to_le_bytes());
+        assert_eq!(eh_frame(100, &head), Some(84));
+        assert_eq!(eh_frame(100, &head[..7]), None, "too short");
+        head[1] = 0x1c;
+        assert_eq!(eh_frame(100, &head), None, "another encoding");
+    }
+
+    #[test]
+    fn the_program_itself_is_one_of_the_modules() {
+        let here = the_program_itself_is_one_of_the_modules as fn() as usize as u64;
+        with(|modules| assert!(modules.unwinder.max_known_code_address() >= here));
+    }
+}

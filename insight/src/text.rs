@@ -1,0 +1,252 @@
+//! A snapshot as text.
+//!
+//! ```text
+//! goroutines: 100 004 in 9 groups, 8 Ps, 11 Ms, 2026-11-29T01:00:00Z
+//!
+//! 19 920 goroutines [chan receive, for long] channel 0x7f3a10   ids 17 19 22 ...
+//!     app::handler  src/main.rs:41
+//!     app::serve::{{closure}}  src/main.rs:63
+//!     spawned as app::serve::{{closure}}
+//! ```
+
+use std::{
+    fmt::{self, Write as _},
+    io,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use goroutines_sched::{State, WaitReason};
+
+use crate::{
+    groups::{Group, IDS, Object},
+    snapshot::Snapshot,
+    symbols::Frame,
+    walk::{End, HALF},
+};
+
+pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
+    let summary = snapshot.summary();
+    writeln!(
+        out,
+        "goroutines: {} in {}, {}, {}, {}",
+        Spaced(summary.goroutines),
+        counted(snapshot.groups().len() + summary.further_groups, "group"),
+        counted(summary.procs, "P"),
+        counted(summary.threads, "M"),
+        Utc(summary.taken),
+    )?;
+    if !summary.stacks_read {
+        writeln!(
+            out,
+            "stacks are not read: the kernel has no membarrier, or a filter of system calls forbids it"
+        )?;
+    }
+    for group in snapshot.groups() {
+        out.write_all(b"\n")?;
+        write_group(snapshot, group, out)?;
+    }
+    if summary.further_groups > 0 {
+        writeln!(
+            out,
+            "\nand {} in {} more",
+            counted(summary.further_goroutines, "goroutine"),
+            Spaced(summary.further_groups)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_group(snapshot: &Snapshot, group: &Group, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "{}", Head(group))?;
+    let frames = snapshot.frames(group);
+    let mut rest = frames.as_slice();
+    while let Some(frame) = rest.first() {
+        let times = rest.iter().take_while(|other| *other == frame).count();
+        match times {
+            1 => writeln!(out, "    {frame}")?,
+            _ => writeln!(out, "    {frame}  ({times} times)")?,
+        }
+        rest = &rest[times..];
+    }
+    if let Some(note) = note(group, &frames) {
+        writeln!(out, "    {note}")?;
+    }
+    writeln!(out, "    spawned as {}", group.spawned_as)
+}
+
+/// What there is to say of how the stack was read.
+fn note(group: &Group, frames: &[Frame]) -> Option<String> {
+    match &group.stack {
+        None if group.state == State::New => None,
+        None => Some("(stack not read)".to_owned()),
+        Some(stack) if stack.left_out > 0 => Some(format!(
+            "({} left out behind the first {HALF})",
+            counted(stack.left_out, "frame")
+        )),
+        Some(stack) => match stack.end {
+            End::Root if frames.is_empty() => Some("(about to begin)".to_owned()),
+            End::Root => None,
+            End::Lost(address) => Some(format!(
+                "(truncated: no unwind information at {address:#x})"
+            )),
+            End::Deep => Some("(truncated: too deep)".to_owned()),
+        },
+    }
+}
+
+/// The line of a group.
+struct Head<'a>(&'a Group);
+
+impl fmt::Display for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = self.0;
+        match (group.count, group.ids.first()) {
+            (1, Some(id)) => write!(f, "goroutine {id}")?,
+            (count, _) => write!(f, "{} goroutines", Spaced(count))?,
+        }
+        if let ([(_, name)], 1) = (group.names.as_slice(), group.count) {
+            write!(f, " {name:?}")?;
+        }
+        let long = if group.waits_long { ", for long" } else { "" };
+        write!(f, " [{}{long}]", group.state)?;
+        if let Some(object) = object(group) {
+            write!(f, " {object}")?;
+        }
+        if group.count > 1 {
+            f.write_str("   ids")?;
+            group.ids.iter().try_for_each(|id| write!(f, " {id}"))?;
+            if group.count > IDS {
+                f.write_str(" ...")?;
+            }
+            for (id, name) in &group.names {
+                write!(f, "  {id} {name:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the goroutines of a group wait on, in words.
+fn object(group: &Group) -> Option<String> {
+    if let Some(id) = group.joins {
+        return Some(format!("goroutine {id}"));
+    }
+    if let Some((descriptor, writes)) = group.descriptor {
+        let direction = if writes { "write to" } else { "read from" };
+        return Some(format!("to {direction} descriptor {descriptor}"));
+    }
+    let (State::Waiting(reason) | State::Blocked(reason)) = group.state else {
+        return None;
+    };
+    let noun = noun(reason);
+    match group.object {
+        Object::None => None,
+        Object::One(address) => Some(format!("{noun} {address:#x}")),
+        Object::Different => Some(format!("different {noun}s")),
+    }
+}
+
+/// What a wait for this reason waits on.
+pub(crate) fn noun(reason: WaitReason) -> &'static str {
+    match reason {
+        WaitReason::ChanSend | WaitReason::ChanReceive => "channel",
+        WaitReason::MutexLock => "mutex",
+        WaitReason::RwLockRead | WaitReason::RwLockWrite => "rwlock",
+        WaitReason::CondvarWait => "condvar",
+        WaitReason::SemaphoreAcquire => "semaphore",
+        WaitReason::WaitGroupWait => "wait group",
+        WaitReason::BarrierWait => "barrier",
+        WaitReason::Join => "goroutine",
+        WaitReason::Io => "socket",
+        _ => "object",
+    }
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", Spaced(number))
+}
+
+/// A number in groups of three digits.
+struct Spaced(usize);
+
+impl fmt::Display for Spaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                f.write_char(' ')?;
+            }
+            f.write_char(digit)?;
+        }
+        Ok(())
+    }
+}
+
+/// A moment, as RFC 3339 writes it, in UTC.
+pub(crate) struct Utc(pub(crate) SystemTime);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self
+            .0
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // Years that begin in March: the leap day is the last.
+        let shifted = days + 719_468;
+        let (era, day) = (shifted / 146_097, shifted % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let from_march = (5 * day + 2) / 153;
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            era * 400 + year + u64::from(month <= 2),
+            month,
+            day - (153 * from_march + 2) / 5 + 1,
+            second / 3600,
+            second / 60 % 60,
+            second % 60,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn numbers_have_groups_of_three_digits() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1 000"),
+            (1_234_567, "1 234 567"),
+        ] {
+            assert_eq!(Spaced(number).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_795_910_400, "2026-11-29T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let moment = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(Utc(moment).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Looking into a running program: all goroutines, with what they do and where.
+//!
+//! [`dump`] writes them as text, [`Dump`] as text or JSON. Goroutines that do the same at the same place are one group with
+//! a count, so that a hundred thousand of them are read at a glance.
+//!
+//! ```text
+//! goroutines: 1 003 in 4 groups, 2 Ps, 4 Ms, 2026-11-29T01:00:00Z
+//!
+//! 1 000 goroutines [chan receive] channel 0x7f3a1008c280   ids 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 ...
+//!     <goroutines::chan::receiver::Receiver<app::Job>>::recv  /cargo/goroutines-0.1.0/src/chan/..:92
+//!     app::worker  src/main.rs:41
+//!     app::main::{{closure}}  src/main.rs:63
+//!     spawned as app::main::{{closure}}
+//!
+//! goroutine 12 "flush" [mutex lock, for long] mutex 0x55d0c8
+//!     ...
+//! ```
+//!
+//! A goroutine that waits, or is in a run queue, is held there for some microseconds, while its stack is read. Nothing is
+//! asked of it, no lock of the program is taken, and the goroutines that run go on: a dump can be taken of a program that is
+//! stuck, and of one that is busy. Of goroutines that run, or keep a thread while they wait, the stack is not read.
+//!
+//! Names of functions need symbols, and lines need debug information: `debug = "line-tables-only"` in the profile. Stacks
+//! are read by unwind tables, which Rust programs have; a stack through code without them is marked as truncated.
+//!
+//! # Examples
+//!
+//! ```
+//! # unsafe { goroutines::start() }.unwrap();
+//! let (tx, rx) = goroutines::chan::bounded::<u32>(0);
+//! let waits = goroutines::go(move || rx.recv());
+//! # goroutines::sleep(std::time::Duration::from_millis(20));
+//! goroutines::debug::dump(&mut std::io::stderr()).unwrap();
+//! # drop(tx);
+//! # assert!(waits.join().unwrap().is_err());
+//! ```
+
+pub use goroutines_insight::{Dump, Frame, Group, Object, Snapshot, Summary, dump};
+pub use goroutines_sched::{State, WaitReason};
