@@ -45,7 +45,7 @@ functions! {
     in_condvar(pair: Shared<(Mutex<()>, Condvar)>) drop(pair.1.wait(pair.0.lock().unwrap()));
     in_acquire(permits: Shared<Semaphore>) drop(permits.acquire());
     in_group(group: WaitGroup) group.wait();
-    in_barrier(barrier: Shared<Barrier>) drop(barrier.wait());
+    in_barrier(barrier: Shared<Barrier>) assert!(!barrier.wait().is_leader());
     in_once(once: Shared<Once>) once.call_once(|| ());
     in_join(joined: JoinHandle<()>) joined.join().unwrap();
     in_park() thread::park();
@@ -181,7 +181,7 @@ fn a_goroutine_that_waits_for_others_is_shown_there() {
         "wait",
         WaitReason::BarrierWait,
         waiting,
-        || drop(barrier.wait()),
+        || assert!(barrier.wait().is_leader()),
     );
 
     let once = Arc::new(Once::new());
