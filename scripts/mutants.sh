@@ -15,7 +15,7 @@ die() { echo "mutants.sh: $*" >&2; exit 1; }
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp Cargo.lock rust-toolchain.toml "$copy"
-sed 's/^members = .*/members = ["asm"]/; /^default-members/d' Cargo.toml > "$copy/Cargo.toml"
+perl -0pe 's/^members = \[.*?\]/members = ["asm"]/ms; s/^default-members.*\n//m' Cargo.toml > "$copy/Cargo.toml"
 cp -r asm "$copy/pristine"
 survivors=0
 # Killed after $limit seconds.
@@ -84,6 +84,8 @@ mutants_x86_64() {
     mutant "the frame-pointer chain does not end" 's/(entry as usize, 0)/(entry as usize, 8)/'
     mutant "unwinding goes on behind root" 's/".cfi_undefined rip"/""/'
     mutant "root misaligns the stack" 's/"call rbx"/"push 0", &/'
+    mutant "the record of a link has another frame pointer" 's/"push \[rcx - 8\]"/"push [rcx - 16]"/'
+    mutant "the record of a link is not in the chain" 's/"mov rbp, rsp";/"";/'
     mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
     table "the body's frame begins a word too high" "$(in_body '/".cfi_def_cfa rsp, 0",/d')"
     table "the body does not say who called" "$(in_body '/".cfi_register rip, r8",/d')"
@@ -117,6 +119,8 @@ mutants_aarch64() {
     mutant "more than Frame is used" "$(in_switch 's/"adr x3/"sub sp, sp, #16", &/; s/"2:"/&, "add sp, sp, #16"/')"
     mutant "the frame-pointer chain does not end" 's/(entry as usize, 0,/(entry as usize, 8,/'
     mutant "unwinding goes on behind root" 's/".cfi_undefined x30"/""/'
+    mutant "the record of a link has another frame pointer" 's/"ldp x5, x6, \[x4, #-24\]"/"ldp x5, x6, [x4, #-32]"/'
+    mutant "the record of a link is not in the chain" 's/"mov x29, sp";/"";/'
     mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
     table "the body does not say who called" "$(in_body '/".cfi_register x30, x3",/d')"
     table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
@@ -129,7 +133,7 @@ mutants_aarch64() {
     table "the jump has x29 in a frame that is gone" "$(in_body '/".cfi_same_value x29",/d')"
     table "the jump has x19 in a frame that is gone" "$(in_body '/".cfi_same_value x19",/d')"
     table "what begins is looked up before root" \
-        's/ROOT_BEGINS: usize = 4/ROOT_BEGINS: usize = 0/; s/code: "brk #1", /code: /'
+        's/ROOT_BEGINS: usize = 4/ROOT_BEGINS: usize = 0/; s/begin: "brk #1"/begin: ""/'
     table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x8f, 0, 0x06"/0x0f, 5, 0x8f, 0, 0x06, 0x23, 8"/')"
     table "x19 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x19, -32"/".cfi_offset x19, -24"/')"
     table "x29 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x29, -24"/".cfi_offset x29, -32"/')"

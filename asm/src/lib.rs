@@ -87,7 +87,7 @@ mod port;
 pub mod valgrind;
 
 pub use arch::Native;
-pub use port::{Context, Entry, Port, Probe, Root, Saved, Suspended};
+pub use port::{Context, Entry, FrameLayout, Port, Probe, Root, Saved, Suspended};
 
 /// Makes a fresh stack into a context whose first resumption calls `entry`: see [`Port::prepare`].
 ///

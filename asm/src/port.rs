@@ -25,7 +25,7 @@
 //! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`, and their length | naked: what calls `entry`, and what the tables say of its caller |
 //! | `probe`, named by `PROBE` | naked, with tables: for the tests |
 //!
-//! # The fourteen promises
+//! # The fifteen promises
 //!
 //! `tests/conformance` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
 //! else is known about a port.
@@ -40,6 +40,7 @@
 //! | a backtrace of a linked context continues in the code it is linked to | `backtrace_follows_the_link` |
 //! | an unwinder is told where a suspended context resumes, and which addresses are a root's | `suspended_context_tells_where_it_resumes` |
 //! | the chain of frame pointers ends in zero | `frame_pointer_chain_ends_in_zero` |
+//! | the chain of a linked context continues in the code it is linked to | `frame_pointer_chain_follows_the_link` |
 //! | a suspended context uses at most a `Frame` below its stack pointer | `suspension_uses_at_most_a_frame_below_sp` |
 //! | data of leaf code below the stack pointer is left alone | `red_zone_is_intact` |
 //! | a context resumes on another thread, and sees that thread's word | `resumes_on_another_thread` |
@@ -168,6 +169,17 @@ pub unsafe trait Saved: Sized {
     fn fp(&self) -> usize;
 }
 
+/// Where the words of a [`Frame`](Port::Frame) are, in bytes from its start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameLayout {
+    /// The address to resume at.
+    pub ip: usize,
+    /// The frame pointer.
+    pub fp: usize,
+    /// The base register.
+    pub base: usize,
+}
+
 /// Where an unwinder starts in a suspended context: the registers that it has when it resumes.
 ///
 /// These are all that the tables of compiled code need. The base register, which a [`Frame`](Port::Frame) has as well, is
@@ -186,7 +198,7 @@ pub struct Suspended {
 ///
 /// # Safety
 ///
-/// The implementor promises what the tests check, the fourteen promises at the top of `port.rs`, for every program
+/// The implementor promises what the tests check, the fifteen promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
     /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to resume at and
@@ -273,8 +285,14 @@ pub unsafe trait Port {
         Self::ROOT as *const u8
     }
 
-    /// How long the code of a root is, in bytes.
+    /// How long the code of [`ROOT`](Port::ROOT) is, in bytes.
     const ROOT_LENGTH: usize;
+
+    /// How long the code of [`LINKED_ROOT`](Port::LINKED_ROOT) is, in bytes.
+    const LINKED_ROOT_LENGTH: usize;
+
+    /// Where the words of a [`Frame`](Port::Frame) are, for debuggers.
+    const LAYOUT: FrameLayout;
 
     /// The addresses that a walk of a stack finds in the outermost frame of a context: there it ends.
     #[must_use]
@@ -287,7 +305,7 @@ pub unsafe trait Port {
     #[must_use]
     fn linked_root_range() -> Range<usize> {
         let start = Self::LINKED_ROOT as usize;
-        start..start + Self::ROOT_LENGTH
+        start..start + Self::LINKED_ROOT_LENGTH
     }
 
     /// The stack pointer, as it is where this is inlined.

@@ -12,7 +12,7 @@
 //! the resumed code as soon as sp has moved.
 
 use super::common::{Native, client_request, prefetch, register, roots, thread_word};
-use crate::port::{Probe, Root, Saved, compiled_switch};
+use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -67,6 +67,12 @@ unsafe impl Port for Native {
     const LINKED_ROOT: Root = linked_root;
     const PROBE: Probe = probe;
     const ROOT_LENGTH: usize = 12;
+    const LINKED_ROOT_LENGTH: usize = 28;
+    const LAYOUT: FrameLayout = FrameLayout {
+        ip: offset_of!(Frame, resume),
+        fp: offset_of!(Frame, x29),
+        base: offset_of!(Frame, x19),
+    };
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
@@ -139,11 +145,14 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
     )
 }
 
-// The first trap never runs: ROOT_BEGINS.
+// The first trap never runs: ROOT_BEGINS. Behind that of a linked root comes its record.
 roots! {
-    code: "brk #1", "blr x19", "brk #1";
+    begin: "brk #1";
+    code: "blr x19", "brk #1";
     outermost: ".cfi_undefined x30";
     linked: ".cfi_escape 0x0f, 3, 0x8f, 0, 0x06", ".cfi_offset x30, -16", ".cfi_offset x29, -24", ".cfi_offset x19, -32";
+    record: "ldr x4, [sp]", "ldp x5, x6, [x4, #-24]", "stp x5, x6, [sp, #-16]!", ".cfi_escape 0x0f, 3, 0x8f, 16, 0x06",
+        "mov x29, sp";
 }
 
 /// [`Port::probe`]. The callee-saved registers of the caller are kept on the stack meanwhile.

@@ -97,26 +97,30 @@ macro_rules! client_request {
     };
 }
 
-/// `root` and `linked_root`. `code` begins with the registers of a fresh frame: it calls `entry`, and traps behind that,
-/// for an entry does not return. The other parts are what the tables say of the caller.
+/// `root` and `linked_root`. Both start with `begin`. `code` begins with the registers of a fresh frame: it calls `entry`, and traps behind that,
+/// for an entry does not return. `outermost` and `linked` are what the tables say of the caller; `record` comes before the
+/// code of a linked root.
 macro_rules! roots {
-    (code: $($code:literal),+; outermost: $($end:literal),+; linked: $($link:literal),+;) => {
+    (begin: $begin:literal; code: $($code:literal),+; outermost: $($end:literal),+; linked: $($link:literal),+; record: $($record:literal),+;) => {
         /// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
         ///
         /// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
         #[unsafe(naked)]
         pub(super) unsafe extern "C" fn root() {
-            core::arch::naked_asm!(".cfi_startproc", $($end,)+ $($code,)+ ".cfi_endproc")
+            core::arch::naked_asm!(".cfi_startproc", $($end,)+ $begin, $($code,)+ ".cfi_endproc")
         }
 
         /// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
         ///
-        /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at our
-        /// stack pointer. The escape is `DW_CFA_def_cfa_expression` of 3 bytes: `DW_OP_breg` of the stack pointer, 0,
-        /// `DW_OP_deref`.
+        /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at the
+        /// top. The escapes are `DW_CFA_def_cfa_expression` of 3 bytes: `DW_OP_breg` of the stack pointer, how far it is
+        /// below the top, `DW_OP_deref`.
+        ///
+        /// For tools that follow frame pointers and read no tables it also makes a frame record, {frame pointer, return
+        /// address} of that code, and lets the frame pointer point at it.
         #[unsafe(naked)]
         unsafe extern "C" fn linked_root() {
-            core::arch::naked_asm!(".cfi_startproc", $($link,)+ $($code,)+ ".cfi_endproc")
+            core::arch::naked_asm!(".cfi_startproc", $($link,)+ $begin, $($record,)+ $($code,)+ ".cfi_endproc")
         }
     };
 }

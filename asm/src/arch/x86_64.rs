@@ -11,7 +11,7 @@
 //! 128 bytes, and the compiler keeps nothing there as `nostack` is not given.
 
 use super::common::{Native, client_request, prefetch, register, roots, thread_word};
-use crate::port::{Probe, Root, Saved, compiled_switch};
+use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
@@ -60,6 +60,13 @@ unsafe impl Port for Native {
     const PROBE: Probe = probe;
     // Instructions of 3, 2 and 2 bytes.
     const ROOT_LENGTH: usize = 7;
+    // Before them 4, 3, 3 and 3.
+    const LINKED_ROOT_LENGTH: usize = 20;
+    const LAYOUT: FrameLayout = FrameLayout {
+        ip: offset_of!(Frame, resume),
+        fp: offset_of!(Frame, rbp),
+        base: offset_of!(Frame, rbx),
+    };
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
@@ -127,9 +134,14 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
 }
 
 roots! {
+    begin: "";
     code: "mov rdi, rax", "call rbx", "ud2";
     outermost: ".cfi_undefined rip";
     linked: ".cfi_escape 0x0f, 3, 0x77, 0, 0x06", ".cfi_offset rbp, -8", ".cfi_offset rbx, -16", ".cfi_offset rip, -24";
+    record: "mov rcx, [rsp]",
+        "push [rcx - 24]", ".cfi_escape 0x0f, 3, 0x77, 8, 0x06",
+        "push [rcx - 8]", ".cfi_escape 0x0f, 3, 0x77, 16, 0x06",
+        "mov rbp, rsp";
 }
 
 /// [`Port::probe`]. The callee-saved registers of the caller are kept on the stack meanwhile.

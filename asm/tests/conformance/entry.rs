@@ -1,7 +1,7 @@
 //! What an entry finds that is not wrapped by a fiber: an aligned stack, and a chain of frame pointers that ends.
 
-use crate::fiber::Stack;
-use goroutines_asm::{Context, Native, Port, prepare, switch};
+use crate::fiber::{Fiber, Stack};
+use goroutines_asm::{Context, Native, Port, prepare, prepare_linked, switch};
 use std::cell::Cell;
 use std::hint::black_box;
 
@@ -127,4 +127,74 @@ fn frame_pointer_chain_ends_in_zero() {
         "{records} records, ending in {end:#x}"
     );
     assert_eq!(end, 0, "the chain does not end in zero");
+}
+
+/// What lies at the top of a linked stack.
+#[repr(C, align(16))]
+struct Link {
+    back: Context,
+    own: Context,
+    /// The frame pointer at the start of the entry; the record of its root; where `back` resumes, with what frame pointer.
+    frame: usize,
+    record: [usize; 2],
+    resumes: [usize; 2],
+    /// What a walk in a build with frame pointers has found.
+    walked: Option<(usize, usize)>,
+}
+
+unsafe extern "C" fn linked_start(link: usize) -> ! {
+    let frame = Native::frame_pointer() as usize;
+    let link = link as *mut Link;
+    let record = link.cast::<[usize; 2]>().wrapping_sub(1);
+    // SAFETY: the test waits, and reads what we write when we are back. A root's record lies right below its top.
+    unsafe {
+        let suspended = (*link).back.suspended((*link).back.sp());
+        (*link).frame = frame;
+        (*link).record = record.read();
+        (*link).resumes = [suspended.fp, suspended.ip];
+        // Built without frame pointers, an entry finds that of the root.
+        (*link).walked = (frame != record as usize).then(|| walk(10));
+        switch(&raw mut (*link).own, (*link).back, 0);
+    }
+    unreachable!("a context that has ended is not resumed");
+}
+
+#[test]
+fn frame_pointer_chain_follows_the_link() {
+    #[inline(never)]
+    fn nested(depth: usize, link: *mut Link) -> usize {
+        if depth > 0 {
+            return black_box(nested(black_box(depth - 1), link));
+        }
+        // SAFETY: the link lies at the top; we are suspended in it until the entry has switched back.
+        unsafe {
+            let inside = prepare_linked(link.cast(), linked_start);
+            switch(&raw mut (*link).back, inside, link as usize)
+        }
+    }
+    let stack = Stack::new();
+    // SAFETY: within the stack, and aligned as it is.
+    let link = unsafe { stack.top().cast::<Link>().sub(1) };
+    let empty = Link {
+        back: Context::NULL,
+        own: Context::NULL,
+        frame: 0,
+        record: [0; 2],
+        resumes: [1; 2],
+        walked: None,
+    };
+    // SAFETY: nothing else lives there.
+    unsafe { link.write(empty) };
+    Fiber::new(|_, link| nested(10, link as *mut Link)).resume(link as usize);
+    // SAFETY: the entry is done.
+    let seen = unsafe { link.read() };
+    assert_eq!(seen.record, seen.resumes, "the record of the root");
+    match seen.walked {
+        None => assert_eq!(seen.frame, link as usize - 16),
+        // Eleven of `walk`, the entry, the root, eleven of `nested`, and those of the fiber.
+        Some((records, end)) => assert!(
+            (24..40).contains(&records) && end == 0,
+            "{records} records, ending in {end:#x}"
+        ),
+    }
 }
