@@ -84,6 +84,7 @@
 //!
 //! | feature | what it does |
 //! |---|---|
+//! | `gdb` | puts a script for gdb into the program: `info goroutines`, `goroutine N bt`; on by default |
 //! | `insight` | adds [`debug`]; on by default |
 //! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
 //! | `tracing` | adds the module `tracing`: spans of the crate of that name that belong to goroutines and not to threads |
@@ -111,6 +112,8 @@ mod config;
 pub mod context;
 #[cfg(feature = "insight")]
 pub mod debug;
+#[cfg(feature = "gdb")]
+mod debugger;
 mod drive;
 pub mod errgroup;
 pub mod fs;

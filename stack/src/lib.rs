@@ -57,12 +57,12 @@ pub use memory::step::{StartError, Step, default_start, start_stacks_at};
 
 pub use windows::admission::{reserve, unreserve};
 pub use windows::cache::Cache;
-pub use windows::image::{Image, image_growths};
+pub use windows::image::{Image, SIZES as IMAGE_SIZES, TAGS as IMAGE_TAGS, image_growths};
 pub use windows::reclaim::give_back_idle;
 pub use windows::shared::{acquire, acquire_at, release};
 pub use windows::slab::Slab;
 pub use windows::slot::StackSlot;
-pub use windows::window::Stack;
+pub use windows::window::{Stack, TAGS as STACK_TAGS};
 
 pub use faults::backtrace::place_of;
 pub use faults::growth::growth_faults;

@@ -17,6 +17,7 @@ use crate::{
         sched::{self, Sched},
     },
     gmp::{
+        debug_table,
         g::{FreeList, G, GRef, Kind},
         m::M,
         p::{Local, P},
@@ -125,6 +126,7 @@ impl Sched {
             };
             let new = written(slots);
             new.iter().for_each(|g| shared.push(GRef::new(g)));
+            debug_table::add(new);
             if self.all_gs.add(new) > FEW {
                 self.rouse_shrinker();
             }

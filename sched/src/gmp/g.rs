@@ -68,7 +68,7 @@ pub(crate) struct G {
     /// `errno` as it was when it left its thread.
     pub(crate) errno: Cell<c_int>,
     /// The M that ran it last, as its [`M::mark`](crate::gmp::m::M::mark); 0 before its first run.
-    last: AtomicUsize,
+    pub(super) last: AtomicUsize,
     /// The object that it waits on, of [`WaitFor::object`](crate::protocol::wait_reason::WaitFor): valid while it waits.
     pub(super) wait_on: AtomicUsize,
     // What spawn, join and the end touch.

@@ -56,7 +56,7 @@ unsafe impl Sync for Place {}
 
 pub(crate) struct Inner {
     number: u64,
-    name: Option<Box<str>>,
+    pub(super) name: Option<Box<str>>,
     token: Token<Ticket>,
     /// For the goroutine or thread itself, and after its end for the thread that frees its G.
     locals: Locals,

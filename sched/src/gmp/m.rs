@@ -68,7 +68,7 @@ pub(crate) struct M {
     /// The clock of the CPU time that its thread uses.
     cpu_clock: AtomicI32,
     /// The kernel's number of its thread.
-    thread: AtomicI32,
+    pub(super) thread: AtomicI32,
     /// The signal stack of its thread, where handlers with SA_ONSTACK run; empty on a plain thread's M.
     pub(crate) signal_stack: Cell<AddressRange>,
     /// The number of the last look that its thread has done (sysmon/handlers.rs).

@@ -11,18 +11,20 @@
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
 //! | poll_desc.rs, io_waiter.rs | the record of a socket for which a goroutine or future has waited, and its waiters |
 //! | flag_waker.rs | a goroutine or thread and the flag that its wakers set |
-//! | all_gs.rs, counters.rs, mode.rs | all Gs; counters; what is decided once before the first M |
+//! | all_gs.rs, debug_table.rs | all Gs; the table by which debuggers find them |
+//! | counters.rs, mode.rs | counters; what is decided once before the first M |
 //!
 //! Two circles of imports are left in the crate, and both are here: records that point at each other, m.rs and p.rs (an
 //! M holds a P, which names its owner), and g.rs with identity.rs, ticket.rs and window.rs (a G has an identity and a
 //! window; a ticket and what is resident in a window name a G).
 //!
-//! Essays: [`g`] (its layout), [`identity`], [`locals`], [`window`] (copy stacks).
+//! Essays: [`g`] (its layout), [`debug_table`], [`identity`], [`locals`], [`window`] (copy stacks).
 
 #![cfg(not(goroutines_loom))]
 
 pub(crate) mod all_gs;
 pub(crate) mod counters;
+pub(crate) mod debug_table;
 pub(crate) mod flag_waker;
 pub(crate) mod g;
 pub(crate) mod identity;

@@ -66,9 +66,9 @@ const TRIES: usize = 4;
 /// A stack in which many goroutines run, one at a time.
 pub(crate) struct Window {
     lock: WindowLock,
-    stack: Stack,
+    pub(super) stack: Stack,
     /// The goroutine whose live bytes lie in the stack. Changed by the M that is inside, under `copying`.
-    resident: Cell<Option<GRef>>,
+    pub(super) resident: Cell<Option<GRef>>,
     /// Held while bytes are copied, and by a thread that reads the stack of a goroutine of this window.
     copying: ByteLock,
 }

@@ -52,6 +52,10 @@ pub(crate) enum Status {
     Blocked = 7,
 }
 
+/// The name of each, for debuggers, with commas between and a NUL at the end. What the shrinker has noted is no news.
+#[cfg(not(goroutines_loom))]
+pub(crate) const NAMES: &str = "fresh,runnable,running,waiting,dead,waiting,waiting,blocked\0";
+
 /// What ST-2 adds: [`Status::Running`] becomes [`Status::Waiting`] by one bit.
 const LEFT: u32 = 1;
 const _: () = assert!(Status::Running as u32 | LEFT == Status::Waiting as u32);

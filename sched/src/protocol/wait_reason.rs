@@ -29,6 +29,21 @@ macro_rules! wait_reasons {
             /// All reasons, in the order of their numbers.
             pub const ALL: &[WaitReason] = &[$(WaitReason::$name),*];
 
+            /// The words of all, with commas between and a NUL at the end: for debuggers.
+            #[cfg(not(goroutines_loom))]
+            pub(crate) const NAMES: &str = {
+                const ALL: &str = concat!($($words, ","),*);
+                const BYTES: [u8; ALL.len()] = {
+                    let mut bytes = *ALL.as_bytes().first_chunk().unwrap();
+                    bytes[ALL.len() - 1] = 0;
+                    bytes
+                };
+                match std::str::from_utf8(&BYTES) {
+                    Ok(names) => names,
+                    Err(_) => unreachable!(),
+                }
+            };
+
             fn words(self) -> &'static str {
                 match self {
                     $(WaitReason::$name => $words,)*

@@ -6,6 +6,6 @@ pub use goroutines_asm::Suspended;
 #[cfg(feature = "valgrind")]
 pub(crate) use goroutines_asm::valgrind;
 pub(crate) use goroutines_asm::{
-    Context, Entry, Native, Port, interrupted_sp, prefetch, prefetch_frame, prepare,
+    Context, Entry, Native, Port, Root, interrupted_sp, prefetch, prefetch_frame, prepare,
     prepare_linked, set_thread_word, stack_pointer, switch, switch_at, thread_word,
 };

@@ -29,8 +29,11 @@ use crate::memory::map;
 /// Slots are multiples of this, which leaves the low bits of an address for the class.
 const ALIGN: usize = 64;
 
-/// The sizes, smallest first: up to 2 KB in small steps, then doubling to the largest window.
-const SIZES: [usize; 34] = {
+/// The bits of an image's word that are not its address, but the index of its size. For debuggers as well.
+pub const TAGS: usize = ALIGN - 1;
+
+/// The sizes, smallest first: up to 2 KB in small steps, then doubling to the largest window. A static, for debuggers.
+pub static SIZES: [usize; 34] = {
     let small = [
         128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
     ];
@@ -138,7 +141,7 @@ impl Image {
     }
 
     fn class(&self) -> usize {
-        self.word.addr().get() & (ALIGN - 1)
+        self.word.addr().get() & TAGS
     }
 
     /// How many bytes it holds.
@@ -153,7 +156,7 @@ impl Image {
 
     /// The slot's exclusive end.
     fn end(&self) -> *mut u8 {
-        let slot = self.word.as_ptr().map_addr(|word| word & !(ALIGN - 1));
+        let slot = self.word.as_ptr().map_addr(|word| word & !TAGS);
         slot.wrapping_add(self.size())
     }
 

@@ -50,8 +50,8 @@ pub struct Stack {
     word: AtomicPtr<u8>,
 }
 
-/// Tops are aligned to the colours' distance.
-const TAGS: usize = COLOUR - 1;
+/// Tops are aligned to the colours' distance: the bits of the word that are not the top's. For debuggers as well.
+pub const TAGS: usize = COLOUR - 1;
 const CLASS_SHIFT: u32 = 4;
 
 const _: () = assert!(

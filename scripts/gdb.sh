@@ -1,0 +1,15 @@
+#!/bin/bash
+# gdb sees goroutines: installs gdb of the distribution where there is none, and runs the tests of what it shows.
+#
+#   scripts/gdb.sh              installs and tests
+#   scripts/gdb.sh --install    installs only
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v gdb > /dev/null; then
+    apt-get install -y --no-install-recommends gdb >&2
+fi
+# Some distributions build it without.
+gdb -nx -batch -ex 'python print("python", gdb.VERSION)' | grep '^python'
+[ "${1:-}" = --install ] && exit
+cargo test -p goroutines-tests --test gdb

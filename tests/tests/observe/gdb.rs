@@ -1,0 +1,310 @@
+//! gdb sees goroutines: in a process that it has stopped, and in a core file. `scripts/gdb.sh` installs gdb.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
+
+use goroutines_tests::program;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_parked");
+
+/// What gdb prints when it runs `commands` one after the other, on `program` and perhaps a core file. Before the output of
+/// each stands a line `== COMMAND`.
+fn gdb(settings: &[&str], program_and_core: &[&Path], commands: &[&str]) -> String {
+    let mut gdb = program("gdb");
+    gdb.args(["-nx", "-batch"]);
+    // gdb runs the script that is in the program.
+    let script = format!("add-auto-load-safe-path {PROGRAM}");
+    gdb.args(["-iex", &script, "-iex", "set debuginfod enabled off"]);
+    let fixed = [
+        "set pagination off",
+        "set width 0",
+        // Stacks with a guard that moves grow by it.
+        "handle SIGSEGV nostop noprint pass",
+    ];
+    for setting in fixed.iter().chain(settings) {
+        gdb.args(["-iex", setting]);
+    }
+    gdb.args(program_and_core);
+    for command in commands {
+        gdb.args(["-ex", &format!("echo == {command}\\n"), "-ex", command]);
+    }
+    said(&mut gdb)
+}
+
+fn said(gdb: &mut Command) -> String {
+    let output = match gdb.output() {
+        Ok(output) => output,
+        Err(error) => panic!("gdb does not run ({error}): scripts/gdb.sh installs it"),
+    };
+    let (out, err) = (output.stdout, output.stderr);
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&out),
+        String::from_utf8_lossy(&err)
+    )
+}
+
+/// What `command` has printed.
+#[track_caller]
+fn of<'a>(all: &'a str, command: &str) -> &'a str {
+    let Some((_, rest)) = all.split_once(&format!("== {command}\n")) else {
+        panic!("no output of `{command}`:\n{all}");
+    };
+    rest.split_once("\n== ").map_or(rest, |(own, _)| own)
+}
+
+/// Checks that the words stand in the text, one after the other.
+#[track_caller]
+fn in_order(text: &str, words: &[&str]) {
+    let mut rest = text;
+    for word in words {
+        match rest.split_once(word) {
+            Some((_, after)) => rest = after,
+            None => panic!("no `{word}` in its place:\n{text}"),
+        }
+    }
+}
+
+/// What is asked of a process that is stopped, and of a core file.
+const QUESTIONS: [&str; 12] = [
+    "info goroutines",
+    "goroutine 1 bt",
+    "goroutine 2 bt",
+    "goroutine 3 bt",
+    "goroutine 4 bt",
+    "goroutine 5 bt",
+    "goroutine 9 bt",
+    "goroutine 89 bt",
+    "goroutine all bt -3",
+    "info goroutines -group",
+    "goroutine 4",
+    "bt",
+];
+
+#[track_caller]
+fn answered(all: &str) {
+    assert!(!all.contains("Traceback"), "{all}");
+    let list = of(all, "info goroutines");
+    in_order(
+        list,
+        &[
+            "89 goroutines\n",
+            " 1 \"receiver\" [chan receive 0x",
+            "] parked::waits_for_a_message",
+            " 2 \"locker\" [mutex lock 0x",
+            "] parked::waits_for_a_lock",
+            " 3 \"selector\" [select",
+            "] parked::waits_in_a_select",
+            " 4 \"sleeper\" [sleep] parked::sleeps_for_long",
+            " 5 \"deep\" [chan receive 0x",
+            "] parked::waits_for_a_message",
+            " 9 \"copied 0\" [chan receive 0x",
+            "] (its stack is copied out)",
+            " 89 [running] (thread ",
+        ],
+    );
+    for (number, frames) in [
+        (1, "parked::waits_for_a_message"),
+        (2, "parked::waits_for_a_lock"),
+        (3, "parked::waits_in_a_select"),
+        (4, "parked::sleeps_for_long"),
+    ] {
+        let frames = [" in ", frames, "parked::main::", "exit::main", "::root"];
+        let text = of(all, &format!("goroutine {number} bt"));
+        in_order(text, &frames);
+        let last = text.trim_end().lines().last().unwrap_or_default();
+        assert!(last.contains("cpu::root"), "it does not end there:\n{text}");
+        assert!(
+            !text.contains("abort") && !text.contains("\n#0"),
+            "frames of a thread:\n{text}"
+        );
+    }
+    in_order(
+        of(all, "goroutine 5 bt"),
+        &[
+            "parked::waits_for_a_message",
+            "parked::on_the_segment",
+            "linked_root",
+            "parked::below_the_segment",
+            "parked::main::",
+            "cpu::root",
+        ],
+    );
+    in_order(
+        of(all, "goroutine 9 bt"),
+        &[
+            "(image: candidates)\n",
+            "parked::waits_for_a_message",
+            "parked::waits_copied_out",
+            "parked::main::",
+        ],
+    );
+    in_order(
+        of(all, "goroutine 89 bt"),
+        &["(on thread ", "parked::computes", "cpu::root"],
+    );
+    in_order(
+        of(all, "goroutine all bt -3"),
+        &[
+            "goroutine 1 \"receiver\"",
+            "goroutine 5 \"deep\"",
+            "goroutine 89 [running]",
+        ],
+    );
+    in_order(
+        of(all, "info goroutines -group"),
+        &[
+            "89 goroutines\n",
+            "\n3 [sleep]: 6 7 8\n",
+            "parked::sleeps_as_others_do",
+        ],
+    );
+    in_order(
+        of(all, "goroutine 4"),
+        &["goroutine 4 \"sleeper\" [sleep]\n", "#1 "],
+    );
+    in_order(
+        of(all, "bt"),
+        &["#1 ", "parked::sleeps_for_long", "cpu::root"],
+    );
+}
+
+/// A name for a file of this process, which is removed at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Temporary {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        Temporary(folder.join(format!("{name}-{}", process::id())))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It may not have been made.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn goroutines_of_a_stopped_process_are_listed_and_unwound_and_it_goes_on() {
+    let mut commands = vec!["break parked::stops_here", "run"];
+    commands.extend(QUESTIONS);
+    commands.push("continue");
+    let all = gdb(&[], &[Path::new(PROGRAM)], &commands);
+    answered(&all);
+    // Nothing was written to it.
+    in_order(of(&all, "continue"), &["parked\n", "SIGABRT"]);
+}
+
+#[test]
+fn goroutines_of_a_core_file_are_listed_and_unwound() {
+    let core = Temporary::new("core");
+    let path = core.0.to_str().expect("a path in UTF-8");
+    let write = format!("generate-core-file {path}");
+    // gdb ends a copy at the first page that it cannot read, which guards are unless they are mappings of their own.
+    let settings = ["set environment GOROUTINE_GUARD=mprotect"];
+    let written = gdb(&settings, &[Path::new(PROGRAM)], &["run", &write, "kill"]);
+    assert!(written.contains("Saved corefile"), "{written}");
+    answered(&gdb(&[], &[Path::new(PROGRAM), &core.0], &QUESTIONS));
+}
+
+#[test]
+fn a_table_of_another_version_is_refused_with_both_numbers() {
+    let commands = [
+        "break parked::stops_here",
+        "run",
+        "set language c",
+        "set *(unsigned int *)((char *)&goroutines_debug_v1 + 8) = 7",
+        "info goroutines",
+        "set *(char *)&goroutines_debug_v1 = 0",
+        "goroutine 1 bt",
+        "kill",
+    ];
+    let all = gdb(&[], &[Path::new(PROGRAM)], &commands);
+    for refusal in [
+        "goroutines: this script reads version 1 of the table, and the program has version 7: use the script of the \
+         program's version\n",
+        "goroutines: no table in this core, or the program has not come to `main`\n",
+    ] {
+        assert!(all.contains(refusal), "{all}");
+    }
+    assert!(!all.contains("Traceback"), "{all}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_with_a_remedy() {
+    let commands = [
+        "info goroutines",
+        "break parked::stops_here",
+        "run",
+        "info goroutines -all",
+        "goroutine",
+        "goroutine nine bt",
+        "goroutine 900 bt",
+        "goroutine all",
+        "goroutine 9",
+        "goroutine 89",
+        "kill",
+    ];
+    let all = gdb(&[], &[Path::new(PROGRAM)], &commands);
+    for refusal in [
+        "goroutines: no process and no core file\n",
+        "info goroutines: `-all` is no option: say -group, or nothing\n",
+        "goroutine: say which: a number, `all`, or `off`\n",
+        "goroutine: `nine` is no number of a goroutine, nor `all` or `off`\n",
+        "goroutine: no goroutine 900: `info goroutines` lists them\n",
+        "goroutine all: say a command, such as bt\n",
+        "goroutine: goroutine 9 is not parked on a stack of its own: use `goroutine 9 bt`\n",
+        "goroutine: goroutine 89 is not parked on a stack of its own: use `goroutine 89 bt`\n",
+    ] {
+        assert!(all.contains(refusal), "no `{refusal}`:\n{all}");
+    }
+    assert!(!all.contains("Traceback"), "{all}");
+}
+
+#[test]
+fn without_debug_information_functions_are_known_by_their_symbols() {
+    let bare = Temporary::new("bare");
+    let mut strip = Command::new("objcopy");
+    strip.arg("--strip-debug").arg(PROGRAM).arg(&bare.0);
+    assert!(strip.status().expect("objcopy of binutils").success());
+    let allow = format!("add-auto-load-safe-path {}", bare.0.display());
+    let commands = ["run", "info goroutines", "goroutine 5 bt", "kill"];
+    let all = gdb(&[&allow], &[&bare.0], &commands);
+    in_order(
+        of(&all, "info goroutines"),
+        &[
+            " 2 \"locker\" [mutex lock 0x",
+            "] parked::waits_for_a_lock::h",
+        ],
+    );
+    in_order(
+        of(&all, "goroutine 5 bt"),
+        &[
+            "parked::on_the_segment",
+            "parked::below_the_segment",
+            "cpu::root",
+        ],
+    );
+}
+
+#[test]
+fn a_program_without_goroutines_is_told() {
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../runtime/src/debugger/goroutines.py"
+    );
+    let source = format!("source {script}");
+    let all = gdb(
+        &[],
+        &[Path::new("/bin/true")],
+        &[&source, "starti", "info goroutines", "kill"],
+    );
+    let refusal = "goroutines: no symbol `goroutines_debug_v1`: the program does not use goroutines, or its symbols were \
+                   stripped\n";
+    assert!(all.contains(refusal), "{all}");
+}
