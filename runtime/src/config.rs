@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use goroutines_sched::{self as sched, HogReport};
 
+#[cfg(feature = "insight")]
+use crate::debug::{
+    Quit,
+    dumper::{Dumper, Settings as Dumps},
+};
+
 /// Settings of the process's runtime, for [`Config::start`].
 ///
 /// # Examples
@@ -18,7 +24,11 @@ use goroutines_sched::{self as sched, HogReport};
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "settings do nothing until `start`"]
-pub struct Config(sched::Config);
+pub struct Config {
+    sched: sched::Config,
+    #[cfg(feature = "insight")]
+    dumps: Dumps,
+}
 
 impl Config {
     /// The defaults: one P for each CPU this process may use, stacks that grow up to 1 MiB.
@@ -34,7 +44,10 @@ impl Config {
     /// the number follows both, which are read about once a second, until [`set_gomaxprocs`](crate::set_gomaxprocs) is
     /// called. [`gomaxprocs`](crate::gomaxprocs) returns the number.
     pub fn procs(self, procs: usize) -> Config {
-        Config(self.0.procs(procs))
+        Config {
+            sched: self.sched.procs(procs),
+            ..self
+        }
     }
 
     /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
@@ -44,7 +57,10 @@ impl Config {
     /// Memory is used page by page; a window costs address space and its part of a page table. A million parked
     /// goroutines take less of that with 256 or 64 KiB.
     pub fn stack_size(self, bytes: usize) -> Config {
-        Config(self.0.stack_size(bytes))
+        Config {
+            sched: self.sched.stack_size(bytes),
+            ..self
+        }
     }
 
     /// The size of a stack at its start, in bytes, unless the goroutine's [`Builder`](crate::Builder) sets another: all
@@ -63,7 +79,10 @@ impl Config {
     /// println!("{} steps", goroutines::metrics().growth_faults);
     /// ```
     pub fn stack_start(self, bytes: usize) -> Config {
-        Config(self.0.stack_start(bytes))
+        Config {
+            sched: self.sched.stack_start(bytes),
+            ..self
+        }
     }
 
     /// Stacks are copied, as [`Builder::copy_stack`](crate::Builder::copy_stack) says of one, where a builder does not
@@ -98,7 +117,8 @@ impl Config {
     /// ```
     pub unsafe fn copy_stacks(self) -> Config {
         // SAFETY: the caller promises for its goroutines what `copy_stacks` of sched asks for.
-        Config(unsafe { self.0.copy_stacks() })
+        let sched = unsafe { self.sched.copy_stacks() };
+        Config { sched, ..self }
     }
 
     /// How long a goroutine stays parked before the memory that its stack does not need goes back to
@@ -106,20 +126,29 @@ impl Config {
     /// environment variable `GOROUTINE_STACK_IDLE` wins over it: `500ms`, `5s`, `2m`, `1h` or `off`.
     /// Default: 30 s.
     pub fn stack_idle(self, time: Duration) -> Config {
-        Config(self.0.stack_idle(time))
+        Config {
+            sched: self.sched.stack_idle(time),
+            ..self
+        }
     }
 
     /// How many threads the runtime may have, besides the monitor. It needs more threads than Ps when goroutines block
     /// their threads, in [`blocking`](crate::blocking) or outside of it. A program that needs one more than allowed ends
     /// with a message. Default: 10 000.
     pub fn max_threads(self, threads: usize) -> Config {
-        Config(self.0.max_threads(threads))
+        Config {
+            sched: self.sched.max_threads(threads),
+            ..self
+        }
     }
 
     /// How long a thread of the runtime has nothing to do before it ends. [`Duration::ZERO`] for never. Default: 10 s.
     /// As many threads as Ps that were ever used stay in any case.
     pub fn thread_idle(self, time: Duration) -> Config {
-        Config(self.0.thread_idle(time))
+        Config {
+            sched: self.sched.thread_idle(time),
+            ..self
+        }
     }
 
     /// A goroutine that runs for `time` without a call into this crate is reported, once each time: to the hook of
@@ -131,14 +160,20 @@ impl Config {
     /// [`checkpoint`](crate::checkpoint()) and [`blocking`](crate::blocking()) avoid the report: time in `blocking` does
     /// not count.
     pub fn hog_after(self, time: Duration) -> Config {
-        Config(self.0.hog_after(time))
+        Config {
+            sched: self.sched.hog_after(time),
+            ..self
+        }
     }
 
     /// Sets the hook that gets the report of a goroutine that runs for long without a call into this crate. How long, is
     /// the time of [`hog_after`](Config::hog_after); default: 100 ms. The hook runs on a thread of its own. While it
     /// runs, up to 64 further reports wait, and those after them are dropped. A panic in the hook is caught there.
     pub fn on_hog(self, hook: fn(&HogReport)) -> Config {
-        Config(self.0.on_hog(hook))
+        Config {
+            sched: self.sched.on_hog(hook),
+            ..self
+        }
     }
 
     /// Whether the reports of [`hog_after`](Config::hog_after) and [`on_hog`](Config::on_hog) show where the goroutine is
@@ -160,7 +195,10 @@ impl Config {
     /// unsafe { config.start() }.unwrap();
     /// ```
     pub fn hog_stacks(self, on: bool) -> Config {
-        Config(self.0.hog_stacks(on))
+        Config {
+            sched: self.sched.hog_stacks(on),
+            ..self
+        }
     }
 
     /// Whether the stack of a goroutine is searched for addresses of its old thread's storage before the goroutine resumes
@@ -181,14 +219,59 @@ impl Config {
     /// goroutines::go(|| (0..100).for_each(|_| goroutines::yield_now())).join().unwrap();
     /// ```
     pub fn migration_check(self, on: bool) -> Config {
-        Config(self.0.migration_check(on))
+        Config {
+            sched: self.sched.migration_check(on),
+            ..self
+        }
     }
 
     /// Whether a goroutine changes threads each time it runs, where another thread takes it. For tests, as in the example
     /// of [`migration_check`](Config::migration_check). Default: off. The environment variable
     /// `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
     pub fn force_migration(self, on: bool) -> Config {
-        Config(self.0.force_migration(on))
+        Config {
+            sched: self.sched.force_migration(on),
+            ..self
+        }
+    }
+
+    /// The signal SIGQUIT, which `kill -QUIT` and, in terminals, `Ctrl-\\` send, writes a dump of all goroutines to stderr; then
+    /// the program goes on or ends, as `then` says. Default: SIGQUIT does what it does elsewhere, it ends the program.
+    ///
+    /// The process has a handler for SIGQUIT then, which calls a handler that was there before the start, and a thread that
+    /// takes the dumps. [`signal`](crate::signal) can receive the signal as well. The signal must not be blocked in all
+    /// threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::{Config, debug::Quit};
+    ///
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { Config::new().on_sigquit(Quit::Continue).start() }.unwrap();
+    /// ```
+    #[cfg(feature = "insight")]
+    pub fn on_sigquit(mut self, then: Quit) -> Config {
+        self.dumps.quit = Some(then);
+        self
+    }
+
+    /// Whether a fatal error of the program or the runtime, after its message, writes a dump of all goroutines to stderr before
+    /// it ends the process. Default: no. With it the process has a thread that takes the dump.
+    ///
+    /// A stack overflow has a message with a backtrace of its own, and no dump. A dump that takes longer than 5 s, because the
+    /// error was found in the middle of what a dump needs, is given up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { goroutines::Config::new().dump_on_fatal(true).start() }.unwrap();
+    /// ```
+    #[cfg(feature = "insight")]
+    pub fn dump_on_fatal(mut self, on: bool) -> Config {
+        self.dumps.before_fatal = on;
+        self
     }
 
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).
@@ -201,6 +284,15 @@ impl Config {
     ///
     #[doc = include_str!("safety.md")]
     pub unsafe fn start(self) -> Result<(), crate::StartError> {
-        sched::start(&self.0)
+        #[cfg(feature = "insight")]
+        {
+            let refused =
+                |error| crate::StartError::Os("preparing the dumps of all goroutines", error);
+            let dumper = self.dumps.prepare().map_err(refused)?;
+            sched::start(&self.sched)?;
+            dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
+        }
+        #[cfg(not(feature = "insight"))]
+        sched::start(&self.sched)
     }
 }

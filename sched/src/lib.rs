@@ -115,7 +115,7 @@ pub use {
         current::{current, on_goroutine},
         random::random,
     },
-    sys::asm::Suspended,
+    sys::{asm::Suspended, fatal::before_fatal},
     task::{
         handle::Task,
         inherited::{inherited, replace_inherited},

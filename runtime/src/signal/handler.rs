@@ -65,7 +65,7 @@ pub(super) fn install(signal: i32, bit: u64) -> io::Result<()> {
 
 /// The registry's handler runs on the stack that the signal interrupts. A goroutine's may have no room for it, and the
 /// kernel, which writes the first frame, does not make it grow.
-fn run_on_signal_stack(signal: i32) -> io::Result<()> {
+pub(super) fn run_on_signal_stack(signal: i32) -> io::Result<()> {
     // SAFETY: an action of zeros is valid: the default one.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     // SAFETY: `action` lives until both calls return; the second one changes nothing but a flag that every handler

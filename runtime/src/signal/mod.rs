@@ -24,6 +24,8 @@
 //! ```
 
 mod handler;
+#[cfg(feature = "insight")]
+pub(crate) mod quit;
 
 use std::{
     io::{self, ErrorKind, Read},

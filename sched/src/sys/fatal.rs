@@ -5,13 +5,38 @@
 //! argument waits for a channel), and a thread of the runtime that waits for it may be the one that has to wake the
 //! goroutine. In the child of a fork the holder does not exist.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// What [`before_fatal`] was given: a `fn()`, or null.
+static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Lets `hook` run after the message of a fatal error, before the process is aborted: once, on the thread that has found the
+/// error, which may hold locks of the runtime. It must return, and must not panic.
+pub fn before_fatal(hook: fn()) {
+    // Release: partner is the swap in `end`.
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+/// Runs the hook, and aborts.
+fn end() -> ! {
+    // Acquire: partner is the store in `before_fatal`. Null: another error, in the hook too, does not run it again.
+    let hook = HOOK.swap(std::ptr::null_mut(), Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: what is not null was a `fn()` in `before_fatal`.
+        let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
+        hook();
+    }
+    std::process::abort();
+}
 
 /// Prints `message` and aborts: the program did something that cannot be continued.
 #[cold]
 pub(crate) fn fatal(message: fmt::Arguments<'_>) -> ! {
     say(format_args!("fatal: {message}"));
-    std::process::abort();
+    end();
 }
 
 /// As [`fatal`], where memory must not be allocated: in signal handlers, and in the child of a fork.
@@ -27,7 +52,7 @@ pub(crate) fn fatal_raw(message: &str) -> ! {
 #[cold]
 pub(crate) fn throw(message: fmt::Arguments<'_>) -> ! {
     say(format_args!("internal error: {message}; please report it"));
-    std::process::abort();
+    end();
 }
 
 /// Prints a line that begins with the name of the crate.

@@ -153,6 +153,7 @@ fn channels_and_locks_know_only_the_scheduler() {
         "runtime/src/net/",
         "runtime/src/process/pidfd.rs",
         "runtime/src/signal/handler.rs",
+        "runtime/src/signal/quit.rs",
     ];
     only_in(&["runtime/src"], "libc::", &system);
 }

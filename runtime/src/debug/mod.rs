@@ -23,6 +23,9 @@
 //! Names of functions need symbols, and lines need debug information: `debug = "line-tables-only"` in the profile. Stacks
 //! are read by unwind tables, which Rust programs have; a stack through code without them is marked as truncated.
 //!
+//! [`Config::on_sigquit`](crate::Config::on_sigquit) lets a dump be asked for from outside, as `kill -QUIT` does with Go
+//! programs; [`Config::dump_on_fatal`](crate::Config::dump_on_fatal) writes one before a fatal error ends the process.
+//!
 //! # Examples
 //!
 //! ```
@@ -35,5 +38,17 @@
 //! # assert!(waits.join().unwrap().is_err());
 //! ```
 
+pub(crate) mod dumper;
+
 pub use goroutines_insight::{Dump, Frame, Group, Object, Snapshot, Summary, dump};
 pub use goroutines_sched::{State, WaitReason};
+
+/// What happens after the dump of [`Config::on_sigquit`](crate::Config::on_sigquit).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Quit {
+    /// The program goes on.
+    Continue,
+    /// The program ends at once with status 2, as Go's do. No destructor runs.
+    Exit,
+}

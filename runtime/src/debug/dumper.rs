@@ -1,0 +1,148 @@
+//! The thread that writes dumps where no code of the program can: at a signal, and before the process is ended.
+//!
+//! ```text
+//!  handler of SIGQUIT ── a byte ──►┐
+//!                                  ├─ socket ──► the thread: takes a snapshot, writes it to stderr
+//!  a fatal error ────── a byte ──►┘              and then goes on, ends the process, or lets it end
+//! ```
+//!
+//! The handler interrupts a thread anywhere, perhaps inside the allocator, so it makes one system call and nothing else. The
+//! thread exists only where the configuration asks for it. It waits for the allocator like any other thread, so a heap that
+//! stays locked for good means that there is no dump. A fatal error waits for its dump for [`PATIENCE`] at most: the code that
+//! found the error may hold a lock that the dump needs.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::{AsFd, OwnedFd},
+    os::unix::net::UnixStream,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, ThreadId},
+    time::{Duration, Instant},
+};
+
+use goroutines_sched as sched;
+
+use crate::{debug::Quit, signal::quit};
+
+/// How long a fatal error waits for its dump.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The exit status of [`Quit::Exit`], which is Go's.
+const STATUS: i32 = 2;
+
+/// What the bytes of the socket mean.
+const QUIT: u8 = b'q';
+const FATAL: u8 = b'f';
+
+/// Where a fatal error writes its byte, and which thread reads it.
+static COMMANDS: OnceLock<(UnixStream, ThreadId)> = OnceLock::new();
+
+/// Whether the dump of a fatal error is written.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// When dumps are written by themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) quit: Option<Quit>,
+    pub(crate) before_fatal: bool,
+}
+
+/// The thread, which waits; dropped, it ends.
+pub(crate) struct Dumper {
+    settings: Settings,
+    commands: UnixStream,
+    thread: ThreadId,
+}
+
+impl Settings {
+    /// Starts the thread, if it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses the thread or the socket.
+    pub(crate) fn prepare(self) -> io::Result<Option<Dumper>> {
+        if self.quit.is_none() && !self.before_fatal {
+            return Ok(None);
+        }
+        let (commands, bytes) = UnixStream::pair()?;
+        let builder = thread::Builder::new().name("goroutines-dump".to_owned());
+        let thread = builder
+            .spawn(move || serve(bytes, self.quit))?
+            .thread()
+            .id();
+        Ok(Some(Dumper {
+            settings: self,
+            commands,
+            thread,
+        }))
+    }
+}
+
+impl Dumper {
+    /// The runtime has been started: from here on bytes come, for good. The handler is not installed earlier, because a
+    /// start that fails must leave the signal as it was.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses the handler; it has not refused that of faults.
+    pub(crate) fn arm(self) -> io::Result<()> {
+        if self.settings.quit.is_some() {
+            quit::install(OwnedFd::from(self.commands.try_clone()?), QUIT)?;
+        }
+        // Set once: a process starts the runtime once.
+        if COMMANDS.set((self.commands, self.thread)).is_ok() && self.settings.before_fatal {
+            sched::before_fatal(wait_for_dump);
+        }
+        Ok(())
+    }
+}
+
+/// The life of the thread.
+fn serve(mut bytes: UnixStream, quit: Option<Quit>) {
+    let mut byte = [0];
+    while let Ok(1) = bytes.read(&mut byte) {
+        match byte[0] {
+            QUIT => {
+                write_dump("SIGQUIT");
+                if let Some(Quit::Exit) = quit {
+                    quit::exit_now(STATUS);
+                }
+            }
+            _ => {
+                write_dump("all goroutines, at the fatal error");
+                // Release: partner is the load in `wait_for_dump`.
+                WRITTEN.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// Writes all goroutines to stderr, as much of it as the system takes. Without std's lock of stderr, which a parked
+/// goroutine may hold.
+fn write_dump(cause: &str) {
+    let mut text = format!("goroutines: {cause}\n").into_bytes();
+    // Writing to a vector does not fail.
+    let _ = super::dump(&mut text);
+    if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+        let _ = File::from(stderr).write_all(&text);
+    }
+}
+
+/// Called by the thread that has found a fatal error, and has said which.
+fn wait_for_dump() {
+    let Some((commands, dumper)) = COMMANDS.get() else {
+        return;
+    };
+    if thread::current().id() == *dumper || (&mut &*commands).write_all(&[FATAL]).is_err() {
+        return;
+    }
+    let end = Instant::now() + PATIENCE;
+    // Acquire: partner is the store in `serve`.
+    while !WRITTEN.load(Ordering::Acquire) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
