@@ -9,8 +9,9 @@
 //! P2 the last poll was less than 5 us ago:     K2 its parker: EMPTY -> POLLING
 //!    skip                                      K3 the kernel's poll, until its timer if it keeps the time
 //! P3 the kernel's poll, which does not wait;   K4 its parker: POLLING -> EMPTY. Fails: it was woken with a P
-//!    the first goroutine runs here, the        K5 its goroutines go into the global queue
-//!    others go to the tail of the ring         K6 it leaves the list of sleepers with a P, if one is idle
+//!    the first goroutine runs here, the        K5 it leaves the list of sleepers with a P, if one is idle
+//!    others go to the tail of the ring         K6 its goroutines go into the ring of its P; without a P
+//!                                                 into the global queue
 //! ```
 //!
 //! - *While all Ps are busy* each of them polls in a fair round, if the last poll is over 50 us old; sysmon polls
@@ -21,6 +22,8 @@
 //!   sysmon, which is awake, asks; or all Ps are idle. Then an M sleeps in the poll: an M that goes to sleep takes
 //!   the part if it is free, a P that is put down without its M wakes an M (steps/wake.rs), and sysmon does not sleep
 //!   before an M has the part.
+//! - After K5 without a P the goroutines of K6 are submitted as any others (S1 to S6 of idle.rs): the M that had the last
+//!   P may have put it down meanwhile.
 //! - P2 is a hint without a lock: a poller that lost its CPU must not stop the others.
 //! - *Interrupting the sleeper*: the event of an eventfd, by the thread that finds POLLING in the parker's word. It is
 //!   reported until the sleeper takes it, so polls of other threads do not take it away. Only one M is between K2 and
@@ -192,7 +195,7 @@ impl Sched {
         }
     }
 
-    /// K2 to K5, on the g0 of `m`, until `until` if that is a moment. True: it was woken with a P.
+    /// K2 to K4, on the g0 of `m`, until `until` if that is a moment. True: it was woken with a P.
     pub(crate) fn sleep_in_poll(&'static self, m: &'static M, until: u64, sharp: bool) -> bool {
         let Some(poll) = epoll::get() else {
             return false;
@@ -201,10 +204,7 @@ impl Sched {
             let timeout = (until != NEVER).then(|| until.saturating_sub(now()));
             // Relaxed: a hint, for Ms that have a P.
             self.poller.last.store(now(), Ordering::Relaxed);
-            if self
-                .poller
-                .harvest(poll, timeout, |g| ready::polled_globally(self, g))
-            {
+            if self.poller.harvest(poll, timeout, |g| m.keep_found(g)) {
                 // The kick may have been meant for an earlier sleeper. One that is meant for this M came after its
                 // token.
                 poll.take_kick();
@@ -212,6 +212,25 @@ impl Sched {
         };
         m.parker
             .poll(|| if sharp { sharply(sleep) } else { sleep() })
+    }
+
+    /// K6, on the g0 of `m`.
+    pub(crate) fn deliver(&'static self, m: &'static M) {
+        if !m.has_found() {
+            return;
+        }
+        match m.p() {
+            Some(p) => {
+                m.hand_over_found(|g| ready::polled(p, g));
+                ready::published(p);
+            }
+            None => {
+                m.hand_over_found(|g| ready::polled_globally(self, g));
+                if self.idle.should_wake() {
+                    self.wake();
+                }
+            }
+        }
     }
 
     /// sysmon's part. True if something was done.

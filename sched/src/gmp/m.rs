@@ -102,6 +102,8 @@ pub(crate) struct M {
     pub(crate) parker: Parker,
     /// The P it is woken with; bit 0: it becomes the spinner.
     handed: AtomicUsize,
+    /// Goroutines that its sleep in the kernel's poll has claimed, and that are in no queue yet.
+    found: Cell<Vec<GRef>>,
 }
 
 // SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes only in
@@ -138,6 +140,7 @@ impl M {
             fitness: Cell::new(Fitness::Any),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
+            found: Cell::new(Vec::new()),
         }
     }
 
@@ -292,6 +295,29 @@ impl M {
         // Relaxed: published by the Release in `notify`.
         self.handed.store(word, Ordering::Relaxed);
         self.parker.notify_or(epoll::kick);
+    }
+
+    /// By its own thread: keeps `g`, which it has claimed for an event.
+    pub(crate) fn keep_found(&self, g: GRef) {
+        let mut found = self.found.take();
+        found.push(g);
+        self.found.set(found);
+    }
+
+    /// By its own thread: returns whether [`M::keep_found`] has kept any.
+    pub(crate) fn has_found(&self) -> bool {
+        let found = self.found.take();
+        let any = !found.is_empty();
+        self.found.set(found);
+        any
+    }
+
+    /// By its own thread: hands over those that [`M::keep_found`] has kept, in the order in which they came.
+    pub(crate) fn hand_over_found(&self, queue: impl FnMut(GRef)) {
+        let mut found = self.found.take();
+        found.drain(..).for_each(queue);
+        // Its memory is used again.
+        self.found.set(found);
     }
 
     /// Takes over the P it was woken with. Only after the parker gave its token.

@@ -1,5 +1,7 @@
 //! The implementation of the steps' traits for the real scheduler, its Ms and its Ps.
 
+use std::time::Duration;
+
 use crate::protocol::steps::{Machine, Processor, Scheduler};
 use crate::{
     global::sched::{self, Sched},
@@ -36,6 +38,14 @@ impl Processor for &'static P {
     fn next_tick(self) {
         P::next_tick(self);
     }
+}
+
+/// A sleep that is shorter is sharp where that is asked for.
+const SOON: Duration = Duration::from_millis(100);
+
+/// Returns whether a sleep until `moment` is so short that the kernel's timer slack, 50 us, would count.
+fn is_soon(moment: u64) -> bool {
+    moment.saturating_sub(now()) < SOON.as_nanos() as u64
 }
 
 impl Machine for &'static M {
@@ -93,7 +103,7 @@ impl Machine for &'static M {
 
     fn wait(self, until: u64, sharp: bool) -> bool {
         let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
-        let handed = match sharp {
+        let handed = match sharp && is_soon(until) {
             true => sharply(|| self.parker.wait(remaining)),
             false => self.parker.wait(remaining),
         };
@@ -104,11 +114,15 @@ impl Machine for &'static M {
     }
 
     fn poll(self, until: u64, sharp: bool) -> bool {
-        let handed = sched::running().sleep_in_poll(self, until, sharp);
+        let handed = sched::running().sleep_in_poll(self, until, sharp && is_soon(until));
         if handed {
             self.accept();
         }
         handed
+    }
+
+    fn has_found(self) -> bool {
+        M::has_found(self)
     }
 }
 
@@ -227,6 +241,10 @@ impl Scheduler for &'static Sched {
 
     fn rouse(self) {
         self.rouse_shrinker();
+    }
+
+    fn deliver(self, m: &'static M) {
+        Sched::deliver(self, m);
     }
 
     fn end_of_sleep(self) -> u64 {

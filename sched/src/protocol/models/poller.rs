@@ -93,6 +93,32 @@ fn of_two_that_sleep_one_polls_and_the_other_is_taken_first() {
     });
 }
 
+#[test]
+fn an_event_is_found_although_the_last_p_is_put_down_when_the_poller_has_it() {
+    explore(Some(2), || {
+        // M1 sleeps in the poll, and M2 has the only P and nothing to run.
+        let world = watching(&[(M1, P1)]);
+        world.stop(M1);
+        assert_eq!(world.idle().take_p(), Some(P1));
+        world.give(M2, P1);
+        let poller = thread::spawn({
+            let world = world.clone();
+            move || {
+                let found = steps::steal_or_sleep(&*world, world.m_of(M1));
+                world.end(M1, END);
+                found.expect("an M that does not end")
+            }
+        });
+        let kernel = an_event(&world);
+        let mut found = [world.next(M2), 0];
+        world.end(M2, END);
+        found[1] = poller.join().unwrap();
+        kernel.join().unwrap();
+        found.sort_unstable();
+        assert_eq!(found, [EVENT, END]);
+    });
+}
+
 /// Were both of them in the poll, the wrong one could take the interruption.
 #[test]
 fn of_two_that_sleep_the_one_that_is_handed_a_p_wakes() {

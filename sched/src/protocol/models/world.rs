@@ -69,6 +69,8 @@ pub(super) struct ModelM {
     spinning: Plain,
     /// 1: tainted; 2: its thread ends.
     tainted: Plain,
+    /// Words that its polls have found. For its own thread.
+    found: std::sync::Mutex<Vec<usize>>,
     clock: Clock,
     kernel: std::sync::Arc<Kernel>,
 }
@@ -291,8 +293,7 @@ impl World {
     }
 }
 
-/// The sockets as the scheduler sees them: events, each of which makes one goroutine ready. Also the global queue,
-/// into which the sleeping poller puts these.
+/// The sockets as the scheduler sees them: events, each of which makes one goroutine ready. Also the global queue.
 pub(super) struct Kernel {
     global: Mutex<Vec<usize>>,
     state: Mutex<Events>,
@@ -343,20 +344,17 @@ impl Kernel {
         self.state.lock().unwrap().words.pop()
     }
 
-    /// The poll that waits, without a limit if not `timed`. False: the time is over.
-    fn wait(&self, timed: bool) -> bool {
+    /// The poll that waits, without a limit if not `timed`. None: the time is over.
+    fn wait(&self, timed: bool) -> Option<Vec<usize>> {
         let mut state = self.state.lock().unwrap();
         while state.words.is_empty() && !state.kicked {
             if timed {
-                return false;
+                return None;
             }
             state = self.sleeper.wait(state).unwrap();
         }
         state.kicked = false;
-        let words = std::mem::take(&mut state.words);
-        drop(state);
-        self.global.lock().unwrap().extend(words);
-        true
+        Some(std::mem::take(&mut state.words))
     }
 }
 
@@ -381,6 +379,7 @@ impl ModelM {
             p: Plain::new(0),
             spinning: Plain::new(0),
             tainted: Plain::new(0),
+            found: std::sync::Mutex::new(Vec::new()),
             clock: clock.clone(),
             kernel: kernel.clone(),
         }

@@ -84,8 +84,10 @@ pub(crate) trait Machine: Copy {
     /// By itself: sleeps until it is woken with a P, or until `until`, if that is not [`NEVER`]; `sharply` without
     /// the kernel's timer slack. True: it holds the P.
     fn wait(self, until: u64, sharply: bool) -> bool;
-    /// By itself: the same in the kernel's poll (K2 to K5 of poll.rs). It may return early.
+    /// By itself: the same in the kernel's poll (K2 to K4 of poll.rs). It may return early.
     fn poll(self, until: u64, sharply: bool) -> bool;
+    /// By itself: returns whether a poll has found goroutines that are in no queue yet.
+    fn has_found(self) -> bool;
 }
 
 /// The scheduler, as the steps see it.
@@ -139,6 +141,9 @@ pub(crate) trait Scheduler: Copy {
     fn leave(self, p: Self::P) -> bool;
     /// Sees to what [`Scheduler::leave`] has moved, for a caller that does not look at it itself.
     fn look_after(self, timers: bool);
+    /// K6 of poll.rs: queues what the polls of `m` have found, in the ring of its P, or in the global queue. Wakes an M if
+    /// one should take part.
+    fn deliver(self, m: Self::M);
     /// An M goes to sleep, or wakes.
     fn rouse(self);
     /// When an M that sleeps from now on may end, or [`NEVER`].

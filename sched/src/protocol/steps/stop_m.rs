@@ -163,11 +163,12 @@ fn sleep_in_poll<S: Scheduler>(s: S, m: S::M, due: Option<u64>) -> Polled {
         let handed = m.poll(due.unwrap_or(NEVER), due.is_some());
         s.idle().end_poll(m.id());
         if handed {
+            s.deliver(m);
             return Polled::HasP;
         }
-        let works = s.any_work();
+        let works = m.has_found() || s.any_work();
         if works || due.is_some_and(|due| due <= s.now()) {
-            return match s.idle().try_leave_idle(m.id()) {
+            let left = match s.idle().try_leave_idle(m.id()) {
                 SelfWake::Take(p) => {
                     take(s, m, p);
                     if works {
@@ -178,6 +179,8 @@ fn sleep_in_poll<S: Scheduler>(s: S, m: S::M, due: Option<u64>) -> Polled {
                 }
                 SelfWake::Woken | SelfWake::Stay => Polled::Asleep { keeps_time: false },
             };
+            s.deliver(m);
+            return left;
         }
         // Interrupted for nothing.
         if !s.idle().keep_poll(m.id()) {

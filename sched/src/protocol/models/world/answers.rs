@@ -92,8 +92,9 @@ impl<'a> Machine for &'a ModelM {
         handed
     }
     fn poll(self, until: u64, _sharply: bool) -> bool {
-        let handed = self.parker.poll(|| {
-            if !self.kernel.wait(until != NEVER) {
+        let handed = self.parker.poll(|| match self.kernel.wait(until != NEVER) {
+            Some(words) => self.found.lock().unwrap().extend(words),
+            None => {
                 self.clock.fetch_max(until, Ordering::Relaxed);
             }
         });
@@ -101,6 +102,9 @@ impl<'a> Machine for &'a ModelM {
             self.accept();
         }
         handed
+    }
+    fn has_found(self) -> bool {
+        !self.found.lock().unwrap().is_empty()
     }
 }
 
@@ -201,6 +205,19 @@ impl<'a> Scheduler for &'a World {
     }
     fn leave(self, _p: &'a ModelP) -> bool {
         unreachable!("no P leaves");
+    }
+    fn deliver(self, m: &'a ModelM) {
+        let found = std::mem::take(&mut *m.found.lock().unwrap());
+        if found.is_empty() {
+            return;
+        }
+        match Machine::p(m) {
+            Some(p) => found
+                .into_iter()
+                .for_each(|word| p.ring.push(word).unwrap()),
+            None => self.kernel.global.lock().unwrap().extend(found),
+        }
+        self.publish();
     }
     fn look_after(self, _timers: bool) {
         unreachable!("no P leaves");
