@@ -53,7 +53,7 @@ impl Server {
                 // Clients that go away are no news.
                 if !matches!(
                     error.kind(),
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected
                 ) {
                     eprintln!("connection {name}: {error}");
                 }
