@@ -6,6 +6,7 @@ mod dump;
 mod program;
 mod sockets;
 mod start;
+mod streams;
 mod wait;
 mod waiting;
 
@@ -15,5 +16,6 @@ pub use dump::{assert_shown, groups_in, seen_in};
 pub use program::{Death, program, run};
 pub use sockets::{in_epoll, nothing_left_by, tcp_pair};
 pub use start::{alone, start, start_with};
+pub use streams::Stream;
 pub use wait::{compute, until, until_metrics};
 pub use waiting::{EVERYBODY, Waiting, Who};

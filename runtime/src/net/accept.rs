@@ -3,6 +3,16 @@
 //! The kernel has no call that accepts without waiting from a listener in blocking mode. So a listener is *prepared* at
 //! the first accept of a goroutine: it is set to non-blocking mode, which its user has not asked for. A thread to which a
 //! prepared listener returns EAGAIN waits in poll(2).
+//!
+//! # Closing
+//!
+//! A closer has a share of the listener's record, and no descriptor. It ends the waits; the port is free when the handles
+//! of the listener are dropped, which their owners do when their calls fail. It does not free the port itself:
+//!
+//! - `shutdown` on the socket would: for all processes that have the file. A server that hands its listener to its successor
+//!   and then closes it would end the successor's.
+//! - A dead socket under the number of each handle (`dup2`) would: in the hands of code that has borrowed a descriptor the
+//!   file would change, and a thread that waits in the kernel's accept keeps the old one.
 
 use std::{
     io::{self, ErrorKind},
@@ -10,12 +20,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Interest, can_park, keep_thread};
+use goroutines_sched::{Interest, IoSource, can_park, keep_thread};
 
 use super::{
     calls,
     fd::StdSocket,
-    socket::{EXPOSED, NONBLOCKING, PREPARED, Socket, Waited, closed},
+    socket::{CLOSED, EXPOSED, NONBLOCKING, PREPARED, Socket, Waited, closed},
 };
 
 /// The first pause after an accept for which there were no descriptors, and the longest.
@@ -32,6 +42,10 @@ pub(super) fn next<S: AsFd, R>(
     accept: impl Fn(&S) -> io::Result<R>,
 ) -> io::Result<R> {
     let notes = listener.io.notes();
+    // Before a try: in the queue of a server that is busy there is always one more.
+    if notes & CLOSED != 0 {
+        return Err(closed());
+    }
     if notes & FAILED_MASK != 0 && notes & NONBLOCKING == 0 {
         pause(notes, deadline);
     }
@@ -51,6 +65,9 @@ fn on_goroutine<S: AsFd, R>(
     crate::checkpoint();
     let mut attempt = || attempt(listener, accept);
     let is_nonblocking = wants_nonblocking(listener);
+    if listener.io.is_late(Interest::Read) && !is_nonblocking {
+        return Err(timed_out());
+    }
     let tried = listener
         .io
         .attempt(Interest::Read, is_nonblocking, &mut attempt, |_| false);
@@ -153,18 +170,35 @@ pub(super) fn into_std<S: StdSocket>(listener: Socket<S>) -> S {
     listener.into_std()
 }
 
-/// Returns whether an accept of a goroutine ended because of a `Closer`.
-pub(super) fn is_closed<R>(accepted: &io::Result<R>) -> bool {
-    can_park()
+/// Returns whether an accept failed because the listener was closed.
+pub(super) fn is_closed<S: AsFd, R>(listener: &Socket<S>, accepted: &io::Result<R>) -> bool {
+    listener.io.notes() & CLOSED != 0
         && accepted
             .as_ref()
             .is_err_and(|error| error.kind() == ErrorKind::ConnectionAborted)
 }
 
-/// Ends all waits for the listener.
-pub(super) fn close<S: AsFd>(listener: &Socket<S>) {
-    // Its record is there: clones share one.
-    let _ = listener.io.close_waits();
+/// The waits for a listener, which it ends.
+#[derive(Debug)]
+pub(super) struct Waits(IoSource);
+
+impl Waits {
+    pub(super) fn of<S: AsFd>(listener: &Socket<S>) -> io::Result<Waits> {
+        listener.io.share().map(Waits)
+    }
+
+    /// Ends all waits, and refuses further calls.
+    pub(super) fn close(&self) {
+        // The record is there, so neither fails. The note is first: a caller that is woken finds it.
+        let _ = self.0.change_notes(CLOSED, 0);
+        let _ = self.0.close_waits();
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 /// Returns whether this is an error of the connection that would have been accepted, and not of the listener. accept(2)

@@ -46,8 +46,10 @@ macro_rules! timeout_methods {
             }
 
             #[doc = concat!("Calls of goroutines that read from this ", $what, " end at `deadline`, also those that wait already;")]
-            /// None: they do not. They fail with [`TimedOut`](std::io::ErrorKind::TimedOut). Any goroutine or thread may change
-            /// it at any time, also for clones. It has no effect on calls of OS threads.
+            /// None: they do not. They fail with [`TimedOut`](std::io::ErrorKind::TimedOut), and so do later calls, whatever is
+            /// there for them: an other side that always has more does not go on beyond it. What is there stays. Any
+            /// goroutine or thread may change the deadline at any time, also for clones. It has no effect on calls of OS
+            /// threads.
             ///
             /// # Errors
             ///
@@ -297,9 +299,9 @@ macro_rules! listener_types {
             ///
             /// # Errors
             ///
-            /// When there are no more descriptors.
+            /// ENOBUFS, where two million sockets are in use.
             pub fn closer(&self) -> std::io::Result<Closer> {
-                Ok(Closer(self.try_clone()?))
+                Ok(Closer(crate::net::accept::Waits::of(&self.0)?))
             }
         }
 
@@ -318,7 +320,7 @@ macro_rules! listener_types {
                     return None;
                 }
                 let next = self.listener.accept().map(|(stream, _)| stream);
-                if crate::net::accept::is_closed(&next) {
+                if crate::net::accept::is_closed(&self.listener.0, &next) {
                     self.closed = true;
                     return None;
                 }

@@ -24,7 +24,7 @@ use goroutines_sched::{Interest, IoSource, IoWait, can_park, keep_thread};
 
 use super::calls;
 
-/// The user wants calls to return at once. A note of [`IoSource`], as the three below.
+/// The user wants calls to return at once. A note of [`IoSource`], as the four below.
 pub(super) const NONBLOCKING: u32 = 1;
 /// The descriptor was given out: the program may change its mode, or copy it, without the runtime.
 pub(super) const EXPOSED: u32 = 1 << 1;
@@ -32,6 +32,8 @@ pub(super) const EXPOSED: u32 = 1 << 1;
 pub(super) const PREPARED: u32 = 1 << 2;
 /// The file was opened elsewhere: the program may have other descriptors of it.
 pub(super) const ADOPTED: u32 = 1 << 3;
+/// The waits of a listener were ended for good.
+pub(super) const CLOSED: u32 = 1 << 4;
 
 /// How a wait for a call ended.
 pub(super) enum Waited<R> {
@@ -121,6 +123,10 @@ impl<S: AsFd> Socket<S> {
             return keep_thread(|| std(&self.std));
         }
         crate::checkpoint();
+        // Before a try: where the other side always has more, no wait would ever find it out.
+        if self.io.is_late(interest) && !self.is_nonblocking() {
+            return Err(deadline_passed());
+        }
         let fd = self.fd();
         if let Some(result) = self.io.attempt(interest, false, || now(fd), &takes_all) {
             return result;
@@ -174,7 +180,8 @@ impl<S: AsFd> Socket<S> {
     /// Waits, and tries `call`, until that has a result: W1 to W7 of io_line.rs. `call` does not wait, and says
     /// `WouldBlock` for "not now"; `takes_all` as for [`Socket::call`].
     ///
-    /// Before it returns `TimedOut` it tries once more: data may have come whose event was not handled yet.
+    /// Before it returns `TimedOut` it tries once more, unless the deadline of the socket has passed: data may have come
+    /// whose event was not handled yet.
     pub(super) fn wait_for<R>(
         &self,
         interest: Interest,
@@ -185,6 +192,7 @@ impl<S: AsFd> Socket<S> {
         loop {
             let late = match self.io.wait(self.fd(), interest, deadline)? {
                 IoWait::Ready => false,
+                IoWait::TimedOut if self.io.is_late(interest) => return Ok(Waited::TimedOut),
                 IoWait::TimedOut => true,
                 IoWait::Closed => return Ok(Waited::Closed),
                 IoWait::Unpollable => return Ok(Waited::Unpollable),
@@ -203,6 +211,10 @@ fn timed_out(own: Option<Instant>) -> io::Error {
     if own.is_some_and(|own| own <= Instant::now()) {
         return io::Error::from_raw_os_error(libc::EAGAIN);
     }
+    deadline_passed()
+}
+
+fn deadline_passed() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "the deadline of the socket passed")
 }
 

@@ -114,7 +114,8 @@ impl TcpListener {
         Ok((TcpStream(Socket::fresh(accepted.0)), accepted.1))
     }
 
-    /// Calls of goroutines that accept end at `deadline` with `TimedOut`, also those that wait already; None: they do not.
+    /// Calls of goroutines that accept end at `deadline` with `TimedOut`, also those that wait already, and later ones
+    /// although a connection is queued; None: they do not.
     ///
     /// # Errors
     ///
@@ -144,6 +145,11 @@ impl TcpListener {
 
 /// Ends the waits of a listener from another goroutine, to stop a server.
 ///
+/// It is no handle of the listener: the port is free when the [`TcpListener`] and its clones are dropped, also while a
+/// closer lives. Go's `Close` frees it at once; here the goroutine that accepts owns the listener, and drops it when its
+/// call fails. Until then clients that come are queued, and then reset, as those that are queued already: so a server
+/// drops its listener first, and waits for its connections after.
+///
 /// # Examples
 ///
 /// ```
@@ -151,19 +157,24 @@ impl TcpListener {
 /// use goroutines::{go, net::TcpListener};
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
 /// let closer = listener.closer()?;
 /// let server = go(move || listener.incoming().count());
 /// closer.close();
 /// assert_eq!(server.join().unwrap(), 0);
+/// // The server has dropped its listener.
+/// let _next = TcpListener::bind(address)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Closer(TcpListener);
+pub struct Closer(accept::Waits);
 
 impl Closer {
-    /// Ends all waits of goroutines for the listener, present and later ones: they fail with `ConnectionAborted`.
+    /// Ends all waits of goroutines for the listener: they fail with `ConnectionAborted`, and so do all later calls, also
+    /// those of OS threads. A thread that waits already waits on.
+    ///
     /// Connections that are queued are not accepted any more.
     pub fn close(&self) {
-        accept::close(&self.0.0);
+        self.0.close();
     }
 }

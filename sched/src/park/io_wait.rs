@@ -219,6 +219,14 @@ impl IoSource {
         release(std::mem::take(self.number.get_mut()), fd, closes);
     }
 
+    /// Gives up a [share](IoSource::share) that never had a descriptor.
+    pub fn leave(&mut self) {
+        let number = std::mem::take(self.number.get_mut());
+        if let Some(desc) = poll_desc::get(number) {
+            desc.leave(number);
+        }
+    }
+
     /// W7: wakes the next waiter, if there may be something for it.
     #[inline]
     pub fn pass_baton(&self, interest: Interest) {
@@ -303,6 +311,15 @@ impl IoSource {
         let desc = self.need()?;
         line(desc, interest).set_deadline(deadline.map_or(NEVER, clock::at), wake);
         Ok(())
+    }
+
+    /// Returns whether the deadline of [`IoSource::set_deadline`] has passed.
+    #[inline]
+    pub fn is_late(&self, interest: Interest) -> bool {
+        let deadline = self
+            .desc()
+            .map_or(NEVER, |desc| line(desc, interest).deadline());
+        deadline != NEVER && deadline <= now()
     }
 
     /// Ends all waits, and refuses further ones.

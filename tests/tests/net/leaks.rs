@@ -56,44 +56,6 @@ fn nothing_is_left_of_sockets_that_are_closed() {
     });
 }
 
-/// What is read from each socket is what was written to its peer, although other goroutines open,
-/// clone, convert and close others meanwhile.
-#[test]
-fn no_byte_goes_to_a_socket_that_has_the_number_of_another() {
-    let _alone = alone(2);
-    in_goroutine(|| {
-        let workers: Vec<_> = (0..8_u8)
-            .map(|worker| {
-                go(move || {
-                    for round in 0..60_u8 {
-                        let (mut client, server) = pair();
-                        let clone = server.try_clone().unwrap();
-                        let reader = go(move || {
-                            let mut got = [0; 3];
-                            (&clone).read_exact(&mut got).unwrap();
-                            got
-                        });
-                        if round % 2 == 0 {
-                            drop(server);
-                        } else {
-                            drop(std_net::TcpStream::from(server));
-                        }
-                        client.write_all(&[worker, round]).unwrap();
-                        sleep(Duration::from_micros(50));
-                        client.write_all(&[7]).unwrap();
-                        assert_eq!(reader.join().unwrap(), [worker, round, 7]);
-                    }
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .for_each(|worker| worker.join().unwrap());
-        let metrics = goroutines::metrics();
-        assert_eq!((metrics.sockets, metrics.registered), (0, 0));
-    });
-}
-
 #[test]
 fn events_are_those_of_sockets_and_no_interruptions_of_the_poll() {
     let _alone = alone(2);

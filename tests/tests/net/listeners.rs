@@ -159,6 +159,60 @@ fn connections_are_collected_until_the_listener_is_closed() {
 }
 
 #[test]
+fn a_closed_listener_accepts_nobody_who_is_queued() {
+    nothing_left_by(|| {
+        let listener = TcpListener::bind(LOCAL).unwrap();
+        let address = listener.local_addr().unwrap();
+        let closer = listener.closer().unwrap();
+        let queued: Vec<_> = (0..20)
+            .map(|_| std_net::TcpStream::connect(address).unwrap())
+            .collect();
+        assert!(listener.accept().is_ok());
+        closer.close();
+        assert_eq!(listener.incoming().count(), 0);
+        let kind = listener.accept().unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::ConnectionAborted);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let on_a_thread = blocking(|| listener.accept_deadline(deadline).unwrap_err().kind());
+        assert_eq!(on_a_thread, ErrorKind::ConnectionAborted);
+        listener.set_nonblocking(true).unwrap();
+        let kind = listener.accept().unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::ConnectionAborted);
+        drop(queued);
+    });
+}
+
+#[test]
+fn a_port_is_free_when_its_listeners_are_dropped_although_a_closer_lives() {
+    nothing_left_by(|| {
+        let listener = TcpListener::bind(LOCAL).unwrap();
+        let clone = listener.try_clone().unwrap();
+        let address = listener.local_addr().unwrap();
+        let closers = [listener.closer().unwrap(), clone.closer().unwrap()];
+        let servers = [listener, clone].map(|listener| {
+            go(move || {
+                let end = listener.accept().unwrap_err().kind();
+                assert_eq!(end, ErrorKind::ConnectionAborted);
+            })
+        });
+        sleep(Duration::from_millis(2));
+        closers[0].close();
+        servers
+            .into_iter()
+            .for_each(|server| server.join().unwrap());
+        let refused = TcpStream::connect(address).unwrap_err().kind();
+        assert_eq!(refused, ErrorKind::ConnectionRefused);
+        // A listener at the same port has nothing to do with the closers of the first.
+        let listener = TcpListener::bind(address).unwrap();
+        closers[1].close();
+        drop(closers);
+        let client = go(move || TcpStream::connect(address).unwrap());
+        listener.accept().unwrap();
+        client.join().unwrap();
+    });
+}
+
+#[test]
 fn a_connection_that_is_reset_in_the_queue_holds_up_no_other() {
     nothing_left_by(|| {
         let listener = TcpListener::bind(LOCAL).unwrap();

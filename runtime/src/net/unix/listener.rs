@@ -73,13 +73,14 @@ impl<'a> IntoIterator for &'a UnixListener {
     }
 }
 
-/// See [`UnixListener::closer`].
+/// See [`UnixListener::closer`], and [the one of TCP](crate::net::Closer): it is no handle of the listener. The path stays
+/// until it is removed.
 #[derive(Debug)]
-pub struct Closer(UnixListener);
+pub struct Closer(accept::Waits);
 
 impl Closer {
-    /// Ends all waits of goroutines for the listener, present and later ones: they fail with `ConnectionAborted`.
+    /// As [`net::Closer::close`](crate::net::Closer::close).
     pub fn close(&self) {
-        accept::close(&self.0.0);
+        self.0.close();
     }
 }
