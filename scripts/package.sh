@@ -64,9 +64,9 @@ export CARGO_TARGET_DIR="$target/packages/build"
 for package in "${packages[@]}"; do
     cargo check --offline --package "$package"
 done
-cargo check --offline --workspace --all-targets --features goroutines/lock_api,goroutines/tracing
+cargo check --offline --workspace --all-targets --features goroutines/lock_api,goroutines/metrics,goroutines/tracing
 # As docs.rs renders them.
-RUSTDOCFLAGS="-D warnings" cargo doc --offline --no-deps --features goroutines/lock_api,goroutines/tracing "${packages[@]/#/--package=}"
+RUSTDOCFLAGS="-D warnings" cargo doc --offline --no-deps --features goroutines/lock_api,goroutines/metrics,goroutines/tracing "${packages[@]/#/--package=}"
 said=$(cargo run --offline --quiet --package program)
 [ "$said" = 5000050000 ] || { echo "the first program of the README printed: $said" >&2; exit 1; }
 echo "${#packages[@]} packages of $version: ok"

@@ -47,6 +47,7 @@
 //! | [`signal`] | signals of the system as messages | Go's `os/signal` |
 //! | [`debug`] | all goroutines of a running program, with their stacks | Go's `runtime/debug` |
 //! | [`errgroup`] | goroutines that borrow, and stop at the first error | Go's `errgroup` |
+//! | `metrics_recorder` | what [`metrics`](metrics()) says, as gauges and counters (with the feature `metrics`) | - |
 //! | `tracing` | spans of goroutines (with the feature of that name) | `tracing-subscriber` |
 //!
 //! # The promise
@@ -87,6 +88,7 @@
 //! | `gdb` | puts a script for gdb into the program: `info goroutines`, `goroutine N bt`; on by default |
 //! | `insight` | adds [`debug`]; on by default |
 //! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
+//! | `metrics` | adds the module `metrics_recorder`: the numbers of [`metrics`](metrics()) for the crate of that name |
 //! | `tracing` | adds the module `tracing`: spans of the crate of that name that belong to goroutines and not to threads |
 //! | `valgrind` | tells valgrind what the stacks are, for runs under memcheck and the like |
 //! | `asan` | tells AddressSanitizer of each switch; only for programs built with `-Zsanitizer=address` |
@@ -122,6 +124,8 @@ mod go;
 mod grow;
 pub mod io;
 mod metrics;
+#[cfg(feature = "metrics")]
+pub mod metrics_recorder;
 pub mod net;
 mod pinned;
 pub mod process;
@@ -134,6 +138,7 @@ pub mod time;
 #[cfg(feature = "tracing")]
 pub mod tracing;
 
+pub use self::metrics::metrics;
 pub use blocking::blocking;
 pub use builder::Builder;
 pub use checkpoint::checkpoint;
@@ -143,7 +148,6 @@ pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
 pub use goroutines_sched::{HogFrame, HogReport, Metrics, ProcMetrics, SizeError, StartError};
 pub use grow::grow;
-pub use metrics::metrics;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
 pub use procs::{gomaxprocs, set_gomaxprocs};
 pub use reserve_stack::reserve_stack;

@@ -9,6 +9,7 @@
 # A segment (`goroutines::grow`) may lie on either side of the stack that it continues, and gdb ends a backtrace where
 # the older frame has the lower address. Then the command is run again from there, for the rest of the stack.
 
+import itertools
 import re
 
 import gdb
@@ -212,13 +213,18 @@ class Contexts(Unwinder):
         self.here = None
         gdb.invalidate_cached_frames()
 
-    def __call__(self, frame):
+    def stands_in(self, frame):
+        """Whether this is the frame whose caller the context is."""
         if not self.context:
+            return False
+        registers = self.registers
+        return (int(frame.read_register(registers.sp)), int(frame.read_register(registers.pc))) == self.here
+
+    def __call__(self, frame):
+        if not self.stands_in(frame):
             return None
         registers, table = self.registers, self.table
-        sp, pc = frame.read_register(registers.sp), frame.read_register(registers.pc)
-        if (int(sp), int(pc)) != self.here:
-            return None
+        pc = frame.read_register(registers.pc)
         frame_start = self.context - table.frame_size
         # Not above the caller's: gdb demands that.
         unwound = frame.create_unwind_info(Id(gdb.Value(self.context - table.frame_size), pc))
@@ -241,9 +247,10 @@ class HideInnermost:
         gdb.frame_filters[self.name] = self
 
     def filter(self, frames):
-        if contexts.context:
-            next(frames, None)
-        return frames
+        first = next(frames, None)
+        if first is None or contexts.stands_in(first.inferior_frame()):
+            return frames
+        return itertools.chain([first], frames)
 
 
 contexts = Contexts()
@@ -258,6 +265,26 @@ def leave():
     global selected
     selected = None
     contexts.leave()
+
+
+class Unselected:
+    """No goroutine is selected, for the time of a `with`."""
+
+    def __enter__(self):
+        self.before = selected
+        leave()
+        return self.before
+
+    def __exit__(self, *_):
+        if self.before:
+            enter_for_good(self.before)
+
+
+def enter_for_good(goroutine):
+    global selected
+    contexts.enter(goroutine.table, goroutine.context)
+    selected = goroutine
+    gdb.newest_frame().older().select()
 
 
 def on_resume(_):
@@ -343,15 +370,14 @@ With -group, those with the same state and the same stack are shown as one, with
     def invoke(self, argument, from_tty):
         if argument not in ("", "-group"):
             raise Trouble("info goroutines: `%s` is no option: say -group, or nothing" % argument)
-        before = selected
-        leave()
-        all_of_them = Table().goroutines()
-        print("%d goroutines" % len(all_of_them))
-        if argument:
-            self.groups(all_of_them)
-        else:
+        with Unselected() as before:
+            all_of_them = Table().goroutines()
+            print("%d goroutines" % len(all_of_them))
+            if argument:
+                return self.groups(all_of_them)
             for g in all_of_them:
-                print("%s %6d%s [%s] %s" % ("*" if g.id == before else " ", g.id, g.name(), g.state(), said(g, look(g))))
+                mark = "*" if before and g.id == before.id else " "
+                print("%s %6d%s [%s] %s" % (mark, g.id, g.name(), g.state(), said(g, look(g))))
 
     def groups(self, all_of_them):
         groups = {}
@@ -462,19 +488,16 @@ After `goroutine N` the commands of gdb (bt, up, frame, info locals) see the fra
             leave()
             gdb.newest_frame().select()
             return
-        leave()
-        if which == "all":
-            if command is None:
+        if command is None:
+            if which == "all":
                 raise Trouble("goroutine all: say a command, such as bt")
+            return select(find(which))
+        with Unselected():
+            if which != "all":
+                return run_in(find(which), command, False)
             for g in Table().goroutines():
                 run_in(g, command, True)
                 print()
-            return
-        goroutine = find(which)
-        if command is None:
-            select(goroutine)
-        else:
-            run_in(goroutine, command, False)
 
 
 def find(which):
@@ -489,14 +512,11 @@ def find(which):
 
 
 def select(goroutine):
-    global selected
     if not goroutine.is_parked() or goroutine.is_copied_out():
         raise Trouble(
             "goroutine: goroutine %d is not parked on a stack of its own: use `goroutine %d bt`" % (goroutine.id, goroutine.id)
         )
-    contexts.enter(goroutine.table, goroutine.context)
-    selected = goroutine.id
-    gdb.newest_frame().older().select()
+    enter_for_good(goroutine)
     print("goroutine %d%s [%s]" % (goroutine.id, goroutine.name(), goroutine.state()))
     gdb.execute("frame")
 

@@ -69,7 +69,7 @@ fn in_order(text: &str, words: &[&str]) {
 }
 
 /// What is asked of a process that is stopped, and of a core file.
-const QUESTIONS: [&str; 12] = [
+const QUESTIONS: [&str; 17] = [
     "info goroutines",
     "goroutine 1 bt",
     "goroutine 2 bt",
@@ -82,6 +82,11 @@ const QUESTIONS: [&str; 12] = [
     "info goroutines -group",
     "goroutine 4",
     "bt",
+    "goroutine 2 bt 30",
+    "frame 1",
+    "info goroutines ",
+    "goroutine off",
+    "bt 3",
 ];
 
 #[track_caller]
@@ -166,6 +171,14 @@ fn answered(all: &str) {
         of(all, "goroutine 4"),
         &["goroutine 4 \"sleeper\" [sleep]\n", "#1 "],
     );
+    // Another is looked at, and the selected one stays so.
+    in_order(of(all, "goroutine 2 bt 30"), &["parked::waits_for_a_lock"]);
+    in_order(
+        of(all, "info goroutines "),
+        &["\n*      4 \"sleeper\" [sleep]"],
+    );
+    assert!(of(all, "frame 1").contains("#1 "), "{all}");
+    assert!(of(all, "bt 3").starts_with("#0 "), "{all}");
     in_order(
         of(all, "bt"),
         &["#1 ", "parked::sleeps_for_long", "cpu::root"],
