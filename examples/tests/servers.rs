@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Program, ask, connect};
+use rustls::{ClientConnection, StreamOwned};
+use support::{Program, ask, connect, trust::trusting};
 use tungstenite::{Message, WebSocket};
 
 #[test]
@@ -46,13 +47,28 @@ fn handlers_of_hyper_block_and_hold_nobody_up() {
 }
 
 #[test]
-fn tls_echoes_what_openssl_sends() {
+fn tls_echoes_what_a_client_sends() {
     let (_program, address) = Program::server(env!("CARGO_BIN_EXE_tls_echo"));
     // Not TLS at all: its connection ends, and the server goes on.
     let mut plain = connect(address);
     plain.write_all(&[b'x'; 100]).unwrap();
     let mut rest = Vec::new();
     let _ = plain.read_to_end(&mut rest);
+    let name = "localhost".try_into().unwrap();
+    let client = ClientConnection::new(trusting(), name).unwrap();
+    let mut stream = StreamOwned::new(client, connect(address));
+    for line in lines() {
+        stream.write_all(line.as_bytes()).unwrap();
+        let mut echo = vec![0; line.len()];
+        stream.read_exact(&mut echo).unwrap();
+        assert_eq!(echo, line.as_bytes());
+    }
+}
+
+#[test]
+#[ignore = "needs the program openssl, of the package of that name; .ci/run runs it"]
+fn tls_echoes_what_openssl_sends() {
+    let (_program, address) = Program::server(env!("CARGO_BIN_EXE_tls_echo"));
     let mut client = Command::new("openssl")
         .args(["s_client", "-quiet", "-connect", &address.to_string()])
         .stdin(Stdio::piped())
@@ -62,8 +78,7 @@ fn tls_echoes_what_openssl_sends() {
         .expect("the program openssl, of the package of that name");
     let mut input = client.stdin.take().unwrap();
     let mut output = BufReader::new(client.stdout.take().unwrap());
-    for n in 0..100 {
-        let line = format!("{n} {}\n", "x".repeat(n * 20));
+    for line in lines() {
         input.write_all(line.as_bytes()).unwrap();
         let mut echo = String::new();
         output.read_line(&mut echo).unwrap();
@@ -71,6 +86,11 @@ fn tls_echoes_what_openssl_sends() {
     }
     client.kill().unwrap();
     client.wait().unwrap();
+}
+
+/// Longer and longer lines.
+fn lines() -> impl Iterator<Item = String> {
+    (0..100).map(|n| format!("{n} {}\n", "x".repeat(n * 20)))
 }
 
 #[test]

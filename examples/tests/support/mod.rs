@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod server;
+pub mod trust;
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
