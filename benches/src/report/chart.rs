@@ -11,14 +11,15 @@ use super::failure::Failure;
 
 type Drawn<T = ()> = Result<T, Box<dyn Error>>;
 
-const WIDTH: u32 = 1080;
+/// Without the names.
+const WIDTH: u32 = 790;
 /// Above the bars: title, machine, legend.
 const HEAD: u32 = 118;
 /// Below the bars: the axis and its name.
 const FOOT: u32 = 64;
 /// One bar and the gap to the next.
 const ROW: u32 = 34;
-/// Left of the bars: their names.
+/// Left of the bars: their names, which take so much at least.
 const NAMES: u32 = 290;
 const MARGIN: i32 = 24;
 /// The backend knows no font metrics; so wide is a letter of size 14 at most, on average.
@@ -76,9 +77,10 @@ pub fn render(chart: &Chart) -> Result<String, Failure> {
 
 fn svg(what: &Chart) -> Drawn<String> {
     let mut svg = String::new();
+    let names = width_of_names(&what.bars)?;
     let height = HEAD + ROW * u32::try_from(what.bars.len())? + FOOT;
-    let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-    draw(what, &area)?;
+    let area = SVGBackend::with_string(&mut svg, (names + WIDTH, height)).into_drawing_area();
+    draw(what, names, &area)?;
     area.present()?;
     drop(area);
     Ok(svg)
@@ -86,7 +88,7 @@ fn svg(what: &Chart) -> Drawn<String> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-fn draw(what: &Chart, area: &Area<'_>) -> Drawn {
+fn draw(what: &Chart, names: u32, area: &Area<'_>) -> Drawn {
     area.fill(&WHITE)?;
     area.draw_text(what.title, &text(24), (MARGIN, 20))?;
     area.draw_text(&what.subtitle, &text(14), (MARGIN, 54))?;
@@ -94,7 +96,7 @@ fn draw(what: &Chart, area: &Area<'_>) -> Drawn {
     let axis = axis(&what.bars)?;
     let mut chart = ChartBuilder::on(area)
         .margin_top(HEAD)
-        .margin_left(NAMES)
+        .margin_left(names)
         .margin_right(MARGIN)
         .margin_bottom(12)
         .x_label_area_size(FOOT - 12)
@@ -131,6 +133,13 @@ fn draw(what: &Chart, area: &Area<'_>) -> Drawn {
         value_label(area, &row.label, (right + 8, y))?;
     }
     Ok(())
+}
+
+/// So much that the longest name is seen.
+fn width_of_names(bars: &[Bar]) -> Drawn<u32> {
+    let letters = bars.iter().map(|bar| bar.name.chars().count()).max();
+    let longest = LETTER * i32::try_from(letters.unwrap_or(0))? + MARGIN;
+    Ok(u32::try_from(longest)?.max(NAMES))
 }
 
 fn legend(what: &Chart, area: &Area<'_>) -> Drawn {
@@ -232,6 +241,19 @@ mod tests {
         for bar in &chart.bars {
             assert!(axis.start < bar.value && bar.spread.1 < axis.end, "{bar:?}");
         }
+    }
+
+    #[test]
+    fn the_names_have_the_room_that_the_longest_one_takes() {
+        let mut chart = chart();
+        assert_eq!(width_of_names(&chart.bars).unwrap(), NAMES);
+        chart.bars[1].name = "long".repeat(20);
+        assert_eq!(width_of_names(&chart.bars).unwrap(), 80 * 7 + 24);
+        let svg = render(&chart).unwrap();
+        assert!(
+            svg.starts_with(&format!("<svg width=\"{}\"", 584 + WIDTH)),
+            "{svg}"
+        );
     }
 
     #[test]
