@@ -222,13 +222,17 @@ impl PollDesc {
     }
 }
 
-/// The next record that never was used.
+/// The next record that never was used. Apart from `take`, and never a chunk on the stack: one is as large as the page that a
+/// goroutine's stack begins with, and every goroutine that waits for a socket calls `take`.
+#[cold]
+#[inline(never)]
 fn make(free: &mut Free) -> Option<u32> {
     let number = free.made;
     let chunk = SLAB.chunks.get(number as usize / CHUNK)?;
     // Relaxed: only changed under the lock of the free list.
     if chunk.load(Ordering::Relaxed).is_null() {
-        let new: Box<[PollDesc; CHUNK]> = Box::new(std::array::from_fn(|_| PollDesc::new()));
+        let new: Box<[PollDesc]> = (0..CHUNK).map(|_| PollDesc::new()).collect();
+        let new: Box<[PollDesc; CHUNK]> = new.try_into().ok()?;
         // Release: partner is the Acquire in `get`.
         chunk.store(Box::into_raw(new), Ordering::Release);
     }

@@ -89,7 +89,43 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
+    use crate::net::load::{self, Message};
+
+    /// A server of one client, to which each message takes 2 ms.
+    fn slow() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut message: Message = [0; _];
+            while stream.read_exact(&mut message).is_ok() {
+                thread::sleep(Duration::from_millis(2));
+                // The client may have gone.
+                let _ = stream.write_all(&message);
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn waits_grow_where_more_is_due_than_the_server_can_do() {
+        let cpus = crate::cpu::allowed().unwrap();
+        let work: &load::Work<'_> =
+            &|address, count, phase, barrier| open(1000.0, address, count, phase, barrier);
+        let time = Duration::from_millis(300);
+        let (mut counted, _) = load::run(slow(), 1, &cpus, time, work, || Ok(())).unwrap();
+        counted.times.sort_unstable();
+        // A closed loop would find 2 ms. 75 ms are over when the counting begins, and half of what was due has no answer.
+        let median = counted.times[counted.times.len() / 2];
+        assert!(median > 20_000_000, "{median}");
+        // Those without an answer are among them.
+        assert!(counted.times.len() as u64 > counted.operations + 50);
+    }
 
     #[test]
     fn a_late_client_is_given_all_that_was_due_with_the_time_at_which_it_was() {

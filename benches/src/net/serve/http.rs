@@ -13,7 +13,9 @@ const FOUND: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, World!";
 const MISSING: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
-/// Serves a connection to its end.
+/// Serves a connection to its end. Not inlined: the buffer would be on the stack of every connection, also of those that
+/// only echo.
+#[inline(never)]
 pub(super) fn serve(mut stream: impl Read + Write) -> io::Result<()> {
     let mut input = [0; HTTP_BUFFER];
     let (mut length, mut output) = (0, Vec::new());
