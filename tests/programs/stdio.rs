@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, Read, Write},
+    os::fd::AsRawFd,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use goroutines::{
     go,
     io::{stderr, stdin, stdout},
+    process::{Command, Stdio},
     time::sleep,
 };
 
@@ -24,6 +26,7 @@ fn main() {
         "turns" => turns,
         "shared" => shared,
         "full" => full,
+        "crossed" => crossed,
         case => panic!("no case {case}"),
     };
     go(run).join().expect("the case ends");
@@ -111,4 +114,19 @@ fn full() {
     writer.join().unwrap();
     let closed = stdin().lock().fill_buf().unwrap().is_empty();
     writeln!(stderr(), "{closed}").unwrap();
+}
+
+/// Children write to the other stream, also while this program has its lock; the locks are descriptors of their streams.
+fn crossed() {
+    let echo = |text: &str, to: Stdio| {
+        let status = Command::new("echo").arg(text).stdout(to).status();
+        assert!(status.unwrap().success());
+    };
+    let (out, errors, input) = (stdout().lock(), stderr().lock(), stdin().lock());
+    echo("to stderr", stderr().into());
+    echo("to stdout", stdout().into());
+    let numbers = [input.as_raw_fd(), out.as_raw_fd(), errors.as_raw_fd()];
+    assert_eq!(numbers, [0, 1, 2]);
+    let terminals = [input.is_terminal(), out.is_terminal(), errors.is_terminal()];
+    assert_eq!(terminals, [false; 3]);
 }

@@ -12,7 +12,6 @@ use std::{
 use crate::net::off_thread;
 
 /// What is in a directory, as [`std::fs::ReadDir`]: made by [`read_dir`](super::read_dir).
-#[derive(Debug)]
 pub struct ReadDir(fs::ReadDir);
 
 impl From<fs::ReadDir> for ReadDir {
@@ -71,14 +70,7 @@ impl DirEntryExt for DirEntry {
     }
 }
 
-impl fmt::Debug for DirEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// How directories are made, as [`std::fs::DirBuilder`].
-#[derive(Debug)]
 pub struct DirBuilder(fs::DirBuilder);
 
 impl DirBuilder {
@@ -111,3 +103,16 @@ impl DirBuilderExt for DirBuilder {
         self
     }
 }
+
+/// As std's print themselves.
+macro_rules! debug {
+    ($($type:ty),*) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+debug!(ReadDir, DirEntry, DirBuilder);

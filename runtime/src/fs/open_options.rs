@@ -1,6 +1,6 @@
 //! How a file is opened.
 
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path};
 
 use super::File;
 use crate::net::off_thread;
@@ -16,7 +16,7 @@ use crate::net::off_thread;
 /// assert!(file.metadata()?.is_file());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenOptions(fs::OpenOptions);
 
 /// Switches, off by default.
@@ -72,5 +72,11 @@ impl OpenOptionsExt for OpenOptions {
     fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
         self.0.custom_flags(flags);
         self
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

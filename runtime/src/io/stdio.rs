@@ -14,6 +14,7 @@ use std::{
     io::{self, BufRead, BufReader, IoSlice, IsTerminal, Lines, Read, Write},
     marker::PhantomData,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    process::Stdio,
     sync::{OnceLock, PoisonError},
 };
 
@@ -174,6 +175,16 @@ impl Turn {
     }
 }
 
+macro_rules! descriptors {
+    ($($stream:ty),*) => {$(
+        impl AsRawFd for $stream {
+            fn as_raw_fd(&self) -> RawFd {
+                self.as_fd().as_raw_fd()
+            }
+        }
+    )*};
+}
+
 /// A stream that is written, its lock, and the function for it.
 macro_rules! output {
     ($(#[$doc:meta])* $function:ident, $stream:ident, $lock:ident, $turn:ident) => {
@@ -208,12 +219,6 @@ macro_rules! output {
             pub fn lock(&self) -> $lock<'static> {
                 $turn.take();
                 $lock { stays: PhantomData }
-            }
-
-            /// Returns whether it is a terminal. The trait [`IsTerminal`] is sealed.
-            #[must_use]
-            pub fn is_terminal(&self) -> bool {
-                io::$function().is_terminal()
             }
         }
 
@@ -251,9 +256,19 @@ macro_rules! output {
             }
         }
 
-        impl AsRawFd for $stream {
-            fn as_raw_fd(&self) -> RawFd {
-                self.as_fd().as_raw_fd()
+        impl AsFd for $lock<'_> {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                static STREAM: $stream = $stream(());
+                STREAM.as_fd()
+            }
+        }
+
+        descriptors!($stream, $lock<'_>);
+
+        impl From<$stream> for Stdio {
+            /// Of a child process.
+            fn from(_: $stream) -> Stdio {
+                io::$function().into()
             }
         }
     };
@@ -314,23 +329,43 @@ output!(
     stderr, Stderr, StderrLock, STDERR
 );
 
-impl Stdin {
-    /// Returns whether it is a terminal. The trait [`IsTerminal`] is sealed.
-    #[must_use]
-    pub fn is_terminal(&self) -> bool {
-        io::stdin().is_terminal()
-    }
+/// Whether it is a terminal: [`IsTerminal`] is sealed.
+macro_rules! terminals {
+    ($($stream:ty = $function:ident),*) => {$(
+        impl $stream {
+            /// Returns whether it is a terminal. The trait [`IsTerminal`] is sealed.
+            #[must_use]
+            pub fn is_terminal(&self) -> bool {
+                io::$function().is_terminal()
+            }
+        }
+    )*};
 }
+
+terminals!(
+    Stdin = stdin,
+    StdinLock<'_> = stdin,
+    Stdout = stdout,
+    StdoutLock<'_> = stdout,
+    Stderr = stderr,
+    StderrLock<'_> = stderr
+);
 
 impl AsFd for Stdin {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        static STD: OnceLock<io::Stdin> = OnceLock::new();
-        STD.get_or_init(io::stdin).as_fd()
+        std_stdin().as_fd()
     }
 }
 
-impl AsRawFd for Stdin {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
+impl AsFd for StdinLock<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        std_stdin().as_fd()
     }
+}
+
+descriptors!(Stdin, StdinLock<'_>);
+
+fn std_stdin() -> &'static io::Stdin {
+    static STD: OnceLock<io::Stdin> = OnceLock::new();
+    STD.get_or_init(io::stdin)
 }

@@ -45,6 +45,9 @@ macro_rules! all_parts {
             time_ "surface/time.rs",
             group_ "surface/group.rs",
             sockets "surface/net.rs",
+            streams "surface/io.rs",
+            processes "surface/process.rs",
+            files "surface/fs.rs",
         }
     };
 }
@@ -54,9 +57,12 @@ mod theirs {
     use crossbeam_channel as channel;
     use crossbeam_utils::sync as group;
     use std::{
-        net,
-        os::{linux::net as linux_net, unix::net as unix_net},
-        sync, thread, time,
+        fs as files_of, io as waiting_io, net,
+        os::{
+            linux::net as linux_net,
+            unix::{fs as links_of, net as unix_net},
+        },
+        process as processes_of, sync, thread, time,
         time::{Duration, Instant},
     };
 
@@ -70,9 +76,9 @@ mod theirs {
 mod ours {
     use crate::probe::*;
     use goroutines::{
-        chan as channel,
+        chan as channel, fs as files_of, fs as links_of, io as waiting_io,
         net::{self, linux as linux_net, unix as unix_net},
-        sync, sync as group, thread, time,
+        process as processes_of, sync, sync as group, thread, time,
     };
     use std::time::{Duration, Instant};
 

@@ -86,3 +86,9 @@ fn goroutines_go_on_while_others_wait_for_room_in_the_output() {
     assert_eq!(line, "true\n");
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn children_write_to_the_streams_of_this_program_also_while_it_has_the_locks() {
+    let (stdout, stderr) = run("crossed", "");
+    assert_eq!((&*stdout, &*stderr), ("to stdout\n", "to stderr\n"));
+}
