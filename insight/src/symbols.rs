@@ -8,9 +8,10 @@
 //!   goroutines_sched ...                      how it began                        left out
 //! ```
 //!
-//! Each address is looked up once. An address in inlined code has several names, innermost first.
+//! Each address is looked up once. An address in inlined code has several names, innermost first. Where the debug information
+//! is only that of lines, as in release builds, names are without paths; so the files say whose a frame is as well.
 
-use std::{collections::HashMap, fmt, ptr};
+use std::{collections::HashMap, fmt, ptr, sync::OnceLock};
 
 /// A function in which a goroutine is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -41,15 +42,22 @@ impl fmt::Display for Frame {
 impl Frame {
     /// Returns whether the function belongs to the runtime or to the parts of std that lie between it and the program.
     fn is_internal(&self) -> bool {
-        let Some(name) = &self.function else {
-            return false;
-        };
-        // `<goroutines::sync::Mutex<T>>::lock` begins like the path of its type.
+        // `<core::option::Option<T> as X>::y` begins like the path of its type.
+        let name = self.function.as_deref().unwrap_or_default();
         let name = name.trim_start_matches(['<', '&']);
+        let starts = ["core::", "alloc::", "std::", "__rust", "rust_"];
+        let dirs = [
+            "/library/core/src/",
+            "/library/alloc/src/",
+            "/library/std/src/",
+        ];
         self.is_runtime()
-            || ["core::", "alloc::", "std::", "__rust", "rust_"]
-                .iter()
-                .any(|start| name.starts_with(start))
+            || starts.iter().any(|start| name.starts_with(start))
+            || dirs.iter().any(|dir| self.file().contains(dir))
+    }
+
+    fn file(&self) -> &str {
+        self.place.as_ref().map_or("", |(file, _)| file)
     }
 
     fn is_runtime(&self) -> bool {
@@ -63,7 +71,26 @@ impl Frame {
         ]
         .iter()
         .any(|start| name.starts_with(start))
+            || crate_dirs().iter().any(|dir| self.file().starts_with(dir))
     }
+}
+
+/// Where the sources of the runtime's crates are: beside those of this one, in a workspace or in a registry.
+fn crate_dirs() -> &'static [String] {
+    static DIRS: OnceLock<Vec<String>> = OnceLock::new();
+    DIRS.get_or_init(|| crate_dirs_beside(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn crate_dirs_beside(insight: &str) -> Vec<String> {
+    let (parent, own) = insight.rsplit_once('/').unwrap_or(("", insight));
+    let version = own.strip_prefix("goroutines-insight");
+    ["asm", "stack", "sched", "runtime"]
+        .map(|member| match (version, member) {
+            (None, member) => format!("{parent}/{member}/src/"),
+            (Some(version), "runtime") => format!("{parent}/goroutines{version}/src/"),
+            (Some(version), member) => format!("{parent}/goroutines-{member}{version}/src/"),
+        })
+        .to_vec()
 }
 
 /// The names that were looked up so far.
@@ -162,6 +189,28 @@ mod tests {
     }
 
     #[test]
+    fn frames_without_paths_are_told_apart_by_their_files() {
+        let frame = |file: &str| Frame {
+            address: 1,
+            function: Some("recv<u32>".to_owned()),
+            place: Some((file.to_owned(), 1)),
+        };
+        let beside = |name| format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+        let dirs = crate_dirs_beside("/r/goroutines-insight-0.1.0");
+        assert_eq!(
+            dirs[2..],
+            ["/r/goroutines-sched-0.1.0/src/", "/r/goroutines-0.1.0/src/"]
+        );
+        let dirs = crate_dirs_beside("/w/insight");
+        assert_eq!(dirs[2..], ["/w/sched/src/", "/w/runtime/src/"]);
+        let runtime = crate_dirs()[3].clone() + "chan/receiver.rs";
+        assert!(frame(&runtime).is_runtime() && frame(&runtime).is_internal());
+        let std = frame("/rustc/59807616/library/core/src/ops/function.rs");
+        assert!(std.is_internal() && !std.is_runtime());
+        assert!(!frame(&beside("tests/x.rs")).is_internal());
+    }
+
+    #[test]
     fn an_address_has_the_name_of_its_function() {
         let here = look_up as fn(u64) -> Vec<Frame> as usize as u64;
         let mut symbols = Symbols::default();
@@ -169,7 +218,7 @@ mod tests {
         symbols.learn(here + 1);
         let name = symbols.at(here + 1)[0].function.as_deref();
         assert!(
-            name.is_some_and(|name| name.ends_with("symbols::look_up")),
+            name.is_some_and(|name| name.ends_with("look_up")),
             "{name:?}"
         );
         symbols.learn(1);

@@ -15,11 +15,7 @@ fn assert_dumped(text: &str, cause: &str, times: usize) {
         times,
         "{text}"
     );
-    assert_eq!(
-        text.matches("dumping::waits_in_dumping").count(),
-        times,
-        "{text}"
-    );
+    assert_eq!(text.matches("waits_in_dumping").count(), times, "{text}");
 }
 
 #[test]
