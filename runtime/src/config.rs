@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use goroutines_sched::{self as sched, HogReport};
+use goroutines_sched::{self as sched, Deadlock, HogReport};
 
 #[cfg(feature = "insight")]
 use crate::debug::{
     Quit,
-    dumper::{Dumper, Settings as Dumps},
+    dumper::{Dumper, Settings as Dumps, at_deadlock},
 };
 
 /// Settings of the process's runtime, for [`Config::start`].
@@ -235,6 +235,32 @@ impl Config {
         }
     }
 
+    /// What happens when nothing can ever wake a goroutine again: every goroutine waits, and there is no timer, no deadline, no
+    /// socket and no signal that is waited for, and no thread that could send, unlock or wake. [`Deadlock::Exit`] is what Go
+    /// does: the message `all goroutines are asleep - deadlock!`, a dump of all goroutines, and the end of the process with
+    /// status 2. The environment variable `GODEBUG=deadlock=1` switches it on, and `deadlock=0` off. Default:
+    /// [`Deadlock::Off`].
+    ///
+    /// There is no verdict while the process has a thread outside of the runtime that does anything but wait in a call of
+    /// this crate: it could wake a goroutine at any time. So `main` is no obstacle while it waits in
+    /// [`JoinHandle::join`](crate::JoinHandle::join) or in a channel of this crate, and hides a deadlock while it waits in
+    /// `std::thread::park`. A hook of [`on_hog`](Config::on_hog) counts as part of the runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::{Config, Deadlock};
+    ///
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { Config::new().deadlock(Deadlock::Exit).start() }.unwrap();
+    /// ```
+    pub fn deadlock(self, then: Deadlock) -> Config {
+        Config {
+            sched: self.sched.deadlock(then),
+            ..self
+        }
+    }
+
     /// The signal SIGQUIT, which `kill -QUIT` and, in terminals, `Ctrl-\\` send, writes a dump of all goroutines to stderr; then
     /// the program goes on or ends, as `then` says. Default: SIGQUIT does what it does elsewhere, it ends the program.
     ///
@@ -289,6 +315,7 @@ impl Config {
             let refused =
                 |error| crate::StartError::Os("preparing the dumps of all goroutines", error);
             let dumper = self.dumps.prepare().map_err(refused)?;
+            sched::on_deadlock(at_deadlock);
             sched::start(&self.sched)?;
             dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
         }

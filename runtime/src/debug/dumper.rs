@@ -71,7 +71,7 @@ impl Settings {
         let (commands, bytes) = UnixStream::pair()?;
         let builder = thread::Builder::new().name("goroutines-dump".to_owned());
         let thread = builder
-            .spawn(move || serve(bytes, self.quit))?
+            .spawn(move || sched::as_own_thread(|| serve(bytes, self.quit)))?
             .thread()
             .id();
         Ok(Some(Dumper {
@@ -144,5 +144,16 @@ fn wait_for_dump() {
     // Acquire: partner is the store in `serve`.
     while !WRITTEN.load(Ordering::Acquire) && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Called by the scheduler's monitor, which has found that nothing can wake a goroutine again, and has said so. Its stack is
+/// small: the dump is taken on another.
+pub(crate) fn at_deadlock() {
+    let builder = thread::Builder::new().name("goroutines-dump".to_owned());
+    let dump = || write_dump("all goroutines, at the deadlock");
+    // Without a thread there is the message alone.
+    if let Ok(dumps) = builder.spawn(dump) {
+        let _ = dumps.join();
     }
 }

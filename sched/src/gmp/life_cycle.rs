@@ -79,14 +79,21 @@ impl G {
         self.shrinking.take_up(&self.status, Status::Dead);
     }
 
-    /// Returns what [`G::goes_on`] needs: in a blocking call it has a reason already.
-    pub(crate) fn blocks(&self, wait: Option<WaitFor>) -> Option<WaitReason> {
+    /// For good, or, if it `is_timed`, until some moment at most. Returns what [`G::goes_on`] needs: in a blocking call it
+    /// has a reason already.
+    pub(crate) fn blocks(&self, wait: Option<WaitFor>, is_timed: bool) -> Option<WaitReason> {
         let before = self.status.reason();
         // Relaxed: as in `waits`.
         self.wait_on
             .store(wait.map_or(0, |wait| wait.object), Ordering::Relaxed);
-        self.status
-            .set_with(Status::Blocked, wait.map(|wait| wait.reason));
+        self.status.set_with(
+            if is_timed {
+                Status::Timed
+            } else {
+                Status::Blocked
+            },
+            wait.map(|wait| wait.reason),
+        );
         before
     }
 

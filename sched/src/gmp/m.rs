@@ -186,13 +186,19 @@ impl M {
         self.signal_stack.set(signal_stack.addresses());
         // SAFETY: takes nothing and answers with a number.
         let thread = unsafe { libc::gettid() };
-        // Relaxed (both): hints for other threads, which may read the record of a thread that has ended.
-        self.thread.store(thread, Ordering::Relaxed);
+        self.note_thread(thread);
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, because it is the caller; `clock` is a live clockid. Where the kernel has no
         // such clock, elapsed time is taken for CPU time.
         unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        // Relaxed: a hint for other threads, which may read the record of a thread that has ended.
         self.cpu_clock.store(clock, Ordering::Relaxed);
+    }
+
+    /// The kernel's number of its thread; 0: it has ended.
+    pub(crate) fn note_thread(&self, thread: libc::pid_t) {
+        // Relaxed: as for `cpu_clock`.
+        self.thread.store(thread, Ordering::Relaxed);
     }
 
     /// The CPU time that the thread has used, in nanoseconds. For any thread.

@@ -66,8 +66,8 @@ impl State {
             (Status::Runnable, _) => State::Runnable,
             (Status::Running, Some(WaitReason::BlockingCall)) => State::InCall,
             (Status::Running, _) => State::Running,
-            (Status::Blocked, Some(reason)) => State::Blocked(reason),
-            (Status::Blocked, None) => State::Running,
+            (Status::Blocked | Status::Timed, Some(reason)) => State::Blocked(reason),
+            (Status::Blocked | Status::Timed, None) => State::Running,
             (_, Some(reason)) => State::Waiting(reason),
             // It yields or ends: its M is about to queue it, or to free it.
             (_, None) => State::Runnable,

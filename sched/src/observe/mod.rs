@@ -4,13 +4,15 @@
 //! | file | what it has |
 //! |---|---|
 //! | metrics.rs | a snapshot of counts and queues |
+//! | deadlock.rs | whether anything can ever wake a goroutine again |
 //! | goroutines.rs | all goroutines: what each does, and the stacks of those that are off them |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
 //!
-//! Essays: [`goroutines`], [`hogs`], [`reporter`].
+//! Essays: [`deadlock`], [`goroutines`], [`hogs`], [`reporter`].
 
 #![cfg(not(goroutines_loom))]
 
+pub(crate) mod deadlock;
 pub(crate) mod goroutines;
 pub(crate) mod hogs;
 pub(crate) mod metrics;

@@ -148,7 +148,7 @@ unsafe fn park_thread(wait: Option<WaitFor>, commit: *const Commit) {
         return unsafe { unwinding::park_here(m, g, wait, commit) };
     }
     let sleep = || {
-        let before = g.get().blocks(wait);
+        let before = g.get().blocks(wait, false);
         // A goroutine that keeps its thread has given its P away: this M has none.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
@@ -268,7 +268,7 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
 /// [`park_with_timer`] on an OS thread: the thread sleeps until the deadline itself.
 fn wait_with_timeout(wait: WaitFor, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
-    let before = g.blocks(Some(wait));
+    let before = g.blocks(Some(wait), true);
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {

@@ -329,6 +329,12 @@ impl Idle {
         self.spinning.load(Ordering::Relaxed)
     }
 
+    /// Returns whether all Ms sleep but `kept`, which wait with a goroutine, and none waits for a P.
+    pub(crate) fn all_asleep_but(&self, kept: usize) -> bool {
+        let lists = lock(&self.lists);
+        lists.ms.len() + kept == lists.all_ms && lists.waiting.is_empty()
+    }
+
     /// How many Ms sleep.
     pub(crate) fn sleeping(&self) -> usize {
         lock(&self.lists).ms.len()

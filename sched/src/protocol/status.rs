@@ -9,6 +9,7 @@
 //! | Marked   | the same, and was there some time ago  | the same, and shrink.rs (see there)    |
 //! | Shrunk   | the same, its stack has been shrunk    | as Waiting                             |
 //! | Blocked  | the same, and blocks its thread        | itself: it has not left its stack      |
+//! | Timed    | the same, until some moment at most    | itself                                 |
 //! | Dead     | finished: its joiner's, or a free list | it has no stack any more               |
 //!
 //! The owner of the G stores the status plainly, without a compare-and-swap per change (three of them cost as much as
@@ -50,6 +51,7 @@ pub(crate) enum Status {
     Marked = 5,
     Shrunk = 6,
     Blocked = 7,
+    Timed = 8,
 }
 
 /// The name of each, for debuggers, with commas between and a NUL at the end. What the shrinker has noted is no news.
@@ -143,7 +145,7 @@ impl StatusCell {
     pub(crate) fn is_parked(&self) -> bool {
         matches!(
             self.get(),
-            Status::Waiting | Status::Marked | Status::Shrunk | Status::Blocked
+            Status::Waiting | Status::Marked | Status::Shrunk | Status::Blocked | Status::Timed
         )
     }
 
@@ -164,7 +166,8 @@ impl StatusCell {
             4 => Status::Dead,
             5 => Status::Marked,
             6 => Status::Shrunk,
-            _ => Status::Blocked,
+            7 => Status::Blocked,
+            _ => Status::Timed,
         }
     }
 }

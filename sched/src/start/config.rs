@@ -6,7 +6,10 @@ use goroutines_stack::{SizeError, StartError as StepError};
 
 use crate::{
     global::{procs::MAX_PROCS, settings::Settings},
-    observe::hogs::{HogReport, HogRule},
+    observe::{
+        deadlock::Deadlock,
+        hogs::{HogReport, HogRule},
+    },
     start::{default_stacks::DefaultStacks, flags::Switches, godebug::GoDebug, size},
     sys::{cpus, errno},
 };
@@ -21,6 +24,7 @@ pub struct Config {
     pub(crate) thread_idle: Option<Duration>,
     pub(crate) hog_after: Option<Duration>,
     pub(crate) on_hog: Option<fn(&HogReport)>,
+    pub(crate) deadlock: Deadlock,
     pub(crate) switches: Switches,
 }
 
@@ -30,6 +34,7 @@ pub(crate) struct Resolved {
     /// How often a line on the scheduler goes to stderr.
     pub(crate) schedtrace: Option<Duration>,
     pub(crate) hogs: Option<HogRule>,
+    pub(crate) deadlock: Deadlock,
     /// Whether the stacks of goroutines that change threads are searched (migrate.rs).
     pub(crate) migration_check: bool,
     /// Whether goroutines change threads as often as they can (migrate.rs).
@@ -126,7 +131,7 @@ impl fmt::Display for StartError {
             StartError::Godebug(item) => write!(
                 f,
                 "goroutines::start: GODEBUG has `{item}`, whose value is not a number of milliseconds up to \
-                 86400000 (for hogstacks: 0 or 1); set it to one, or to 0 for off, or leave it out"
+                 86400000 (for hogstacks and deadlock: 0 or 1); set it to one, or to 0 for off, or leave it out"
             ),
             StartError::Switch(name, value) => write!(
                 f,
@@ -215,6 +220,14 @@ impl Config {
         self
     }
 
+    /// What happens when nothing can ever wake a goroutine again. `GODEBUG=deadlock=0` overrides it with
+    /// [`Deadlock::Off`], and `deadlock=1` with [`Deadlock::Exit`]. Default: [`Deadlock::Off`].
+    #[must_use]
+    pub fn deadlock(mut self, then: Deadlock) -> Config {
+        self.deadlock = then;
+        self
+    }
+
     fn hog_rule(&self, debug: &GoDebug) -> Option<HogRule> {
         let default = self.on_hog.map(|_| HOG_AFTER);
         let after = debug.hogs.or(self.hog_after).or(default)?;
@@ -260,6 +273,7 @@ impl Config {
             },
             schedtrace: debug.schedtrace,
             hogs: self.hog_rule(&debug),
+            deadlock: debug.deadlock.unwrap_or(self.deadlock),
             migration_check: self.switches.migration_check()?,
             force_migration: self.switches.force_migration()?,
         })

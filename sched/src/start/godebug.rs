@@ -1,10 +1,10 @@
-//! The items of the environment variable `GODEBUG`: `schedtrace=1000,hogs=100,hogstacks=1`.
+//! The items of the environment variable `GODEBUG`: `schedtrace=1000,hogs=100,hogstacks=1,deadlock=0`.
 //!
 //! Go programs use the same variable, so unknown keys are ignored. An impossible value of a known key is an error.
 
 use std::{env, time::Duration};
 
-use crate::start::config::StartError;
+use crate::{observe::deadlock::Deadlock, start::config::StartError};
 
 /// The reports that `GODEBUG` asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct GoDebug {
     pub(crate) hogs: Option<Duration>,
     /// Whether its stack is reported as well. `None`: not set.
     pub(crate) hogstacks: Option<bool>,
+    /// What happens at a deadlock. `None`: not set.
+    pub(crate) deadlock: Option<Deadlock>,
 }
 
 impl GoDebug {
@@ -39,6 +41,14 @@ fn parse(value: &str) -> Result<GoDebug, StartError> {
                 debug.hogstacks = match number.trim() {
                     "0" => Some(false),
                     "1" => Some(true),
+                    _ => return Err(StartError::Godebug(item.to_owned())),
+                };
+                continue;
+            }
+            "deadlock" => {
+                debug.deadlock = match number.trim() {
+                    "0" => Some(Deadlock::Off),
+                    "1" => Some(Deadlock::Exit),
                     _ => return Err(StartError::Godebug(item.to_owned())),
                 };
                 continue;
@@ -81,13 +91,20 @@ mod tests {
                 GoDebug {
                     schedtrace,
                     hogs,
-                    hogstacks
+                    hogstacks,
+                    deadlock: None,
                 },
                 "{value}"
             );
         }
         for (value, hogstacks) in [("hogstacks=1", true), ("hogs=3,hogstacks= 0", false)] {
             assert_eq!(parse(value).unwrap().hogstacks, Some(hogstacks), "{value}");
+        }
+        for (value, deadlock) in [
+            ("deadlock=1", Deadlock::Exit),
+            ("x,deadlock= 0", Deadlock::Off),
+        ] {
+            assert_eq!(parse(value).unwrap().deadlock, Some(deadlock), "{value}");
         }
     }
 
@@ -102,6 +119,8 @@ mod tests {
             "hogs=86400001",
             "hogstacks",
             "hogstacks=2",
+            "deadlock",
+            "deadlock=2",
         ] {
             let error = parse(&format!("gctrace=1,{bad}")).unwrap_err().to_string();
             assert!(error.contains(&format!("`{bad}`")), "{error}");

@@ -108,13 +108,13 @@ fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartE
 
 /// L3.
 fn start_threads(sched: &'static Sched, resolved: &Resolved) -> Result<(), StartError> {
-    let schedtrace = resolved.schedtrace;
+    let (schedtrace, deadlock) = (resolved.schedtrace, resolved.deadlock);
     let hogs: Option<&'static Sightings> = resolved
         .hogs
         .map(|rule| &*Box::leak(Box::new(Sightings::new(rule))));
     spawn("goroutines-sysmon", Some(SMALL), move || {
         if sched.is_launched() {
-            sysmon::watch(sched, schedtrace, hogs);
+            sysmon::watch(sched, schedtrace, hogs, deadlock);
         }
     })
     .map_err(|e| StartError::Os("starting the monitor thread", e))?;

@@ -28,6 +28,9 @@ use crate::{
 /// instant after the thread has ended.
 static SPARE: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 
+/// All records, of threads that live and of others.
+static ALL: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
+
 /// Gives the thread's record back when the thread ends.
 struct Attached {
     yes: Cell<bool>,
@@ -46,6 +49,7 @@ impl Drop for Attached {
                 unsafe { g.get().identity.clear() };
             }
             set_current_m(None);
+            m.note_thread(0);
             lock(&SPARE).push(m);
         }
     }
@@ -63,14 +67,24 @@ pub(crate) fn attach() -> &'static M {
     let spare = lock(&SPARE).pop();
     let m = spare.unwrap_or_else(|| {
         let g = GRef::new(Box::leak(Box::new(G::new(Kind::Thread))));
-        Box::leak(Box::new(M::new(Some(g))))
+        let m = Box::leak(Box::new(M::new(Some(g))));
+        lock(&ALL).push(m);
+        m
     });
+    // SAFETY: takes nothing and always succeeds.
+    m.note_thread(unsafe { libc::gettid() });
     m.stack_low.set(0);
     set_current_m(Some(m));
     // A thread that is already running its destructors runs no new one: then the record (some hundred bytes) is not
     // reused.
     let _ = ATTACHED.try_with(|attached| attached.yes.set(true));
     m
+}
+
+/// The record of the plain thread with this number of the kernel's, if it has one. Its G stays the same.
+pub(crate) fn attached(thread: libc::pid_t) -> Option<&'static M> {
+    let all = lock(&ALL);
+    all.iter().copied().find(|m| m.thread() == thread)
 }
 
 /// Where the stack of a plain thread ends: the lowest address that may be used.

@@ -28,6 +28,7 @@ pub(crate) mod mask;
 pub(crate) mod membarrier;
 pub(crate) mod proc_stat;
 pub(crate) mod spawn;
+pub(crate) mod tasks;
 pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod xorshift;

@@ -8,7 +8,7 @@ use std::{
 
 use goroutines_stack::has_room_for_thread;
 
-use crate::sys::fatal;
+use crate::sys::{fatal, tasks::as_own_thread};
 
 /// Stack of a thread that runs nothing but the runtime's own code, in bytes.
 pub(crate) const SMALL: usize = 128 << 10;
@@ -38,7 +38,7 @@ pub(crate) fn spawn(
 /// Runs `body`. Panics of user code on these threads (of goroutines and hooks) are caught before they arrive here. A
 /// panic that arrives is the runtime's own, and without this thread other threads would wait forever.
 fn guarded(name: &str, body: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(body)).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| as_own_thread(body))).is_err() {
         fatal::throw(format_args!("the thread `{name}` panicked"));
     }
 }

@@ -29,7 +29,8 @@
 //! itself if no M has (poll.rs).
 //!
 //! It also wakes an M for timers of Ps that no M holds, where no M wakes for them (steps/mod.rs), and releases
-//! goroutines whose home does not run them (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs).
+//! goroutines whose home does not run them (home_wait.rs). When every P is idle it sleeps (sysmon_sleep.rs); before, it
+//! looks whether anything can ever wake a goroutine again (observe/deadlock.rs).
 
 #![cfg(not(goroutines_loom))]
 
@@ -51,7 +52,10 @@ use crate::{
         m::M,
         p::P,
     },
-    observe::reporter::Sightings,
+    observe::{
+        deadlock::{Deadlock, Detector},
+        reporter::Sightings,
+    },
     protocol::{
         home_wait::Home,
         steps::{self, Scheduler, TimeWatch},
@@ -81,11 +85,12 @@ const STUCK_LOOK: Duration = Duration::from_millis(1);
 const WATCHFUL: Duration = Duration::from_millis(2);
 
 /// The loop of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where the hogs go that
-/// it finds.
+/// it finds; `deadlock`: what happens when nothing can wake a goroutine again.
 pub(crate) fn watch(
     sched: &'static Sched,
     schedtrace: Option<Duration>,
     hogs: Option<&'static Sightings>,
+    deadlock: Deadlock,
 ) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut handlers = Handlers::new();
@@ -93,6 +98,7 @@ pub(crate) fn watch(
     let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
     let mut close = false;
     let mut time_watch = TimeWatch::default();
+    let mut deadlocks = Detector::new(deadlock);
     loop {
         if close {
             clock::nap_sharply(SHORTEST);
@@ -101,7 +107,8 @@ pub(crate) fn watch(
         }
         periodic.run_due(sched);
         let before = now();
-        if steps::sleep_while_idle(sched, periodic.due()) {
+        if steps::sleep_while_idle(sched, periodic.due().min(deadlocks.due())) {
+            deadlocks.look(sched);
             // A program that is idle for moments, as a server is between two requests, is the same program after.
             close = now() - before >= LONGEST.as_nanos() as u64;
             if close {
@@ -109,6 +116,7 @@ pub(crate) fn watch(
             }
             continue;
         }
+        deadlocks.reset();
         GLOBAL.looks.add();
         let mut look = Look::Nothing;
         let mut longest = LONGEST;

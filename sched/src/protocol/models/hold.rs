@@ -147,6 +147,7 @@ fn a_goroutine_that_stays_is_held_and_one_that_has_no_stack_is_not() {
             (Status::Fresh, false),
             (Status::Running, false),
             (Status::Blocked, false),
+            (Status::Timed, false),
             (Status::Dead, false),
         ] {
             assert_eq!(World::new(status).read(), is_held, "{status:?}");

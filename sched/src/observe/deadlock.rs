@@ -1,0 +1,238 @@
+//! Deadlocks: nothing in the process can ever wake a goroutine again.
+//!
+//! That is so if at one instant
+//!
+//! - all Ps rest, and no goroutine runs, is runnable, or is in a blocking call; at least one goroutine or thread waits;
+//! - there is no timer and no deadline of a waiting thread, and no descriptor is registered with the poller;
+//! - every M sleeps on the idle list, or with a goroutine that keeps it;
+//! - *every other thread of the process is accounted for*: it is one of the runtime's, or it waits in a call of the runtime,
+//!   without a deadline. A thread that the runtime knows nothing of may wake a goroutine at any time, through a channel, a
+//!   waker, or a handle. So a program with such a thread (its `main` is in `std::thread::park`, it uses an executor of other
+//!   crates) is never reported.
+//!
+//! The kernel is asked for the threads and how often each was taken off its CPU. No moment is the same for all of them. So
+//! sysmon looks twice, [`PAUSE`] apart: where both looks find all of the above, and the same numbers, no thread has run
+//! between its two looks, and all of these times have the moment between the looks in common. A wake-up that was under way
+//! then would show: its thread is on a CPU, or waits for one.
+//!
+//! It costs a program nothing until all its Ps have been idle for [`PAUSE`], and next to nothing while there is a timer or a
+//! socket. If only a foreign thread is in the way, the look is repeated, more and more seldom ([`DELAYS`]).
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicPtr, Ordering},
+    time::Duration,
+};
+
+use crate::{
+    global::sched::Sched,
+    gmp::m::M,
+    protocol::{status::Status, timers::NEVER, wait_reason::WaitReason},
+    switch::attach,
+    sys::{
+        clock::{after, now},
+        fatal,
+        tasks::{self, Task},
+    },
+};
+
+/// How long all Ps are idle before the first look, and between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long it waits after a look that a foreign thread was in the way of: the first time, the second, and so on; then as the
+/// last time.
+const DELAYS: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+];
+
+/// The exit status, which is Go's.
+const STATUS: i32 = 2;
+
+/// What happens when nothing can ever wake a goroutine again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Deadlock {
+    /// A message, a dump of all goroutines where there is one, and the end of the process with status 2.
+    Exit,
+    /// The same without the end.
+    Report,
+    /// Nothing.
+    #[default]
+    Off,
+}
+
+/// What [`on_deadlock`] was given: a `fn()`, or null.
+static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Lets `hook` run after the message of a deadlock, on the thread of sysmon, whose stack is small.
+pub fn on_deadlock(hook: fn()) {
+    // Release: partner is the load in `tell`.
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+/// What sysmon remembers of its looks.
+pub(crate) struct Detector {
+    rule: Deadlock,
+    /// When it looks next; 0: the program was not idle yet.
+    due: u64,
+    /// How many looks were in vain.
+    vain: usize,
+    before: Option<Asleep>,
+}
+
+/// All that could wake a goroutine is asleep.
+#[derive(PartialEq, Eq, Debug)]
+struct Asleep {
+    /// Each thread, and how often it was taken off its CPU.
+    threads: Vec<(libc::pid_t, u64)>,
+    goroutines: usize,
+    /// Threads that are not the scheduler's and wait in calls of the runtime: name and reason.
+    waiting: Vec<(String, WaitReason)>,
+}
+
+impl Detector {
+    pub(crate) fn new(rule: Deadlock) -> Detector {
+        Detector {
+            rule,
+            due: 0,
+            vain: 0,
+            before: None,
+        }
+    }
+
+    /// When it looks next, if the program stays idle.
+    pub(crate) fn due(&mut self) -> u64 {
+        if self.rule == Deadlock::Off {
+            return NEVER;
+        }
+        if self.due == 0 {
+            self.due = after(PAUSE);
+        }
+        self.due
+    }
+
+    /// The program is not idle.
+    pub(crate) fn reset(&mut self) {
+        (self.due, self.vain, self.before) = (0, 0, None);
+    }
+
+    /// All Ps were idle until now, or until sysmon was woken.
+    pub(crate) fn look(&mut self, sched: &'static Sched) {
+        if self.rule == Deadlock::Off {
+            return;
+        }
+        if now() < self.due() {
+            return self.reset();
+        }
+        if !is_quiet(sched) {
+            // What keeps it from being quiet ends on a P.
+            self.due = NEVER;
+            return;
+        }
+        match Asleep::look(sched) {
+            None => self.postpone(),
+            Some(asleep) if self.before.as_ref() == Some(&asleep) => {
+                self.due = NEVER;
+                tell(self.rule, &asleep);
+            }
+            Some(asleep) => {
+                if self.before.replace(asleep).is_some() {
+                    self.postpone();
+                } else {
+                    self.due = after(PAUSE);
+                }
+            }
+        }
+    }
+
+    fn postpone(&mut self) {
+        self.before = None;
+        self.due = after(DELAYS[self.vain.min(DELAYS.len() - 1)]);
+        self.vain += 1;
+    }
+}
+
+/// Returns whether there is neither work nor time nor a descriptor for which an M could wake.
+fn is_quiet(sched: &Sched) -> bool {
+    sched.idle.all_idle()
+        && !sched.idle.is_spinning()
+        && sched.earliest_timer() == NEVER
+        && !sched.poller.is_watching()
+        && sched.home_waits.is_empty()
+}
+
+impl Asleep {
+    /// `None` if anything runs, or might.
+    fn look(sched: &'static Sched) -> Option<Asleep> {
+        let (mut goroutines, mut kept) = (0, 0);
+        for g in sched.all_gs.iter() {
+            match g.status().get() {
+                Status::Dead => {}
+                // A name is looked up by a thread of its own.
+                _ if g.status().reason() == Some(WaitReason::Lookup) => return None,
+                Status::Waiting | Status::Marked | Status::Shrunk => goroutines += 1,
+                Status::Blocked => (goroutines, kept) = (goroutines + 1, kept + 1),
+                Status::Fresh | Status::Runnable | Status::Running | Status::Timed => return None,
+            }
+        }
+        if !sched.idle.all_asleep_but(kept) || !is_quiet(sched) {
+            return None;
+        }
+        let mut waiting = Vec::new();
+        let mut threads = Vec::new();
+        let own = tasks::own();
+        let others = tasks::all()?.into_iter().filter(|task| task.id != own);
+        for task in others {
+            if !task.sleeps {
+                return None;
+            }
+            threads.push((task.id, task.switches));
+            if !task.is_ours {
+                waiting.push(wait_of(task)?);
+            }
+        }
+        let anyone = goroutines > 0 || !waiting.is_empty();
+        anyone.then_some(Asleep {
+            threads,
+            goroutines,
+            waiting,
+        })
+    }
+}
+
+/// What a thread that is not the scheduler's waits for in a call of the runtime, without a deadline.
+fn wait_of(task: Task) -> Option<(String, WaitReason)> {
+    let m: &M = attach::attached(task.id)?;
+    let g = m.current.get()?.get();
+    let is_blocked = g.status().get() == Status::Blocked;
+    let reason = g.status().reason().filter(|_| is_blocked)?;
+    Some((task.name, reason))
+}
+
+impl fmt::Display for Asleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("fatal error: all goroutines are asleep - deadlock!")?;
+        for (name, reason) in &self.waiting {
+            write!(f, "\n    the thread `{name}` waits: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+fn tell(rule: Deadlock, asleep: &Asleep) {
+    fatal::say(format_args!("{asleep}"));
+    // Acquire: partner is the store in `on_deadlock`.
+    let hook = HOOK.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: what is not null was a `fn()` in `on_deadlock`.
+        let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
+        hook();
+    }
+    if rule == Deadlock::Exit {
+        // Neither destructors nor handlers of `atexit` run: they might wait for what is stuck.
+        fatal::exit_now(STATUS);
+    }
+}

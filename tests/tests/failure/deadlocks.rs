@@ -1,0 +1,90 @@
+//! A program in which nothing can ever wake a goroutine again says so, shows where each waits, and ends with status 2. One
+//! that something can still wake is left alone.
+
+use goroutines_tests::{Death, program, run};
+
+const SAYS: &str = "goroutines: fatal error: all goroutines are asleep - deadlock!\n";
+
+fn case(kind: &str, name: &str) -> Death {
+    run(program(env!("CARGO_BIN_EXE_deadlocked")).arg(format!("{kind}:{name}")))
+}
+
+#[test]
+fn a_deadlock_ends_the_program_with_a_dump_and_status_2() {
+    for name in [
+        "recv",
+        "send",
+        "select",
+        "locks",
+        "condvar",
+        "semaphore",
+        "group",
+        "park",
+        "scope",
+        "future",
+        "copied",
+        "main",
+        "after-work",
+    ] {
+        let death = case("dead", name);
+        assert_eq!(
+            (death.code, &*death.stdout),
+            (Some(2), ""),
+            "{name}: {death:?}"
+        );
+        assert!(death.stderr.starts_with(SAYS), "{name}: {death:?}");
+        // `main` waits too, and is no goroutine.
+        let waits = "\n    the thread `deadlocked` waits: ";
+        assert!(death.stderr.contains(waits), "{name}: {death:?}");
+        assert!(
+            death.stderr.contains("deadlocked::stuck"),
+            "{name}: {death:?}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_something_can_still_wake_is_left_alone() {
+    for name in [
+        "main-outside",
+        "thread",
+        "timer",
+        "call",
+        "unannounced",
+        "deadline",
+        "child",
+        "signal",
+        "waker",
+    ] {
+        let death = case("alive", name);
+        assert_eq!(death.code, Some(0), "{name}: {death:?}");
+        assert_eq!(
+            (&*death.stdout, &*death.stderr),
+            ("went on\n", ""),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_deadlock_is_only_reported_or_not_at_all_where_that_is_asked_for() {
+    let death = case("report", "recv");
+    assert_eq!(death.signal, Some(libc::SIGALRM), "{death:?}");
+    assert_eq!(death.stderr.matches(SAYS).count(), 1, "{death:?}");
+    let death = case("off", "recv");
+    assert_eq!(
+        (death.signal, &*death.stderr),
+        (Some(libc::SIGALRM), ""),
+        "{death:?}"
+    );
+    let mut command = program(env!("CARGO_BIN_EXE_deadlocked"));
+    let death = run(command.arg("report:recv").env("GODEBUG", "deadlock=0"));
+    assert_eq!(
+        (death.signal, &*death.stderr),
+        (Some(libc::SIGALRM), ""),
+        "{death:?}"
+    );
+    let mut command = program(env!("CARGO_BIN_EXE_deadlocked"));
+    let death = run(command.arg("off:recv").env("GODEBUG", "deadlock=1"));
+    assert_eq!(death.code, Some(2), "{death:?}");
+}
