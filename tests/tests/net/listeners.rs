@@ -20,7 +20,7 @@ use goroutines::{
     },
     time::sleep,
 };
-use goroutines_tests::{nothing_left_by, tcp_pair};
+use goroutines_tests::{alone, nothing_left_by, tcp_pair};
 
 const LOCAL: &str = "127.0.0.1:0";
 
@@ -311,6 +311,8 @@ fn twenty_thousand_connections_go_to_one_of_sixteen_each_and_none_starves() {
 
 #[test]
 fn clients_that_come_together_are_all_let_in_before_any_is_accepted() {
+    // The others count what is left of theirs.
+    let _alone = alone(2);
     let listener = TcpListener::bind(LOCAL).unwrap();
     let address = listener.local_addr().unwrap();
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();

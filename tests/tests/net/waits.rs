@@ -13,11 +13,12 @@ use std::{
 };
 
 use goroutines::{go, net::TcpStream, time::sleep};
-use goroutines_tests::{nothing_left_by, start, tcp_pair};
+use goroutines_tests::{alone, nothing_left_by, tcp_pair};
 
 #[test]
 fn a_byte_is_read_while_one_computes_and_another_blocks_its_thread() {
-    start(2);
+    // The others count what is left of theirs.
+    let _alone = alone(2);
     let stop = Arc::new(AtomicBool::new(false));
     let (client, mut server) = go(tcp_pair).join().unwrap();
     let reader = go(move || {
