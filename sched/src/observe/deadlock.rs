@@ -15,8 +15,9 @@
 //! between its two looks, and all of these times have the moment between the looks in common. A wake-up that was under way
 //! then would show: its thread is on a CPU, or waits for one.
 //!
-//! It costs a program nothing until all its Ps have been idle for [`PAUSE`], and next to nothing while there is a timer or a
-//! socket. If only a foreign thread is in the way, the look is repeated, more and more seldom ([`DELAYS`]).
+//! It costs a program nothing until all its Ps have been idle for [`PAUSE`]. While they stay idle and something is in the way
+//! of a verdict, a timer, a socket or a thread, the look is repeated, more and more seldom ([`DELAYS`]): what is in the way
+//! may go without a P becoming busy, or while sysmon does not notice.
 
 use std::{
     fmt,
@@ -39,7 +40,7 @@ use crate::{
 /// How long all Ps are idle before the first look, and between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long it waits after a look that a foreign thread was in the way of: the first time, the second, and so on; then as the
+/// How long it waits after a look without a verdict: the first time, the second, and so on; then as the
 /// last time.
 const DELAYS: [Duration; 4] = [
     Duration::from_millis(100),
@@ -128,9 +129,7 @@ impl Detector {
             return self.reset();
         }
         if !is_quiet(sched) {
-            // What keeps it from being quiet ends on a P.
-            self.due = NEVER;
-            return;
+            return self.postpone();
         }
         match Asleep::look(sched) {
             None => self.postpone(),
