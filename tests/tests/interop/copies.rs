@@ -23,7 +23,14 @@ fn edit(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replacen(from, to, 1)).expect("a writable file");
 }
 
-const MEMBERS: [&str; 5] = ["asm", "stack", "sched", "runtime", "runtime/macros"];
+const MEMBERS: [&str; 6] = [
+    "asm",
+    "stack",
+    "sched",
+    "insight",
+    "runtime",
+    "runtime/macros",
+];
 
 /// Copies the crates of the runtime to `to`, as `version`.
 fn copy_runtime(to: &Path, version: &str) {
