@@ -1,8 +1,8 @@
 # Goroutines in gdb: `info goroutines`, and commands in the frames of a parked goroutine.
 #
-# The scheduler keeps everything that this script needs in the table `goroutines_debug_v1` of the program: where the
-# goroutines are listed, and what lies where in their descriptors. No debug information is needed for that. Nothing is
-# written to the process, nor to a core file.
+# The scheduler keeps everything that this script needs in a table, the section `goroutines_debug_v1`: where the
+# goroutines are listed, and what lies where in their descriptors. Neither symbols nor debug information are needed for
+# that. Nothing is written to the process, nor to a core file.
 #
 # How a command is run in a parked goroutine: an unwinder makes what the goroutine has saved the caller of the frame in
 # which the selected thread stands. So the goroutine's frames begin with number 1. A filter hides frame 0 in backtraces.
@@ -16,7 +16,7 @@ import gdb
 from gdb.unwinder import Unwinder
 
 VERSION = 1
-SYMBOL = "goroutines_debug_v1"
+SECTION = "goroutines_debug_v1"
 MAGIC = b"goroutin"
 # Frames that a listing looks through for one of the program itself.
 DEPTH = 64
@@ -51,16 +51,12 @@ def text(address):
 
 
 def address_of_table():
-    language = gdb.parameter("language")
-    gdb.execute("set language c", to_string=True)
-    try:
-        return int(gdb.parse_and_eval("(unsigned long)&" + SYMBOL))
-    except gdb.error:
-        raise Trouble(
-            "goroutines: no symbol `%s`: the program does not use goroutines, or its symbols were stripped" % SYMBOL
-        )
-    finally:
-        gdb.execute("set language " + language, to_string=True)
+    """Where the section begins. Of two runtimes in one program the first one is shown."""
+    sections = gdb.execute("info files", to_string=True)
+    found = re.search(r"(0x[0-9a-f]+) - 0x[0-9a-f]+ is %s\b" % SECTION, sections)
+    if not found:
+        raise Trouble("goroutines: no section `%s`: the program does not use goroutines" % SECTION)
+    return int(found.group(1), 16)
 
 
 class Table:

@@ -1,10 +1,10 @@
 //! The table that debuggers read: where all goroutines are, and what lies where in their descriptors.
 //!
-//! A script of a debugger reads a process that stands still, or a core file. It finds [`goroutines_debug_v1`] by its name,
-//! and needs no debug information for the rest:
+//! A script of a debugger reads a process that stands still, or a core file. It finds [`TABLE`] by the name of its
+//! section, and needs neither symbols nor debug information:
 //!
 //! ```text
-//!   goroutines_debug_v1             chunks, the newest first          Gs
+//!   section goroutines_debug_v1     chunks, the newest first          Gs
 //!  ┌───────────────────────┐       ┌──────────────────┐             ┌─────────────┐
 //!  │ magic, version, count │   ┌──►│ next             │             │ G: offsets  │
 //!  │ names ──► "g_size .." │   │   │ gs ──────────────┼────────────►│ in the table│
@@ -65,10 +65,13 @@ macro_rules! table {
         $(const _: () = assert!(size_of::<$type>() == 8);)*
 
         /// What a debugger looks for.
+        ///
+        /// In a section of its own, and not under a name of its own: two versions of this crate may be in one program, and
+        /// its symbols may be stripped.
         #[used]
-        #[unsafe(no_mangle)]
-        #[allow(non_upper_case_globals, reason = "the name is for C and for scripts")]
-        pub(crate) static goroutines_debug_v1: DebugTable = DebugTable {
+        // SAFETY: a section for data that no other code claims.
+        #[unsafe(link_section = "goroutines_debug_v1")]
+        pub(crate) static TABLE: DebugTable = DebugTable {
             magic: *b"goroutin",
             version: 1,
             count: NAMES.len() as u32,
@@ -120,7 +123,7 @@ table! {
 
 /// Lists a batch of new Gs. One caller at a time.
 pub(crate) fn add(gs: &'static [G]) {
-    let newest = &goroutines_debug_v1.chunks;
+    let newest = &TABLE.chunks;
     let chunk = Box::leak(Box::new(Chunk {
         // Relaxed: only a caller of this changes it.
         next: newest.load(Ordering::Relaxed),
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_words_are_as_many_as_their_names_and_without_gaps() {
-        let table = &goroutines_debug_v1;
+        let table = &TABLE;
         assert_eq!(offset_of!(DebugTable, names), 16);
         assert_eq!(offset_of!(DebugTable, chunks), 24);
         assert_eq!(size_of::<DebugTable>(), 24 + 8 * NAMES.len());
