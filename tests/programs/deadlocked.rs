@@ -212,10 +212,12 @@ fn main() {
         "report" => Deadlock::Report,
         _ => Deadlock::Exit,
     };
-    let seconds = if kind == "off" || kind == "report" {
-        1
-    } else {
-        60
+    // Long enough for a verdict and a dump where one comes.
+    let seconds = match (kind, env::var("GODEBUG").as_deref()) {
+        (_, Ok("deadlock=1")) => 60,
+        (_, Ok(_)) | ("off", _) => 2,
+        ("report", _) => 15,
+        _ => 60,
     };
     // SAFETY: takes a number. The signal ends a program that goes on for ever.
     unsafe { libc::alarm(seconds) };
