@@ -168,7 +168,10 @@ pub(crate) fn no_descriptors_for_the_poller() {
         server.read_exact(&mut got).expect("it comes");
         (got[0], goroutines::metrics().registered)
     });
-    thread::sleep(Duration::from_millis(20));
+    // It finds nothing, and registers.
+    while goroutines::metrics().registered == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
     client.write_all(&[8]).expect("it is sent");
     assert_eq!(reader.join().expect("a reader"), (8, 1));
     go(|| sleep(Duration::from_millis(1)))
