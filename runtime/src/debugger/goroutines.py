@@ -25,6 +25,9 @@ SHOWN = 12
 # Names of functions that say nothing about the program.
 RUNTIME = re.compile(r"<*(&mut |&|\(|dyn )*(goroutines(_\w+)?|core|std|alloc)::")
 
+# What a symbol has behind the name.
+HASH = re.compile(r"::h[0-9a-f]{16}$")
+
 
 class Trouble(gdb.GdbError):
     """Printed by gdb without a trace of this script."""
@@ -329,9 +332,20 @@ def frames(goroutine):
     return found
 
 
+def symbol(pc):
+    """The name of the function whose code is at the address; or nothing."""
+    text = gdb.execute("info symbol %#x" % pc, to_string=True).split(" in section ")[0].split(" + ")[0]
+    return "" if text.startswith("No symbol") else text.strip()
+
+
 def place(found):
     """The first frame that is not the runtime's."""
-    for _, name, line in found:
+    for i, (pc, name, line) in enumerate(found):
+        has_path = "::" in name.split("<")[0]
+        if not has_path and i + 1 < len(found) and found[i + 1][0] == pc:
+            continue  # inlined, and only lines are known
+        # Where only lines are known, names have no path; symbols have it.
+        name = HASH.sub("", name if has_path else symbol(pc) or name)
         if not RUNTIME.match(name):
             return name + (" (%s)" % line if line else "")
     return found[0][1] if found else ""
