@@ -25,7 +25,7 @@ use goroutines_sched::{Interest, IoSource, can_park, keep_thread};
 use super::{
     calls,
     fd::StdSocket,
-    socket::{CLOSED, EXPOSED, NONBLOCKING, PREPARED, Socket, Waited, closed},
+    socket::{ADOPTED, CLOSED, EXPOSED, NONBLOCKING, PREPARED, Socket, Waited, closed},
 };
 
 /// The first pause after an accept for which there were no descriptors, and the longest.
@@ -140,8 +140,9 @@ fn timed_out() -> io::Error {
 /// any owner of the descriptor may have changed.
 fn wants_nonblocking<S: AsFd>(listener: &Socket<S>) -> bool {
     let notes = listener.io.notes();
-    let asks = notes & (EXPOSED | PREPARED | NONBLOCKING) == EXPOSED;
-    if asks && calls::is_nonblocking(AsFd::as_fd(&**listener)).unwrap_or(false) {
+    let is_shared = notes & (EXPOSED | ADOPTED) != 0;
+    let is_unknown = is_shared && notes & (PREPARED | NONBLOCKING) == 0;
+    if is_unknown && calls::is_nonblocking(AsFd::as_fd(&**listener)).unwrap_or(false) {
         // Without room for a note the mode is read again.
         let _ = listener.io.change_notes(NONBLOCKING, 0);
         return true;

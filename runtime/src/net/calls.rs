@@ -165,6 +165,18 @@ pub(crate) fn poll(fd: RawFd, events: i16, deadline: Option<Instant>) -> io::Res
     }
 }
 
+/// Returns whether the reading direction has ended: by the other side, or by a shutdown of this one.
+pub(super) fn is_ended(fd: RawFd) -> bool {
+    let mut entry = libc::pollfd {
+        fd,
+        events: libc::POLLRDHUP,
+        revents: 0,
+    };
+    // SAFETY: one entry, which lives until the call returns. It does not wait.
+    let count = unsafe { libc::poll(&raw mut entry, 1, 0) };
+    count == 1 && entry.revents & libc::POLLRDHUP != 0
+}
+
 /// Returns whether the file is in non-blocking mode.
 pub(super) fn is_nonblocking(fd: BorrowedFd<'_>) -> io::Result<bool> {
     // SAFETY: takes numbers only.

@@ -50,7 +50,7 @@ impl<S: StdSocket + FromRawFd> Socket<S> {
     }
 }
 
-/// [`descriptor_traits`] for a type that a socket of `socket2` can become as well.
+/// [`descriptor_traits`] for a type that a socket of `socket2` can become, and that can become one.
 macro_rules! fd_traits {
     ($ours:ident, $std:ty) => {
         crate::net::fd::descriptor_traits!($ours, $std);
@@ -59,6 +59,13 @@ macro_rules! fd_traits {
             /// Nothing is set, and nothing can fail: the mode and the timeouts are taken over.
             fn from(socket: socket2::Socket) -> $ours {
                 $ours::from(<$std>::from(socket))
+            }
+        }
+
+        impl From<$ours> for socket2::Socket {
+            /// Without the poller, in the mode that its user gave it.
+            fn from(socket: $ours) -> socket2::Socket {
+                <$std>::from(socket).into()
             }
         }
     };

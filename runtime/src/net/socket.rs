@@ -17,7 +17,7 @@ use std::{
     mem::ManuallyDrop,
     ops::Deref,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use goroutines_sched::{Interest, IoSource, IoWait, can_park, keep_thread};
@@ -34,6 +34,9 @@ pub(super) const PREPARED: u32 = 1 << 2;
 pub(super) const ADOPTED: u32 = 1 << 3;
 /// The waits of a listener were ended for good.
 pub(super) const CLOSED: u32 = 1 << 4;
+
+/// The longest pause between two tries of a call whose success no event announces.
+const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
 /// How a wait for a call ended.
 pub(super) enum Waited<R> {
@@ -91,7 +94,7 @@ impl<S: AsFd> Socket<S> {
     /// Returns whether the user wants calls to return at once.
     fn is_nonblocking(&self) -> bool {
         match self.io.notes() {
-            notes if notes & EXPOSED != 0 => {
+            notes if notes & (EXPOSED | ADOPTED) != 0 => {
                 calls::is_nonblocking(self.std.as_fd()).unwrap_or(false)
             }
             notes => notes & NONBLOCKING != 0,
@@ -134,21 +137,50 @@ impl<S: AsFd> Socket<S> {
         self.call_slowly(interest, &mut now, &takes_all, &mut std)
     }
 
-    /// A socket call whose success no event announces: it blocks where it would wait.
+    /// A socket call that writes, and whose success no event announces: it blocks where it would wait. With a deadline,
+    /// which may be moved, it is tried again and again.
     pub(super) fn call_or_block<R>(
         &self,
-        now: impl FnOnce() -> io::Result<R>,
+        mut now: impl FnMut() -> io::Result<R>,
         std: impl FnOnce(&S) -> io::Result<R>,
     ) -> io::Result<R> {
         if !can_park() {
             return keep_thread(|| std(&self.std));
         }
         crate::checkpoint();
+        if self.io.is_late(Interest::Write) && !self.is_nonblocking() {
+            return Err(deadline_passed());
+        }
         match now() {
             Err(error) if error.kind() == ErrorKind::WouldBlock && !self.is_nonblocking() => {
-                crate::blocking(|| std(&self.std))
+                match self.io.has_deadline(Interest::Write) {
+                    true => self.try_until_late(&mut now),
+                    false => crate::blocking(|| std(&self.std)),
+                }
             }
             result => result,
+        }
+    }
+
+    #[cold]
+    fn try_until_late<R>(&self, now: &mut dyn FnMut() -> io::Result<R>) -> io::Result<R> {
+        let timeout = self.io.timeout(Interest::Write);
+        let own = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let left = own.map(|own| own.saturating_duration_since(Instant::now()));
+            crate::time::sleep(left.map_or(pause, |left| left.min(pause)));
+            if self.io.is_late(Interest::Write) {
+                return Err(deadline_passed());
+            }
+            match now() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            if own.is_some_and(|own| own <= Instant::now()) {
+                return Err(timed_out(own));
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -182,6 +214,9 @@ impl<S: AsFd> Socket<S> {
     ///
     /// Before it returns `TimedOut` it tries once more, unless the deadline of the socket has passed: data may have come
     /// whose event was not handled yet.
+    ///
+    /// A datagram socket that was shut down announces its end, and says EAGAIN to a call that does not wait: only a call
+    /// that waits returns. So that one is made.
     pub(super) fn wait_for<R>(
         &self,
         interest: Interest,
@@ -190,6 +225,12 @@ impl<S: AsFd> Socket<S> {
         takes_all: &dyn Fn(&R) -> bool,
     ) -> io::Result<Waited<R>> {
         loop {
+            if interest == Interest::Read
+                && self.io.is_sticky(interest)
+                && calls::is_ended(self.fd())
+            {
+                return Ok(Waited::Unpollable);
+            }
             let late = match self.io.wait(self.fd(), interest, deadline)? {
                 IoWait::Ready => false,
                 IoWait::TimedOut if self.io.is_late(interest) => return Ok(Waited::TimedOut),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use goroutines_sched::Interest;
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
 use super::{
     TcpStream, ToSocketAddrs, accept, connect,
@@ -41,6 +41,19 @@ fn lengthen_queue(listener: &Std) {
     let _ = SockRef::from(listener).listen(i32::MAX);
 }
 
+/// A listener of [`TcpListener::bind_group`].
+fn member(addr: SocketAddr) -> io::Result<Std> {
+    let domain = Domain::for_address(addr);
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // As std's.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SockAddr::from(addr))?;
+    // As `lengthen_queue`.
+    socket.listen(i32::MAX)?;
+    Ok(socket.into())
+}
+
 impl TcpListener {
     /// Listens at the first of the addresses to which it can bind. As many clients may wait to be accepted as the system
     /// allows (`net.core.somaxconn`, 4096 by default; std's listeners have a queue of 128).
@@ -56,6 +69,44 @@ impl TcpListener {
         let listener = connect::each(addr, |addr| Std::bind(addr))?;
         lengthen_queue(&listener);
         Ok(TcpListener(Socket::fresh(listener)))
+    }
+
+    /// `count` listeners at one address, the first to which they can bind (SO_REUSEPORT). The kernel gives each client to
+    /// one of them, so that not all goroutines that accept take from one queue. A client that was given to a listener
+    /// which is dropped is reset. Other programs of the same user can join the group.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpListener::bind`]; `InvalidInput` for a group of 0.
+    ///
+    /// # Parks
+    ///
+    /// While names are looked up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::net::TcpListener;
+    ///
+    /// let group = TcpListener::bind_group("127.0.0.1:0", 2)?;
+    /// assert_eq!(group[0].local_addr()?, group[1].local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn bind_group<A: ToSocketAddrs>(addr: A, count: usize) -> io::Result<Vec<TcpListener>> {
+        if count == 0 {
+            let text = "TcpListener::bind_group: a group of 0; it has at least one listener";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        connect::each(addr, |&(mut addr)| {
+            let mut group = Vec::new();
+            while group.len() < count {
+                let listener = member(addr)?;
+                // Where the port was 0: the others take that of the first.
+                addr = listener.local_addr()?;
+                group.push(TcpListener(Socket::fresh(listener)));
+            }
+            Ok(group)
+        })
     }
 
     /// Whether a socket for IPv6 takes no connections of IPv4.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use goroutines_sched::Interest;
+use socket2::{SockRef, TcpKeepalive};
 
 use super::{
     ToSocketAddrs, calls, connect,
@@ -133,6 +134,33 @@ impl TcpStream {
     /// What the kernel says.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.nodelay()
+    }
+
+    /// After so much time without a packet the kernel probes the other side (SO_KEEPALIVE), in whole seconds; None: it
+    /// does not. Default: None. A connection whose other side does not answer fails with `TimedOut`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: less than a second, or more than 32767.
+    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
+        let socket = SockRef::from(&*self.0);
+        match idle {
+            Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)),
+            None => socket.set_keepalive(false),
+        }
+    }
+
+    /// See [`TcpStream::set_keepalive`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        let socket = SockRef::from(&*self.0);
+        match socket.keepalive()? {
+            true => socket.tcp_keepalive_time().map(Some),
+            false => Ok(None),
+        }
     }
 
     /// The time to live of packets (IP_TTL).

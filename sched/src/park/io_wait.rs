@@ -313,6 +313,18 @@ impl IoSource {
         Ok(())
     }
 
+    /// Returns whether an event came that may be the last one: the other side hung up, or urgent data came.
+    pub fn is_sticky(&self, interest: Interest) -> bool {
+        self.desc()
+            .is_some_and(|desc| line(desc, interest).look().is_sticky())
+    }
+
+    /// Returns whether there is a deadline of [`IoSource::set_deadline`].
+    pub fn has_deadline(&self, interest: Interest) -> bool {
+        self.desc()
+            .is_some_and(|desc| line(desc, interest).deadline() != NEVER)
+    }
+
     /// Returns whether the deadline of [`IoSource::set_deadline`] has passed.
     #[inline]
     pub fn is_late(&self, interest: Interest) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
+    net::Shutdown,
     os::unix::net as std_unix,
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
@@ -245,5 +246,76 @@ fn an_end_of_a_pair_can_be_std_s_on_a_thread() {
         (&ours).read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
         thread.join().unwrap();
+    });
+}
+
+/// Ends `reader`'s direction while it waits, and before it reads again, and returns what it gets both times.
+fn ended(reader: UnixDatagram) -> [usize; 2] {
+    let clone = reader.try_clone().unwrap();
+    let waiting = go(move || clone.recv(&mut [0; 8]).unwrap());
+    sleep(Duration::from_millis(20));
+    reader.shutdown(Shutdown::Read).unwrap();
+    [waiting.join().unwrap(), reader.recv(&mut [0; 8]).unwrap()]
+}
+
+#[test]
+fn a_reader_of_datagrams_ends_with_a_shutdown_as_with_std() {
+    in_goroutine(|| {
+        let (reader, _writer) = UnixDatagram::pair().unwrap();
+        assert_eq!(ended(reader), [0, 0]);
+        let (reader, writer) = UnixDatagram::pair().unwrap();
+        // It has waited before.
+        let sending = go(move || {
+            sleep(Duration::from_millis(5));
+            writer.send(b"one").unwrap();
+            writer
+        });
+        assert_eq!(reader.recv(&mut [0; 8]).unwrap(), 3);
+        assert_eq!(ended(reader), [0, 0]);
+        drop(sending.join().unwrap());
+        let (reader, _writer) = std_unix::UnixDatagram::pair().unwrap();
+        reader.shutdown(Shutdown::Read).unwrap();
+        assert_eq!(reader.recv(&mut [0; 8]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_datagram_for_which_there_is_no_room_ends_at_its_deadline_also_if_that_is_moved() {
+    in_goroutine(|| {
+        let path = free_path();
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        let fill = |sender: &UnixDatagram| loop {
+            if let Err(error) = sender.send_to(b"x", &path) {
+                break error.kind();
+            }
+        };
+        let soon = Instant::now() + Duration::from_millis(30);
+        sender.set_write_deadline(Some(soon)).unwrap();
+        assert_eq!(fill(&sender), ErrorKind::TimedOut);
+        assert!(soon <= Instant::now());
+        let later = Instant::now() + Duration::from_secs(3600);
+        sender.set_write_deadline(Some(later)).unwrap();
+        let clone = sender.try_clone().unwrap();
+        let moving = go(move || {
+            sleep(Duration::from_millis(20));
+            clone.set_write_deadline(Some(Instant::now())).unwrap();
+        });
+        assert_eq!(fill(&sender), ErrorKind::TimedOut);
+        moving.join().unwrap();
+        // Its own timeout is told from that, and room ends the wait.
+        sender.set_write_deadline(Some(later)).unwrap();
+        let timeout = Some(Duration::from_millis(20));
+        sender.set_write_timeout(timeout).unwrap();
+        assert_eq!(fill(&sender), ErrorKind::WouldBlock);
+        sender.set_write_timeout(None).unwrap();
+        let receiving = go(move || {
+            sleep(Duration::from_millis(20));
+            receiver.recv(&mut [0; 8]).unwrap();
+            receiver
+        });
+        assert_eq!(sender.send_to(b"y", &path).unwrap(), 1);
+        drop(receiving.join().unwrap());
+        std::fs::remove_file(&path).unwrap();
     });
 }

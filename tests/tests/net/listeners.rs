@@ -322,3 +322,34 @@ fn clients_that_come_together_are_all_let_in_before_any_is_accepted() {
     let clients: Vec<_> = (0..clients).map(|_| connect().unwrap()).collect();
     drop(clients);
 }
+
+#[test]
+fn a_group_of_listeners_shares_an_address_and_serves_all_clients() {
+    nothing_left_by(|| {
+        let error = TcpListener::bind_group(LOCAL, 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let group = TcpListener::bind_group(LOCAL, 4).unwrap();
+        let address = group[0].local_addr().unwrap();
+        let closers: Vec<_> = group.iter().map(|one| one.closer().unwrap()).collect();
+        let servers: Vec<_> = group
+            .into_iter()
+            .map(|one| {
+                assert_eq!(one.local_addr().unwrap(), address);
+                go(move || {
+                    one.incoming()
+                        .map(|client| client.unwrap().write_all(b"x").unwrap())
+                        .count()
+                })
+            })
+            .collect();
+        for _ in 0..100 {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
+        closers.iter().for_each(|closer| closer.close());
+        let served: Vec<_> = servers.into_iter().map(|one| one.join().unwrap()).collect();
+        assert_eq!(served.iter().sum::<usize>(), 100);
+        // Clients are spread by their ports.
+        assert!(served.iter().filter(|&&one| one != 0).count() >= 2);
+    });
+}

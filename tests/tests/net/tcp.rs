@@ -303,3 +303,44 @@ fn a_connection_attempt_ends_in_time() {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
 }
+
+#[test]
+fn the_mode_that_another_owner_of_the_file_sets_holds_for_a_goroutine() {
+    in_goroutine(|| {
+        let (stream, _there) = pair();
+        let std = std_net::TcpStream::from(stream);
+        let owner = std.try_clone().unwrap();
+        let stream = TcpStream::from(std);
+        owner.set_nonblocking(true).unwrap();
+        let deadline = Instant::now() + Duration::from_millis(200);
+        stream.set_read_deadline(Some(deadline)).unwrap();
+        let error = (&stream).read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let listener = std_net::TcpListener::bind(LOCAL).unwrap();
+        let owner = listener.try_clone().unwrap();
+        let listener = TcpListener::from(listener);
+        owner.set_nonblocking(true).unwrap();
+        let error = listener.accept_deadline(deadline).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    });
+}
+
+#[test]
+fn sockets_become_those_of_socket2_and_come_back() {
+    in_goroutine(|| {
+        let (stream, mut there) = pair();
+        assert_eq!(stream.keepalive().unwrap(), None);
+        let idle = Some(Duration::from_secs(77));
+        stream.set_keepalive(idle).unwrap();
+        let socket = socket2::Socket::from(stream);
+        assert!(socket.keepalive().unwrap());
+        let mut stream = TcpStream::from(socket);
+        assert_eq!(stream.keepalive().unwrap(), idle);
+        stream.set_keepalive(None).unwrap();
+        assert_eq!(stream.keepalive().unwrap(), None);
+        let too_short = stream.set_keepalive(Some(Duration::ZERO)).unwrap_err();
+        assert_eq!(too_short.kind(), ErrorKind::InvalidInput);
+        there.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+    });
+}

@@ -111,7 +111,8 @@ impl UnixDatagram {
         )
     }
 
-    /// Sends a datagram to the socket at `path`.
+    /// Sends a datagram to the socket at `path`. Without a write deadline it is a blocking call while there is no room, and
+    /// a deadline that is set meanwhile counts from the next call on: no event tells of room in another socket.
     ///
     /// # Errors
     ///
