@@ -57,6 +57,9 @@ fn quit_myself() {
 }
 
 fn main() {
+    // A shell starts its background jobs with SIGQUIT ignored, and what they start inherits that.
+    // SAFETY: no handler of this program is replaced.
+    unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
     let case = env::args().nth(1).expect("a case");
     match case.as_str() {
         "continue" => {
