@@ -142,7 +142,9 @@ pub(crate) fn watch(
         sched.retry_refused(time);
         handlers.look(sched, time);
         if sched.poll_late(time) {
-            look = Look::Acted;
+            // That happens all the time where each P has many events to serve: it is no reason to look more often.
+            look = look.max(Look::Watchful);
+            longest = STUCK_LOOK;
         } else if sched.poller.is_watching() && !sched.idle.has_poller() {
             // An M computes, or looks for work: it may be long until it polls.
             look = look.max(Look::Watchful);
