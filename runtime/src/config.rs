@@ -44,10 +44,7 @@ impl Config {
     /// the number follows both, which are read about once a second, until [`set_gomaxprocs`](crate::set_gomaxprocs) is
     /// called. [`gomaxprocs`](crate::gomaxprocs) returns the number.
     pub fn procs(self, procs: usize) -> Config {
-        Config {
-            sched: self.sched.procs(procs),
-            ..self
-        }
+        self.with(|sched| sched.procs(procs))
     }
 
     /// How far the stack of a goroutine may grow, in bytes, unless its [`Builder`](crate::Builder)
@@ -57,10 +54,7 @@ impl Config {
     /// Memory is used page by page; a window costs address space and its part of a page table. A million parked
     /// goroutines take less of that with 256 or 64 KiB.
     pub fn stack_size(self, bytes: usize) -> Config {
-        Config {
-            sched: self.sched.stack_size(bytes),
-            ..self
-        }
+        self.with(|sched| sched.stack_size(bytes))
     }
 
     /// The size of a stack at its start, in bytes, unless the goroutine's [`Builder`](crate::Builder) sets another: all
@@ -79,10 +73,7 @@ impl Config {
     /// println!("{} steps", goroutines::metrics().growth_faults);
     /// ```
     pub fn stack_start(self, bytes: usize) -> Config {
-        Config {
-            sched: self.sched.stack_start(bytes),
-            ..self
-        }
+        self.with(|sched| sched.stack_start(bytes))
     }
 
     /// Stacks are copied, as [`Builder::copy_stack`](crate::Builder::copy_stack) says of one, where a builder does not
@@ -117,8 +108,7 @@ impl Config {
     /// ```
     pub unsafe fn copy_stacks(self) -> Config {
         // SAFETY: the caller promises for its goroutines what `copy_stacks` of sched asks for.
-        let sched = unsafe { self.sched.copy_stacks() };
-        Config { sched, ..self }
+        self.with(|sched| unsafe { sched.copy_stacks() })
     }
 
     /// How long a goroutine stays parked before the memory that its stack does not need goes back to
@@ -126,29 +116,20 @@ impl Config {
     /// environment variable `GOROUTINE_STACK_IDLE` wins over it: `500ms`, `5s`, `2m`, `1h` or `off`.
     /// Default: 30 s.
     pub fn stack_idle(self, time: Duration) -> Config {
-        Config {
-            sched: self.sched.stack_idle(time),
-            ..self
-        }
+        self.with(|sched| sched.stack_idle(time))
     }
 
     /// How many threads the runtime may have, besides the monitor. It needs more threads than Ps when goroutines block
     /// their threads, in [`blocking`](crate::blocking) or outside of it. A program that needs one more than allowed ends
     /// with a message. Default: 10 000.
     pub fn max_threads(self, threads: usize) -> Config {
-        Config {
-            sched: self.sched.max_threads(threads),
-            ..self
-        }
+        self.with(|sched| sched.max_threads(threads))
     }
 
     /// How long a thread of the runtime has nothing to do before it ends. [`Duration::ZERO`] for never. Default: 10 s.
     /// As many threads as Ps that were ever used stay in any case.
     pub fn thread_idle(self, time: Duration) -> Config {
-        Config {
-            sched: self.sched.thread_idle(time),
-            ..self
-        }
+        self.with(|sched| sched.thread_idle(time))
     }
 
     /// A goroutine that runs for `time` without a call into this crate is reported, once each time: to the hook of
@@ -160,20 +141,14 @@ impl Config {
     /// [`checkpoint`](crate::checkpoint()) and [`blocking`](crate::blocking()) avoid the report: time in `blocking` does
     /// not count.
     pub fn hog_after(self, time: Duration) -> Config {
-        Config {
-            sched: self.sched.hog_after(time),
-            ..self
-        }
+        self.with(|sched| sched.hog_after(time))
     }
 
     /// Sets the hook that gets the report of a goroutine that runs for long without a call into this crate. How long, is
     /// the time of [`hog_after`](Config::hog_after); default: 100 ms. The hook runs on a thread of its own. While it
     /// runs, up to 64 further reports wait, and those after them are dropped. A panic in the hook is caught there.
     pub fn on_hog(self, hook: fn(&HogReport)) -> Config {
-        Config {
-            sched: self.sched.on_hog(hook),
-            ..self
-        }
+        self.with(|sched| sched.on_hog(hook))
     }
 
     /// Whether the reports of [`hog_after`](Config::hog_after) and [`on_hog`](Config::on_hog) show where the goroutine is
@@ -195,10 +170,7 @@ impl Config {
     /// unsafe { config.start() }.unwrap();
     /// ```
     pub fn hog_stacks(self, on: bool) -> Config {
-        Config {
-            sched: self.sched.hog_stacks(on),
-            ..self
-        }
+        self.with(|sched| sched.hog_stacks(on))
     }
 
     /// Whether the stack of a goroutine is searched for addresses of its old thread's storage before the goroutine resumes
@@ -219,20 +191,14 @@ impl Config {
     /// goroutines::go(|| (0..100).for_each(|_| goroutines::yield_now())).join().unwrap();
     /// ```
     pub fn migration_check(self, on: bool) -> Config {
-        Config {
-            sched: self.sched.migration_check(on),
-            ..self
-        }
+        self.with(|sched| sched.migration_check(on))
     }
 
     /// Whether a goroutine changes threads each time it runs, where another thread takes it. For tests, as in the example
     /// of [`migration_check`](Config::migration_check). Default: off. The environment variable
     /// `GOROUTINE_FORCE_MIGRATION`, `on` or `off`, wins over it.
     pub fn force_migration(self, on: bool) -> Config {
-        Config {
-            sched: self.sched.force_migration(on),
-            ..self
-        }
+        self.with(|sched| sched.force_migration(on))
     }
 
     /// What happens when nothing can ever wake a goroutine again: every goroutine waits, and there is no timer, no deadline, no
@@ -255,10 +221,7 @@ impl Config {
     /// unsafe { Config::new().deadlock(Deadlock::Exit).start() }.unwrap();
     /// ```
     pub fn deadlock(self, then: Deadlock) -> Config {
-        Config {
-            sched: self.sched.deadlock(then),
-            ..self
-        }
+        self.with(|sched| sched.deadlock(then))
     }
 
     /// The signal SIGQUIT, which `kill -QUIT` and, in terminals, `Ctrl-\\` send, writes a dump of all goroutines to stderr; then
@@ -300,6 +263,11 @@ impl Config {
         self
     }
 
+    fn with(mut self, change: impl FnOnce(sched::Config) -> sched::Config) -> Config {
+        self.sched = change(self.sched);
+        self
+    }
+
     /// Starts the runtime. Once per process, before the first [`go`](crate::go).
     ///
     /// # Errors
@@ -315,8 +283,7 @@ impl Config {
             let refused =
                 |error| crate::StartError::Os("preparing the dumps of all goroutines", error);
             let dumper = self.dumps.prepare().map_err(refused)?;
-            sched::on_deadlock(at_deadlock);
-            sched::start(&self.sched)?;
+            sched::start(&self.sched.on_deadlock(at_deadlock))?;
             dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
         }
         #[cfg(not(feature = "insight"))]

@@ -88,7 +88,7 @@ pub use {
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     observe::{
-        deadlock::{Deadlock, on_deadlock},
+        deadlock::Deadlock,
         goroutines::{Sight, StackView, State, goroutines},
         hogs::{HogFrame, HogReport},
         metrics::{Metrics, MigrationStats, ProcMetrics, metrics, migration_stats},
@@ -116,7 +116,11 @@ pub use {
         current::{current, on_goroutine},
         random::random,
     },
-    sys::{asm::Suspended, fatal::before_fatal, tasks::as_own_thread},
+    sys::{
+        asm::Suspended,
+        fatal::{before_fatal, exit_now},
+        tasks::as_own_thread,
+    },
     task::{
         handle::Task,
         inherited::{inherited, replace_inherited},

@@ -109,7 +109,7 @@ fn serve(mut bytes: UnixStream, quit: Option<Quit>) {
             QUIT => {
                 write_dump("SIGQUIT");
                 if let Some(Quit::Exit) = quit {
-                    quit::exit_now(STATUS);
+                    sched::exit_now(STATUS);
                 }
             }
             _ => {

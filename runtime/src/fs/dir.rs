@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    fmt,
     fs::{self, FileType, Metadata},
     io,
     os::unix::fs::{DirBuilderExt, DirEntryExt},
@@ -104,15 +103,4 @@ impl DirBuilderExt for DirBuilder {
     }
 }
 
-/// As std's print themselves.
-macro_rules! debug {
-    ($($type:ty),*) => {$(
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    )*};
-}
-
-debug!(ReadDir, DirEntry, DirBuilder);
+debug_as_std!(ReadDir, DirEntry, DirBuilder);

@@ -1,7 +1,6 @@
 //! A file.
 
 use std::{
-    fmt,
     fs::{self, FileTimes, Metadata, Permissions, TryLockError},
     io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write},
     os::{
@@ -241,8 +240,4 @@ impl IntoRawFd for File {
     }
 }
 
-impl fmt::Debug for File {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(File);

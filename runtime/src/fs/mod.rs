@@ -13,6 +13,17 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+/// `Debug` of types that print themselves as std's do, which they have in field 0.
+macro_rules! debug_as_std {
+    ($($type:ty),*) => {$(
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
 mod dir;
 mod file;
 mod functions;

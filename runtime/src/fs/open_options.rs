@@ -1,6 +1,6 @@
 //! How a file is opened.
 
-use std::{fmt, fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
 
 use super::File;
 use crate::net::off_thread;
@@ -75,8 +75,4 @@ impl OpenOptionsExt for OpenOptions {
     }
 }
 
-impl fmt::Debug for OpenOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(OpenOptions);

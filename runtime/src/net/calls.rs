@@ -145,6 +145,18 @@ pub(crate) fn write_now(fd: RawFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     size(unsafe { libc::pwritev2(fd, from, count, -1, libc::RWF_NOWAIT) })
 }
 
+/// The events of `events` for which `fd` is ready, and errors, after at most `millis`; -1: for as long as it takes.
+fn ready_for(fd: RawFd, events: i16, millis: i32) -> io::Result<i16> {
+    let mut entry = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    // SAFETY: one entry, which lives until the call returns.
+    status(unsafe { libc::poll(&raw mut entry, 1, millis) })?;
+    Ok(entry.revents)
+}
+
 /// Waits, with the thread, until `fd` is ready for `events`. False: it is not yet, because `deadline` has passed, a signal
 /// came, or a minute went by.
 pub(crate) fn poll(fd: RawFd, events: i16, deadline: Option<Instant>) -> io::Result<bool> {
@@ -153,28 +165,15 @@ pub(crate) fn poll(fd: RawFd, events: i16, deadline: Option<Instant>) -> io::Res
         // Rounded up: it is not over before.
         left.as_millis().min(60_000) as i32 + 1
     });
-    let mut entry = libc::pollfd {
-        fd,
-        events,
-        revents: 0,
-    };
-    // SAFETY: one entry, which lives until the call returns.
-    match status(unsafe { libc::poll(&raw mut entry, 1, millis) }) {
+    match ready_for(fd, events, millis) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        count => Ok(count? != 0),
+        ready => Ok(ready? != 0),
     }
 }
 
 /// Returns whether the reading direction has ended: by the other side, or by a shutdown of this one.
 pub(super) fn is_ended(fd: RawFd) -> bool {
-    let mut entry = libc::pollfd {
-        fd,
-        events: libc::POLLRDHUP,
-        revents: 0,
-    };
-    // SAFETY: one entry, which lives until the call returns. It does not wait.
-    let count = unsafe { libc::poll(&raw mut entry, 1, 0) };
-    count == 1 && entry.revents & libc::POLLRDHUP != 0
+    ready_for(fd, libc::POLLRDHUP, 0).is_ok_and(|ready| ready & libc::POLLRDHUP != 0)
 }
 
 /// Returns whether the file is in non-blocking mode.

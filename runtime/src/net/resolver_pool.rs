@@ -25,7 +25,7 @@ use std::{
 
 use crate::{
     chan::{self, Receiver},
-    reserve_stack::with_signals_blocked,
+    reserve_stack::with_room_to_start,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -185,7 +185,7 @@ impl Pool {
     /// Starts a thread, which is counted already.
     fn add_thread(&'static self) {
         let thread = thread::Builder::new().name("resolver".to_owned());
-        if with_signals_blocked(|| thread.spawn(|| self.work())).is_ok() {
+        if with_room_to_start(|| thread.spawn(|| self.work())).is_ok() {
             return;
         }
         // No thread can be started: the caller works until nothing is left to do.

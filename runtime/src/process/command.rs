@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Child;
-use crate::{net::off_thread, reserve_stack::with_signals_blocked};
+use crate::{net::off_thread, reserve_stack::with_room_to_start};
 
 /// The program and the settings of a process to be started, as [`std::process::Command`]. The methods of
 /// [`CommandExt`](std::os::unix::process::CommandExt) are its own here.
@@ -144,7 +144,7 @@ impl Command {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
-        off_thread(|| with_signals_blocked(|| self.std.spawn())).map(Child::from)
+        off_thread(|| with_room_to_start(|| self.std.spawn())).map(Child::from)
     }
 
     /// Starts the process, and waits for its end.
@@ -192,7 +192,7 @@ impl Command {
 
     /// Replaces this process by the program. Returns only when that fails.
     pub fn exec(&mut self) -> io::Error {
-        off_thread(|| with_signals_blocked(|| self.std.exec()))
+        off_thread(|| with_room_to_start(|| self.std.exec()))
     }
 
     /// The program.

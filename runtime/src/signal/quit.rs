@@ -35,9 +35,3 @@ fn caught() {
     // SAFETY: one byte of this frame, and a descriptor that stays open.
     unsafe { libc::send(fd, (&raw const byte).cast(), 1, flags) };
 }
-
-/// Ends the process at once: no destructor and no handler of `atexit` runs, which might wait for what is stuck.
-pub(crate) fn exit_now(status: i32) -> ! {
-    // SAFETY: takes a number, and does not return.
-    unsafe { libc::_exit(status) }
-}

@@ -204,7 +204,10 @@ impl Sched {
             let timeout = (until != NEVER).then(|| until.saturating_sub(now()));
             // Relaxed: a hint, for Ms that have a P.
             self.poller.last.store(now(), Ordering::Relaxed);
-            if self.poller.harvest(poll, timeout, |g| m.keep_found(g)) {
+            if self
+                .poller
+                .harvest(poll, timeout, |g| m.found.borrow_mut().push(g))
+            {
                 // The kick may have been meant for an earlier sleeper. One that is meant for this M came after its
                 // token.
                 poll.take_kick();
@@ -216,16 +219,19 @@ impl Sched {
 
     /// K6, on the g0 of `m`.
     pub(crate) fn deliver(&'static self, m: &'static M) {
-        if !m.has_found() {
+        let mut found = m.found.borrow_mut();
+        if found.is_empty() {
             return;
         }
         match m.p() {
             Some(p) => {
-                m.hand_over_found(|g| ready::polled(p, g));
+                found.drain(..).for_each(|g| ready::polled(p, g));
                 ready::published(p);
             }
             None => {
-                m.hand_over_found(|g| ready::polled_globally(self, g));
+                found
+                    .drain(..)
+                    .for_each(|g| ready::polled_globally(self, g));
                 if self.idle.should_wake() {
                     self.wake();
                 }
@@ -233,22 +239,19 @@ impl Sched {
         }
     }
 
-    /// sysmon's part. True if something was done.
-    pub(crate) fn poll_late(&'static self, time: u64) -> bool {
-        if !self.poller.is_watching() || self.idle.has_poller() {
-            return false;
-        }
+    /// sysmon's part, while sockets are registered and no M sleeps in the poll.
+    pub(crate) fn poll_late(&'static self, time: u64) {
         // Relaxed: a hint.
         let age = time.saturating_sub(self.poller.last.load(Ordering::Relaxed));
         if age >= RELAY_AGE && self.idle.may_wake() {
             self.wake();
-            return true;
+            return;
         }
         if age < LATE_AGE {
-            return false;
+            return;
         }
         let Some(poll) = self.poller.due(LATE_AGE) else {
-            return false;
+            return;
         };
         let mut any = false;
         self.poller.harvest(poll, Some(0), |g| {
@@ -261,7 +264,6 @@ impl Sched {
                 self.wake();
             }
         }
-        any
     }
 
     /// sysmon has put goroutines into the global queue: a P whose goroutines compute and yield would look there in 61

@@ -16,7 +16,7 @@ use goroutines_stack::{AddressRange, SignalStack};
 use crate::{
     gmp::{g::GRef, mode, p::P, signal_stack},
     protocol::{gate::Gate, inbox::Inbox, lending::SyscallTick, parker::Parker},
-    sys::{asm::Context, epoll, tls::Tls},
+    sys::{asm::Context, epoll, tasks, tls::Tls},
 };
 
 /// A mark that no M has.
@@ -103,7 +103,7 @@ pub(crate) struct M {
     /// The P it is woken with; bit 0: it becomes the spinner.
     handed: AtomicUsize,
     /// Goroutines that its sleep in the kernel's poll has claimed, and that are in no queue yet.
-    found: Cell<Vec<GRef>>,
+    pub(crate) found: RefCell<Vec<GRef>>,
 }
 
 // SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes only in
@@ -140,7 +140,7 @@ impl M {
             fitness: Cell::new(Fitness::Any),
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
-            found: Cell::new(Vec::new()),
+            found: RefCell::new(Vec::new()),
         }
     }
 
@@ -184,9 +184,7 @@ impl M {
     /// The calling thread, whose signal stack this is, becomes the M's: its CPU time can be read from now on.
     pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
         self.signal_stack.set(signal_stack.addresses());
-        // SAFETY: takes nothing and answers with a number.
-        let thread = unsafe { libc::gettid() };
-        self.note_thread(thread);
+        self.note_thread(tasks::own());
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, because it is the caller; `clock` is a live clockid. Where the kernel has no
         // such clock, elapsed time is taken for CPU time.
@@ -301,29 +299,6 @@ impl M {
         // Relaxed: published by the Release in `notify`.
         self.handed.store(word, Ordering::Relaxed);
         self.parker.notify_or(epoll::kick);
-    }
-
-    /// By its own thread: keeps `g`, which it has claimed for an event.
-    pub(crate) fn keep_found(&self, g: GRef) {
-        let mut found = self.found.take();
-        found.push(g);
-        self.found.set(found);
-    }
-
-    /// By its own thread: returns whether [`M::keep_found`] has kept any.
-    pub(crate) fn has_found(&self) -> bool {
-        let found = self.found.take();
-        let any = !found.is_empty();
-        self.found.set(found);
-        any
-    }
-
-    /// By its own thread: hands over those that [`M::keep_found`] has kept, in the order in which they came.
-    pub(crate) fn hand_over_found(&self, queue: impl FnMut(GRef)) {
-        let mut found = self.found.take();
-        found.drain(..).for_each(queue);
-        // Its memory is used again.
-        self.found.set(found);
     }
 
     /// Takes over the P it was woken with. Only after the parker gave its token.

@@ -19,11 +19,7 @@
 //! of a verdict, a timer, a socket or a thread, the look is repeated, more and more seldom ([`DELAYS`]): what is in the way
 //! may go without a P becoming busy, or while sysmon does not notice.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicPtr, Ordering},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use crate::{
     global::sched::Sched,
@@ -65,18 +61,17 @@ pub enum Deadlock {
     Off,
 }
 
-/// What [`on_deadlock`] was given: a `fn()`, or null.
-static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Lets `hook` run after the message of a deadlock, on the thread of sysmon, whose stack is small.
-pub fn on_deadlock(hook: fn()) {
-    // Release: partner is the load in `tell`.
-    HOOK.store(hook as *mut (), Ordering::Release);
+/// What happens at a deadlock, and what runs after the message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rule {
+    pub(crate) then: Deadlock,
+    /// On the thread of sysmon, whose stack is small.
+    pub(crate) hook: Option<fn()>,
 }
 
 /// What sysmon remembers of its looks.
 pub(crate) struct Detector {
-    rule: Deadlock,
+    rule: Rule,
     /// When it looks next; 0: the program was not idle yet.
     due: u64,
     /// How many looks were in vain.
@@ -95,7 +90,7 @@ struct Asleep {
 }
 
 impl Detector {
-    pub(crate) fn new(rule: Deadlock) -> Detector {
+    pub(crate) fn new(rule: Rule) -> Detector {
         Detector {
             rule,
             due: 0,
@@ -106,7 +101,7 @@ impl Detector {
 
     /// When it looks next, if the program stays idle.
     pub(crate) fn due(&mut self) -> u64 {
-        if self.rule == Deadlock::Off {
+        if self.rule.then == Deadlock::Off {
             return NEVER;
         }
         if self.due == 0 {
@@ -122,7 +117,7 @@ impl Detector {
 
     /// All Ps were idle until now, or until sysmon was woken.
     pub(crate) fn look(&mut self, sched: &'static Sched) {
-        if self.rule == Deadlock::Off {
+        if self.rule.then == Deadlock::Off {
             return;
         }
         if now() < self.due() {
@@ -221,17 +216,12 @@ impl fmt::Display for Asleep {
     }
 }
 
-fn tell(rule: Deadlock, asleep: &Asleep) {
+fn tell(rule: Rule, asleep: &Asleep) {
     fatal::say(format_args!("{asleep}"));
-    // Acquire: partner is the store in `on_deadlock`.
-    let hook = HOOK.load(Ordering::Acquire);
-    if !hook.is_null() {
-        // SAFETY: what is not null was a `fn()` in `on_deadlock`.
-        let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
+    if let Some(hook) = rule.hook {
         hook();
     }
-    if rule == Deadlock::Exit {
-        // Neither destructors nor handlers of `atexit` run: they might wait for what is stuck.
+    if rule.then == Deadlock::Exit {
         fatal::exit_now(STATUS);
     }
 }

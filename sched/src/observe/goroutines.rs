@@ -119,48 +119,36 @@ pub fn goroutines(visit: &mut dyn FnMut(&mut Sight<'_>), between: &mut dyn FnMut
         return true;
     };
     let mut able = membarrier::is_there();
-    let mut batch: [Option<&'static G>; BATCH] = [None; BATCH];
-    let mut len = 0;
-    for g in sched.all_gs.iter() {
-        if g.status().get() != Status::Dead {
-            batch[len] = Some(g);
-            len += 1;
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut gs = sched.all_gs.iter();
+    loop {
+        let alive = gs.by_ref().filter(|g| g.status().get() != Status::Dead);
+        batch.extend(alive.take(BATCH));
+        if !batch.is_empty() {
+            able = visit_batch(sched, &batch, able, visit);
         }
-        if len == BATCH {
-            able &= visit_batch(sched, &batch, able, visit);
-            len = 0;
-            batch = [None; BATCH];
-            between();
+        between();
+        if batch.len() < BATCH {
+            return able;
         }
+        batch.clear();
     }
-    able &= visit_batch(sched, &batch, able, visit);
-    between();
-    able
 }
 
+/// Returns whether the stacks of `batch` were held where that was possible: `able`, and the kernel made the barrier.
 fn visit_batch(
     sched: &Sched,
-    batch: &[Option<&'static G>; BATCH],
+    batch: &[&'static G],
     able: bool,
     visit: &mut dyn FnMut(&mut Sight<'_>),
 ) -> bool {
-    let len = batch.iter().flatten().count();
-    let Some(&Some(first)) = batch.first() else {
-        return able;
-    };
-    let mut gs = [first; BATCH];
-    batch
-        .iter()
-        .flatten()
-        .zip(&mut gs)
-        .for_each(|(g, place)| *place = g);
-    let mut read = |place: usize, is_held: bool| see(gs[place], is_held, visit);
+    let mut read = |place: usize, is_held: bool| see(batch[place], is_held, visit);
     if !able {
-        (0..len).for_each(|place| read(place, false));
+        (0..batch.len()).for_each(|place| read(place, false));
         return false;
     }
     let _right = sched.all_gs.right_to_words();
-    hold::hold(&gs[..len], read)
+    hold::hold(batch, read)
 }
 
 /// Shows `g`, which is held or else may do anything.

@@ -4,7 +4,7 @@
 //! W2, W7), and [`IoSource::wait`] waits for the next attempt (W3 to W6).
 
 use std::{
-    io::{self, ErrorKind},
+    io,
     os::fd::RawFd,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ use crate::{
         on_thread, park_until_moment,
     },
     protocol::{
-        io_line::{EVENT, Line, Node, Refusal},
+        io_line::{EVENT, Line, Node, Refusal, unless_not_now},
         timers::NEVER,
         wait_reason::WaitReason,
     },
@@ -153,18 +153,12 @@ impl IoSource {
         &self,
         interest: Interest,
         must_try: bool,
-        mut call: impl FnMut() -> io::Result<R>,
+        call: impl FnMut() -> io::Result<R>,
         takes_all: impl Fn(&R) -> bool,
     ) -> Option<io::Result<R>> {
-        if let Some(desc) = self.desc() {
-            return line(desc, interest).attempt(must_try, call, takes_all, wake);
-        }
-        loop {
-            match call() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return Some(result),
-            }
+        match self.desc() {
+            Some(desc) => line(desc, interest).attempt(must_try, call, takes_all, wake),
+            None => unless_not_now(call),
         }
     }
 
@@ -319,18 +313,22 @@ impl IoSource {
             .is_some_and(|desc| line(desc, interest).look().is_sticky())
     }
 
+    /// The moment of [`IoSource::set_deadline`]; [`NEVER`] without one.
+    #[inline]
+    fn deadline(&self, interest: Interest) -> u64 {
+        self.desc()
+            .map_or(NEVER, |desc| line(desc, interest).deadline())
+    }
+
     /// Returns whether there is a deadline of [`IoSource::set_deadline`].
     pub fn has_deadline(&self, interest: Interest) -> bool {
-        self.desc()
-            .is_some_and(|desc| line(desc, interest).deadline() != NEVER)
+        self.deadline(interest) != NEVER
     }
 
     /// Returns whether the deadline of [`IoSource::set_deadline`] has passed.
     #[inline]
     pub fn is_late(&self, interest: Interest) -> bool {
-        let deadline = self
-            .desc()
-            .map_or(NEVER, |desc| line(desc, interest).deadline());
+        let deadline = self.deadline(interest);
         deadline != NEVER && deadline <= now()
     }
 

@@ -76,6 +76,18 @@ pub(crate) enum Refusal {
     Late,
 }
 
+/// The result of `call`, which is made again after a signal. `None`: `WouldBlock`.
+#[inline]
+pub(crate) fn unless_not_now<R>(mut call: impl FnMut() -> io::Result<R>) -> Option<io::Result<R>> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return Some(result),
+        }
+    }
+}
+
 /// One direction of a socket.
 pub(crate) struct Line<W> {
     ready: Readiness,
@@ -118,31 +130,24 @@ impl<W: Waiter> Line<W> {
     pub(crate) fn attempt<R>(
         &self,
         must_try: bool,
-        mut call: impl FnMut() -> io::Result<R>,
+        call: impl FnMut() -> io::Result<R>,
         takes_all: impl Fn(&R) -> bool,
         wake: impl FnMut(W),
     ) -> Option<io::Result<R>> {
-        loop {
-            let seen = self.look();
-            if !must_try && !seen.shall_try() {
-                return None;
-            }
-            match call() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // False: an event came meanwhile, and W3 finds it.
-                    self.ready.clear(seen);
-                    return None;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => {
-                    if result.as_ref().is_ok_and(takes_all) {
-                        self.took_all(seen);
-                    }
-                    self.pass_baton(wake);
-                    return Some(result);
-                }
-            }
+        let seen = self.look();
+        if !must_try && !seen.shall_try() {
+            return None;
         }
+        let Some(result) = unless_not_now(call) else {
+            // False: an event came meanwhile, and W3 finds it.
+            self.ready.clear(seen);
+            return None;
+        };
+        if result.as_ref().is_ok_and(takes_all) {
+            self.took_all(seen);
+        }
+        self.pass_baton(wake);
+        Some(result)
     }
 
     /// W2, the call got less than it asked for: there is no more. Where no further event may come, READY stays: what

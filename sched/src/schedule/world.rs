@@ -122,7 +122,7 @@ impl Machine for &'static M {
     }
 
     fn has_found(self) -> bool {
-        M::has_found(self)
+        !self.found.borrow().is_empty()
     }
 }
 

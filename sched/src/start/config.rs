@@ -7,7 +7,7 @@ use goroutines_stack::{SizeError, StartError as StepError};
 use crate::{
     global::{procs::MAX_PROCS, settings::Settings},
     observe::{
-        deadlock::Deadlock,
+        deadlock::{Deadlock, Rule},
         hogs::{HogReport, HogRule},
     },
     start::{default_stacks::DefaultStacks, flags::Switches, godebug::GoDebug, size},
@@ -24,7 +24,7 @@ pub struct Config {
     pub(crate) thread_idle: Option<Duration>,
     pub(crate) hog_after: Option<Duration>,
     pub(crate) on_hog: Option<fn(&HogReport)>,
-    pub(crate) deadlock: Deadlock,
+    pub(crate) deadlock: Rule,
     pub(crate) switches: Switches,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Resolved {
     /// How often a line on the scheduler goes to stderr.
     pub(crate) schedtrace: Option<Duration>,
     pub(crate) hogs: Option<HogRule>,
-    pub(crate) deadlock: Deadlock,
+    pub(crate) deadlock: Rule,
     /// Whether the stacks of goroutines that change threads are searched (migrate.rs).
     pub(crate) migration_check: bool,
     /// Whether goroutines change threads as often as they can (migrate.rs).
@@ -224,7 +224,14 @@ impl Config {
     /// [`Deadlock::Off`], and `deadlock=1` with [`Deadlock::Exit`]. Default: [`Deadlock::Off`].
     #[must_use]
     pub fn deadlock(mut self, then: Deadlock) -> Config {
-        self.deadlock = then;
+        self.deadlock.then = then;
+        self
+    }
+
+    /// Lets `hook` run after the message of a deadlock, on the thread of sysmon, whose stack is small.
+    #[must_use]
+    pub fn on_deadlock(mut self, hook: fn()) -> Config {
+        self.deadlock.hook = Some(hook);
         self
     }
 
@@ -273,7 +280,10 @@ impl Config {
             },
             schedtrace: debug.schedtrace,
             hogs: self.hog_rule(&debug),
-            deadlock: debug.deadlock.unwrap_or(self.deadlock),
+            deadlock: Rule {
+                then: debug.deadlock.unwrap_or(self.deadlock.then),
+                ..self.deadlock
+            },
             migration_check: self.switches.migration_check()?,
             force_migration: self.switches.force_migration()?,
         })

@@ -38,6 +38,7 @@ use crate::{
     sys::{
         fatal, mask,
         spawn::{SMALL, spawn},
+        tasks,
     },
     sysmon,
 };
@@ -55,8 +56,7 @@ pub fn start(config: &Config) -> Result<(), StartError> {
     if *started {
         return Err(StartError::AlreadyStarted);
     }
-    // SAFETY: takes nothing and always succeeds.
-    let caller = unsafe { libc::gettid() };
+    let caller = tasks::own();
     let config = Box::new(config.clone());
     let (answer, answered) = mpsc::sync_channel(1);
     let starter = spawn("goroutines-boot", Some(2 * SMALL), move || {

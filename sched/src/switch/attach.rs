@@ -21,7 +21,7 @@ use crate::{
     },
     protocol::sync::lock,
     switch::thread_word::{current_m, set_current_m},
-    sys::asm,
+    sys::{asm, tasks},
 };
 
 /// Records of threads that have ended, for new threads. A record is never freed: a waker may still use its G for an
@@ -71,8 +71,7 @@ pub(crate) fn attach() -> &'static M {
         lock(&ALL).push(m);
         m
     });
-    // SAFETY: takes nothing and always succeeds.
-    m.note_thread(unsafe { libc::gettid() });
+    m.note_thread(tasks::own());
     m.stack_low.set(0);
     set_current_m(Some(m));
     // A thread that is already running its destructors runs no new one: then the record (some hundred bytes) is not

@@ -55,8 +55,8 @@ pub(crate) fn throw(message: fmt::Arguments<'_>) -> ! {
     end();
 }
 
-/// Ends the process at once: no destructor runs, and no handler of `atexit`.
-pub(crate) fn exit_now(status: i32) -> ! {
+/// Ends the process at once: no destructor and no handler of `atexit` runs, which might wait for what is stuck.
+pub fn exit_now(status: i32) -> ! {
     // SAFETY: takes a number, and does not return.
     unsafe { libc::_exit(status) }
 }

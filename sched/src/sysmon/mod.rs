@@ -53,7 +53,7 @@ use crate::{
         p::P,
     },
     observe::{
-        deadlock::{Deadlock, Detector},
+        deadlock::{Detector, Rule},
         reporter::Sightings,
     },
     protocol::{
@@ -90,7 +90,7 @@ pub(crate) fn watch(
     sched: &'static Sched,
     schedtrace: Option<Duration>,
     hogs: Option<&'static Sightings>,
-    deadlock: Deadlock,
+    deadlock: Rule,
 ) -> ! {
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut handlers = Handlers::new();
@@ -141,12 +141,10 @@ pub(crate) fn watch(
         }
         sched.retry_refused(time);
         handlers.look(sched, time);
-        if sched.poll_late(time) {
-            // That happens all the time where each P has many events to serve: it is no reason to look more often.
-            look = look.max(Look::Watchful);
-            longest = STUCK_LOOK;
-        } else if sched.poller.is_watching() && !sched.idle.has_poller() {
-            // An M computes, or looks for work: it may be long until it polls.
+        if sched.poller.is_watching() && !sched.idle.has_poller() {
+            // An M computes, or looks for work: it may be long until it polls. Events that are found here are no reason
+            // to look more often: where each P has many to serve, there are always some.
+            sched.poll_late(time);
             look = look.max(Look::Watchful);
             longest = STUCK_LOOK;
         }

@@ -2,93 +2,52 @@
 //! uses the same word. The steps are those of hold.rs and shrink.rs.
 
 use loom::{
-    cell::UnsafeCell,
     sync::{Arc, Mutex},
     thread,
 };
 
-use super::explore;
-use crate::protocol::{
-    hold::{self, Holds},
-    shrink_word::{self, ShrinkWord, Shrinks},
-    status::{Status, StatusCell},
-    wait_reason::WaitReason,
-};
+use super::{explore, shrink_word};
+use crate::protocol::{hold, status::Status, wait_reason::WaitReason};
 
 struct World {
-    status: StatusCell,
-    word: ShrinkWord,
+    g: shrink_word::World,
     /// The right to the word (all_gs.rs).
     right: Mutex<()>,
-    /// The stack and the context: plain memory, so that loom reports it when both sides use it at once.
-    stack: UnsafeCell<u32>,
-    context: UnsafeCell<u32>,
 }
 
 impl World {
     fn new(status: Status) -> Arc<World> {
         Arc::new(World {
-            status: StatusCell::new(status),
-            word: ShrinkWord::new(),
+            g: shrink_word::World::new(status),
             right: Mutex::new(()),
-            stack: UnsafeCell::new(0),
-            context: UnsafeCell::new(1),
         })
     }
 
-    /// The M: R1 and R2 of shrink.rs, the goroutine's own use of its stack, R3.
     fn run(&self) {
-        self.word.take_up(&self.status, Status::Running);
-        // SAFETY: the goroutine runs; loom checks it.
-        self.stack.with_mut(|stack| unsafe { *stack += 1 });
-        // SAFETY: the goroutine runs, and loom checks it: the switch away writes the context.
-        self.context.with_mut(|context| unsafe { *context += 1 });
-        self.status
-            .set_with(Status::Running, Some(WaitReason::Join));
-        self.status.set_waiting();
+        self.g.run();
     }
 
     /// The waker: the goroutine goes into a queue, from which the calling M takes it.
     fn ready(&self) {
-        self.status.set_runnable();
+        self.g.status.set_runnable();
     }
 
     /// D1 to D5. Returns whether it was held.
     fn read(&self) -> bool {
         let _right = self.right.lock().unwrap();
         let mut was_held = false;
-        let fenced = hold::hold(&[self], |_, held| {
+        let fenced = hold::hold(&[&self.g], |_, held| {
             was_held = held;
             if held {
                 // SAFETY: it is held, so it does not run; loom checks it.
-                self.context.with(|context| unsafe { *context });
+                self.g.context.with(|context| unsafe { *context });
                 // SAFETY: a goroutine that is held does not run; loom checks it.
-                self.stack.with(|stack| unsafe { *stack });
+                self.g.stack.with(|stack| unsafe { *stack });
             }
         });
         assert!(fenced);
         was_held
     }
-}
-
-impl Holds for World {
-    fn status(&self) -> &StatusCell {
-        &self.status
-    }
-
-    fn word(&self) -> &ShrinkWord {
-        &self.word
-    }
-}
-
-impl Shrinks for World {
-    unsafe fn trim(&self) {
-        // SAFETY: the word is BUSY, so the goroutine stays parked; loom checks it.
-        self.stack.with_mut(|stack| unsafe { *stack += 1 });
-    }
-
-    /// As in models/shrink_word.rs.
-    fn note_shrunk(&self) {}
 }
 
 fn beside<T: 'static>(world: &Arc<World>, f: fn(&World) -> T) -> thread::JoinHandle<T> {
@@ -104,8 +63,8 @@ fn a_goroutine_that_runs_is_not_read() {
             let reader = beside(&world, World::read);
             world.run();
             reader.join().unwrap();
-            assert_eq!(world.status.get(), Status::Waiting);
-            assert_eq!(world.status.reason(), Some(WaitReason::Join));
+            assert_eq!(world.g.status.get(), Status::Waiting);
+            assert_eq!(world.g.status.reason(), Some(WaitReason::Join));
         });
     }
 }
@@ -132,7 +91,7 @@ fn one_that_is_in_a_run_queue_is_read_whole() {
         world.run();
         world.ready();
         reader.join().unwrap();
-        assert_eq!(world.status.get(), Status::Runnable);
+        assert_eq!(world.g.status.get(), Status::Runnable);
     });
 }
 
@@ -160,9 +119,9 @@ fn one_that_ends_is_not_read_after_it_gave_up_its_stack() {
     explore(Some(4), || {
         let world = World::new(Status::Waiting);
         let reader = beside(&world, World::read);
-        world.word.take_up(&world.status, Status::Dead);
+        world.g.word.take_up(&world.g.status, Status::Dead);
         // SAFETY: the stack was given up and goes to another goroutine; loom checks it.
-        world.stack.with_mut(|stack| unsafe { *stack += 1 });
+        world.g.stack.with_mut(|stack| unsafe { *stack += 1 });
         reader.join().unwrap();
     });
 }
@@ -174,7 +133,7 @@ fn a_reader_and_the_shrinker_take_turns() {
         let reader = beside(&world, World::read);
         let shrinker = beside(&world, |world| {
             let _right = world.right.lock().unwrap();
-            shrink_word::shrink(&[world]);
+            world.g.shrink();
         });
         world.run();
         reader.join().unwrap();

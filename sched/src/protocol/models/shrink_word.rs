@@ -11,28 +11,33 @@ use crate::protocol::{
     wait_reason::WaitReason,
 };
 
-struct World {
-    status: StatusCell,
-    word: ShrinkWord,
+/// A goroutine, also of models/hold.rs.
+pub(super) struct World {
+    pub(super) status: StatusCell,
+    pub(super) word: ShrinkWord,
     /// The stack, and the context that says how much of it is in use: plain memory, so that loom reports it when both
     /// sides use it at once.
-    stack: UnsafeCell<u32>,
-    context: UnsafeCell<u32>,
+    pub(super) stack: UnsafeCell<u32>,
+    pub(super) context: UnsafeCell<u32>,
 }
 
 impl World {
-    /// A goroutine that is parked, in `status`.
-    fn parked(status: Status) -> Arc<World> {
-        Arc::new(World {
+    pub(super) fn new(status: Status) -> World {
+        World {
             status: StatusCell::new(status),
             word: ShrinkWord::new(),
             stack: UnsafeCell::new(0),
             context: UnsafeCell::new(1),
-        })
+        }
+    }
+
+    /// A goroutine that is parked, in `status`.
+    fn parked(status: Status) -> Arc<World> {
+        Arc::new(World::new(status))
     }
 
     /// The M: R1, R2, the goroutine's own use of its stack, R3.
-    fn run(&self) {
+    pub(super) fn run(&self) {
         self.word.take_up(&self.status, Status::Running);
         // SAFETY: the goroutine runs; loom checks it.
         self.stack.with_mut(|stack| unsafe { *stack += 1 });
@@ -44,7 +49,7 @@ impl World {
     }
 
     /// The shrinker has found it marked: S2 to S7.
-    fn shrink(&self) {
+    pub(super) fn shrink(&self) {
         shrink_word::shrink(&[self]);
     }
 
