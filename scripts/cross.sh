@@ -14,6 +14,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+. scripts/packages.sh
+
 die() { echo "cross.sh: $*" >&2; exit 1; }
 say() { echo "cross.sh: $*"; }
 
@@ -36,15 +38,6 @@ ready() {
     [ -e "$folder/$arch.env" ] && [ -x "$folder/rustc" ] && command -v "$prefix-gcc" "qemu-$arch-static" > /dev/null &&
         "$folder/rustc" --version > /dev/null 2>&1
 }
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
-    elif command -v sudo > /dev/null; then sudo "$@"
-    else die "needs root for: $*"
-    fi
-}
-
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
 
 # The newest version, and of that one dependency whose name matches: `dependency PACKAGE REGEX`.
 candidate() { apt-cache policy "$1" | awk '/Candidate:/ { print $2 }'; }

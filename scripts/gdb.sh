@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v gdb > /dev/null; then
-    apt-get install -y --no-install-recommends gdb >&2
-fi
+. scripts/packages.sh
+
+need gdb gdb
 # Some distributions build it without.
 gdb -nx -batch -ex 'python print("python", gdb.VERSION)' | grep '^python'
 cargo test -p goroutines-tests --test gdb -- --ignored

@@ -3,7 +3,9 @@
 # nothing of the feature is in a program without it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v valgrind >/dev/null || apt-get install -y --no-install-recommends valgrind >&2
+. scripts/packages.sh
+
+need valgrind valgrind
 target=${CARGO_TARGET_DIR:-target}/valgrind
 
 build() {
