@@ -94,6 +94,13 @@ mod tests {
         assert!(parse(7, "Name:\tx\nState:\tS (sleeping)\n").is_none());
     }
 
+    /// All threads. Those of other tests end at any time, so a look may have to be repeated.
+    fn all_at_last() -> Vec<Task> {
+        (0..10_000)
+            .find_map(|_| all())
+            .expect("some look meets no thread that ends")
+    }
+
     #[test]
     fn a_thread_that_sleeps_is_told_from_one_that_runs() {
         let (tx, rx) = mpsc::channel::<()>();
@@ -104,12 +111,12 @@ mod tests {
         });
         let (id, own) = (id.recv().expect("it says"), own());
         for _ in 0..10_000 {
-            let all = all().unwrap_or_default();
+            let all = all_at_last();
             let find = |id| all.iter().find(|task| task.id == id);
             if find(id).is_some_and(|task| task.sleeps) {
                 assert!(find(own).is_some_and(|task| !task.sleeps && !task.is_ours));
                 as_own_thread(|| {
-                    let all = super::all().unwrap_or_default();
+                    let all = all_at_last();
                     let ours = all.iter().filter(|task| task.is_ours);
                     assert!(ours.clone().any(|task| task.id == own), "{all:?}");
                     assert!(ours.clone().all(|task| task.id != id), "it is one no more");
