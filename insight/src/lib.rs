@@ -13,6 +13,7 @@
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
+//! | proto.rs | writing protobuf messages |
 //!
 //! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
 //! (`goroutines_sched::goroutines`). Nothing is asked of a goroutine, and no lock is taken that a parked one may hold.
@@ -21,6 +22,8 @@
 mod groups;
 mod json;
 mod modules;
+#[allow(dead_code, reason = "the profiles and the trace write with it")]
+mod proto;
 mod snapshot;
 mod symbols;
 mod text;
