@@ -112,7 +112,7 @@ fn or_null(value: Option<impl fmt::Display>, f: &mut fmt::Formatter<'_>) -> fmt:
 }
 
 /// A string, with its quotes.
-struct Text<'a>(&'a str);
+pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

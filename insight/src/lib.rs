@@ -14,6 +14,8 @@
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
 //! | proto.rs | writing protobuf messages |
+//! | sites.rs | goroutines counted by what they do and were spawned as |
+//! | serve | a socket on which other processes look into this one |
 //!
 //! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
 //! (`goroutines_sched::goroutines`). Nothing is asked of a goroutine, and no lock is taken that a parked one may hold.
@@ -24,11 +26,14 @@ mod json;
 mod modules;
 #[allow(dead_code, reason = "the profiles and the trace write with it")]
 mod proto;
+mod serve;
+mod sites;
 mod snapshot;
 mod symbols;
 mod text;
 mod walk;
 
 pub use groups::{Group, Object};
+pub use serve::{Server, serve};
 pub use snapshot::{Dump, Snapshot, Summary, dump};
 pub use symbols::Frame;

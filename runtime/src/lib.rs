@@ -148,7 +148,7 @@ pub use future::{Join, block_on};
 pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
 pub use goroutines_sched::{
-    Deadlock, HogFrame, HogReport, Metrics, ProcMetrics, SizeError, StartError,
+    Deadlock, HogFrame, HogReport, Metrics, ProcMetrics, ProcState, SizeError, StartError,
 };
 pub use grow::grow;
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};

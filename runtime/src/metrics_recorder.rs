@@ -22,6 +22,7 @@
 //! | `goroutines_threads` | gauge | threads of the scheduler (Ms) |
 //! | `goroutines_threads_idle` | gauge | threads among them that sleep for want of work |
 //! | `goroutines_threads_spinning` | gauge | threads among them that look for work before they sleep: 0 or 1 |
+//! | `goroutines_threads_waiting` | gauge | threads among them that hold a goroutine which can run, and wait for a P |
 //! | `goroutines_threads_started_total` | counter | threads that were started |
 //! | `goroutines_threads_failed_total` | counter | threads that the system refused to start |
 //! | `goroutines_threads_ended_total` | counter | threads that ended because they had been idle for long |
@@ -85,6 +86,7 @@ numbers! {
     "goroutines_threads" threads "threads of the scheduler",
     "goroutines_threads_idle" idle_threads "threads that sleep for want of work",
     "goroutines_threads_spinning" spinning_threads "threads that look for work before they sleep",
+    "goroutines_threads_waiting" waiting_threads "threads that hold a goroutine and wait for a P",
     "goroutines_queue_global" global_queue "goroutines in the global queue",
     "goroutines_sockets" sockets "open sockets for which a goroutine or thread has waited",
     "goroutines_registered" registered "descriptors that are registered with the network poller",

@@ -88,10 +88,11 @@ pub use {
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     observe::{
+        census::{Glance, census},
         deadlock::Deadlock,
         goroutines::{Sight, StackView, State, goroutines},
         hogs::{HogFrame, HogReport},
-        metrics::{Metrics, MigrationStats, ProcMetrics, metrics, migration_stats},
+        metrics::{Metrics, MigrationStats, ProcMetrics, ProcState, metrics, migration_stats},
     },
     park::{
         arm,

@@ -26,6 +26,8 @@
 //! [`Config::on_sigquit`](crate::Config::on_sigquit) lets a dump be asked for from outside, as `kill -QUIT` does with Go
 //! programs; [`Config::dump_on_fatal`](crate::Config::dump_on_fatal) writes one before a fatal error ends the process.
 //!
+//! [`serve`] opens a socket on which `goroutines-top`, or any program that reads lines, looks into this one while it runs.
+//!
 //! # Examples
 //!
 //! ```
@@ -40,7 +42,7 @@
 
 pub(crate) mod dumper;
 
-pub use goroutines_insight::{Dump, Frame, Group, Object, Snapshot, Summary, dump};
+pub use goroutines_insight::{Dump, Frame, Group, Object, Server, Snapshot, Summary, dump, serve};
 pub use goroutines_sched::{State, WaitReason};
 
 /// What happens after the dump of [`Config::on_sigquit`](crate::Config::on_sigquit).

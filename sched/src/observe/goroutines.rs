@@ -59,7 +59,7 @@ pub enum State {
 }
 
 impl State {
-    fn of(status: Status, reason: Option<WaitReason>) -> Option<State> {
+    pub(super) fn of(status: Status, reason: Option<WaitReason>) -> Option<State> {
         Some(match (status, reason) {
             (Status::Dead, _) => return None,
             (Status::Fresh, _) => State::New,

@@ -25,6 +25,8 @@ pub struct Metrics {
     pub idle_threads: usize,
     /// Threads among them that look for work before they sleep: 0 or 1.
     pub spinning_threads: usize,
+    /// Threads among them that hold a goroutine which can run, and wait for a P.
+    pub waiting_threads: usize,
     /// Goroutines in the global queue.
     pub global_queue: usize,
     /// Times a goroutine was run: after it was made, parked or yielded. The sum of [`ProcMetrics::runs`], and of the
@@ -73,6 +75,19 @@ pub struct Metrics {
     pub procs: Vec<ProcMetrics>,
 }
 
+/// What a P does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcState {
+    /// It has no work.
+    #[default]
+    Idle,
+    /// A thread runs goroutines with it, or looks for work.
+    Busy,
+    /// Its thread is in a blocking call, from which it may get it back.
+    Lent,
+}
+
 /// A snapshot of one P.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,6 +100,8 @@ pub struct ProcMetrics {
     pub overflows: u64,
     /// Goroutines in the queue, the one that goes next included.
     pub queue: usize,
+    /// What it does.
+    pub state: ProcState,
 }
 
 /// A snapshot of the scheduler; all zero while the runtime has not been started.
@@ -117,7 +134,9 @@ impl Sched {
         // not below zero.
         let ended = self.sum(|p| p.counters.ended.get()) + GLOBAL.ended.get();
         let spawned = self.sum(|p| p.counters.spawned.get()) + GLOBAL.spawned.get();
-        let procs: Vec<ProcMetrics> = self.procs.now().iter().map(P::snapshot).collect();
+        let resting = self.idle.resting();
+        let procs = self.procs.now().iter().map(|p| p.snapshot(&resting));
+        let procs: Vec<ProcMetrics> = procs.collect();
         let migrations = migration_stats();
         let (registered, polls, poll_events) = self.poller.counts();
         let threads_ended = GLOBAL.threads_ended.get();
@@ -130,6 +149,7 @@ impl Sched {
             threads: threads_started.saturating_sub(threads_ended) as usize,
             idle_threads: self.idle.sleeping(),
             spinning_threads: usize::from(self.idle.is_spinning()),
+            waiting_threads: self.idle.waiting(),
             global_queue: self.injected(),
             runs: self.sum(P::runs),
             steals: self.sum(|p| p.counters.steals.get()),
@@ -168,8 +188,15 @@ impl P {
         self.tick().saturating_sub(empty)
     }
 
-    fn snapshot(&self) -> ProcMetrics {
+    /// `resting`: the words of the Ps that are idle.
+    fn snapshot(&'static self, resting: &[usize]) -> ProcMetrics {
+        let state = match self.lending.lent() {
+            _ if resting.contains(&self.id()) => ProcState::Idle,
+            Some(_) => ProcState::Lent,
+            None => ProcState::Busy,
+        };
         ProcMetrics {
+            state,
             runs: self.runs(),
             steals: self.counters.steals.get(),
             overflows: self.counters.overflows.get(),

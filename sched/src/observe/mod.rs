@@ -4,6 +4,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | metrics.rs | a snapshot of counts and queues |
+//! | census.rs | all goroutines by their words alone |
 //! | deadlock.rs | whether anything can ever wake a goroutine again |
 //! | goroutines.rs | all goroutines: what each does, and the stacks of those that are off them |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
@@ -12,6 +13,7 @@
 
 #![cfg(not(goroutines_loom))]
 
+pub(crate) mod census;
 pub(crate) mod deadlock;
 pub(crate) mod goroutines;
 pub(crate) mod hogs;

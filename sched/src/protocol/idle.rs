@@ -340,6 +340,17 @@ impl Idle {
         lock(&self.lists).ms.len()
     }
 
+    /// The Ps that are idle.
+    pub(crate) fn resting(&self) -> Vec<Id> {
+        lock(&self.lists).ps.clone()
+    }
+
+    /// How many Ms hold a goroutine and wait for a P. A snapshot.
+    pub(crate) fn waiting(&self) -> usize {
+        // Relaxed: for display only.
+        self.waiting_for_p.load(Ordering::Relaxed) as usize
+    }
+
     /// Returns whether `m` is asleep, or in the line for a P. Then it will be woken with one.
     pub(crate) fn knows(&self, m: Id) -> bool {
         let lists = lock(&self.lists);

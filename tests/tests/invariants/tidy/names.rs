@@ -28,6 +28,7 @@ fn statements() -> Vec<(String, usize, String)> {
         "HACKING.md",
         "README.md",
         "CONTRIBUTING.md",
+        "docs/live-view.md",
         "docs/safety.md",
         "docs/where-it-runs.md",
     ] {
