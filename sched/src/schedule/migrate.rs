@@ -8,11 +8,11 @@
 //! *sent back* (inbox.rs), and that M runs it this time; if that M does not run it in time, any M may (home_wait.rs).
 //!
 //! A word that only looks like such an address, or lies in a slot that is never read again, costs a detour and
-//! nothing else. The same holds for std's handle of the thread, and for a goroutine with more than [`MOST`] live:
-//! searching that would take longer than the detour. The check does not see: what lies in boxes, values that belong
-//! to a thread without pointing into its storage (an `Rc` that a thread-local shares), and the storage of libraries
-//! that are loaded after the M has started, or were loaded before and touched on it only later. docs/safety.md says
-//! what users should know of that.
+//! nothing else. The same holds for std's handle of the thread, on the stack or at the head of what the stack points
+//! to (record.rs), and for a goroutine with more than [`MOST`] live: searching that would take longer than the detour.
+//! The check does not see: what else lies in boxes, values that belong to a thread without pointing into its storage
+//! (an `Rc` that a thread-local shares), and the storage of libraries that are loaded after the M has started, or were
+//! loaded before and touched on it only later. docs/safety.md says what users should know of that.
 //!
 //! The thread of an M that goroutines ran on last does not end while they are parked: one of them may have to go back.
 //!

@@ -27,6 +27,7 @@ pub(crate) mod futex;
 pub(crate) mod mask;
 pub(crate) mod membarrier;
 pub(crate) mod proc_stat;
+pub(crate) mod record;
 pub(crate) mod spawn;
 pub(crate) mod tasks;
 pub(crate) mod tls;

@@ -10,21 +10,18 @@
 //!
 //! The dynamic linker reports the blocks that exist (the block of a library that is loaded later does not exist yet),
 //! and `pthread_self` is the descriptor, which lies beside the thread pointer. Blocks that lie close together form
-//! one range, so that there is usually one. A further range is std's record of the thread, to which each handle of
-//! `std::thread::current()` points: code that keeps such a handle waits for an `unpark` of this thread.
+//! one range, so that there is usually one. A further range is std's record of the thread (record.rs).
 
 use std::{
     ffi::{c_int, c_void},
     slice,
-    thread::{self, Thread},
 };
+
+use super::record::Record;
 
 /// Blocks no further apart than this, in bytes, form one range: the descriptor is larger than the distances between
 /// blocks, and smaller than this.
 const CLOSE: usize = 4096;
-
-/// Two reference counts, and at least a name and a number: the least size of std's record of a thread, in bytes.
-const RECORD: usize = 40;
 
 /// Addresses from `start` up to `start + len`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,12 +32,18 @@ struct Range {
 
 /// The thread-local storage of one thread.
 #[derive(Debug)]
-pub(crate) struct Tls(Box<[Range]>);
+pub(crate) struct Tls {
+    ranges: Box<[Range]>,
+    record: Option<Record>,
+}
 
 impl Tls {
     /// No storage: nothing points into it.
     pub(crate) fn none() -> Tls {
-        Tls(Box::default())
+        Tls {
+            ranges: Box::default(),
+            record: None,
+        }
     }
 
     /// The storage of the calling thread.
@@ -56,11 +59,18 @@ impl Tls {
             start: descriptor,
             len: end - descriptor,
         });
-        blocks.extend(handle());
-        Tls(merged(blocks).into())
+        let record = Record::here();
+        blocks.extend(record.iter().map(|record| {
+            let (start, len) = record.range();
+            Range { start, len }
+        }));
+        Tls {
+            ranges: merged(blocks).into(),
+            record,
+        }
     }
 
-    /// Returns whether a word from `low` up to `high` points into the storage.
+    /// Returns whether a word from `low` up to `high` points into the storage, or to a handle of the thread.
     ///
     /// # Safety
     ///
@@ -70,23 +80,10 @@ impl Tls {
         // SAFETY: both ends are aligned, and what is between them is readable while this looks at it; to the compiler
         // this is memory from elsewhere, all of it written.
         let words = unsafe { slice::from_raw_parts(low.cast::<usize>(), count) };
-        self.0.iter().any(|range| range.is_in(words))
+        let behind = |record: &Record| record.is_behind(words);
+        self.ranges.iter().any(|range| range.is_in(words))
+            || self.record.as_ref().is_some_and(behind)
     }
-}
-
-/// std's record of the calling thread, which lives as long as the thread.
-///
-/// Nothing is read there. If std's handle has another layout than assumed, the range is one to which no word points.
-fn handle() -> Option<Range> {
-    let handle = thread::current();
-    if size_of::<Thread>() != size_of::<usize>() {
-        return None;
-    }
-    // SAFETY: the handle is as large as a word, and has no padding then, as it can be moved to other threads and holds
-    // a reference.
-    let start = unsafe { std::mem::transmute_copy::<Thread, usize>(&handle) };
-    let len = RECORD;
-    (start != 0).then_some(Range { start, len })
 }
 
 impl Range {
@@ -140,7 +137,7 @@ unsafe extern "C" fn note_block(
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::thread::{self, Thread};
 
     use super::*;
 
@@ -179,7 +176,7 @@ mod tests {
     #[test]
     fn a_thread_of_a_plain_program_has_one_range_and_the_one_of_its_handle() {
         let tls = thread::spawn(Tls::here).join().unwrap();
-        assert_eq!(tls.0.len(), 2, "{tls:x?}");
+        assert_eq!(tls.ranges.len(), 2, "{tls:x?}");
     }
 
     #[test]
@@ -196,10 +193,13 @@ mod tests {
 
     #[test]
     fn every_word_is_looked_at() {
-        let tls = Tls(Box::new([Range {
-            start: 4096,
-            len: 8,
-        }]));
+        let tls = Tls {
+            ranges: Box::new([Range {
+                start: 4096,
+                len: 8,
+            }]),
+            record: None,
+        };
         for place in 0..100 {
             let mut words = [4104_usize; 100];
             words[place] = 4103;
