@@ -156,18 +156,26 @@ fn a_target_may_be_a_whole_url_and_the_end_of_a_connection_one_of_several_words(
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
 }
 
-#[test]
-fn chunks_of_little_body_and_long_lines_are_refused_before_they_fill_the_memory() {
-    let (_program, address) = server();
+/// Sends 6 MB of chunks for a body of 7 KB, and returns how the server answers.
+fn answer_to_chunks_of_little_body(address: SocketAddr) -> u16 {
     let mut stream = connect(address);
     let head = b"POST /echo HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head).unwrap();
     let chunk = format!("1;{}\r\nx\r\n", "y".repeat(900));
-    // 6 MB for a body of 7 KB.
     let mut writer = stream.try_clone().unwrap();
     let writer = thread::spawn(move || writer.write_all(chunk.repeat(7000).as_bytes()));
-    assert_eq!(response(&mut stream).0, 413);
-    writer.join().unwrap().unwrap();
+    let answer = response(&mut stream).0;
+    let written = writer.join().unwrap();
+    assert!(answer == 408 || written.is_ok(), "{answer}: {written:?}");
+    answer
+}
+
+#[test]
+fn chunks_of_little_body_and_long_lines_are_refused_before_they_fill_the_memory() {
+    let (_program, address) = server();
+    // On a busy machine the time for a request may end before.
+    let answer = (0..10).map(|_| answer_to_chunks_of_little_body(address));
+    assert_eq!(answer.skip_while(|&answer| answer == 408).next(), Some(413));
 }
 
 #[test]
