@@ -82,11 +82,13 @@ compile_error!(
 );
 
 mod arch;
+mod interrupted;
 mod port;
 #[cfg(feature = "valgrind")]
 pub mod valgrind;
 
 pub use arch::Native;
+pub use interrupted::{Interrupted, SignalLayout, interrupted, interrupted_sp};
 pub use port::{Context, Entry, FrameLayout, Port, Probe, Root, Saved, Suspended};
 
 /// Makes a fresh stack into a context whose first resumption calls `entry`: see [`Port::prepare`].
@@ -155,21 +157,6 @@ pub fn set_thread_word(word: *mut ()) {
 #[inline(always)]
 pub fn stack_pointer() -> *const u8 {
     Native::stack_pointer()
-}
-
-/// The stack pointer of the code that a signal has interrupted: see [`Port::SP_IN_SIGNAL_CONTEXT`].
-///
-/// # Safety
-///
-/// `context` is the third argument of a signal handler that was installed with `SA_SIGINFO` and has not returned yet.
-#[inline]
-#[must_use]
-pub unsafe fn interrupted_sp(context: *const core::ffi::c_void) -> usize {
-    let place = context
-        .cast::<u8>()
-        .wrapping_add(Native::SP_IN_SIGNAL_CONTEXT);
-    // SAFETY: the context is a whole `ucontext_t` of this CPU, in which the port says where the word is.
-    unsafe { place.cast::<usize>().read() }
 }
 
 /// Asks for the cache line at `addr`, to be written soon: see [`Port::prefetch`].

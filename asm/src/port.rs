@@ -22,7 +22,7 @@
 //! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
 //! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
 //! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
-//! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`, and their length | naked: what calls `entry`, and what the tables say of its caller |
+//! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`; the lengths of these and of the body | naked: what calls `entry`, and what the tables say of its caller |
 //! | `probe`, named by `PROBE` | naked, with tables: for the tests |
 //!
 //! # The fifteen promises
@@ -76,7 +76,7 @@
 //! - A context that is never resumed again is forgotten, not unwound: what its frames own is leaked.
 //! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
 
-use crate::{Native, switch};
+use crate::{Native, SignalLayout, switch};
 use core::ops::Range;
 use core::ptr;
 
@@ -208,9 +208,8 @@ pub unsafe trait Port {
     /// The CPU, as `target_arch` names it.
     const NAME: &'static str;
 
-    /// Where in the `ucontext_t` that Linux gives to a signal handler the stack pointer of the interrupted code stands, in
-    /// bytes from its start.
-    const SP_IN_SIGNAL_CONTEXT: usize;
+    /// Where in the `ucontext_t` that Linux gives to a signal handler the registers of the interrupted code stand.
+    const SIGNAL_CONTEXT: SignalLayout;
 
     /// The bytes below the stack pointer that the platform's ABI leaves to leaf functions and signals skip; 0 if none.
     const RED_ZONE: usize;
@@ -291,6 +290,9 @@ pub unsafe trait Port {
     /// How long the code of [`LINKED_ROOT`](Port::LINKED_ROOT) is, in bytes.
     const LINKED_ROOT_LENGTH: usize;
 
+    /// How long the code of [`body`](Port::body) is, in bytes.
+    const BODY_LENGTH: usize;
+
     /// Where the words of a [`Frame`](Port::Frame) are, for debuggers.
     const LAYOUT: FrameLayout;
 
@@ -306,6 +308,14 @@ pub unsafe trait Port {
     fn linked_root_range() -> Range<usize> {
         let start = Self::LINKED_ROOT as usize;
         start..start + Self::LINKED_ROOT_LENGTH
+    }
+
+    /// The addresses of [`body`](Port::body), where the registers are partly those of one computation and partly those of
+    /// another.
+    #[must_use]
+    fn body_range<const PLACE: usize>() -> Range<usize> {
+        let start = Self::body::<PLACE>() as usize;
+        start..start + Self::BODY_LENGTH
     }
 
     /// The stack pointer, as it is where this is inlined.

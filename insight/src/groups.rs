@@ -6,7 +6,7 @@ use std::{
     os::fd::RawFd,
 };
 
-use goroutines_sched::{Sight, State};
+use goroutines_sched::{Sight, Silence, State};
 
 use crate::walk::{End, Walk};
 
@@ -35,6 +35,7 @@ pub(crate) struct Seen {
     pub(crate) joins: Option<u64>,
     pub(crate) descriptor: Option<(RawFd, bool)>,
     pub(crate) waits_long: bool,
+    pub(crate) silence: Option<Silence>,
     pub(crate) walk: Option<Walk>,
 }
 
@@ -49,6 +50,7 @@ impl Seen {
             joins: sight.joins,
             descriptor: sight.descriptor,
             waits_long: sight.waits_long,
+            silence: sight.silence,
             walk,
         }
     }
@@ -76,6 +78,8 @@ pub struct Group {
     pub joins: Option<u64>,
     /// The descriptor that a group of one waits for, and whether to write.
     pub descriptor: Option<(RawFd, bool)>,
+    /// Why their threads, which were asked for their stacks, have not answered.
+    pub silence: Option<Silence>,
     pub(crate) stack: Option<Stack>,
 }
 
@@ -99,6 +103,7 @@ impl Group {
         self.state == seen.state
             && self.waits_long == seen.waits_long
             && self.spawned_as == seen.spawned_as
+            && self.silence == seen.silence
             && self.stack.as_ref() == stack
     }
 
@@ -163,7 +168,8 @@ impl Groups {
             }
         });
         let mut hasher = DefaultHasher::new();
-        (seen.state, seen.waits_long, seen.spawned_as, &stack).hash(&mut hasher);
+        (seen.state, seen.waits_long, seen.spawned_as).hash(&mut hasher);
+        (seen.silence, &stack).hash(&mut hasher);
         let hash = hasher.finish();
         let places = self.by_hash.entry(hash).or_default();
         let same = |&&at: &&usize| self.list[at].is_of(&seen, stack.as_ref());
@@ -186,6 +192,7 @@ impl Groups {
             object: object(seen.object),
             joins: seen.joins,
             descriptor: seen.descriptor,
+            silence: seen.silence,
             stack,
         });
     }
@@ -207,6 +214,7 @@ mod tests {
             joins: None,
             descriptor: None,
             waits_long: false,
+            silence: None,
             walk: None,
         }
     }

@@ -5,7 +5,7 @@
 //!  "further_groups": 0, "further_goroutines": 0,
 //!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
 //!              "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
-//!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}]}]}
+//!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}], "note": null}]}
 //! ```
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
     groups::{Group, Object},
     snapshot::Snapshot,
     symbols::Frame,
-    text::{Utc, noun},
+    text::{Utc, note, noun},
 };
 
 pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
@@ -78,7 +78,9 @@ impl fmt::Display for Json<'_> {
             f.write_str(if at == 0 { "" } else { ", " })?;
             write_frame(frame, f)?;
         }
-        f.write_str("]}")
+        f.write_str(r#"], "note": "#)?;
+        or_null(note(group, frames).as_deref().map(Text), f)?;
+        f.write_str("}")
     }
 }
 

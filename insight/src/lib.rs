@@ -18,7 +18,8 @@
 //! | serve | a socket on which other processes look into this one |
 //!
 //! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
-//! (`goroutines_sched::goroutines`). Nothing is asked of a goroutine, and no lock is taken that a parked one may hold.
+//! (`goroutines_sched::visit_all`). One that is on a thread is walked by that thread, in the handler of a signal. No lock is
+//! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
 mod groups;
@@ -35,5 +36,5 @@ mod walk;
 
 pub use groups::{Group, Object};
 pub use serve::{Server, serve};
-pub use snapshot::{Dump, Snapshot, Summary, dump};
+pub use snapshot::{Dump, Snapshot, Summary, dump, walk_hog};
 pub use symbols::Frame;

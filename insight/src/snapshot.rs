@@ -1,15 +1,21 @@
 //! Taking a snapshot of all goroutines.
 
-use std::{io, mem, time::SystemTime};
+use std::{
+    io, mem,
+    time::{Duration, SystemTime},
+};
 
-use goroutines_sched::{self as sched, Sight, has_stack, on_segment, reserve_stack};
+use goroutines_sched::{
+    self as sched, Sight, Visitor, Walks, has_stack, on_segment, reserve_stack,
+};
 
 use crate::{
     groups::{Group, Groups, Seen},
-    json, modules,
+    json,
+    modules::{self, Cache, Unwinder},
     symbols::{Frame, Symbols, of_program},
     text,
-    walk::walk,
+    walk::{Runner, walk},
 };
 
 /// Stack that a dump needs: the symboliser's frames are large.
@@ -17,6 +23,12 @@ const STACK: usize = 512 << 10;
 
 /// Groups that are kept where the caller does not say.
 const GROUPS: usize = 1000;
+
+/// How long threads may take to answer where the caller does not say.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// More than the goroutines that are held at a time.
+const ROOM: usize = 64;
 
 /// How a snapshot of all goroutines is taken.
 ///
@@ -31,6 +43,8 @@ const GROUPS: usize = 1000;
 pub struct Dump {
     groups: usize,
     runtime_frames: bool,
+    running: bool,
+    patience: Duration,
 }
 
 impl Default for Dump {
@@ -45,6 +59,8 @@ impl Dump {
         Dump {
             groups: GROUPS,
             runtime_frames: false,
+            running: true,
+            patience: PATIENCE,
         }
     }
 
@@ -60,11 +76,29 @@ impl Dump {
         self
     }
 
+    /// Whether goroutines that are on a thread are asked for their stacks: those that run, are in a
+    /// [`blocking`](https://docs.rs/goroutines/latest/goroutines/fn.blocking.html) call, or keep their thread while they wait.
+    /// Default: yes.
+    ///
+    /// Each of their threads is interrupted by SIGURG, as Go does: a system call that cannot be restarted, such as `poll`,
+    /// `epoll_wait` or `nanosleep`, ends with EINTR. std calls these again; other code may not. The first such snapshot
+    /// installs a handler, which passes on signals of others.
+    pub fn running(mut self, asked: bool) -> Dump {
+        self.running = asked;
+        self
+    }
+
+    /// How long threads may take to answer, all together. A thread that wants a CPU may have to wait for it. Default: 100 ms.
+    pub fn patience(mut self, patience: Duration) -> Dump {
+        self.patience = patience;
+        self
+    }
+
     /// Takes the snapshot.
     ///
     /// From goroutines and plain threads. A goroutine that calls this does not park. While it runs, each other goroutine
     /// that is off its thread may be kept from running for some microseconds, and the callers of this function take turns.
-    /// Nothing is asked of a goroutine, and no lock of the program is taken.
+    /// No lock of the program is taken.
     ///
     /// It costs some microseconds a goroutine, and some milliseconds for the names of functions, more at the first time.
     ///
@@ -82,22 +116,17 @@ impl Dump {
     }
 
     fn take_here(&self) -> Snapshot {
-        let mut groups = Groups::new(self.groups);
-        let mut seen = Vec::with_capacity(64);
-        let mut total = 0;
-        let stacks_read = modules::with(|modules| {
-            let batch = std::cell::RefCell::new(&mut seen);
-            sched::goroutines(
-                &mut |sight: &mut Sight<'_>| {
-                    let walked = sight.stack.as_mut().map(|stack| walk(modules, stack));
-                    batch.borrow_mut().push(Seen::of(sight, walked));
-                },
-                &mut || {
-                    let mut batch = batch.borrow_mut();
-                    total += batch.len();
-                    batch.drain(..).for_each(|one| groups.add(one));
-                },
-            )
+        let (mut groups, total, stacks_read) = modules::with(|modules| {
+            let mut taking = Taking {
+                unwinder: &modules.unwinder,
+                cache: &mut modules.cache,
+                asks: self.running,
+                batch: Vec::with_capacity(ROOM),
+                groups: Groups::new(self.groups),
+                total: 0,
+            };
+            let stacks_read = sched::visit_all(&mut taking, self.patience);
+            (taking.groups, taking.total, stacks_read)
         });
         let mut symbols = Symbols::default();
         for group in &groups.list {
@@ -124,6 +153,55 @@ impl Dump {
             },
         }
     }
+}
+
+/// A snapshot that is being taken.
+struct Taking<'m> {
+    unwinder: &'m Unwinder,
+    cache: &'m mut Cache,
+    asks: bool,
+    /// What was seen since none was held last; has [`ROOM`], so that nothing is allocated while one is.
+    batch: Vec<Seen>,
+    groups: Groups,
+    total: usize,
+}
+
+impl<'m> Visitor for Taking<'m> {
+    type Walker = Runner<'m>;
+
+    fn visit(&mut self, sight: &mut Sight<'_>, walked: Option<Runner<'m>>) {
+        let stack = sight.stack.as_mut();
+        let held = stack.map(|stack| walk(self.unwinder, self.cache, stack));
+        let walk = held.or(walked.map(|runner| runner.walk));
+        self.batch.push(Seen::of(sight, walk));
+    }
+
+    fn between(&mut self) {
+        self.total += self.batch.len();
+        let groups = &mut self.groups;
+        self.batch.drain(..).for_each(|one| groups.add(one));
+    }
+
+    fn asks(&self) -> bool {
+        self.asks
+    }
+
+    fn walker(&mut self) -> Runner<'m> {
+        Runner::new(self.unwinder)
+    }
+}
+
+/// For the reports of hogs: lets `ask` have a stack walked, and returns the addresses of its frames.
+pub fn walk_hog(ask: &mut dyn FnMut(&mut dyn Walks)) -> Vec<usize> {
+    modules::with(|modules| {
+        let mut runner = Runner::new(&modules.unwinder);
+        ask(&mut runner);
+        let within = |(number, &address): (usize, &u64)| {
+            // A return address may be that of the next function's start: one less is in the call.
+            address as usize - usize::from(number > 0)
+        };
+        runner.walk.inner().enumerate().map(within).collect()
+    })
 }
 
 /// What a snapshot is of.

@@ -52,6 +52,8 @@ impl Frame {
             "/library/std/src/",
         ];
         self.is_runtime()
+            // By it the runtime calls the kernel.
+            || name == "syscall"
             || starts.iter().any(|start| name.starts_with(start))
             || dirs.iter().any(|dir| self.file().contains(dir))
     }

@@ -15,7 +15,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use goroutines_sched::{State, WaitReason};
+use goroutines_sched::{Silence, State, WaitReason};
 
 use crate::{
     groups::{Group, IDS, Object},
@@ -75,10 +75,10 @@ fn write_group(snapshot: &Snapshot, group: &Group, out: &mut dyn io::Write) -> i
 }
 
 /// What there is to say of how the stack was read.
-fn note(group: &Group, frames: &[Frame]) -> Option<String> {
+pub(crate) fn note(group: &Group, frames: &[Frame]) -> Option<String> {
     match &group.stack {
         None if group.state == State::New => None,
-        None => Some("(stack not read)".to_owned()),
+        None => Some(unread(group.silence).to_owned()),
         Some(stack) if stack.left_out > 0 => Some(format!(
             "({} left out behind the first {HALF})",
             counted(stack.left_out, "frame")
@@ -90,7 +90,18 @@ fn note(group: &Group, frames: &[Frame]) -> Option<String> {
                 "(truncated: no unwind information at {address:#x})"
             )),
             End::Deep => Some("(truncated: too deep)".to_owned()),
+            End::Between => Some("(between two stacks)".to_owned()),
         },
+    }
+}
+
+/// Why there is no stack.
+fn unread(silence: Option<Silence>) -> &'static str {
+    match silence {
+        None => "(stack not read)",
+        Some(Silence::Blocks) => "(did not answer: its thread blocks SIGURG)",
+        Some(Silence::Replaced) => "(did not answer: SIGURG has another handler)",
+        Some(_) => "(did not answer)",
     }
 }
 

@@ -4,11 +4,15 @@
 //! reads for it. It knows nothing of segments: the tables of their outermost code refer to a word that it does not read, and
 //! it would guess. So before each step this module looks whether the address is the outermost of a segment, and goes on in
 //! the older piece. A walk is whole only if it arrives at the outermost code of a goroutine; any other end is reported.
+//!
+//! A walk allocates nothing and takes no lock, so a signal handler can walk what it has interrupted ([`Runner`]).
+
+use std::{fmt, slice};
 
 use framehop::{FrameAddress, UnwindRegsNative, Unwinder as _};
-use goroutines_sched::{StackView, Suspended};
+use goroutines_sched::{Interrupted, Registers, StackView, Suspended, Walks};
 
-use crate::modules::Modules;
+use crate::modules::{Cache, Unwinder};
 
 /// The innermost frames that are kept of a deep stack; and as many of the outermost.
 pub(crate) const HALF: usize = 32;
@@ -25,6 +29,8 @@ pub(crate) enum End {
     Lost(u64),
     /// After [`MOST`] frames.
     Deep,
+    /// Nowhere: what was interrupted is no goroutine's code, or a switch from one stack to another.
+    Between,
 }
 
 /// The frames that a walk has found, innermost first.
@@ -38,12 +44,26 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    fn new(end: End) -> Walk {
+        Walk {
+            inner: [0; HALF],
+            outer: [0; HALF],
+            found: 0,
+            end,
+        }
+    }
+
     fn push(&mut self, address: u64) {
         match self.inner.get_mut(self.found) {
             Some(place) => *place = address,
             None => self.outer[self.found % HALF] = address,
         }
         self.found += 1;
+    }
+
+    /// The innermost addresses.
+    pub(crate) fn inner(&self) -> slice::Iter<'_, u64> {
+        self.inner[..self.found.min(HALF)].iter()
     }
 
     /// The addresses that were kept, and how many were left out behind the first [`HALF`] of them.
@@ -60,41 +80,104 @@ impl Walk {
     }
 }
 
+/// A stack that lies in pieces.
+trait Pieces {
+    fn read(&self, address: u64) -> Option<u64>;
+
+    fn older(&mut self) -> Option<Suspended>;
+}
+
+impl Pieces for StackView<'_> {
+    fn read(&self, address: u64) -> Option<u64> {
+        self.read(address)
+    }
+
+    fn older(&mut self) -> Option<Suspended> {
+        self.older()
+    }
+}
+
+impl Pieces for Interrupted<'_> {
+    fn read(&self, address: u64) -> Option<u64> {
+        self.read(address)
+    }
+
+    fn older(&mut self) -> Option<Suspended> {
+        self.older()
+    }
+}
+
 /// Walks the stack of a goroutine that is held. Allocates nothing.
-pub(crate) fn walk(modules: &mut Modules, stack: &mut StackView<'_>) -> Walk {
-    let mut walk = Walk {
-        inner: [0; HALF],
-        outer: [0; HALF],
-        found: 0,
-        end: End::Deep,
-    };
-    let mut start = stack.start();
+pub(crate) fn walk(unwinder: &Unwinder, cache: &mut Cache, stack: &mut StackView<'_>) -> Walk {
+    let mut walk = Walk::new(End::Deep);
+    let start = resumed(stack.start());
+    pieces(unwinder, cache, stack, start, &mut walk);
+    walk
+}
+
+/// Walks the stack of a goroutine, in the handler that has interrupted it. Async-signal-safe.
+pub(crate) fn walk_interrupted(
+    unwinder: &Unwinder,
+    cache: &mut Cache,
+    stack: &mut Interrupted<'_>,
+    walk: &mut Walk,
+) {
+    let start = stack
+        .start()
+        .filter(|_| stack.is_goroutine() && !stack.is_switching());
+    match start {
+        Some(start) => {
+            *walk = Walk::new(End::Deep);
+            pieces(unwinder, cache, stack, start, walk);
+        }
+        None => *walk = Walk::new(End::Between),
+    }
+}
+
+/// Where a computation that was suspended goes on. A port whose return addresses are in a register saves it in each frame
+/// that calls, so its value is not needed.
+fn resumed(start: Suspended) -> Registers {
+    let Suspended { ip, sp, fp } = start;
+    Registers {
+        ip,
+        sp,
+        fp,
+        link: ip,
+    }
+}
+
+/// Walks all pieces of a stack.
+fn pieces(
+    unwinder: &Unwinder,
+    cache: &mut Cache,
+    stack: &mut impl Pieces,
+    mut start: Registers,
+    walk: &mut Walk,
+) {
     while walk.found < MOST {
-        let at = piece(modules, stack, start, &mut walk);
+        let at = piece(unwinder, cache, stack, start, walk);
         if walk.end != End::Deep {
             break;
         }
         if let Some(older) = at.and_then(|_| stack.older()) {
-            start = older;
+            start = resumed(older);
         } else {
             walk.end = at.map_or(End::Deep, End::Lost);
             break;
         }
     }
-    walk
 }
 
 /// Walks one piece. Returns the address in the outermost code of a segment, if it arrives there.
 fn piece(
-    modules: &mut Modules,
-    stack: &StackView<'_>,
-    start: Suspended,
+    unwinder: &Unwinder,
+    cache: &mut Cache,
+    stack: &impl Pieces,
+    start: Registers,
     walk: &mut Walk,
 ) -> Option<u64> {
-    let (ip, sp, fp) = (start.ip as u64, start.sp as u64, start.fp as u64);
-    // A port whose return addresses are in a register saves it in each frame that calls, so its value is not needed.
-    let mut registers = UnwindRegsNative::new(ip, sp, fp);
-    let mut address = FrameAddress::from_instruction_pointer(ip);
+    let mut registers = UnwindRegsNative::new(start.link as u64, start.sp as u64, start.fp as u64);
+    let mut address = FrameAddress::from_instruction_pointer(start.ip as u64);
     while walk.found < MOST {
         let ip = address.address();
         if StackView::is_root(ip as usize) {
@@ -105,12 +188,9 @@ fn piece(
             return Some(ip);
         }
         walk.push(ip);
-        let caller =
-            modules
-                .unwinder
-                .unwind_frame(address, &mut registers, &mut modules.cache, &mut |at| {
-                    stack.read(at).ok_or(())
-                });
+        let caller = unwinder.unwind_frame(address, &mut registers, cache, &mut |at| {
+            stack.read(at).ok_or(())
+        });
         let Some(caller) = caller
             .ok()
             .flatten()
@@ -124,17 +204,41 @@ fn piece(
     None
 }
 
+/// What walks the stack of a goroutine on its thread, in the handler of a signal.
+pub(crate) struct Runner<'m> {
+    unwinder: &'m Unwinder,
+    cache: Box<Cache>,
+    pub(crate) walk: Walk,
+}
+
+impl<'m> Runner<'m> {
+    pub(crate) fn new(unwinder: &'m Unwinder) -> Runner<'m> {
+        Runner {
+            unwinder,
+            cache: Box::default(),
+            walk: Walk::new(End::Between),
+        }
+    }
+}
+
+impl fmt::Debug for Runner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runner").field(&self.walk.end).finish()
+    }
+}
+
+impl Walks for Runner<'_> {
+    fn walk(&mut self, stack: &mut Interrupted<'_>) {
+        walk_interrupted(self.unwinder, &mut self.cache, stack, &mut self.walk);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn walk_of(frames: u64) -> (Vec<u64>, usize) {
-        let mut walk = Walk {
-            inner: [0; HALF],
-            outer: [0; HALF],
-            found: 0,
-            end: End::Root,
-        };
+        let mut walk = Walk::new(End::Root);
         (1..=frames).for_each(|address| walk.push(address));
         walk.addresses()
     }

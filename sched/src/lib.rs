@@ -90,9 +90,14 @@ pub use {
     observe::{
         census::{Glance, census},
         deadlock::Deadlock,
-        goroutines::{Sight, StackView, State, goroutines},
+        goroutines::{Visitor, goroutines, visit_all},
         hogs::{HogFrame, HogReport},
+        interrupted::Interrupted,
         metrics::{Metrics, MigrationStats, ProcMetrics, ProcState, metrics, migration_stats},
+        reporter::walk_hogs_with,
+        running::{Silence, Walks},
+        sight::{Sight, State},
+        stack_view::StackView,
     },
     park::{
         arm,
@@ -118,7 +123,7 @@ pub use {
         random::random,
     },
     sys::{
-        asm::Suspended,
+        asm::{Registers, Suspended},
         fatal::{before_fatal, exit_now},
         tasks::as_own_thread,
     },

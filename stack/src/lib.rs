@@ -41,7 +41,7 @@
 //! |---|---|
 //! | `memory/` | pages, and which of them fault: reservations, the sizes of windows, steps, guards |
 //! | `windows/` | stacks: the arenas that they are carved from, admission, the shared lists, the caches of the Ps, images, the slab |
-//! | `faults/` | the signal handlers: growth, the message of an overflow, backtraces, samples |
+//! | `faults/` | the signal handlers: growth, the message of an overflow, backtraces, asking threads |
 //!
 //! This crate does not know what a goroutine is. Its handlers ask through [`Hooks`].
 #![cfg(target_os = "linux")]
@@ -64,9 +64,9 @@ pub use windows::slab::Slab;
 pub use windows::slot::StackSlot;
 pub use windows::window::{Stack, TAGS as STACK_TAGS};
 
-pub use faults::backtrace::place_of;
+pub use faults::backtrace::{place_of, walk as walk_interrupted};
 pub use faults::growth::growth_faults;
 pub use faults::hooks::Hooks;
-pub use faults::sample::{SAMPLING_SIGNAL, frames_of, install_sampling};
+pub use faults::sample::{Answer, SAMPLING_SIGNAL, ask, handles_sampling, install_sampling};
 pub use faults::signal::{handles_faults, install};
 pub use faults::sigstack::{AddressRange, SignalStack, restore_if_disabled};

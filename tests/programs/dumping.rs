@@ -3,7 +3,9 @@
 use std::{
     env,
     hint::black_box,
+    io,
     process::{self, Command},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -11,7 +13,7 @@ use std::{
 use goroutines::{
     Config, blocking,
     chan::{self, Receiver},
-    debug::{Dump, Quit, State, WaitReason},
+    debug::{self, Dump, Quit, State, WaitReason},
     go, signal,
 };
 
@@ -94,6 +96,21 @@ fn main() {
                 drop(go(|| blocking(|| thread::sleep(Duration::from_secs(60)))));
             }
             thread::sleep(Duration::from_secs(60));
+        }
+        "replaced" => {
+            start(Config::new());
+            let (begun, begins) = mpsc::channel();
+            drop(go(|| {
+                blocking(move || {
+                    begun.send(()).expect("main waits");
+                    thread::sleep(Duration::from_secs(60));
+                });
+            }));
+            begins.recv().expect("it begins");
+            debug::dump(&mut io::stdout()).expect("stdout is there");
+            // SAFETY: the disposition is a constant.
+            unsafe { libc::signal(libc::SIGURG, libc::SIG_IGN) };
+            debug::dump(&mut io::stderr()).expect("stderr is there");
         }
         "twice" => {
             start(Config::new());

@@ -13,7 +13,7 @@
 
 use super::common::{Native, client_request, prefetch, register, roots, thread_word};
 use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
-use crate::{Context, Entry, Port};
+use crate::{Context, Entry, Port, SignalLayout};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 
@@ -55,8 +55,8 @@ unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "aarch64";
     // uc_flags, uc_link, uc_stack, and uc_sigmask with its reserve: 168 bytes, and 8 up to the alignment of mcontext_t;
-    // there the fault's address and x0 to x30 come before sp.
-    const SP_IN_SIGNAL_CONTEXT: usize = 176 + 8 + 31 * 8;
+    // there the fault's address and x0 to x30 come before sp and pc.
+    const SIGNAL_CONTEXT: SignalLayout = SignalLayout::words_from(176 + 8, [32, 31, 29, 30]);
     const RED_ZONE: usize = 0;
     const STACK_ALIGN: usize = 16;
     const CALLEE_SAVED: &'static [&'static str] = &[
@@ -68,6 +68,7 @@ unsafe impl Port for Native {
     const PROBE: Probe = probe;
     const ROOT_LENGTH: usize = 12;
     const LINKED_ROOT_LENGTH: usize = 28;
+    const BODY_LENGTH: usize = 17 * 4;
     const LAYOUT: FrameLayout = FrameLayout {
         ip: offset_of!(Frame, resume),
         fp: offset_of!(Frame, x29),

@@ -12,7 +12,7 @@
 
 use super::common::{Native, client_request, prefetch, register, roots, thread_word};
 use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
-use crate::{Context, Entry, Port};
+use crate::{Context, Entry, Port, SignalLayout};
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 
@@ -50,8 +50,8 @@ const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
 unsafe impl Port for Native {
     type Frame = Frame;
     const NAME: &'static str = "x86_64";
-    // uc_flags, uc_link, uc_stack: 40 bytes; then 64-bit registers, rsp the sixteenth.
-    const SP_IN_SIGNAL_CONTEXT: usize = 40 + 15 * 8;
+    // uc_flags, uc_link, uc_stack: 40 bytes; then 64-bit registers: rbp the eleventh, rsp the sixteenth, rip.
+    const SIGNAL_CONTEXT: SignalLayout = SignalLayout::words_from(40, [16, 15, 10, 16]);
     const RED_ZONE: usize = 128;
     const STACK_ALIGN: usize = 16;
     const CALLEE_SAVED: &'static [&'static str] = &["rbx", "rbp", "r12", "r13", "r14", "r15"];
@@ -62,6 +62,8 @@ unsafe impl Port for Native {
     const ROOT_LENGTH: usize = 7;
     // Before them 4, 3, 3 and 3.
     const LINKED_ROOT_LENGTH: usize = 20;
+    // Stores of 5, 5, 5 and 3 bytes, loads of 4, 4 and 3, four clears of 3, the jump of 3.
+    const BODY_LENGTH: usize = 44;
     const LAYOUT: FrameLayout = FrameLayout {
         ip: offset_of!(Frame, resume),
         fp: offset_of!(Frame, rbp),

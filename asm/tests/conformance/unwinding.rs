@@ -212,14 +212,16 @@ unsafe extern "C" fn suspends(ends: usize) -> ! {
 fn suspended_context_tells_where_it_resumes() {
     // SAFETY: any address will do. The function that has the instruction before `pc`.
     let function = |pc: usize| unsafe { _Unwind_FindEnclosingFunction(pc as *mut c_void) };
-    for (range, root) in [
-        (Native::root_range(), Native::ROOT),
-        (Native::linked_root_range(), Native::LINKED_ROOT),
+    for (range, code) in [
+        (Native::root_range(), Native::ROOT as *const c_void),
+        (Native::linked_root_range(), Native::LINKED_ROOT as *const _),
+        (Native::body_range::<0>(), Native::body::<0>().cast()),
+        (Native::body_range::<2>(), Native::body::<2>().cast()),
     ] {
-        let root = root as *mut c_void;
-        assert_eq!(function(range.start + 1), root);
-        assert_eq!(function(range.end), root);
-        assert_ne!(function(range.end + 1), root, "the range is too short");
+        let code = code.cast_mut();
+        assert_eq!(function(range.start + 1), code);
+        assert_eq!(function(range.end), code);
+        assert_ne!(function(range.end + 1), code, "the range is too short");
     }
     let stack = Stack::new();
     let top = stack.top();

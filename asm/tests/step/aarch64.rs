@@ -1,6 +1,7 @@
 //! Stops at one instruction after another: breakpoints, written over the code.
 
 use crate::{scenes, walk};
+use goroutines_asm::interrupted;
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 use std::io;
@@ -71,7 +72,18 @@ pub(crate) fn again() {
 unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
     walk::begin();
     // SAFETY: the kernel's structure, in the handler's frame.
-    let sp = unsafe { (*context).uc_mcontext.sp } as usize;
+    let (found, registers) = unsafe { (interrupted(context.cast()), (*context).uc_mcontext) };
+    let [ip, sp, fp, link] = [
+        registers.pc,
+        registers.sp,
+        registers.regs[29],
+        registers.regs[30],
+    ]
+    .map(|register| register as usize);
+    assert_eq!(
+        (found.ip, found.sp, found.fp, found.link),
+        (ip, sp, fp, link)
+    );
     if (context as usize..context as usize + (16 << 10)).contains(&sp) {
         // SAFETY: the end of the structure's reserved space, which no record reaches.
         unsafe { ((sp - 32) as *mut [usize; 2]).write_volatile([8; 2]) };

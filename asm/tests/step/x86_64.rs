@@ -1,6 +1,7 @@
 //! Stops after each instruction: the trap flag.
 
 use crate::walk;
+use goroutines_asm::interrupted;
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -32,6 +33,12 @@ pub(crate) fn again() {}
 /// `context` is the kernel's, of the code that was stopped.
 unsafe extern "C" fn end(context: *mut libc::ucontext_t) {
     walk::end();
+    // SAFETY: the kernel's context, of a handler that has not returned.
+    let (found, registers) =
+        unsafe { (interrupted(context.cast()), &(*context).uc_mcontext.gregs) };
+    let [ip, sp, fp] =
+        [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP].map(|at| registers[at as usize] as usize);
+    assert_eq!((found.ip, found.sp, found.fp, found.link), (ip, sp, fp, ip));
     if !IS_ON.load(Relaxed) {
         // SAFETY: it lies in the handler's frame and is put back into the registers when that returns.
         unsafe { (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !0x100 };

@@ -16,9 +16,11 @@
 //!     ...
 //! ```
 //!
-//! A goroutine that waits, or is in a run queue, is held there for some microseconds, while its stack is read. Nothing is
-//! asked of it, no lock of the program is taken, and the goroutines that run go on: a dump can be taken of a program that is
-//! stuck, and of one that is busy. Of goroutines that run, or keep a thread while they wait, the stack is not read.
+//! A goroutine that waits, or is in a run queue, is held there for some microseconds, while its stack is read. The thread of
+//! one that runs, is in a [`blocking`](crate::blocking()) call, or keeps its thread while it waits, is interrupted by SIGURG and
+//! reads the stack itself; [`Dump::running`] says what that means for system calls, and leaves it out. No lock of the program
+//! is taken: a dump can be taken of a program that is stuck, and of one that is busy. A thread that blocks SIGURG, or does not
+//! run within [`Dump::patience`], is listed as such.
 //!
 //! Names of functions need symbols, and lines need debug information: `debug = "line-tables-only"` in the profile. Stacks
 //! are read by unwind tables, which Rust programs have; a stack through code without them is marked as truncated.
@@ -43,7 +45,7 @@
 pub(crate) mod dumper;
 
 pub use goroutines_insight::{Dump, Frame, Group, Object, Server, Snapshot, Summary, dump, serve};
-pub use goroutines_sched::{State, WaitReason};
+pub use goroutines_sched::{Silence, State, WaitReason};
 
 /// What happens after the dump of [`Config::on_sigquit`](crate::Config::on_sigquit).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -201,6 +201,12 @@ impl G {
         }
     }
 
+    /// The address of the object that it waits on; meaningless where it does not wait.
+    pub(crate) fn waits_on(&self) -> usize {
+        // Relaxed: partner is the store in `waits` and `blocks` (life_cycle.rs). The address is only shown.
+        self.wait_on.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn payload(&self) -> *mut u8 {
         self.payload.0.get().cast()
     }
@@ -284,8 +290,7 @@ impl GRef {
     #[doc(hidden)]
     pub fn wait_object(self) -> usize {
         match self.wait_reason() {
-            // Relaxed: partner is the store in `waits` and `blocks` (life_cycle.rs). The address is only shown.
-            Some(_) => self.get().wait_on.load(Ordering::Relaxed),
+            Some(_) => self.get().waits_on(),
             None => 0,
         }
     }

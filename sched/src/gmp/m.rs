@@ -7,8 +7,9 @@
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
     ffi::c_int,
+    ops::Range,
     ptr,
-    sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };
 
 use goroutines_stack::{AddressRange, SignalStack};
@@ -16,7 +17,7 @@ use goroutines_stack::{AddressRange, SignalStack};
 use crate::{
     gmp::{g::GRef, mode, p::P, signal_stack},
     protocol::{gate::Gate, inbox::Inbox, lending::SyscallTick, parker::Parker},
-    sys::{asm::Context, epoll, tasks, tls::Tls},
+    sys::{asm::Context, epoll, tasks, thread_stack, tls::Tls},
 };
 
 /// A mark that no M has.
@@ -104,6 +105,10 @@ pub(crate) struct M {
     handed: AtomicUsize,
     /// Goroutines that its sleep in the kernel's poll has claimed, and that are in no queue yet.
     pub(crate) found: RefCell<Vec<GRef>>,
+    /// What its thread is to answer when a signal asks it (observe/running.rs); null: nothing.
+    pub(crate) asked: AtomicPtr<()>,
+    /// Where its g0's stack lies; empty on a plain thread's M.
+    g0_stack: Cell<(usize, usize)>,
 }
 
 // SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes only in
@@ -141,6 +146,8 @@ impl M {
             parker: Parker::new(),
             handed: AtomicUsize::new(0),
             found: RefCell::new(Vec::new()),
+            asked: AtomicPtr::new(ptr::null_mut()),
+            g0_stack: Cell::new((0, 0)),
         }
     }
 
@@ -184,6 +191,8 @@ impl M {
     /// The calling thread, whose signal stack this is, becomes the M's: its CPU time can be read from now on.
     pub(crate) fn adopt_thread(&self, signal_stack: &SignalStack) {
         self.signal_stack.set(signal_stack.addresses());
+        let stack = thread_stack::own().unwrap_or(0..0);
+        self.g0_stack.set((stack.start, stack.end));
         self.note_thread(tasks::own());
         let mut clock = libc::CLOCK_MONOTONIC;
         // SAFETY: the thread is alive, because it is the caller; `clock` is a live clockid. Where the kernel has no
@@ -191,6 +200,12 @@ impl M {
         unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
         // Relaxed: a hint for other threads, which may read the record of a thread that has ended.
         self.cpu_clock.store(clock, Ordering::Relaxed);
+    }
+
+    /// Where its g0's stack lies; for its own thread. Empty where the system does not say. Async-signal-safe.
+    pub(crate) fn g0_stack(&self) -> Range<usize> {
+        let (start, end) = self.g0_stack.get();
+        start..end
     }
 
     /// The kernel's number of its thread; 0: it has ended.

@@ -4,7 +4,7 @@
 //! No goroutine is held, and no stack is read: a look at a goroutine costs the cache lines of its descriptor. What it does
 //! may change between two words of it; each is one that it had.
 
-use crate::{global::sched, observe::goroutines::State, protocol::status::Status};
+use crate::{global::sched, observe::sight::State, protocol::status::Status};
 
 /// What a look at the words of a goroutine tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -140,14 +140,12 @@ impl Hogs {
                 return true;
             }
             // H4.
-            let seen = retake::inspect(watch.m, |g| {
-                (report(g, now - watch.since), watch.m.thread())
-            });
-            let Some((report, thread)) = seen else {
+            let seen = retake::inspect(watch.m, |g| report(g, now - watch.since));
+            let Some(report) = seen else {
                 watch.m.gate.unwatch();
                 return false;
             };
-            let (sighting, looked) = Sighting::new(report, watch.m, thread);
+            let (sighting, looked) = Sighting::new(report, watch.m);
             watch.reported = Some(looked);
             self.sightings.push(sighting);
             true

@@ -6,10 +6,12 @@
 //! | metrics.rs | a snapshot of counts and queues |
 //! | census.rs | all goroutines by their words alone |
 //! | deadlock.rs | whether anything can ever wake a goroutine again |
-//! | goroutines.rs | all goroutines: what each does, and the stacks of those that are off them |
+//! | goroutines.rs, sight.rs | all goroutines: what each does, and their stacks |
+//! | stack_view.rs | the stack of a goroutine that is off it |
+//! | interrupted.rs, running.rs | the stack of code that a signal has interrupted, and asking threads for theirs |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
 //!
-//! Essays: [`deadlock`], [`goroutines`], [`hogs`], [`reporter`].
+//! Essays: [`deadlock`], [`goroutines`], [`hogs`], [`interrupted`], [`reporter`], [`running`].
 
 #![cfg(not(goroutines_loom))]
 
@@ -17,5 +19,9 @@ pub(crate) mod census;
 pub(crate) mod deadlock;
 pub(crate) mod goroutines;
 pub(crate) mod hogs;
+pub(crate) mod interrupted;
 pub(crate) mod metrics;
 pub(crate) mod reporter;
+pub(crate) mod running;
+pub(crate) mod sight;
+pub(crate) mod stack_view;

@@ -6,7 +6,7 @@
 //! ```text
 //! sysmon                                        reporter                         M
 //! O1 the M's goroutine is outside the gate,     O2 asks the M's thread for its   E1 enters the gate: the slow path
-//!    and the gate is watched: a sighting           frames (sample.rs)               clears the bit
+//!    and the gate is watched: a sighting           frames (running.rs)              clears the bit
 //! O4 until it was looked at, the M is not       O3 the bit stands still: then
 //!    watched anew                                  the frames are the goroutine's
 //! ```
@@ -18,17 +18,28 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use crate::{
     gmp::m::M,
-    observe::hogs::{HogFrame, HogReport, HogRule},
+    observe::{
+        hogs::{HogFrame, HogReport, HogRule},
+        interrupted::Interrupted,
+        running::{self, Question, Walks},
+    },
     protocol::requests::Requests,
     sys::fatal,
 };
+
+/// Frames that are kept where the system's unwinder walks.
+const FRAMES: usize = 32;
+
+/// How long a thread may take to answer; one that wants a CPU may have to wait for it.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The largest number of sightings that are queued.
 const MOST: usize = 64;
@@ -37,8 +48,6 @@ const MOST: usize = 64;
 pub(crate) struct Sighting {
     report: HogReport,
     m: &'static M,
-    /// The kernel's number of the thread that ran it.
-    thread: libc::pid_t,
     looked: Arc<Looked>,
 }
 
@@ -59,16 +68,11 @@ impl Looked {
 
 impl Sighting {
     /// O1.
-    pub(crate) fn new(
-        report: HogReport,
-        m: &'static M,
-        thread: libc::pid_t,
-    ) -> (Sighting, Arc<Looked>) {
+    pub(crate) fn new(report: HogReport, m: &'static M) -> (Sighting, Arc<Looked>) {
         let looked = Arc::new(Looked(AtomicBool::new(false)));
         let sighting = Sighting {
             report,
             m,
-            thread,
             looked: Arc::clone(&looked),
         };
         (sighting, looked)
@@ -76,7 +80,7 @@ impl Sighting {
 
     /// O2 and O3.
     fn look(&mut self) {
-        let frames = goroutines_stack::frames_of(self.thread);
+        let frames = frames_of(self.m);
         if self.m.gate.is_watched() {
             self.report.stack = frames.into_iter().map(frame).collect();
         }
@@ -126,6 +130,46 @@ impl Sightings {
             // Relaxed: as in `push`.
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Calls its argument with what shall walk a stack, which then has; and returns the addresses of its frames, innermost first,
+/// each in the instruction that is being executed.
+type WalkHog = fn(&mut dyn FnMut(&mut dyn Walks)) -> Vec<usize>;
+
+static WALK: OnceLock<WalkHog> = OnceLock::new();
+
+/// The stacks of hogs are walked by `walk`, and not by the unwinder of the system; once.
+pub fn walk_hogs_with(walk: WalkHog) {
+    // A process starts the runtime once.
+    let _ = WALK.set(walk);
+}
+
+/// The frames of the goroutine that runs on `m`; empty if its thread does not answer, or runs none.
+fn frames_of(m: &'static M) -> Vec<usize> {
+    let ask = &mut |walker: &mut dyn Walks| {
+        running::ask(&mut [Question::new(m, walker)], PATIENCE);
+    };
+    match WALK.get() {
+        Some(walk) => walk(ask),
+        None => {
+            let mut system = SystemWalk(Vec::with_capacity(FRAMES));
+            ask(&mut system);
+            system.0
+        }
+    }
+}
+
+/// The walk of a program that has no other.
+struct SystemWalk(Vec<usize>);
+
+impl Walks for SystemWalk {
+    fn walk(&mut self, stack: &mut Interrupted<'_>) {
+        let frames = &mut self.0;
+        stack.walk_by_system(&mut |ip| {
+            frames.push(ip);
+            frames.len() < FRAMES
+        });
     }
 }
 

@@ -29,7 +29,7 @@ use goroutines_stack::{self as stack, SignalStack};
 use crate::{
     global::{sched::Sched, starter},
     gmp::{mode, p::P},
-    observe::reporter::Sightings,
+    observe::{reporter::Sightings, running},
     protocol::sync::lock,
     schedule::thread_main::thread_main,
     stacks::fault_hooks,
@@ -97,7 +97,7 @@ fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartE
     mode::prepare(resolved.migration_check, resolved.force_migration);
     stack::start_stacks_at(settings.stacks.start);
     if stacks {
-        stack::install_sampling()
+        running::install()
             .map_err(|e| StartError::Os("installing the handler for the stacks of hogs", e))?;
     }
     let sched: &'static Sched = Box::leak(Box::new(Sched::new(settings, caller, thread_main)));

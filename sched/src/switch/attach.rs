@@ -6,8 +6,6 @@
 use std::{
     cell::{Cell, RefCell},
     io, mem,
-    mem::MaybeUninit,
-    ptr,
     sync::Mutex,
 };
 
@@ -21,7 +19,7 @@ use crate::{
     },
     protocol::sync::lock,
     switch::thread_word::{current_m, set_current_m},
-    sys::{asm, tasks},
+    sys::{asm, tasks, thread_stack},
 };
 
 /// Records of threads that have ended, for new threads. A record is never freed: a waker may still use its G for an
@@ -103,32 +101,14 @@ pub(crate) fn stack_end() -> StackEnd {
     let m = current_m().unwrap_or_else(attach);
     if m.stack_low.get() == 0 {
         let assumed = || asm::stack_pointer().addr() & !ASSUMED | ASSUMED;
-        m.stack_low.set(ask_for_stack_low().unwrap_or_else(assumed));
+        let known = thread_stack::own().map(|stack| stack.start);
+        m.stack_low.set(known.unwrap_or_else(assumed));
     }
     let low = m.stack_low.get();
     match low & ASSUMED {
         0 => StackEnd::Known(low),
         _ => StackEnd::Assumed(low),
     }
-}
-
-#[cold]
-fn ask_for_stack_low() -> Option<usize> {
-    let mut attr = MaybeUninit::uninit();
-    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
-    // SAFETY: `attr` is initialised by the first call, where it succeeds, and destroyed by the last;
-    // the others read it and write to the variables above.
-    let known = unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let known = libc::pthread_attr_getstack(attr.as_ptr(), &mut start, &mut size) == 0
-            && libc::pthread_attr_getguardsize(attr.as_ptr(), &mut guard) == 0;
-        libc::pthread_attr_destroy(attr.as_mut_ptr());
-        known
-    };
-    // Some C libraries count the guard in, some do not.
-    known.then(|| start.addr() + guard)
 }
 
 /// Gives this plain thread, until it ends, a signal stack that is larger than the one std gives its threads: faults

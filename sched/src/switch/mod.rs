@@ -39,7 +39,7 @@ use crate::{
     protocol::wait_reason::WaitFor,
     switch::commit::Commit,
     sys::{
-        asm::{self, Context},
+        asm::{self, Context, Native, Port},
         tools,
     },
 };
@@ -49,6 +49,19 @@ const TO_GOROUTINE: usize = 1;
 const TO_G0: usize = 2;
 const TO_SEGMENT: usize = 3;
 const FROM_SEGMENT: usize = 4;
+
+/// Returns whether the code at `ip` is that of a switch, in which the registers are of two computations.
+pub(crate) fn is_switching(ip: usize) -> bool {
+    [
+        Native::body_range::<0>(),
+        Native::body_range::<TO_GOROUTINE>(),
+        Native::body_range::<TO_G0>(),
+        Native::body_range::<TO_SEGMENT>(),
+        Native::body_range::<FROM_SEGMENT>(),
+    ]
+    .iter()
+    .any(|body| body.contains(&ip))
+}
 
 /// On g0: runs `g` until it leaves, and returns the commit it left behind.
 ///

@@ -1,11 +1,11 @@
 //! The only file that names goroutines_asm: contexts and the switch between them, the thread word, and the other
 //! operations that are single instructions.
 
-#[cfg(not(goroutines_loom))]
-pub use goroutines_asm::Suspended;
 #[cfg(feature = "valgrind")]
 pub(crate) use goroutines_asm::valgrind;
 pub(crate) use goroutines_asm::{
-    Context, Entry, Native, Port, Root, interrupted_sp, prefetch, prefetch_frame, prepare,
-    prepare_linked, set_thread_word, stack_pointer, switch, switch_at, thread_word,
+    Context, Entry, Native, Port, Root, interrupted, interrupted_sp, prefetch, prefetch_frame,
+    prepare, prepare_linked, set_thread_word, stack_pointer, switch, switch_at, thread_word,
 };
+#[cfg(not(goroutines_loom))]
+pub use goroutines_asm::{Interrupted as Registers, Suspended};

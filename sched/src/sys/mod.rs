@@ -7,7 +7,7 @@
 //! | asm.rs | the only use of the crate that switches contexts and reads the thread word |
 //! | clock.rs, cpus.rs, proc_stat.rs | time, how many CPUs there are, whether a thread is runnable |
 //! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
-//! | errno.rs, mask.rs, spawn.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its storage |
+//! | errno.rs, mask.rs, spawn.rs, thread_stack.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its stack, its storage |
 //! | epoll.rs | the kernel's list of sockets and their events |
 //! | xorshift.rs | pseudo-random numbers |
 //! | fatal.rs | messages, and the two ways to end the process |
@@ -30,6 +30,7 @@ pub(crate) mod proc_stat;
 pub(crate) mod record;
 pub(crate) mod spawn;
 pub(crate) mod tasks;
+pub(crate) mod thread_stack;
 pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod xorshift;

@@ -58,6 +58,20 @@ pub(crate) fn all() -> Option<Vec<Task>> {
         .collect()
 }
 
+/// Returns whether `thread` blocks `signal`; false where the system does not say.
+pub(crate) fn blocks(thread: libc::pid_t, signal: libc::c_int) -> bool {
+    fs::read_to_string(format!("/proc/self/task/{thread}/status"))
+        .is_ok_and(|status| blocked(&status).is_some_and(|set| set & 1 << (signal - 1) != 0))
+}
+
+/// The set of blocked signals in a status.
+fn blocked(status: &str) -> Option<u64> {
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigBlk:"))?;
+    u64::from_str_radix(set.trim(), 16).ok()
+}
+
 fn parse(id: libc::pid_t, status: &str) -> Option<Task> {
     let value = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
@@ -92,6 +106,15 @@ mod tests {
         let task = parse(7, &other).expect("all are there");
         assert!(!task.sleeps);
         assert!(parse(7, "Name:\tx\nState:\tS (sleeping)\n").is_none());
+    }
+
+    #[test]
+    fn blocked_signals_are_bits_of_a_number() {
+        assert_eq!(
+            blocked("Name:\tx\nSigBlk:\t0000000000400000\n"),
+            Some(1 << 22)
+        );
+        assert_eq!(blocked("Name:\tx\n"), None);
     }
 
     /// All threads. Those of other tests end at any time, so a look may have to be repeated.

@@ -47,7 +47,7 @@ struct Walk<'a> {
 
 /// Calls `each` with an address in the instruction that each frame executes, innermost first, for the code that was
 /// interrupted on `stack`. The walk ends when `each` returns false. Called in a signal handler of the thread that runs there.
-pub(crate) fn walk(stack: &Stack, each: &mut dyn FnMut(usize) -> bool) {
+pub fn walk(stack: &Stack, each: &mut dyn FnMut(usize) -> bool) {
     let mut walk = Walk {
         stack,
         begun: false,

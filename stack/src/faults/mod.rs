@@ -11,7 +11,7 @@
 //! | `backtrace.rs` | the frames of a goroutine that was interrupted |
 //! | `overflow.rs` | the message when a window is exceeded, and the end |
 //! | `signal.rs` | the handler of SIGSEGV and SIGBUS, and the signals that are not the runtime's |
-//! | `sample.rs` | the frames of a thread that runs, asked for by a signal |
+//! | `sample.rs` | asking a thread to look at itself |
 
 pub(crate) mod backtrace;
 pub(crate) mod growth;

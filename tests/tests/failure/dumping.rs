@@ -65,3 +65,14 @@ fn a_fatal_error_is_followed_by_a_dump_where_it_was_asked_for() {
     assert!(death.stderr.starts_with(says), "{death:?}");
     assert!(!death.stderr.contains("waits_in_dumping"), "{death:?}");
 }
+
+#[test]
+fn a_program_that_replaces_the_handler_of_sigurg_is_told_so_in_its_dumps() {
+    let death = case("replaced");
+    assert_eq!(death.code, Some(0), "{death:?}");
+    let called = "goroutine 1 [blocking call]";
+    assert!(death.stdout.contains(called), "{death:?}");
+    assert!(death.stderr.contains(called), "{death:?}");
+    let note = "(did not answer: SIGURG has another handler)";
+    assert!(death.stderr.contains(note), "{death:?}");
+}

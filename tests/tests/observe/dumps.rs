@@ -10,12 +10,12 @@ use std::{
 };
 
 use goroutines::{
-    Builder, JoinHandle, block_on, blocking,
+    Builder, JoinHandle, block_on,
     chan::{self, Receiver, Sender, select},
     debug::{Dump, Object, State, WaitReason},
     go, sleep,
     sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup},
-    thread, yield_now,
+    thread,
 };
 use goroutines_tests::{assert_shown, groups_in, seen_in, start};
 
@@ -299,45 +299,6 @@ fn goroutines_that_wait_alike_are_one_group_with_names_and_an_object() {
     );
     drop(tx);
     crowd.into_iter().for_each(|one| one.join().unwrap());
-}
-
-#[test]
-fn goroutines_that_run_or_keep_their_thread_are_listed_without_a_stack() {
-    start(2);
-    let (tx, rx) = mpsc::channel::<()>();
-    let (begun, begins) = mpsc::channel();
-    let blocks = Builder::new().name("blocks".to_owned());
-    let blocks = blocks
-        .spawn(move || {
-            blocking(|| {
-                begun.send(goroutines_sched::current().id()).unwrap();
-                assert!(rx.recv().is_err());
-            });
-        })
-        .unwrap();
-    let id = begins.recv().unwrap();
-    let snapshot = Dump::new().take();
-    let group = snapshot
-        .groups()
-        .iter()
-        .find(|group| group.ids.contains(&id));
-    let group = group.expect("it is listed");
-    assert_eq!((group.state, group.is_complete()), (State::InCall, false));
-    drop(tx);
-    blocks.join().unwrap();
-    // The caller is one of them.
-    go(|| {
-        let me = goroutines_sched::current().id();
-        let snapshot = Dump::new().take();
-        let group = snapshot
-            .groups()
-            .iter()
-            .find(|group| group.ids.contains(&me));
-        assert_eq!(group.expect("it is listed").state, State::Running);
-        yield_now();
-    })
-    .join()
-    .unwrap();
 }
 
 #[test]
