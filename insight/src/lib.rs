@@ -13,6 +13,7 @@
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
+//! | emergency.rs | a dump that allocates nothing |
 //! | proto.rs | writing protobuf messages |
 //! | sites.rs | goroutines counted by what they do and were spawned as |
 //! | serve | a socket on which other processes look into this one |
@@ -22,6 +23,7 @@
 //! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
+mod emergency;
 mod groups;
 mod json;
 mod modules;
@@ -34,6 +36,7 @@ mod symbols;
 mod text;
 mod walk;
 
+pub use emergency::Emergency;
 pub use groups::{Group, Object};
 pub use serve::{Server, serve};
 pub use snapshot::{Dump, Snapshot, Summary, dump, walk_hog};

@@ -10,7 +10,13 @@
 //! unloaded during a dump ends the program, as a call into it would. The list is made again when the dynamic linker has
 //! loaded or unloaded something since.
 
-use std::{ffi::c_int, mem, ops::Range, slice, sync::Mutex};
+use std::{
+    ffi::{CStr, c_int},
+    mem,
+    ops::Range,
+    slice,
+    sync::Mutex,
+};
 
 use framehop::{
     CacheNative, ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _,
@@ -52,27 +58,46 @@ impl Modules {
         }
     }
 
-    fn update(&mut self) {
+    /// Returns the files, if they have changed.
+    fn update(&mut self) -> Vec<File> {
         let mut listed = Listed {
             modules: Vec::new(),
+            files: Vec::new(),
             changes: (0, 0),
         };
         // SAFETY: the callback gets the list back as its argument, while it lives.
         unsafe { libc::dl_iterate_phdr(Some(list), (&raw mut listed).cast()) };
         if self.changes == Some(listed.changes) {
-            return;
+            return Vec::new();
         }
         self.changes = Some(listed.changes);
         self.unwinder = Unwinder::new();
         for module in listed.modules {
             self.unwinder.add_module(module);
         }
+        listed.files
     }
 }
 
 struct Listed {
     modules: Vec<Module<&'static [u8]>>,
+    files: Vec<File>,
     changes: (u64, u64),
+}
+
+/// Where a file is mapped.
+pub(crate) struct File {
+    /// Empty: the program.
+    pub(crate) name: String,
+    pub(crate) base: u64,
+    pub(crate) range: Range<u64>,
+}
+
+/// The unwinder of the modules of now, and their files.
+pub(crate) fn of_now() -> (Unwinder, Vec<File>) {
+    let mut modules = Modules::none();
+    let files = modules.update();
+    (modules.unwinder, files)
 }
 
 /// Called by the dynamic linker for each module.
@@ -96,9 +121,17 @@ unsafe extern "C" fn list(
     // SAFETY: the record's headers, of which it has so many.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     // SAFETY: the headers are those of a module that is loaded with this displacement.
-    listed
-        .modules
-        .extend(unsafe { module(info.dlpi_addr, headers) });
+    let module = unsafe { module(info.dlpi_addr, headers) };
+    let name = (!info.dlpi_name.is_null()).then(|| {
+        // SAFETY: not null, so it is the linker's name of the module.
+        unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy()
+    });
+    listed.files.extend(module.as_ref().map(|module| File {
+        name: name.unwrap_or_default().into_owned(),
+        base: info.dlpi_addr,
+        range: module.avma_range(),
+    }));
+    listed.modules.extend(module);
     0
 }
 

@@ -227,8 +227,12 @@ impl Config {
     /// The signal SIGQUIT, which `kill -QUIT` and, in terminals, `Ctrl-\\` send, writes a dump of all goroutines to stderr; then
     /// the program goes on or ends, as `then` says. Default: SIGQUIT does what it does elsewhere, it ends the program.
     ///
-    /// The process has a handler for SIGQUIT then, which calls a handler that was there before the start, and a thread that
-    /// takes the dumps. [`signal`](crate::signal) can receive the signal as well. The signal must not be blocked in all
+    /// A dump needs memory. Where the heap is locked for good it does not come; then another SIGQUIT gets, a second later, a
+    /// shorter one that allocates nothing and waits for no lock: addresses, without names of functions, of the first 1000
+    /// goroutines, without the stacks of those that are on a thread.
+    ///
+    /// The process has a handler for SIGQUIT then, which calls a handler that was there before the start, and two threads that
+    /// take the dumps. [`signal`](crate::signal) can receive the signal as well. The signal must not be blocked in all
     /// threads.
     ///
     /// # Examples
@@ -246,10 +250,11 @@ impl Config {
     }
 
     /// Whether a fatal error of the program or the runtime, after its message, writes a dump of all goroutines to stderr before
-    /// it ends the process. Default: no. With it the process has a thread that takes the dump.
+    /// it ends the process. Default: no. With it the process has two threads that take the dump.
     ///
-    /// A stack overflow has a message with a backtrace of its own, and no dump. A dump that takes longer than 5 s, because the
-    /// error was found in the middle of what a dump needs, is given up.
+    /// A stack overflow has a message with a backtrace of its own, and no dump. After 5 s, because the error was found in the
+    /// middle of what a dump needs, and for an error that is found in a signal handler, it is the shorter dump of
+    /// [`on_sigquit`](Config::on_sigquit).
     ///
     /// # Examples
     ///

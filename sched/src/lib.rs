@@ -98,6 +98,7 @@ pub use {
         running::{Silence, Walks},
         sight::{Sight, State},
         stack_view::StackView,
+        urgent::visit_urgently,
     },
     park::{
         arm,
@@ -124,7 +125,7 @@ pub use {
     },
     sys::{
         asm::{Registers, Suspended},
-        fatal::{before_fatal, exit_now},
+        fatal::{before_fatal, before_fatal_in_signal, exit_now, write as write_to_stderr},
         tasks::as_own_thread,
     },
     task::{

@@ -6,19 +6,28 @@
 //!  a fatal error ────── a byte ──►┘              and then goes on, ends the process, or lets it end
 //! ```
 //!
-//! The handler interrupts a thread anywhere, perhaps inside the allocator, so it makes one system call and nothing else. The
+//! The handler interrupts a thread anywhere, perhaps inside the allocator, so it makes system calls and nothing else. The
 //! thread exists only where the configuration asks for it. It waits for the allocator like any other thread, so a heap that
 //! stays locked for good means that there is no dump. A fatal error waits for its dump for [`PATIENCE`] at most: the code that
 //! found the error may hold a lock that the dump needs.
+//!
+//! For these cases there is a second thread, which allocates nothing and waits for no lock (insight/src/emergency.rs). It
+//! writes addresses without names:
+//!
+//! - at a SIGQUIT that comes while the dump of the one before is not written, if that is not written within [`GRACE`] either;
+//! - for a fatal error whose dump is not written in time;
+//! - for a fatal error that is found in a signal handler, which must not wait for locks.
+//!
+//! It is a thread, and not the handler itself, because a handler may be on a signal stack that is too small for a walk.
 
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     os::unix::net::UnixStream,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -26,7 +35,12 @@ use std::{
 
 use goroutines_sched as sched;
 
+use goroutines_insight::Emergency;
+
 use crate::{debug::Quit, signal::quit};
+
+/// How long a dump may take before it is taken for one that does not come.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How long a fatal error waits for its dump.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,6 +54,12 @@ const FATAL: u8 = b'f';
 
 /// Where a fatal error writes its byte, and which thread reads it.
 static COMMANDS: OnceLock<(UnixStream, ThreadId)> = OnceLock::new();
+
+/// What the second thread reads.
+static URGENT: OnceLock<UnixStream> = OnceLock::new();
+
+/// How many dumps of the second thread are written.
+static URGENT_WRITTEN: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the dump of a fatal error is written.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
@@ -55,6 +75,7 @@ pub(crate) struct Settings {
 pub(crate) struct Dumper {
     settings: Settings,
     commands: UnixStream,
+    urgent: UnixStream,
     thread: ThreadId,
 }
 
@@ -74,9 +95,14 @@ impl Settings {
             .spawn(move || sched::as_own_thread(|| serve(bytes, self.quit)))?
             .thread()
             .id();
+        let (urgent, bytes) = UnixStream::pair()?;
+        let builder = thread::Builder::new().name("goroutines-urgent".to_owned());
+        builder
+            .spawn(move || sched::as_own_thread(|| serve_urgently(bytes, Emergency::prepare())))?;
         Ok(Some(Dumper {
             settings: self,
             commands,
+            urgent,
             thread,
         }))
     }
@@ -91,11 +117,15 @@ impl Dumper {
     /// When the system refuses the handler; it has not refused that of faults.
     pub(crate) fn arm(self) -> io::Result<()> {
         if self.settings.quit.is_some() {
-            quit::install(OwnedFd::from(self.commands.try_clone()?), QUIT)?;
+            let urgent = OwnedFd::from(self.urgent.try_clone()?);
+            quit::install(OwnedFd::from(self.commands.try_clone()?), urgent, QUIT)?;
         }
         // Set once: a process starts the runtime once.
-        if COMMANDS.set((self.commands, self.thread)).is_ok() && self.settings.before_fatal {
+        let is_first =
+            URGENT.set(self.urgent).is_ok() && COMMANDS.set((self.commands, self.thread)).is_ok();
+        if is_first && self.settings.before_fatal {
             sched::before_fatal(wait_for_dump);
+            sched::before_fatal_in_signal(dump_urgently);
         }
         Ok(())
     }
@@ -108,6 +138,7 @@ fn serve(mut bytes: UnixStream, quit: Option<Quit>) {
         match byte[0] {
             QUIT => {
                 write_dump("SIGQUIT");
+                quit::is_written();
                 if let Some(Quit::Exit) = quit {
                     sched::exit_now(STATUS);
                 }
@@ -118,6 +149,41 @@ fn serve(mut bytes: UnixStream, quit: Option<Quit>) {
                 WRITTEN.store(true, Ordering::Release);
             }
         }
+    }
+}
+
+/// The life of the second thread. Allocates nothing, and waits for no lock.
+fn serve_urgently(mut bytes: UnixStream, mut emergency: Emergency) {
+    let mut byte = [0];
+    while let Ok(1) = bytes.read(&mut byte) {
+        if byte[0] == QUIT {
+            thread::sleep(GRACE);
+            if quit::is_written_by_now() {
+                continue;
+            }
+            emergency.write("SIGQUIT again, and the dump of the one before is not written");
+        } else {
+            emergency.write("all goroutines, at the fatal error");
+        }
+        // Release: partner is the load in `dump_urgently`.
+        URGENT_WRITTEN.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Has the second thread write a dump, and waits for it, for [`PATIENCE`] at most. Async-signal-safe.
+fn dump_urgently() {
+    let Some(urgent) = URGENT.get() else {
+        return;
+    };
+    // Acquire (both): partner is the addition in `serve_urgently`.
+    let before = URGENT_WRITTEN.load(Ordering::Acquire);
+    quit::send(urgent.as_raw_fd(), FATAL);
+    let pause = Duration::from_millis(1);
+    for _ in 0..PATIENCE.as_millis() {
+        if URGENT_WRITTEN.load(Ordering::Acquire) != before {
+            return;
+        }
+        thread::sleep(pause);
     }
 }
 
@@ -142,7 +208,10 @@ fn wait_for_dump() {
     }
     let end = Instant::now() + PATIENCE;
     // Acquire: partner is the store in `serve`.
-    while !WRITTEN.load(Ordering::Acquire) && Instant::now() < end {
+    while !WRITTEN.load(Ordering::Acquire) {
+        if Instant::now() >= end {
+            return dump_urgently();
+        }
         thread::sleep(Duration::from_millis(1));
     }
 }

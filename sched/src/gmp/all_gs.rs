@@ -3,7 +3,7 @@
 
 use crate::{
     gmp::g::G,
-    protocol::sync::{Mutex, MutexGuard, lock},
+    protocol::sync::{Mutex, MutexGuard, lock, try_lock},
 };
 
 pub(crate) struct AllGs {
@@ -24,6 +24,16 @@ impl AllGs {
     /// goroutines are worked on, and never while its owner waits for a goroutine.
     pub(crate) fn right_to_words(&self) -> MutexGuard<'_, ()> {
         lock(&self.words)
+    }
+
+    /// As [`AllGs::right_to_words`], if nobody has it now.
+    pub(crate) fn try_right_to_words(&self) -> Option<MutexGuard<'_, ()>> {
+        try_lock(&self.words)
+    }
+
+    /// The batch with this index; `None` behind the last, and while the list is locked.
+    pub(crate) fn try_batch(&self, index: usize) -> Option<&'static [G]> {
+        try_lock(&self.batches)?.get(index).copied()
     }
 
     /// Adds a batch of new Gs, which are dead. Returns how many batches there are.

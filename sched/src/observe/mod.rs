@@ -7,6 +7,7 @@
 //! | census.rs | all goroutines by their words alone |
 //! | deadlock.rs | whether anything can ever wake a goroutine again |
 //! | goroutines.rs, sight.rs | all goroutines: what each does, and their stacks |
+//! | urgent.rs | the same, where nothing may be allocated |
 //! | stack_view.rs | the stack of a goroutine that is off it |
 //! | interrupted.rs, running.rs | the stack of code that a signal has interrupted, and asking threads for theirs |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
@@ -25,3 +26,4 @@ pub(crate) mod reporter;
 pub(crate) mod running;
 pub(crate) mod sight;
 pub(crate) mod stack_view;
+pub(crate) mod urgent;

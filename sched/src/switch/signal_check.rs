@@ -54,7 +54,7 @@ fn look(m: &M, g0_may: bool) {
 
 #[cold]
 fn die() -> ! {
-    fatal::fatal_raw(
+    fatal::fatal_in_signal(
         "a call into the runtime inside a signal handler, which interrupted the scheduler; let the handler do no more \
          than store into an atomic or write to a pipe, and call the runtime from a goroutine or thread that waits for \
          that",

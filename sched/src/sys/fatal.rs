@@ -16,20 +16,34 @@ static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 /// Lets `hook` run after the message of a fatal error, before the process is aborted: once, on the thread that has found the
 /// error, which may hold locks of the runtime. It must return, and must not panic.
 pub fn before_fatal(hook: fn()) {
-    // Release: partner is the swap in `end`.
+    // Release: partner is the swap in `run_once`.
     HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+/// What [`before_fatal_in_signal`] was given: a `fn()`, or null.
+static IN_SIGNAL: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// As [`before_fatal`], for errors that are found in signal handlers: `hook` runs in the handler.
+pub fn before_fatal_in_signal(hook: fn()) {
+    // Release: partner is the swap in `run_once`.
+    IN_SIGNAL.store(hook as *mut (), Ordering::Release);
 }
 
 /// Runs the hook, and aborts.
 fn end() -> ! {
-    // Acquire: partner is the store in `before_fatal`. Null: another error, in the hook too, does not run it again.
-    let hook = HOOK.swap(std::ptr::null_mut(), Ordering::Acquire);
+    run_once(&HOOK);
+    std::process::abort();
+}
+
+/// Another error, in the hook too, does not run it again.
+fn run_once(hook: &AtomicPtr<()>) {
+    // Acquire: partner is the store of the hook.
+    let hook = hook.swap(std::ptr::null_mut(), Ordering::Acquire);
     if !hook.is_null() {
-        // SAFETY: what is not null was a `fn()` in `before_fatal`.
+        // SAFETY: what is not null was a `fn()` when it was stored.
         let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
         hook();
     }
-    std::process::abort();
 }
 
 /// Prints `message` and aborts: the program did something that cannot be continued.
@@ -39,13 +53,25 @@ pub(crate) fn fatal(message: fmt::Arguments<'_>) -> ! {
     end();
 }
 
-/// As [`fatal`], where memory must not be allocated: in signal handlers, and in the child of a fork.
+/// As [`fatal`], where memory must not be allocated: in the child of a fork.
 #[cold]
 pub(crate) fn fatal_raw(message: &str) -> ! {
+    say_raw(message);
+    std::process::abort();
+}
+
+/// As [`fatal_raw`], in signal handlers.
+#[cold]
+pub(crate) fn fatal_in_signal(message: &str) -> ! {
+    say_raw(message);
+    run_once(&IN_SIGNAL);
+    std::process::abort();
+}
+
+fn say_raw(message: &str) {
     for part in ["goroutines: fatal: ", message, "\n"] {
         write(part.as_bytes());
     }
-    std::process::abort();
 }
 
 /// Prints `message` and aborts: the runtime contradicts itself.
@@ -71,7 +97,7 @@ pub(crate) fn say(message: fmt::Arguments<'_>) {
 
 /// Writes `bytes` to stderr, in one call where the system takes them at once, so that lines of several threads do not
 /// mix. An error is ignored: stderr may be closed.
-pub(crate) fn write(mut bytes: &[u8]) {
+pub fn write(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: the buffer is that of `bytes`.
         let written =
