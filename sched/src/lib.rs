@@ -84,6 +84,7 @@ pub use {
     gmp::{
         g::GRef,
         identity::{Identity, Inherited},
+        lock_owner::LockOwner,
         ticket::{TIMED_OUT, Ticket},
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},

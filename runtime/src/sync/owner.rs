@@ -1,51 +1,47 @@
-//! The holder of a lock: recorded in debug builds only, to detect a holder that waits for itself.
+//! The holder of a lock, for reports; and a holder that waits for itself, in debug builds.
 //!
-//! A caller compares the record with itself only. The holder writes it after it has locked and clears it
-//! before it unlocks. So a caller finds itself here exactly while it holds the lock.
+//! The holder writes the record after it has locked and clears it before it unlocks: three instructions, which store the
+//! stack pointer (sched/src/gmp/lock_owner.rs). Debug builds store a holder itself that a place on a stack does not tell
+//! from others: a plain thread, and a goroutine whose stack is copied. So a caller finds itself here exactly while it
+//! holds the lock.
 
-#[cfg(debug_assertions)]
-use std::sync::atomic::{AtomicU64, Ordering};
+use goroutines_sched::{GRef, LockOwner, current};
 
-pub(crate) struct Owner {
-    /// 0: none.
-    #[cfg(debug_assertions)]
-    id: AtomicU64,
-}
-
-/// The goroutine or thread that runs here: goroutines are counted and never get their number again;
-/// threads have a place in memory.
-#[cfg(debug_assertions)]
-fn me() -> u64 {
-    let g = goroutines_sched::current();
-    match g.id() {
-        0 => g.address() as u64 | 1 << 63,
-        id => id,
-    }
-}
+pub(crate) struct Owner(LockOwner);
 
 impl Owner {
     #[inline]
     pub(crate) const fn new() -> Owner {
-        Owner {
-            #[cfg(debug_assertions)]
-            id: AtomicU64::new(0),
-        }
+        Owner(LockOwner::new())
     }
 
     /// The caller has locked.
     #[inline(always)]
     pub(crate) fn set(&self) {
-        #[cfg(debug_assertions)]
-        // Relaxed: partner is the load in `check`, of the same goroutine or thread.
-        self.id.store(me(), Ordering::Relaxed);
+        if cfg!(debug_assertions) {
+            let g = current();
+            if !g.has_own_stack() {
+                return self.0.set(g);
+            }
+        }
+        self.0.set_by_stack();
+    }
+
+    /// `g`, which waits, has the lock from now on.
+    #[inline]
+    pub(crate) fn give(&self, g: GRef) {
+        self.0.set(g);
     }
 
     /// The caller is about to unlock.
     #[inline(always)]
     pub(crate) fn clear(&self) {
-        #[cfg(debug_assertions)]
-        // Relaxed: as in `set`.
-        self.id.store(0, Ordering::Relaxed);
+        self.0.clear();
+    }
+
+    /// Returns whether the lock was given to `g`, the caller's.
+    pub(crate) fn is(&self, g: GRef) -> bool {
+        self.0.is(g)
     }
 
     /// The caller is about to wait for the lock.
@@ -56,17 +52,12 @@ impl Owner {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn check(&self, function: &str) {
-        #[cfg(debug_assertions)]
-        // Relaxed: see `set`; what others write is never this one.
-        if self.id.load(Ordering::Relaxed) == me() {
+        if cfg!(debug_assertions) && self.0.is(current()) {
             waits_for_itself(function);
         }
-        #[cfg(not(debug_assertions))]
-        let _ = function;
     }
 }
 
-#[cfg(debug_assertions)]
 #[cold]
 #[track_caller]
 fn waits_for_itself(function: &str) -> ! {

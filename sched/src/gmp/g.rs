@@ -189,6 +189,13 @@ impl G {
         stack.map_or(ptr::null_mut(), |stack| ptr::from_ref(stack).cast_mut())
     }
 
+    /// Returns whether `address` lies on a stack of this G, which is not a plain thread's. For the thread that runs it.
+    pub(crate) fn has_on_stack(&self, address: usize) -> bool {
+        // SAFETY: the stack of the G that runs here, or null.
+        let own = unsafe { self.own_stack().as_ref() };
+        own.is_some_and(|stack| stack.contains(address)) || self.segments.contain(address)
+    }
+
     /// The type of the closure that it was spawned as. For any thread: another M may be spawning with the G.
     pub(crate) fn spawned_as(&self) -> &'static str {
         // SAFETY: an optional reference is a pointer that may be null, so the cell is a valid, aligned AtomicPtr as long as
@@ -271,6 +278,15 @@ impl GRef {
         };
         let sp = self.get().own_sp();
         (!sp.is_null()).then(|| top.addr() - sp.addr())
+    }
+
+    /// Returns whether the addresses on its stack are those of no other goroutine: it is no plain thread, and its stack is
+    /// not copied.
+    #[inline]
+    pub fn has_own_stack(self) -> bool {
+        let g = self.get();
+        // SAFETY: only asked whether there is one, which does not change while the caller, its goroutine, runs.
+        !g.window.is_set() && unsafe { g.stack.get() }.is_some()
     }
 
     /// The address of the G in memory. Other goroutines have the same address after the end of this one.

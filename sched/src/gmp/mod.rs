@@ -10,6 +10,7 @@
 //! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
 //! | poll_desc.rs, io_waiter.rs | the record of a socket for which a goroutine or future has waited, and its waiters |
+//! | lock_owner.rs | the holder of a lock |
 //! | flag_waker.rs | a goroutine or thread and the flag that its wakers set |
 //! | all_gs.rs, debug_table.rs | all Gs; the table by which debuggers find them |
 //! | counters.rs, mode.rs | counters; what is decided once before the first M |
@@ -32,6 +33,7 @@ pub(crate) mod io_waiter;
 pub(crate) mod join;
 pub(crate) mod life_cycle;
 pub(crate) mod locals;
+pub(crate) mod lock_owner;
 pub(crate) mod m;
 pub(crate) mod mode;
 pub(crate) mod p;

@@ -246,7 +246,11 @@ impl RawLock {
                     queue.push_front(&node);
                 }
                 let sleeper = node.data.sleeper();
-                sleeper.sleep(WaitReason::MutexLock.on(self), deadline, &self.queue_lock)
+                sleeper.sleep(
+                    WaitReason::MutexLock.on(&self.owner),
+                    deadline,
+                    &self.queue_lock,
+                )
             };
             if !in_time {
                 // SAFETY: it was put into this queue.
@@ -330,6 +334,7 @@ impl RawLock {
         let waiter = unsafe { &*first };
         let state = if hand_over {
             waiter.serve();
+            self.owner.give(waiter.sleeper().g());
             let starving = word & STARVING != 0 && more && waiter.starves();
             LOCKED | (word & WOKEN) | if starving { STARVING } else { 0 }
         } else {

@@ -32,7 +32,7 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU32, ByteLock, GRef, Ordering, WaitReason, current},
+    door::{AtomicU32, ByteLock, GRef, Ordering, Owner, WaitReason, current},
     sleeper::{Sleeper, take_all, wake_all},
     waitq::{Place, Queue},
 };
@@ -45,14 +45,10 @@ const COMPLETE: u32 = 3;
 pub(crate) struct RawOnce {
     state: AtomicU32,
     lock: ByteLock,
+    /// The goroutine or thread that runs the closure, while RUNNING. Changed under `lock`.
+    runner: Owner,
     /// Under `lock`.
-    inner: UnsafeCell<Inner>,
-}
-
-struct Inner {
-    waiters: Queue<Sleeper>,
-    /// The goroutine or thread that runs the closure, while RUNNING.
-    runner: Option<GRef>,
+    waiters: UnsafeCell<Queue<Sleeper>>,
 }
 
 /// What to do when an earlier closure has panicked.
@@ -71,7 +67,7 @@ enum Found {
     Mine(bool),
 }
 
-// SAFETY: `inner` is only touched under `lock`; what it carries is Send.
+// SAFETY: `waiters` is only touched under `lock`; what it carries is Send.
 unsafe impl Sync for RawOnce {}
 // SAFETY: the queue is empty while the `RawOnce` is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for RawOnce {}
@@ -96,10 +92,8 @@ impl RawOnce {
         RawOnce {
             state: AtomicU32::new(state),
             lock: ByteLock::new(),
-            inner: UnsafeCell::new(Inner {
-                waiters: Queue::new(),
-                runner: None,
-            }),
+            runner: Owner::new(),
+            waiters: UnsafeCell::new(Queue::new()),
         }
     }
 
@@ -108,10 +102,8 @@ impl RawOnce {
         RawOnce {
             state: AtomicU32::new(INCOMPLETE),
             lock: ByteLock::new(),
-            inner: UnsafeCell::new(Inner {
-                waiters: Queue::new(),
-                runner: None,
-            }),
+            runner: Owner::new(),
+            waiters: UnsafeCell::new(Queue::new()),
         }
     }
 
@@ -178,11 +170,9 @@ impl RawOnce {
                 _ => {
                     // Relaxed: as above.
                     self.state.store(RUNNING, Ordering::Relaxed);
+                    self.runner.give(g);
                     // SAFETY: locked above.
-                    unsafe {
-                        (*self.inner.get()).runner = Some(g);
-                        self.lock.unlock();
-                    }
+                    unsafe { self.lock.unlock() };
                     return Found::Mine(state == POISONED);
                 }
             }
@@ -209,9 +199,7 @@ impl RawOnce {
     fn wait_locked(&self, g: GRef) {
         let sleeper = Sleeper::new(g, None);
         let node = Place::of(g, sleeper);
-        // SAFETY: locked by the caller.
-        let inner = unsafe { &mut *self.inner.get() };
-        if inner.runner == Some(g) {
+        if self.runner.is(g) {
             // SAFETY: locked by the caller.
             unsafe { self.lock.unlock() };
             waits_for_itself();
@@ -219,8 +207,8 @@ impl RawOnce {
         // SAFETY: the lock is held; the node stays here until it was taken out, in O5, which wakes us. The
         // sleeper was made for this wait.
         unsafe {
-            inner.waiters.push_back(&node);
-            sleeper.sleep(WaitReason::Once.on(self), None, &self.lock);
+            (*self.waiters.get()).push_back(&node);
+            sleeper.sleep(WaitReason::Once.on(&self.runner), None, &self.lock);
         }
     }
 
@@ -237,11 +225,10 @@ impl RawOnce {
         self.lock.lock();
         // Release: partner is the Acquire in `is_completed`.
         self.state.store(state, Ordering::Release);
-        // SAFETY: the lock is held.
-        let inner = unsafe { &mut *self.inner.get() };
-        inner.runner = None;
+        self.runner.clear();
         let mut all = Queue::new();
-        take_all(&mut inner.waiters, &mut all);
+        // SAFETY: the lock is held.
+        take_all(unsafe { &mut *self.waiters.get() }, &mut all);
         // SAFETY: locked above; what was taken is woken this once.
         unsafe {
             self.lock.unlock();

@@ -64,7 +64,7 @@ use super::{
 pub(crate) struct RawRw {
     pub(super) word: AtomicU64,
     /// Records the writer.
-    owner: Owner,
+    pub(super) owner: Owner,
     pub(super) queue_lock: ByteLock,
     /// Under `queue_lock`.
     pub(super) waiting: UnsafeCell<Waiting>,

@@ -64,7 +64,10 @@ impl RawRw {
         let come = match &next {
             Next::Nobody => 0,
             _ if !phased => WOKEN,
-            Next::Writer(_) => WRITING,
+            Next::Writer(writer) => {
+                self.owner.give(writer.g());
+                WRITING
+            }
             Next::Readers(count, _) => count * READER,
         };
         let over = if waiting.are_none() {
@@ -123,7 +126,11 @@ impl RawRw {
                     queue.push_back(&node);
                 }
                 let sleeper = node.data.sleeper();
-                sleeper.sleep(access.wait_reason().on(self), deadline, &self.queue_lock)
+                sleeper.sleep(
+                    access.wait_reason().on(&self.owner),
+                    deadline,
+                    &self.queue_lock,
+                )
             };
             if !in_time {
                 // SAFETY: it was put into this queue.

@@ -42,6 +42,11 @@ impl Sleeper {
         }
     }
 
+    /// The waiter.
+    pub(crate) fn g(self) -> GRef {
+        self.g
+    }
+
     /// Sleeps, waiting for `wait`, until it is woken (true), or until `deadline` (false). The queue is unlocked when the
     /// caller is off its stack.
     ///

@@ -199,14 +199,31 @@ pub(crate) fn lose_patience() {
     current().0.impatient.set(true);
 }
 
-/// For debug builds only.
-pub(crate) struct Owner;
+/// The holder, which reports read: it is right, or there is none.
+pub(crate) struct Owner(Cell<Option<GRef>>);
 
 impl Owner {
     pub(crate) fn new() -> Owner {
-        Owner
+        Owner(Cell::new(None))
     }
-    pub(crate) fn set(&self) {}
-    pub(crate) fn clear(&self) {}
+
+    /// The caller has locked, or the lock was handed to it.
+    pub(crate) fn set(&self) {
+        let before = self.0.replace(Some(current()));
+        assert!(before.is_none_or(|before| before == current()));
+    }
+
+    pub(crate) fn give(&self, g: GRef) {
+        assert!(self.0.replace(Some(g)).is_none());
+    }
+
+    pub(crate) fn clear(&self) {
+        assert!(self.0.take() == Some(current()));
+    }
+
+    pub(crate) fn is(&self, g: GRef) -> bool {
+        self.0.get() == Some(g)
+    }
+
     pub(crate) fn check(&self, _function: &str) {}
 }
