@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     os::fd::RawFd,
+    time::Duration,
 };
 
 use goroutines_sched::{Sight, Silence, State};
@@ -36,6 +37,7 @@ pub(crate) struct Seen {
     pub(crate) descriptor: Option<(RawFd, bool)>,
     pub(crate) waits_long: bool,
     pub(crate) silence: Option<Silence>,
+    pub(crate) parked_for: Option<Duration>,
     pub(crate) walk: Option<Walk>,
 }
 
@@ -51,6 +53,7 @@ impl Seen {
             descriptor: sight.descriptor,
             waits_long: sight.waits_long,
             silence: sight.silence,
+            parked_for: sight.parked_for,
             walk,
         }
     }
@@ -64,6 +67,8 @@ pub struct Group {
     pub state: State,
     /// Whether they have been parked for an idle time of stacks (`Config::stack_idle`) at least.
     pub waits_long: bool,
+    /// How long the one that has been parked longest has been, at least. Known from the first look at idle stacks on.
+    pub parked_for: Option<Duration>,
     /// The type of the closure that they were spawned as.
     pub spawned_as: &'static str,
     /// How many they are.
@@ -111,6 +116,7 @@ impl Group {
         self.count += 1;
         self.joins = None;
         self.descriptor = None;
+        self.parked_for = self.parked_for.max(seen.parked_for);
         if self.ids.len() < IDS {
             self.ids.push(seen.id);
         }
@@ -185,6 +191,7 @@ impl Groups {
         self.list.push(Group {
             state: seen.state,
             waits_long: seen.waits_long,
+            parked_for: seen.parked_for,
             spawned_as: seen.spawned_as,
             count: 1,
             ids: vec![seen.id],
@@ -215,6 +222,7 @@ mod tests {
             descriptor: None,
             waits_long: false,
             silence: None,
+            parked_for: None,
             walk: None,
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! {"version": 1, "taken": "..", "goroutines": 3, "procs": 2, "threads": 4, "stacks_read": true,
+//!  "deadlocks": [{"certain": true, "others": 0, "waits": [{"goroutine": 12, "thread": 0, "reason": "join", "object": "0x7f.."}]}],
 //!  "further_groups": 0, "further_goroutines": 0,
 //!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
-//!              "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
+//!              "held_by": null, "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
 //!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}], "note": null}]}
 //! ```
 
@@ -16,10 +17,11 @@ use std::{
 use goroutines_sched::State;
 
 use crate::{
+    graph::{Cycle, WaitGraph},
     groups::{Group, Object},
     snapshot::Snapshot,
     symbols::Frame,
-    text::{Utc, note, noun},
+    text::{Utc, holder, note, noun},
 };
 
 pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
@@ -33,6 +35,12 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
         summary.threads,
         summary.stacks_read,
     )?;
+    out.write_all(br#""deadlocks": ["#)?;
+    for (at, cycle) in snapshot.cycles().iter().enumerate() {
+        let before = if at == 0 { "" } else { ", " };
+        write!(out, "{before}{}", Ring(cycle))?;
+    }
+    out.write_all(b"], ")?;
     write!(
         out,
         r#""further_groups": {}, "further_goroutines": {}, "groups": ["#,
@@ -40,17 +48,46 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
     )?;
     for (at, group) in snapshot.groups().iter().enumerate() {
         let before = if at == 0 { "\n" } else { ",\n" };
-        write!(out, "{before}{}", Json(group, snapshot.frames(group)))?;
+        write!(
+            out,
+            "{before}{}",
+            Json(group, snapshot.frames(group), &snapshot.graph)
+        )?;
     }
     out.write_all(b"\n]}\n")
 }
 
+/// A deadlock.
+struct Ring<'a>(&'a Cycle);
+
+impl fmt::Display for Ring<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            r#"{{"certain": {}, "others": {}, "waits": ["#,
+            self.0.is_certain, self.0.others
+        )?;
+        for (at, edge) in self.0.edges.iter().enumerate() {
+            let before = if at == 0 { "" } else { ", " };
+            write!(
+                f,
+                r#"{before}{{"goroutine": {}, "thread": {}, "reason": {}, "object": "{:#x}"}}"#,
+                edge.from.id,
+                edge.from.thread,
+                Text(&edge.reason.to_string()),
+                edge.object,
+            )?;
+        }
+        f.write_str("]}")
+    }
+}
+
 /// A group and its frames.
-struct Json<'a>(&'a Group, Vec<Frame>);
+struct Json<'a>(&'a Group, Vec<Frame>, &'a WaitGraph);
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Json(group, frames) = self;
+        let Json(group, frames, graph) = self;
         write!(
             f,
             r#"{{"count": {}, "state": {}, "long": {}, "object": "#,
@@ -59,6 +96,9 @@ impl fmt::Display for Json<'_> {
             group.waits_long
         )?;
         write_object(group, f)?;
+        f.write_str(r#", "held_by": "#)?;
+        let holder = holder(group, graph).map(|holder| holder.to_string());
+        or_null(holder.as_deref().map(Text), f)?;
         f.write_str(r#", "joins": "#)?;
         or_null(group.joins, f)?;
         f.write_str(r#", "descriptor": "#)?;

@@ -11,6 +11,8 @@
 //! | walk.rs | the frames of one stack |
 //! | groups.rs | goroutines that do the same at the same place |
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
+//! | graph.rs, cycles.rs | [`WaitGraph`]: what waits for what, and rings of such waits |
+//! | leaks.rs | [`Leaks`]: goroutines that have waited for long |
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
 //! | emergency.rs | a dump that allocates nothing |
@@ -23,9 +25,12 @@
 //! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
+mod cycles;
 mod emergency;
+mod graph;
 mod groups;
 mod json;
+mod leaks;
 mod modules;
 #[allow(dead_code, reason = "the profiles and the trace write with it")]
 mod proto;
@@ -37,7 +42,9 @@ mod text;
 mod walk;
 
 pub use emergency::Emergency;
+pub use graph::{Cycle, Edge, Node, WaitGraph, wait_graph};
 pub use groups::{Group, Object};
+pub use leaks::{Leak, Leaks, leaks};
 pub use serve::{Server, serve};
 pub use snapshot::{Dump, Snapshot, Summary, dump, walk_hog};
 pub use symbols::Frame;

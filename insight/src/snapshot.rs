@@ -10,6 +10,7 @@ use goroutines_sched::{
 };
 
 use crate::{
+    graph::{Cycle, WaitGraph},
     groups::{Group, Groups, Seen},
     json,
     modules::{self, Cache, Unwinder},
@@ -107,12 +108,7 @@ impl Dump {
     /// When there is no memory.
     #[must_use]
     pub fn take(&self) -> Snapshot {
-        // A system call of the symboliser cannot move a guard of the stack. Where there is no room for that, it fails.
-        let _ = reserve_stack(STACK);
-        match has_stack(STACK) {
-            true => self.take_here(),
-            false => on_segment(STACK, || self.take_here()),
-        }
+        with_stack(|| self.take_here())
     }
 
     fn take_here(&self) -> Snapshot {
@@ -129,10 +125,10 @@ impl Dump {
             (taking.groups, taking.total, stacks_read)
         });
         let mut symbols = Symbols::default();
-        for group in &groups.list {
-            let addresses = group.stack.iter().flat_map(|stack| &stack.addresses);
-            addresses.for_each(|&address| symbols.learn(address));
-        }
+        groups
+            .list
+            .iter()
+            .for_each(|group| symbols.learn_all(group));
         let metrics = sched::metrics();
         let (further, uncounted) = (groups.further(), groups.uncounted);
         let mut list = mem::take(&mut groups.list);
@@ -142,6 +138,7 @@ impl Dump {
             groups: list,
             symbols,
             runtime_frames: self.runtime_frames,
+            graph: WaitGraph::look(false),
             summary: Summary {
                 goroutines: total,
                 further_groups: further,
@@ -204,6 +201,16 @@ pub fn walk_hog(ask: &mut dyn FnMut(&mut dyn Walks)) -> Vec<usize> {
     })
 }
 
+/// Runs `look`, which names functions, where there is enough stack.
+pub(crate) fn with_stack<R>(look: impl FnOnce() -> R) -> R {
+    // A system call of the symboliser cannot move a guard of the stack. Where there is no room for that, it fails.
+    let _ = reserve_stack(STACK);
+    match has_stack(STACK) {
+        true => look(),
+        false => on_segment(STACK, look),
+    }
+}
+
 /// What a snapshot is of.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -230,6 +237,7 @@ pub struct Snapshot {
     groups: Vec<Group>,
     symbols: Symbols,
     runtime_frames: bool,
+    pub(crate) graph: WaitGraph,
     summary: Summary,
 }
 
@@ -246,18 +254,17 @@ impl Snapshot {
         &self.groups
     }
 
+    /// Goroutines and threads that wait for each other: deadlocks, also where the rest of the program runs.
+    #[must_use]
+    pub fn cycles(&self) -> &[Cycle] {
+        self.graph.cycles()
+    }
+
     /// The functions in which the goroutines of `group`, a group of this snapshot, are, innermost first. Empty where the
     /// stack was not read.
     #[must_use]
     pub fn frames(&self, group: &Group) -> Vec<Frame> {
-        let Some(stack) = &group.stack else {
-            return Vec::new();
-        };
-        let all = stack
-            .addresses
-            .iter()
-            .flat_map(|&address| self.symbols.at(address).iter().cloned())
-            .collect();
+        let all = self.symbols.of(group);
         match self.runtime_frames {
             true => all,
             false => of_program(all),

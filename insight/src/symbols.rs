@@ -13,6 +13,8 @@
 
 use std::{collections::HashMap, fmt, ptr, sync::OnceLock};
 
+use crate::groups::Group;
+
 /// A function in which a goroutine is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -107,6 +109,20 @@ impl Symbols {
         self.known
             .entry(address)
             .or_insert_with(|| look_up(address));
+    }
+
+    /// Looks up what the stack of `group` has.
+    pub(crate) fn learn_all(&mut self, group: &Group) {
+        let addresses = group.stack.iter().flat_map(|stack| &stack.addresses);
+        addresses.for_each(|&address| self.learn(address));
+    }
+
+    /// The functions in which `group` is, innermost first.
+    pub(crate) fn of(&self, group: &Group) -> Vec<Frame> {
+        let addresses = group.stack.iter().flat_map(|stack| &stack.addresses);
+        addresses
+            .flat_map(|&address| self.at(address).iter().cloned())
+            .collect()
     }
 
     /// The functions at `address`, innermost first.

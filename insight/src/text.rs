@@ -18,6 +18,7 @@ use std::{
 use goroutines_sched::{Silence, State, WaitReason};
 
 use crate::{
+    graph::{Holder, WaitGraph},
     groups::{Group, IDS, Object},
     snapshot::Snapshot,
     symbols::Frame,
@@ -41,6 +42,9 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
             "stacks are not read: the kernel has no membarrier, or a filter of system calls forbids it"
         )?;
     }
+    for cycle in snapshot.cycles() {
+        writeln!(out, "{cycle}")?;
+    }
     for group in snapshot.groups() {
         out.write_all(b"\n")?;
         write_group(snapshot, group, out)?;
@@ -57,9 +61,18 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
 }
 
 fn write_group(snapshot: &Snapshot, group: &Group, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, "{}", Head(group))?;
-    let frames = snapshot.frames(group);
-    let mut rest = frames.as_slice();
+    write_frames(group, &snapshot.graph, &snapshot.frames(group), out)
+}
+
+/// A group with its stack, which has these frames.
+pub(crate) fn write_frames(
+    group: &Group,
+    graph: &WaitGraph,
+    frames: &[Frame],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    writeln!(out, "{}", Head(group, graph))?;
+    let mut rest = frames;
     while let Some(frame) = rest.first() {
         let times = rest.iter().take_while(|other| *other == frame).count();
         match times {
@@ -68,7 +81,7 @@ fn write_group(snapshot: &Snapshot, group: &Group, out: &mut dyn io::Write) -> i
         }
         rest = &rest[times..];
     }
-    if let Some(note) = note(group, &frames) {
+    if let Some(note) = note(group, frames) {
         writeln!(out, "    {note}")?;
     }
     writeln!(out, "    spawned as {}", group.spawned_as)
@@ -106,7 +119,7 @@ fn unread(silence: Option<Silence>) -> &'static str {
 }
 
 /// The line of a group.
-struct Head<'a>(&'a Group);
+struct Head<'a>(&'a Group, &'a WaitGraph);
 
 impl fmt::Display for Head<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,6 +135,9 @@ impl fmt::Display for Head<'_> {
         write!(f, " [{}{long}]", group.state)?;
         if let Some(object) = object(group) {
             write!(f, " {object}")?;
+        }
+        if let Some(holder) = holder(group, self.1) {
+            write!(f, ", held by {holder}")?;
         }
         if group.count > 1 {
             f.write_str("   ids")?;
@@ -157,6 +173,14 @@ fn object(group: &Group) -> Option<String> {
     }
 }
 
+/// What holds the lock that the goroutines of a group wait for.
+pub(crate) fn holder<'a>(group: &Group, graph: &'a WaitGraph) -> Option<Holder<'a>> {
+    match (group.state, group.object) {
+        (State::Waiting(_) | State::Blocked(_), Object::One(object)) => graph.holder(object),
+        _ => None,
+    }
+}
+
 /// What a wait for this reason waits on.
 pub(crate) fn noun(reason: WaitReason) -> &'static str {
     match reason {
@@ -167,6 +191,7 @@ pub(crate) fn noun(reason: WaitReason) -> &'static str {
         WaitReason::SemaphoreAcquire => "semaphore",
         WaitReason::WaitGroupWait => "wait group",
         WaitReason::BarrierWait => "barrier",
+        WaitReason::Once => "once",
         WaitReason::Join => "goroutine",
         WaitReason::Io => "socket",
         _ => "object",
@@ -174,13 +199,13 @@ pub(crate) fn noun(reason: WaitReason) -> &'static str {
 }
 
 /// A number with its noun.
-fn counted(number: usize, noun: &str) -> String {
+pub(crate) fn counted(number: usize, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", Spaced(number))
 }
 
 /// A number in groups of three digits.
-struct Spaced(usize);
+pub(crate) struct Spaced(pub(crate) usize);
 
 impl fmt::Display for Spaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

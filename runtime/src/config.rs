@@ -204,8 +204,8 @@ impl Config {
     /// What happens when nothing can ever wake a goroutine again: every goroutine waits, and there is no timer, no deadline, no
     /// socket and no signal that is waited for, and no thread that could send, unlock or wake. [`Deadlock::Exit`] is what Go
     /// does: the message `all goroutines are asleep - deadlock!`, a dump of all goroutines, and the end of the process with
-    /// status 2. The environment variable `GODEBUG=deadlock=1` switches it on, and `deadlock=0` off. Default:
-    /// [`Deadlock::Off`].
+    /// status 2. The environment variable `GODEBUG=deadlock=0` switches it off, and `deadlock=1` on. Default:
+    /// [`Deadlock::Exit`].
     ///
     /// There is no verdict while the process has a thread outside of the runtime that does anything but wait in a call of
     /// this crate: it could wake a goroutine at any time. So `main` is no obstacle while it waits in
@@ -217,8 +217,9 @@ impl Config {
     /// ```
     /// use goroutines::{Config, Deadlock};
     ///
+    /// // A program that waits until it is killed.
     /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
-    /// unsafe { Config::new().deadlock(Deadlock::Exit).start() }.unwrap();
+    /// unsafe { Config::new().deadlock(Deadlock::Off).start() }.unwrap();
     /// ```
     pub fn deadlock(self, then: Deadlock) -> Config {
         self.with(|sched| sched.deadlock(then))

@@ -70,7 +70,7 @@
 //! | `GODEBUG` | `schedtrace=1000` | A line on stderr each 1000 ms that says what the scheduler does. Default: none. | [`metrics`](metrics()) |
 //! | | `hogs=100` | A line on stderr when a goroutine has run for 100 ms without a call into this crate. Default: none. | [`Config::hog_after`] |
 //! | | `hogstacks=1` | The reports of `hogs` show where the goroutine is. Default: 0. | [`Config::hog_stacks`] |
-//! | | `deadlock=1` | A program in which nothing can wake a goroutine again says so and ends with status 2; `deadlock=0`: it does not. Default: 0. | [`Config::deadlock`] |
+//! | | `deadlock=0` | A program in which nothing can wake a goroutine again goes on waiting; `deadlock=1`: it says so and ends with status 2. Default: 1. | [`Config::deadlock`] |
 //! | `GOROUTINE_STACK` | a size: `65536`, `256K`, `8M`, up to `1G` | How far a stack may grow, rounded up to a window. Default: 1M. | [`Config::stack_size`] |
 //! | `GOROUTINE_STACK_START` | a size: `2K` | Stacks start with so much, and a guard that moves. Default: one page, no such guard. | [`Config::stack_start`] |
 //! | `GOROUTINE_STACK_IDLE` | `500ms`, `5s`, `2m`, `1h`, `off` | How long a goroutine is parked before the unused memory of its stack goes back to the kernel. Default: 30s. | [`Config::stack_idle`] |

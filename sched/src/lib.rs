@@ -91,11 +91,13 @@ pub use {
     observe::{
         census::{Glance, census},
         deadlock::Deadlock,
+        edges::{Certainty, Wait, Waiter, waits},
         goroutines::{Visitor, goroutines, visit_all},
         hogs::{HogFrame, HogReport},
         interrupted::Interrupted,
         metrics::{Metrics, MigrationStats, ProcMetrics, ProcState, metrics, migration_stats},
         reporter::walk_hogs_with,
+        rings::{Verdict, look_again},
         running::{Silence, Walks},
         sight::{Sight, State},
         stack_view::StackView,

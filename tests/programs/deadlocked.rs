@@ -3,6 +3,7 @@
 use std::{
     env,
     hint::black_box,
+    io::{Read as _, Write as _},
     process::{self, Command},
     sync::Arc,
     thread as os,
@@ -13,9 +14,10 @@ use goroutines::{
     Builder, Config, Deadlock, block_on, blocking,
     chan::{self, select},
     go,
+    net::unix::UnixStream,
     process::Command as Child,
     signal, sleep,
-    sync::{Barrier, Condvar, Mutex, Semaphore, WaitGroup},
+    sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup},
     thread, yield_now,
 };
 
@@ -68,6 +70,53 @@ fn dead(case: &str) {
             });
             drop(first);
         }
+        // A ring of a lock and two joins, of two goroutines and `main`.
+        "ring" => {
+            let lock = Arc::new(Mutex::new(()));
+            let held = lock.lock().expect("not poisoned");
+            let takes = lock.clone();
+            let takes = go(move || stuck(|| drop(takes.lock())));
+            go(move || takes.join())
+                .join()
+                .expect("never")
+                .expect("never");
+            drop(held);
+        }
+        // Two goroutines that hold what the other wants, one of them in the code of a closure that runs once.
+        "once" => {
+            let (lock, once) = (Arc::new(RwLock::new(())), Arc::new(Once::new()));
+            let (begun, begins) = chan::bounded::<()>(0);
+            let (say, inside) = chan::bounded(1);
+            let others = (lock.clone(), once.clone());
+            let first = go(move || {
+                once.call_once(|| {
+                    say.send(()).expect("the other listens");
+                    assert!(begins.recv().is_err());
+                    stuck(|| drop(lock.read()));
+                });
+            });
+            joined(move || {
+                let _held = others.0.write();
+                inside.recv().expect("it says so");
+                drop(begun);
+                others.1.call_once(|| ());
+            });
+            drop(first);
+        }
+        // A goroutine waits for one that waits for its lock.
+        "itself" => {
+            let lock = Arc::new(Mutex::new(()));
+            joined(move || {
+                let (again, held) = (lock.clone(), lock.lock());
+                go(move || drop(again.lock())).join().expect("never");
+                drop(held);
+            });
+        }
+        "again" => joined(|| {
+            let lock = Mutex::new(());
+            let _held = lock.lock();
+            drop(lock.lock());
+        }),
         "condvar" => joined(|| {
             let (lock, changed) = (Mutex::new(()), Condvar::new());
             drop(changed.wait(lock.lock().expect("not poisoned")));
@@ -166,6 +215,74 @@ fn alive(case: &str) {
             }));
             join(waits);
         }
+        // It is idle again and again for about as long as it takes until it is looked at.
+        "calls" => {
+            for millis in (5..25).cycle().take(60) {
+                let (tx, waits) = receiver();
+                drop(go(move || {
+                    blocking(|| os::sleep(Duration::from_millis(millis)));
+                    tx.send(1).expect("it waits");
+                }));
+                join(waits);
+            }
+        }
+        "naps" => {
+            for millis in (5..25).cycle().take(60) {
+                let (tx, waits) = receiver();
+                drop(go(move || {
+                    sleep(Duration::from_millis(millis));
+                    tx.send(1).expect("it waits");
+                }));
+                join(waits);
+            }
+        }
+        "socket" => {
+            let (mut here, mut there) = UnixStream::pair().expect("a pair");
+            drop(os::spawn(move || {
+                os::sleep(WHILE);
+                there.write_all(b"1").expect("it is open");
+            }));
+            join(go(move || here.read_exact(&mut [0]).expect("a byte")));
+        }
+        // A thread of the C library comes when the time is up.
+        "timer-thread" => {
+            let (tx, waits) = receiver();
+            *SENDS.lock().expect("not poisoned") = Some(tx);
+            timer_thread(WHILE);
+            join(waits);
+        }
+        // All threads stand still for a while.
+        "stopped" => {
+            let (tx, waits) = receiver();
+            let id = process::id();
+            let mut stops = shell(&format!(
+                "sleep 0.1; kill -STOP {id}; sleep 0.5; kill -CONT {id}"
+            ));
+            drop(go(move || {
+                blocking(|| os::sleep(WHILE));
+                tx.send(1).expect("it waits");
+            }));
+            join(waits);
+            stops.wait().expect("it ends");
+        }
+        "forked" => {
+            // SAFETY: the child sleeps and ends.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: both take numbers.
+                unsafe {
+                    libc::usleep(500_000);
+                    libc::_exit(7);
+                }
+            }
+            let waits = go(move || {
+                let mut status = 0;
+                // SAFETY: the status is a variable of this function.
+                let id = blocking(|| unsafe { libc::waitpid(child, &mut status, 0) });
+                assert_eq!((id, libc::WEXITSTATUS(status)), (child, 7));
+            });
+            join(waits);
+        }
         "deadline" => {
             let (tx, rx) = chan::bounded::<u32>(0);
             assert!(rx.recv_timeout(WHILE).is_err());
@@ -204,6 +321,46 @@ fn alive(case: &str) {
     }
 }
 
+/// The sender that [`timer_thread`] uses.
+static SENDS: std::sync::Mutex<Option<chan::Sender<u32>>> = std::sync::Mutex::new(None);
+
+/// Lets the C library start a thread after `time`, which sends.
+fn timer_thread(time: Duration) {
+    extern "C" fn send(_: libc::sigval) {
+        let sends = SENDS.lock().expect("not poisoned").take();
+        sends.expect("it was put there").send(1).expect("it waits");
+    }
+    let mut timer = std::ptr::null_mut();
+    // SAFETY: an event of zeros is one; the function and the clock are what the call asks for.
+    unsafe {
+        let mut event: SigEvent = std::mem::zeroed();
+        event.notify = 2; // SIGEV_THREAD
+        event.function = Some(send);
+        let event = (&raw mut event).cast();
+        assert_eq!(
+            libc::timer_create(libc::CLOCK_MONOTONIC, event, &mut timer),
+            0
+        );
+        let mut when: libc::itimerspec = std::mem::zeroed();
+        when.it_value.tv_nsec = time.as_nanos() as libc::c_long;
+        assert_eq!(
+            libc::timer_settime(timer, 0, &when, std::ptr::null_mut()),
+            0
+        );
+    }
+}
+
+/// `struct sigevent` with the member that libc's has not.
+#[repr(C)]
+struct SigEvent {
+    value: libc::sigval,
+    signo: libc::c_int,
+    notify: libc::c_int,
+    function: Option<extern "C" fn(libc::sigval)>,
+    attributes: *mut libc::c_void,
+    rest: [u64; 4],
+}
+
 fn main() {
     let case = env::args().nth(1).expect("a case");
     let (kind, case) = case.split_once(':').expect("a kind");
@@ -221,8 +378,13 @@ fn main() {
     };
     // SAFETY: takes a number. The signal ends a program that goes on for ever.
     unsafe { libc::alarm(seconds) };
+    let config = Config::new().procs(2);
+    let config = match kind {
+        "default" => config,
+        _ => config.deadlock(then),
+    };
     // SAFETY: this program keeps no thread-local storage over a call that can park.
-    unsafe { Config::new().procs(2).deadlock(then).start() }.expect("the runtime starts");
+    unsafe { config.start() }.expect("the runtime starts");
     match kind {
         "alive" => alive(case),
         _ => dead(case),

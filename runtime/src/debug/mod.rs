@@ -22,6 +22,30 @@
 //! is taken: a dump can be taken of a program that is stuck, and of one that is busy. A thread that blocks SIGURG, or does not
 //! run within [`Dump::patience`], is listed as such.
 //!
+//! # Deadlocks and leaks
+//!
+//! A lock names its holder, and a join the goroutine that is joined. So dumps say what holds the lock that a goroutine waits
+//! for, and find goroutines that wait for each other, also while the rest of the program runs; [`wait_graph`] returns all such
+//! waits:
+//!
+//! ```text
+//! deadlock: goroutine 12 -> mutex 0x55d0c8 -> goroutine 31 -> join -> goroutine 12
+//!
+//! goroutine 12 [mutex lock] mutex 0x55d0c8, held by goroutine 31 (exact)
+//! ```
+//!
+//! A ring is a deadlock if all of it was held in its waits at one moment, and no wait in it can end otherwise, at a deadline or
+//! by a context. Where the kernel has no `membarrier`, none can be held, and the line says `probably a deadlock`. A holder that
+//! is `exact` is wrong only where a guard was forgotten (`mem::forget`), or a lock is unlocked by another than its holder. With
+//! copied stacks holders are `probable`. The holder is unknown where it is a plain thread that has never waited in a call of
+//! the runtime. So are the readers of a read-write lock, and what could end the waits of all other kinds.
+//!
+//! When no goroutine can ever be woken again, the program ends: [`Config::deadlock`](crate::Config::deadlock).
+//!
+//! [`leaks`] finds goroutines that have waited for long, and says which of them can never go on.
+//!
+//! # What it needs
+//!
 //! Names of functions need symbols, and lines need debug information: `debug = "line-tables-only"` in the profile. Stacks
 //! are read by unwind tables, which Rust programs have; a stack through code without them is marked as truncated.
 //!
@@ -44,8 +68,11 @@
 
 pub(crate) mod dumper;
 
-pub use goroutines_insight::{Dump, Frame, Group, Object, Server, Snapshot, Summary, dump, serve};
-pub use goroutines_sched::{Silence, State, WaitReason};
+pub use goroutines_insight::{
+    Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot, Summary,
+    WaitGraph, dump, leaks, serve, wait_graph,
+};
+pub use goroutines_sched::{Certainty, Silence, State, WaitReason};
 
 /// What happens after the dump of [`Config::on_sigquit`](crate::Config::on_sigquit).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,7 +15,8 @@ use std::{
     ffi::c_int,
     fmt,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use goroutines_stack::{Image, Stack, StackSlot};
@@ -36,8 +37,15 @@ use crate::{
         wait_reason::WaitReason,
         wait_seq::WaitSeq,
     },
-    sys::asm::Context,
+    sys::{asm::Context, clock},
 };
+
+/// The precision with which a G says how long it has been parked: in so many steps a word lasts for more than a year.
+const STEP: Duration = Duration::from_millis(10);
+
+fn steps() -> u32 {
+    (clock::now() / STEP.as_nanos() as u64) as u32
+}
 
 /// How a G is made ready.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +75,8 @@ pub(crate) struct G {
     pub(super) status: StatusCell,
     /// `errno` as it was when it left its thread.
     pub(crate) errno: Cell<c_int>,
+    /// When it was found parked, and marked (see shrink.rs): on the scheduler's clock, in [`STEP`]s.
+    marked: AtomicU32,
     /// The M that ran it last, as its [`M::mark`](crate::gmp::m::M::mark); 0 before its first run.
     pub(super) last: AtomicUsize,
     /// The object that it waits on, of [`WaitFor::object`](crate::protocol::wait_reason::WaitFor): valid while it waits.
@@ -114,6 +124,7 @@ impl G {
                 Kind::Thread => Status::Running,
             }),
             errno: Cell::new(0),
+            marked: AtomicU32::new(0),
             last: AtomicUsize::new(0),
             wait_on: AtomicUsize::new(0),
             join: Join::new(),
@@ -157,6 +168,22 @@ impl G {
     pub(crate) fn set_kind(&self, kind: Kind) {
         // Relaxed: see `kind`.
         self.kind.store(kind as u8, Ordering::Relaxed);
+    }
+
+    /// S1 of shrink.rs: it is about to be marked.
+    pub(crate) fn stamp(&self) {
+        // Relaxed: the change of the status that follows releases it to `parked_for`.
+        self.marked.store(steps() + 1, Ordering::Relaxed);
+    }
+
+    /// How long it has been parked, at least: since it was marked. `None` where it was not.
+    pub(crate) fn parked_for(&self) -> Option<Duration> {
+        if !self.status.is_marked() {
+            return None;
+        }
+        // Relaxed: `is_marked` has acquired it. One that was marked again meanwhile has a later stamp.
+        let marked = self.marked.load(Ordering::Relaxed);
+        Some(STEP * steps().saturating_sub(marked))
     }
 
     /// The saved context as a hint for prefetching; another M may be changing it.
@@ -222,7 +249,7 @@ impl G {
 /// A reference to a G, which is never freed. The goroutine that it was taken of may have ended.
 ///
 /// Wait queues hold these, and give them to [`ready`](crate::ready).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct GRef(NonNull<G>);
 

@@ -15,6 +15,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{gmp::g::GRef, sys::asm};
 
+/// What a word says of the holder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Found {
+    Nobody,
+    /// The address of a G.
+    G(usize),
+    /// A place on its stack.
+    Place(usize),
+}
+
 /// Gs and stack pointers are even.
 const IS_G: usize = 1;
 
@@ -56,13 +66,27 @@ impl LockOwner {
         self.0.store(0, Ordering::Relaxed);
     }
 
+    /// What the word says.
+    pub(crate) fn found(&self) -> Found {
+        LockOwner::found_in(self.0.load(Ordering::Relaxed))
+    }
+
+    /// What this word of a `LockOwner` says.
+    pub(crate) fn found_in(word: usize) -> Found {
+        match word {
+            0 => Found::Nobody,
+            word if word & IS_G != 0 => Found::G(word & !IS_G),
+            place => Found::Place(place),
+        }
+    }
+
     /// Returns whether `g`, which is the caller's, has locked it.
     #[must_use]
     pub fn is(&self, g: GRef) -> bool {
-        match self.0.load(Ordering::Relaxed) {
-            0 => false,
-            word if word & IS_G != 0 => word == g.to_word() | IS_G,
-            stack_pointer => !g.is_copied_out() && g.get().has_on_stack(stack_pointer),
+        match self.found() {
+            Found::Nobody => false,
+            Found::G(word) => word == g.to_word(),
+            Found::Place(place) => !g.is_copied_out() && g.get().has_on_stack(place),
         }
     }
 }

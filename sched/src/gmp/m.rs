@@ -64,6 +64,8 @@ pub(crate) struct M {
     pub(crate) random: Cell<u32>,
     /// On a plain thread: where its stack ends; 0 before the first question.
     pub(crate) stack_low: Cell<usize>,
+    /// On a plain thread that has not ended: its name in the C library. For whoever has the list of switch/attach.rs locked.
+    pub(crate) pthread: Cell<Option<libc::pthread_t>>,
     /// The bounds of its g0, for AddressSanitizer; nothing without it.
     pub(crate) g0_bounds: crate::sys::tools::Bounds,
     /// The clock of the CPU time that its thread uses.
@@ -126,6 +128,7 @@ impl M {
             spinning: Cell::new(false),
             random: Cell::new(0),
             stack_low: Cell::new(0),
+            pthread: Cell::new(None),
             g0_bounds: crate::sys::tools::Bounds::new(),
             cpu_clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
             thread: AtomicI32::new(0),

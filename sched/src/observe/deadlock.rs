@@ -15,9 +15,10 @@
 //! between its two looks, and all of these times have the moment between the looks in common. A wake-up that was under way
 //! then would show: its thread is on a CPU, or waits for one.
 //!
-//! It costs a program nothing until all its Ps have been idle for [`PAUSE`]. While they stay idle and something is in the way
-//! of a verdict, a timer, a socket or a thread, the look is repeated, more and more seldom ([`DELAYS`]): what is in the way
-//! may go without a P becoming busy, or while sysmon does not notice.
+//! It costs a program nothing until all its Ps have been idle for [`PAUSE`]; nor a server, which has sockets or timers: it is
+//! looked at when it has been idle for the last of [`DELAYS`]. While the Ps stay idle and something is in the way of a
+//! verdict, the look is repeated, more and more seldom: what is in the way may go without a P becoming busy, or while sysmon
+//! does not notice. A program in which a look was in vain before is looked at later the next time that it is idle.
 
 use std::{fmt, time::Duration};
 
@@ -53,11 +54,11 @@ const STATUS: i32 = 2;
 #[non_exhaustive]
 pub enum Deadlock {
     /// A message, a dump of all goroutines where there is one, and the end of the process with status 2.
+    #[default]
     Exit,
     /// The same without the end.
     Report,
     /// Nothing.
-    #[default]
     Off,
 }
 
@@ -100,19 +101,23 @@ impl Detector {
     }
 
     /// When it looks next, if the program stays idle.
-    pub(crate) fn due(&mut self) -> u64 {
+    pub(crate) fn due(&mut self, sched: &Sched) -> u64 {
         if self.rule.then == Deadlock::Off {
             return NEVER;
         }
         if self.due == 0 {
-            self.due = after(PAUSE);
+            self.due = after(match self.vain {
+                _ if !is_undisturbed(sched) => DELAYS[DELAYS.len() - 1],
+                0 => PAUSE,
+                vain => DELAYS[vain],
+            });
         }
         self.due
     }
 
     /// The program is not idle.
     pub(crate) fn reset(&mut self) {
-        (self.due, self.vain, self.before) = (0, 0, None);
+        (self.due, self.vain, self.before) = (0, self.vain.min(1), None);
     }
 
     /// All Ps were idle until now, or until sysmon was woken.
@@ -120,7 +125,7 @@ impl Detector {
         if self.rule.then == Deadlock::Off {
             return;
         }
-        if now() < self.due() {
+        if now() < self.due(sched) {
             return self.reset();
         }
         if !is_quiet(sched) {
@@ -153,9 +158,13 @@ impl Detector {
 fn is_quiet(sched: &Sched) -> bool {
     sched.idle.all_idle()
         && !sched.idle.is_spinning()
-        && sched.earliest_timer() == NEVER
-        && !sched.poller.is_watching()
+        && is_undisturbed(sched)
         && sched.home_waits.is_empty()
+}
+
+/// Returns whether there is no moment and no descriptor that is waited for.
+fn is_undisturbed(sched: &Sched) -> bool {
+    sched.earliest_timer() == NEVER && !sched.poller.is_watching()
 }
 
 impl Asleep {

@@ -10,19 +10,22 @@
 //! | urgent.rs | the same, where nothing may be allocated |
 //! | stack_view.rs | the stack of a goroutine that is off it |
 //! | interrupted.rs, running.rs | the stack of code that a signal has interrupted, and asking threads for theirs |
+//! | edges.rs, rings.rs | what waits for what; which of them wait for each other |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
 //!
-//! Essays: [`deadlock`], [`goroutines`], [`hogs`], [`interrupted`], [`reporter`], [`running`].
+//! Essays: [`deadlock`], [`edges`], [`goroutines`], [`hogs`], [`interrupted`], [`reporter`], [`running`].
 
 #![cfg(not(goroutines_loom))]
 
 pub(crate) mod census;
 pub(crate) mod deadlock;
+pub(crate) mod edges;
 pub(crate) mod goroutines;
 pub(crate) mod hogs;
 pub(crate) mod interrupted;
 pub(crate) mod metrics;
 pub(crate) mod reporter;
+pub(crate) mod rings;
 pub(crate) mod running;
 pub(crate) mod sight;
 pub(crate) mod stack_view;

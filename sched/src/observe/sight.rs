@@ -1,6 +1,6 @@
 //! One goroutine, as a report sees it at one moment.
 
-use std::{fmt, os::fd::RawFd};
+use std::{fmt, os::fd::RawFd, time::Duration};
 
 use crate::{
     gmp::{
@@ -83,6 +83,8 @@ pub struct Sight<'a> {
     pub descriptor: Option<(RawFd, bool)>,
     /// Whether it has been parked for an idle time of stacks (`Config::stack_idle`) at least.
     pub waits_long: bool,
+    /// How long it has been parked, at least. Known from the first look at idle stacks on (`Config::stack_idle`).
+    pub parked_for: Option<Duration>,
     /// The thread that it is on: the kernel's number.
     pub thread: Option<i32>,
     /// The number of the P with which it runs there.
@@ -136,6 +138,7 @@ impl<'a> Sight<'a> {
             joins: joined(reason, object),
             descriptor: descriptor(reason, object),
             waits_long: status == Status::Shrunk,
+            parked_for: g.parked_for(),
             thread: m.map(M::thread),
             proc: m.and_then(running::proc_of),
             stack,
@@ -157,6 +160,7 @@ impl<'a> Sight<'a> {
             joins: joined(found.reason, object),
             descriptor: descriptor(found.reason, object),
             waits_long: false,
+            parked_for: None,
             thread: Some(m.thread()),
             proc: found.proc,
             stack: None,

@@ -56,6 +56,29 @@ pub(crate) fn hold<T: Holds>(batch: &[&T], mut read: impl FnMut(usize, bool)) ->
     fenced
 }
 
+/// As [`hold`], for goroutines that are read together: `read` is called while all of them are held. `None` if one could not
+/// be. They are kept from running for as long as that takes.
+pub(crate) fn hold_all<T: Holds, R>(all: &[&T], read: impl FnOnce() -> R) -> Option<R> {
+    let mut batches: Vec<Wanted<'_, T>> = Vec::with_capacity(all.len() / BATCH + 1);
+    for batch in all.chunks(BATCH) {
+        let mut wanted = Wanted { batch, bits: 0 };
+        for (place, g) in batch.iter().enumerate() {
+            if !g.status().is_off_stack() {
+                return None;
+            }
+            g.word().want();
+            wanted.bits |= 1 << place;
+        }
+        batches.push(wanted);
+    }
+    let fenced = all.is_empty() || heavy_fence(true);
+    let held = fenced
+        && all
+            .iter()
+            .all(|g| g.status().is_off_stack() && g.word().begin());
+    held.then(read)
+}
+
 /// The goroutines whose words are not FREE; freed also where `read` panics.
 struct Wanted<'a, T: Holds> {
     batch: &'a [&'a T],

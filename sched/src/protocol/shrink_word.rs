@@ -14,6 +14,9 @@ pub(crate) trait Shrinks: Holds {
     /// The goroutine is parked, and stays so until the caller has set the word free.
     unsafe fn trim(&self);
 
+    /// S1: the status is about to say that it was marked. The goroutine may run.
+    fn stamp(&self) {}
+
     /// S7: the status says that the stack was shrunk.
     fn note_shrunk(&self);
 }
@@ -32,7 +35,13 @@ pub(crate) enum Look {
 /// S1.
 pub(crate) fn look(g: &impl Shrinks) -> Look {
     match g.status().get() {
-        Status::Waiting if g.status().change(Status::Waiting, Status::Marked) => Look::Marks,
+        Status::Waiting => {
+            g.stamp();
+            match g.status().change(Status::Waiting, Status::Marked) {
+                true => Look::Marks,
+                false => Look::Passes,
+            }
+        }
         Status::Marked => Look::Shrinks,
         _ => Look::Passes,
     }

@@ -120,9 +120,10 @@ impl StatusCell {
             return false;
         }
         let new = now & REASON | to as u32;
-        // Acquire: partner is `set_waiting`. Relaxed on failure: nothing is done then.
+        // AcqRel: Acquire's partner is `set_waiting`, Release's is `is_marked`, after which reports read when. Relaxed on
+        // failure: nothing is done then.
         self.0
-            .compare_exchange(now, new, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(now, new, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
 
@@ -139,6 +140,14 @@ impl StatusCell {
         ]
         .iter()
         .any(|&status| word == status as u32)
+    }
+
+    /// Returns whether the goroutine has been parked since it was marked.
+    #[cfg(not(goroutines_loom))]
+    pub(crate) fn is_marked(&self) -> bool {
+        // Acquire: partner is `change`.
+        let word = self.0.load(Ordering::Acquire) & !REASON;
+        word == Status::Marked as u32 || word == Status::Shrunk as u32
     }
 
     /// Returns whether the goroutine waits to be made ready.

@@ -72,6 +72,13 @@ impl WaitSeq {
         self.word.load(Ordering::Relaxed) == pack(number, WAITING)
     }
 
+    /// Returns whether the last wait that was opened is open. For any thread: a snapshot.
+    #[cfg(not(goroutines_loom))]
+    pub(crate) fn is_any_open(&self) -> bool {
+        // Relaxed: for reports.
+        self.word.load(Ordering::Relaxed) as u32 == WAITING
+    }
+
     /// What the wait was ended with. Only for the G itself, after it was made ready.
     pub(crate) fn outcome(&self) -> u32 {
         // Acquire: partner is the winner's CAS.

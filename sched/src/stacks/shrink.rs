@@ -36,6 +36,8 @@
 //! It is started when an M finds nothing to do, or when there are more than a few goroutines. On kernels without
 //! `membarrier` no parked stack shrinks, and none shrinks after the kernel has refused `membarrier`.
 //!
+//! A goroutine is stamped with the time before it is marked (S1). So reports know how long it has been parked, at least.
+//!
 //! The word, and the steps of both sides, are in shrink_word.rs, where loom compiles them. While a reader of stacks uses
 //! the words (hold.rs), the shrinker waits, and the other way round.
 
@@ -129,7 +131,7 @@ impl Shrinker {
         };
         loop {
             thread::sleep(idle_time);
-            let marked = self.fenced && look(all);
+            let marked = look(all, self.fenced);
             // An idle P has done it already.
             shed();
             let others = stack::give_back_idle();
@@ -155,14 +157,15 @@ impl Shrinker {
 
 /// One look at all goroutines: marks those that are parked, shrinks those that were marked before. Returns whether
 /// there are any that the next look could shrink.
-fn look(all: &AllGs) -> bool {
+/// Without a barrier none is shrunk, and the marks are for reports.
+fn look(all: &AllGs, fenced: bool) -> bool {
     let mut any = false;
     let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
     for g in all.iter() {
         match shrink_word::look(g) {
             Look::Marks => any = true,
-            Look::Shrinks => batch.push(g),
-            Look::Passes => {}
+            Look::Shrinks if fenced => batch.push(g),
+            Look::Shrinks | Look::Passes => {}
         }
         if batch.len() == BATCH {
             let _right = all.right_to_words();
@@ -195,6 +198,10 @@ impl Shrinks for G {
         }
         // SAFETY: the goroutine is parked, and the word that is BUSY keeps it from running until this returns.
         unsafe { self.segments.trim(self.ctx.get().sp()) };
+    }
+
+    fn stamp(&self) {
+        G::stamp(self);
     }
 
     fn note_shrunk(&self) {

@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     io, mem,
+    ops::Range,
     sync::Mutex,
 };
 
@@ -26,7 +27,7 @@ use crate::{
 /// instant after the thread has ended.
 static SPARE: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 
-/// All records, of threads that live and of others.
+/// All records, of threads that live and of others. Whoever has it locked keeps these threads from ending.
 static ALL: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 
 /// Gives the thread's record back when the thread ends.
@@ -47,7 +48,12 @@ impl Drop for Attached {
                 unsafe { g.get().identity.clear() };
             }
             set_current_m(None);
-            m.note_thread(0);
+            {
+                // A thread that looks into this one's record has the lock.
+                let _all = lock(&ALL);
+                m.note_thread(0);
+                m.pthread.set(None);
+            }
             lock(&SPARE).push(m);
         }
     }
@@ -74,7 +80,11 @@ pub(crate) fn attach() -> &'static M {
     set_current_m(Some(m));
     // A thread that is already running its destructors runs no new one: then the record (some hundred bytes) is not
     // reused.
-    let _ = ATTACHED.try_with(|attached| attached.yes.set(true));
+    let ends_later = ATTACHED.try_with(|attached| attached.yes.set(true)).is_ok();
+    let _all = lock(&ALL);
+    // SAFETY: takes nothing and always succeeds.
+    m.pthread
+        .set(ends_later.then(|| unsafe { libc::pthread_self() }));
     m
 }
 
@@ -82,6 +92,28 @@ pub(crate) fn attach() -> &'static M {
 pub(crate) fn attached(thread: libc::pid_t) -> Option<&'static M> {
     let all = lock(&ALL);
     all.iter().copied().find(|m| m.thread() == thread)
+}
+
+/// Visits all plain threads that have a record, and their Gs. None of them ends meanwhile.
+pub(crate) fn threads(visit: &mut dyn FnMut(&'static M, GRef)) {
+    for &m in lock(&ALL).iter().filter(|m| m.thread() != 0) {
+        if let Some(g) = m.current.get() {
+            visit(m, g);
+        }
+    }
+}
+
+/// As [`threads`], with the bounds of their stacks, of those of which the system says them.
+pub(crate) fn stacks(visit: &mut dyn FnMut(&'static M, GRef, Range<usize>)) {
+    threads(&mut |m, g| {
+        let bounds = m.pthread.get().and_then(|thread| {
+            // SAFETY: it has not ended, since the lock keeps it.
+            unsafe { thread_stack::of(thread) }
+        });
+        if let Some(bounds) = bounds {
+            visit(m, g, bounds);
+        }
+    });
 }
 
 /// Where the stack of a plain thread ends: the lowest address that may be used.

@@ -8,6 +8,7 @@
 //! | clock.rs, cpus.rs, proc_stat.rs | time, how many CPUs there are, whether a thread is runnable |
 //! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
 //! | errno.rs, mask.rs, spawn.rs, thread_stack.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its stack, its storage |
+//! | peek.rs, tasks.rs | memory that may go away, the threads of the process |
 //! | epoll.rs | the kernel's list of sockets and their events |
 //! | xorshift.rs | pseudo-random numbers |
 //! | fatal.rs | messages, and the two ways to end the process |
@@ -26,6 +27,7 @@ pub(crate) mod fatal;
 pub(crate) mod futex;
 pub(crate) mod mask;
 pub(crate) mod membarrier;
+pub(crate) mod peek;
 pub(crate) mod proc_stat;
 pub(crate) mod record;
 pub(crate) mod spawn;

@@ -72,6 +72,20 @@ fn blocked(status: &str) -> Option<u64> {
     u64::from_str_radix(set.trim(), 16).ok()
 }
 
+/// The thread with this number.
+pub(crate) fn one(id: libc::pid_t) -> Option<Task> {
+    parse(
+        id,
+        &fs::read_to_string(format!("/proc/self/task/{id}/status")).ok()?,
+    )
+}
+
+/// The name of the thread with this number.
+pub(crate) fn name(id: libc::pid_t) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/self/task/{id}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 fn parse(id: libc::pid_t, status: &str) -> Option<Task> {
     let value = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));

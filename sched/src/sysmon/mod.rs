@@ -107,7 +107,7 @@ pub(crate) fn watch(
         }
         periodic.run_due(sched);
         let before = now();
-        if steps::sleep_while_idle(sched, periodic.due().min(deadlocks.due())) {
+        if steps::sleep_while_idle(sched, periodic.due().min(deadlocks.due(sched))) {
             deadlocks.look(sched);
             // A program that is idle for moments, as a server is between two requests, is the same program after.
             close = now() - before >= LONGEST.as_nanos() as u64;

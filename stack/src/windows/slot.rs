@@ -1,7 +1,12 @@
 //! The place of a stack that may be missing, in one word: an `Option<Stack>` takes two, because a word that the fault
 //! handler writes to leaves no value free.
 
-use std::{cell::UnsafeCell, mem::ManuallyDrop};
+use std::{
+    cell::UnsafeCell,
+    mem::ManuallyDrop,
+    ops::Range,
+    sync::atomic::{AtomicPtr, Ordering},
+};
 
 use crate::windows::window::Stack;
 
@@ -30,6 +35,20 @@ impl StackSlot {
         // SAFETY: the caller promises that nothing is put here or taken meanwhile.
         let stack: &Stack = unsafe { &*self.0.get() };
         (!stack.is_none()).then_some(stack)
+    }
+
+    /// The window of the stack, guards included, if there is one. For any thread, also while the owner of the place puts a
+    /// stack there or takes it out: then it is of before or after.
+    #[must_use]
+    pub fn range(&self) -> Option<Range<usize>> {
+        // SAFETY: a stack is one word, an `AtomicPtr`, so the place is a valid, aligned one as long as it lives.
+        let place = unsafe { AtomicPtr::from_ptr(self.0.get().cast::<*mut u8>()) };
+        // Relaxed: what is read is a number.
+        let seen = ManuallyDrop::new(Stack::of_word(place.load(Ordering::Relaxed)));
+        if seen.is_none() {
+            return None;
+        }
+        Some(seen.range())
     }
 
     /// Puts a stack here, where there is none.
@@ -93,10 +112,13 @@ mod tests {
         let top = stack.top();
         // SAFETY: only this thread uses the place.
         unsafe {
-            assert!(slot.get().is_none());
+            assert!(slot.get().is_none() && slot.range().is_none());
             assert!(slot.take().is_none());
             let made = slot.get_or_put_with(|| stack).top();
             assert_eq!(made, top);
+            let range = slot.range().expect("it was put there");
+            assert!(range.contains(&(top.addr() - 1)) && range.end >= top.addr());
+            assert!(range.len() >= 1 << 20);
             assert_eq!(slot.get_or_put_with(|| unreachable!()).top(), top);
             assert_eq!(slot.get().expect("it was put there").top(), top);
             assert_eq!(slot.take().expect("it was put there").top(), top);

@@ -20,6 +20,7 @@
 //! goroutines would use 1/64 of the cache.
 
 use std::fmt;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -67,6 +68,13 @@ impl Stack {
         }
     }
 
+    /// A copy of a stack's word, or of none: never dropped, and only asked for what the word says.
+    pub(super) const fn of_word(word: *mut u8) -> Stack {
+        Stack {
+            word: AtomicPtr::new(word),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn is_none(&self) -> bool {
         self.word().is_null()
@@ -82,6 +90,13 @@ impl Stack {
     #[inline]
     pub fn class(&self) -> Class {
         class_of(self.word())
+    }
+
+    /// The window, guards and colour included.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        let low = self.base().addr();
+        low..low + self.class().window()
     }
 
     /// Bytes from the top to the hard guard: all that can ever be used.

@@ -16,6 +16,8 @@ fn a_deadlock_ends_the_program_with_a_dump_and_status_2() {
         "send",
         "select",
         "locks",
+        "ring",
+        "once",
         "condvar",
         "semaphore",
         "group",
@@ -50,6 +52,12 @@ fn a_program_that_something_can_still_wake_is_left_alone() {
         "thread",
         "timer",
         "call",
+        "calls",
+        "naps",
+        "socket",
+        "timer-thread",
+        "stopped",
+        "forked",
         "unannounced",
         "deadline",
         "child",
@@ -64,6 +72,39 @@ fn a_program_that_something_can_still_wake_is_left_alone() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_deadlock_names_the_ring_of_waits() {
+    let mut rings = vec![("locks", 2), ("ring", 3), ("once", 2), ("itself", 2)];
+    if !cfg!(debug_assertions) {
+        // Debug builds panic.
+        rings.push(("again", 1));
+    }
+    for (name, waits) in rings {
+        for membarrier in ["on", "off"] {
+            let mut command = program(env!("CARGO_BIN_EXE_deadlocked"));
+            command.env("GOROUTINE_MEMBARRIER", membarrier);
+            let death = run(command.arg(format!("dead:{name}")));
+            assert_eq!(death.code, Some(2), "{name}, {membarrier}: {death:?}");
+            let ring = death
+                .stderr
+                .lines()
+                .find(|line| line.contains("deadlock: goroutine"));
+            let ring = ring.unwrap_or_else(|| panic!("{name}, {membarrier}: {death:?}"));
+            assert_eq!(ring.matches(" -> ").count(), 2 * waits, "{name}: {ring}");
+            // Without stacks the dump says why.
+            let can_hold = !death.stderr.contains("stacks are not read: ");
+            assert_eq!(ring.starts_with("deadlock: "), can_hold, "{name}: {ring}");
+        }
+    }
+}
+
+#[test]
+fn a_deadlock_is_found_by_default() {
+    let death = case("default", "recv");
+    assert_eq!(death.code, Some(2), "{death:?}");
+    assert!(death.stderr.starts_with(SAYS), "{death:?}");
 }
 
 #[test]
