@@ -1,6 +1,6 @@
 #!/bin/bash
 # gdb sees goroutines: installs gdb of the distribution where there is none, and runs the tests of what it shows, which are
-# ignored elsewhere.
+# ignored elsewhere; with a debug build, and with a release build, where functions are inlined and only lines are known.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,3 +10,4 @@ need gdb gdb
 # Some distributions build it without.
 gdb -nx -batch -ex 'python print("python", gdb.VERSION)' | grep '^python'
 cargo test -p goroutines-tests --test gdb -- --ignored
+cargo test --release -p goroutines-tests --test gdb -- --ignored

@@ -109,7 +109,7 @@ class Goroutine:
         self.id = field(table.g_id)
         self.context = field(table.g_ctx)
         status = field(table.g_status, 4)
-        self.status = table.statuses[status & 0xFF]
+        self.status = table.statuses[status & 0xFF] if status & 0xFF < len(table.statuses) else "?"
         reason = status >> 8 & 0xFF
         self.reason = table.reasons[reason - 1] if 0 < reason <= len(table.reasons) else None
         self.wait_on = field(table.g_wait_on) if reason else 0

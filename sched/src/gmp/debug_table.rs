@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn statuses_and_reasons_have_their_names_in_the_order_of_their_numbers() {
         let statuses: Vec<&str> = status::NAMES.trim_end_matches('\0').split(',').collect();
-        assert_eq!(statuses.len(), Status::Blocked as usize + 1);
+        assert_eq!(statuses.len(), Status::Timed as usize + 1);
         for (status, name) in [
             (Status::Fresh, "fresh"),
             (Status::Runnable, "runnable"),
@@ -175,6 +175,7 @@ mod tests {
             (Status::Marked, "waiting"),
             (Status::Shrunk, "waiting"),
             (Status::Blocked, "blocked"),
+            (Status::Timed, "blocked"),
         ] {
             assert_eq!(statuses[status as usize], name);
         }

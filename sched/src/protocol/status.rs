@@ -54,9 +54,11 @@ pub(crate) enum Status {
     Timed = 8,
 }
 
-/// The name of each, for debuggers, with commas between and a NUL at the end. What the shrinker has noted is no news.
+/// The name of each, for debuggers, with commas between and a NUL at the end. What the shrinker has noted
+/// is no news, nor a deadline.
 #[cfg(not(goroutines_loom))]
-pub(crate) const NAMES: &str = "fresh,runnable,running,waiting,dead,waiting,waiting,blocked\0";
+pub(crate) const NAMES: &str =
+    "fresh,runnable,running,waiting,dead,waiting,waiting,blocked,blocked\0";
 
 /// What ST-2 adds: [`Status::Running`] becomes [`Status::Waiting`] by one bit.
 const LEFT: u32 = 1;

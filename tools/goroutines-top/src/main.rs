@@ -33,13 +33,16 @@ use clap::Parser;
 /// The script for gdb that programs carry.
 const GDB: &str = include_str!("../../../runtime/src/debugger/goroutines.py");
 
+/// The script for lldb.
+const LLDB: &str = include_str!("../../../runtime/src/debugger/goroutines_lldb.py");
+
 /// Shows what the goroutines of a running program do, refreshed each second. The program has opened the socket with
 /// `goroutines::debug::serve(path)`.
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Args {
     /// The socket of the program.
-    #[arg(required_unless_present = "gdb_script")]
+    #[arg(required_unless_present_any = ["gdb_script", "lldb_script"])]
     socket: Option<PathBuf>,
     /// Seconds between two looks.
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
@@ -53,6 +56,9 @@ struct Args {
     /// Prints the script for gdb: `goroutines-top --gdb-script > goroutines.py`, and in gdb `source goroutines.py`.
     #[arg(long, exclusive = true)]
     gdb_script: bool,
+    /// Prints the script for lldb, for `command script import goroutines_lldb.py`.
+    #[arg(long, exclusive = true)]
+    lldb_script: bool,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -89,6 +95,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Trouble> {
     if args.gdb_script {
         return print(GDB);
+    }
+    if args.lldb_script {
+        return print(LLDB);
     }
     let Some(path) = &args.socket else {
         return Err(Trouble::Call("name the socket of a program".to_owned()));

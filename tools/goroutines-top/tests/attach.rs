@@ -159,9 +159,14 @@ fn what_speaks_other_lines_is_refused() {
 }
 
 #[test]
-fn the_script_for_gdb_is_printed() {
-    let output = top().arg("--gdb-script").output().expect("it runs");
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("InfoGoroutines()"), "{text}");
+fn the_scripts_for_debuggers_are_printed() {
+    for (option, words) in [
+        ("--gdb-script", "InfoGoroutines()"),
+        ("--lldb-script", "class OperatingSystemPlugIn"),
+    ] {
+        let output = top().arg(option).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(words), "{option}: {text}");
+    }
 }
