@@ -4,12 +4,15 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     os::fd::RawFd,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use goroutines_sched::{Sight, Silence, State};
 
-use crate::walk::{End, Walk};
+use crate::{
+    context::{self, ContextState},
+    walk::{End, Walk},
+};
 
 /// How many numbers of its goroutines a group keeps.
 pub(crate) const IDS: usize = 20;
@@ -38,11 +41,16 @@ pub(crate) struct Seen {
     pub(crate) waits_long: bool,
     pub(crate) silence: Option<Silence>,
     pub(crate) parked_for: Option<Duration>,
+    pub(crate) context: Option<ContextState>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) thread: Option<i32>,
+    pub(crate) proc: Option<usize>,
     pub(crate) walk: Option<Walk>,
 }
 
 impl Seen {
     pub(crate) fn of(sight: &Sight<'_>, walk: Option<Walk>) -> Seen {
+        let context = sight.inherited.and_then(context::read);
         Seen {
             id: sight.id,
             name: sight.name.map(str::to_owned),
@@ -54,6 +62,10 @@ impl Seen {
             waits_long: sight.waits_long,
             silence: sight.silence,
             parked_for: sight.parked_for,
+            context: context.map(|(state, _)| state),
+            deadline: context.and_then(|(_, deadline)| deadline),
+            thread: sight.thread,
+            proc: sight.proc,
             walk,
         }
     }
@@ -83,6 +95,14 @@ pub struct Group {
     pub joins: Option<u64>,
     /// The descriptor that a group of one waits for, and whether to write.
     pub descriptor: Option<(RawFd, bool)>,
+    /// The state of the context that is current there; `None` where there is none, and of goroutines that are on a thread.
+    pub context: Option<ContextState>,
+    /// The deadline of the context of a group of one.
+    pub deadline: Option<Instant>,
+    /// The thread that a group of one is on: the kernel's number.
+    pub thread: Option<i32>,
+    /// The number of the P with which it runs there.
+    pub proc: Option<usize>,
     /// Why their threads, which were asked for their stacks, have not answered.
     pub silence: Option<Silence>,
     pub(crate) stack: Option<Stack>,
@@ -108,7 +128,7 @@ impl Group {
         self.state == seen.state
             && self.waits_long == seen.waits_long
             && self.spawned_as == seen.spawned_as
-            && self.silence == seen.silence
+            && (self.silence, self.context) == (seen.silence, seen.context)
             && self.stack.as_ref() == stack
     }
 
@@ -117,6 +137,7 @@ impl Group {
         self.joins = None;
         self.descriptor = None;
         self.parked_for = self.parked_for.max(seen.parked_for);
+        (self.deadline, self.thread, self.proc) = (None, None, None);
         if self.ids.len() < IDS {
             self.ids.push(seen.id);
         }
@@ -175,7 +196,7 @@ impl Groups {
         });
         let mut hasher = DefaultHasher::new();
         (seen.state, seen.waits_long, seen.spawned_as).hash(&mut hasher);
-        (seen.silence, &stack).hash(&mut hasher);
+        (seen.silence, seen.context, &stack).hash(&mut hasher);
         let hash = hasher.finish();
         let places = self.by_hash.entry(hash).or_default();
         let same = |&&at: &&usize| self.list[at].is_of(&seen, stack.as_ref());
@@ -200,6 +221,10 @@ impl Groups {
             joins: seen.joins,
             descriptor: seen.descriptor,
             silence: seen.silence,
+            context: seen.context,
+            deadline: seen.deadline,
+            thread: seen.thread,
+            proc: seen.proc,
             stack,
         });
     }
@@ -223,6 +248,10 @@ mod tests {
             waits_long: false,
             silence: None,
             parked_for: None,
+            context: None,
+            deadline: None,
+            thread: None,
+            proc: None,
             walk: None,
         }
     }

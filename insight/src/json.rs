@@ -6,7 +6,9 @@
 //!  "further_groups": 0, "further_goroutines": 0,
 //!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
 //!              "held_by": null, "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
-//!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}], "note": null}]}
+//!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}],
+//!              "thread": null, "proc": null, "parked_for": null,
+//!              "context": "context with deadline", "deadline_in": 2.5, "spawned_at": null, "note": null}]}
 //! ```
 
 use std::{
@@ -21,7 +23,7 @@ use crate::{
     groups::{Group, Object},
     snapshot::Snapshot,
     symbols::Frame,
-    text::{Utc, holder, note, noun},
+    text::{Utc, holder, note, noun, until},
 };
 
 pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<()> {
@@ -118,7 +120,24 @@ impl fmt::Display for Json<'_> {
             f.write_str(if at == 0 { "" } else { ", " })?;
             write_frame(frame, f)?;
         }
-        f.write_str(r#"], "note": "#)?;
+        f.write_str(r#"], "thread": "#)?;
+        or_null(group.thread, f)?;
+        f.write_str(r#", "proc": "#)?;
+        or_null(group.proc, f)?;
+        let parked = group.parked_for.map(|time| time.as_secs_f64());
+        f.write_str(r#", "parked_for": "#)?;
+        or_null(parked, f)?;
+        let context = group.context.map(|context| context.to_string());
+        f.write_str(r#", "context": "#)?;
+        or_null(context.as_deref().map(Text), f)?;
+        f.write_str(r#", "deadline_in": "#)?;
+        or_null(until(group).map(|left| left.as_secs_f64()), f)?;
+        f.write_str(r#", "spawned_at": "#)?;
+        match frames.last().filter(|_| group.is_complete()) {
+            Some(outermost) => write_frame(outermost, f)?,
+            None => f.write_str("null")?,
+        }
+        f.write_str(r#", "note": "#)?;
         or_null(note(group, frames).as_deref().map(Text), f)?;
         f.write_str("}")
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | modules.rs | the code of the process, and its unwind tables |
 //! | walk.rs | the frames of one stack |
+//! | context.rs | the state of the context that is current in a goroutine |
 //! | groups.rs | goroutines that do the same at the same place |
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
 //! | graph.rs, cycles.rs | [`WaitGraph`]: what waits for what, and rings of such waits |
@@ -25,6 +26,7 @@
 //! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
+mod context;
 mod cycles;
 mod emergency;
 mod graph;
@@ -41,6 +43,7 @@ mod symbols;
 mod text;
 mod walk;
 
+pub use context::{ContextState, ReadContext, read_contexts_with};
 pub use emergency::Emergency;
 pub use graph::{Cycle, Edge, Node, WaitGraph, wait_graph};
 pub use groups::{Group, Object};

@@ -12,7 +12,7 @@
 use std::{
     fmt::{self, Write as _},
     io,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use goroutines_sched::{Silence, State, WaitReason};
@@ -139,6 +139,7 @@ impl fmt::Display for Head<'_> {
         if let Some(holder) = holder(group, self.1) {
             write!(f, ", held by {holder}")?;
         }
+        f.write_str(&place(group))?;
         if group.count > 1 {
             f.write_str("   ids")?;
             group.ids.iter().try_for_each(|id| write!(f, " {id}"))?;
@@ -151,6 +152,31 @@ impl fmt::Display for Head<'_> {
         }
         Ok(())
     }
+}
+
+/// Where a goroutine runs, or how long it has been parked, and in which context.
+fn place(group: &Group) -> String {
+    let mut place = String::new();
+    if let Some(thread) = group.thread {
+        let proc = group.proc.map(|proc| format!("P {proc}, "));
+        place = format!(" on {}thread {thread}", proc.unwrap_or_default());
+    }
+    if let Some(time) = group.parked_for.filter(|time| time.as_secs() > 0) {
+        place += &format!(", {} s or more", time.as_secs());
+    }
+    if let Some(context) = group.context {
+        place += &format!(", {context}");
+    }
+    if let Some(left) = until(group) {
+        place += &format!(" in {left:.1?}");
+    }
+    place
+}
+
+/// The time that a group of one has until the deadline of its context.
+pub(crate) fn until(group: &Group) -> Option<Duration> {
+    let left = group.deadline?.saturating_duration_since(Instant::now());
+    (!left.is_zero()).then_some(left)
 }
 
 /// What the goroutines of a group wait on, in words.

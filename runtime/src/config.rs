@@ -289,6 +289,7 @@ impl Config {
             let refused =
                 |error| crate::StartError::Os("preparing the dumps of all goroutines", error);
             sched::walk_hogs_with(goroutines_insight::walk_hog);
+            goroutines_insight::read_contexts_with(crate::context::report::read);
             let dumper = self.dumps.prepare().map_err(refused)?;
             sched::start(&self.sched.on_deadlock(at_deadlock))?;
             dumper.map_or(Ok(()), Dumper::arm).map_err(refused)

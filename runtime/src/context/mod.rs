@@ -30,6 +30,8 @@
 //! ```
 
 mod family;
+#[cfg(feature = "insight")]
+pub(crate) mod report;
 
 use std::{
     convert::Infallible,

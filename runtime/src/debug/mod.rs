@@ -69,8 +69,8 @@
 pub(crate) mod dumper;
 
 pub use goroutines_insight::{
-    Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot, Summary,
-    WaitGraph, dump, leaks, serve, wait_graph,
+    ContextState, Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot,
+    Summary, WaitGraph, dump, leaks, serve, wait_graph,
 };
 pub use goroutines_sched::{Certainty, Silence, State, WaitReason};
 

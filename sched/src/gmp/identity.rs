@@ -156,6 +156,14 @@ impl Identity {
 
     /// # Safety
     ///
+    /// The goroutine whose identity it is does not run while the result lives.
+    pub(crate) unsafe fn inherited_of_held(&self) -> Option<&(dyn Any + Send + Sync)> {
+        // SAFETY: its goroutine alone changes the place, and does not run.
+        unsafe { (*self.inner().inherited.0.get()).as_deref() }
+    }
+
+    /// # Safety
+    ///
     /// As for [`has_inherited`](Identity::has_inherited).
     pub(crate) unsafe fn replace_inherited(&self, new: Option<Inherited>) -> Option<Inherited> {
         // SAFETY: only the goroutine whose identity it is touches the place, and it is the caller; the reference ends

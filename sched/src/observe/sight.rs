@@ -1,6 +1,6 @@
 //! One goroutine, as a report sees it at one moment.
 
-use std::{fmt, os::fd::RawFd, time::Duration};
+use std::{any::Any, fmt, os::fd::RawFd, time::Duration};
 
 use crate::{
     gmp::{
@@ -85,6 +85,8 @@ pub struct Sight<'a> {
     pub waits_long: bool,
     /// How long it has been parked, at least. Known from the first look at idle stacks on (`Config::stack_idle`).
     pub parked_for: Option<Duration>,
+    /// What it has inherited, or set since; known only while it is held.
+    pub inherited: Option<&'a (dyn Any + Send + Sync)>,
     /// The thread that it is on: the kernel's number.
     pub thread: Option<i32>,
     /// The number of the P with which it runs there.
@@ -139,6 +141,8 @@ impl<'a> Sight<'a> {
             descriptor: descriptor(reason, object),
             waits_long: status == Status::Shrunk,
             parked_for: g.parked_for(),
+            // SAFETY: it is held, so it does not run.
+            inherited: identity.and_then(|identity| unsafe { identity.inherited_of_held() }),
             thread: m.map(M::thread),
             proc: m.and_then(running::proc_of),
             stack,
@@ -161,6 +165,7 @@ impl<'a> Sight<'a> {
             descriptor: descriptor(found.reason, object),
             waits_long: false,
             parked_for: None,
+            inherited: None,
             thread: Some(m.thread()),
             proc: found.proc,
             stack: None,

@@ -12,7 +12,8 @@ use std::{
 use goroutines::{
     Builder, JoinHandle, block_on,
     chan::{self, Receiver, Sender, select},
-    debug::{Dump, Object, State, WaitReason},
+    context::Context,
+    debug::{ContextState, Dump, Object, State, WaitReason},
     go, sleep,
     sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup},
     thread,
@@ -323,4 +324,34 @@ fn a_dump_shows_the_frames_of_the_runtime_only_where_it_is_asked_to() {
     assert_eq!(few.summary().further_goroutines, few.summary().goroutines);
     drop(tx);
     waiting.join().unwrap();
+}
+
+#[test]
+fn the_context_of_a_goroutine_is_shown() {
+    start(2);
+    #[inline(never)]
+    fn in_context(rx: &Receiver<u32>) {
+        assert!(rx.recv().is_err());
+        black_box(());
+    }
+    let (tx, rx) = chan::bounded::<u32>(0);
+    let (with_cancel, _canceller) = Context::background().with_cancel();
+    let (with_deadline, _later) = Context::background().with_timeout(Duration::from_secs(3600));
+    let all = [with_cancel, with_deadline, Context::background()].map(|context| {
+        let rx = rx.clone();
+        context.run(|| go(move || in_context(&rx)))
+    });
+    let snapshot = seen_in("in_context", 3, State::Waiting(WaitReason::ChanReceive));
+    let states = groups_in(&snapshot, "in_context");
+    let states: Vec<_> = states.iter().map(|group| group.context).collect();
+    for state in [Some(ContextState::Open), Some(ContextState::Deadline), None] {
+        assert!(states.contains(&state), "{states:?}");
+    }
+    let mut text = Vec::new();
+    snapshot.write_text(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains(", context\n"), "{text}");
+    assert!(text.contains(", context with deadline in 3"), "{text}");
+    drop(tx);
+    all.into_iter().for_each(|one| one.join().unwrap());
 }

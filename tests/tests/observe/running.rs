@@ -142,7 +142,8 @@ fn a_blocking_call_is_shown_with_what_it_calls() {
     let mut text = Vec::new();
     snapshot.write_text(&mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
-    assert!(text.contains("\"calls\" [blocking call"), "{text}");
+    assert!(text.contains("\"calls\" [blocking call] on "), "{text}");
+    assert!(groups[0].thread.is_some_and(|thread| thread > 0));
     drop(tx);
     calls.join().unwrap();
 }
