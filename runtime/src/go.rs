@@ -59,16 +59,15 @@ where
 {
     match sched::spawn(Options::default(), f) {
         Ok(task) => JoinHandle(task),
-        Err(error) => no_goroutine(&error),
+        Err(error) => no_goroutine("goroutines::go", "Builder::spawn", &error),
     }
 }
 
 #[cold]
 #[track_caller]
-fn no_goroutine(error: &io::Error) -> ! {
+pub(crate) fn no_goroutine(function: &str, fallible: &str, error: &io::Error) -> ! {
     panic!(
-        "goroutines::go: cannot make a goroutine: {error}; use Builder::spawn to handle this as an \
-         error"
+        "{function}: cannot make a goroutine: {error}; use {fallible} to handle this as an error"
     );
 }
 

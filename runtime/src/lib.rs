@@ -34,7 +34,7 @@
 //!
 //! | module | what is in it | shaped as |
 //! |---|---|---|
-//! | the root | [`start`], [`go`](go()), [`Builder`], [`JoinHandle`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
+//! | the root | [`start`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
 //! | [`thread`] | spawn, scopes, park and unpark, names, goroutine-local values | [`std::thread`] |
 //! | [`chan`] | channels, [`select!`](macro@chan::select), timers | `crossbeam-channel` |
 //! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc` | [`std::sync`] |
@@ -117,6 +117,7 @@ pub mod context;
 pub mod debug;
 #[cfg(feature = "gdb")]
 mod debugger;
+mod done;
 mod drive;
 pub mod errgroup;
 pub mod fs;
@@ -124,6 +125,7 @@ mod future;
 mod go;
 mod grow;
 pub mod io;
+mod join_set;
 mod metrics;
 #[cfg(feature = "metrics")]
 pub mod metrics_recorder;
@@ -144,6 +146,7 @@ pub use blocking::blocking;
 pub use builder::Builder;
 pub use checkpoint::checkpoint;
 pub use config::Config;
+pub use done::Done;
 pub use future::{Join, block_on};
 pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;
@@ -151,6 +154,7 @@ pub use goroutines_sched::{
     Deadlock, HogFrame, HogReport, Metrics, ProcMetrics, ProcState, SizeError, StartError,
 };
 pub use grow::grow;
+pub use join_set::{Ended, JoinNextTimeoutError, JoinSet};
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
 pub use procs::{gomaxprocs, set_gomaxprocs};
 pub use reserve_stack::reserve_stack;
