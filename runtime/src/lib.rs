@@ -34,10 +34,10 @@
 //!
 //! | module | what is in it | shaped as |
 //! |---|---|---|
-//! | the root | [`start`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
+//! | the root | [`start`], [`run`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
 //! | [`thread`] | spawn, scopes, park and unpark, names, goroutine-local values | [`std::thread`] |
 //! | [`chan`] | channels, [`select!`](macro@chan::select), timers | `crossbeam-channel` |
-//! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc` | [`std::sync`] |
+//! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc`; channels for one value, the latest value, all receivers; rates | [`std::sync`] |
 //! | [`time`] | sleeping, and the types of std | [`std::time`] |
 //! | [`context`] | cancellation and deadlines, which goroutines inherit | Go's `context` |
 //! | [`fs`] | files and directories | [`std::fs`] |
@@ -134,6 +134,7 @@ mod pinned;
 pub mod process;
 mod procs;
 mod reserve_stack;
+mod run;
 pub mod signal;
 pub mod sync;
 pub mod thread;
@@ -158,3 +159,4 @@ pub use join_set::{Ended, JoinNextTimeoutError, JoinSet};
 pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
 pub use procs::{gomaxprocs, set_gomaxprocs};
 pub use reserve_stack::reserve_stack;
+pub use run::run;

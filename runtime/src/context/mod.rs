@@ -339,6 +339,47 @@ impl Canceller {
     pub fn cancel(&self) {
         self.0.cancel();
     }
+
+    /// A guard that cancels when it is dropped: at the end of its block, also when that is left early or by a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use goroutines::context::Context;
+    ///
+    /// let (context, canceller) = Context::background().with_cancel();
+    /// {
+    ///     let _cancel = canceller.cancel_on_drop();
+    ///     assert!(!context.is_cancelled());
+    /// }
+    /// assert!(context.is_cancelled());
+    /// ```
+    #[must_use = "it cancels when it is dropped"]
+    pub fn cancel_on_drop(self) -> CancelOnDrop {
+        CancelOnDrop(Some(self))
+    }
+}
+
+/// Cancels a context when it is dropped: see [`Canceller::cancel_on_drop`].
+#[derive(Debug)]
+pub struct CancelOnDrop(Option<Canceller>);
+
+impl CancelOnDrop {
+    /// The canceller again; nothing is cancelled.
+    pub fn disarm(mut self) -> Canceller {
+        match self.0.take() {
+            Some(canceller) => canceller,
+            None => unreachable!("goroutines: a guard that was disarmed twice"),
+        }
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(canceller) = &self.0 {
+            canceller.cancel();
+        }
+    }
 }
 
 impl fmt::Debug for Canceller {

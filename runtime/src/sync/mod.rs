@@ -12,9 +12,13 @@
 //! | [`Barrier`] | a number of callers wait for each other |
 //! | [`WaitGroup`] | one waits for all others |
 //! | [`Semaphore`] | a number of permits; after a wait of 1 ms waiters are served before new callers |
+//! | [`Limiter`] | something happens at a rate |
 //! | [`Once`] | something happens once |
 //! | [`OnceLock`], [`LazyLock`] | a value is made once: by the first caller that sets it, by the first that uses it |
 //! | [`mpsc`] | channels with one receiver |
+//! | [`oneshot`] | a channel for one value |
+//! | [`watch`] | a channel that keeps its latest value |
+//! | [`broadcast`] | a channel in which each receiver gets each message |
 //! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
 //!
 //! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
@@ -23,11 +27,13 @@
 
 mod acquire_error;
 mod barrier;
+pub mod broadcast;
 mod condvar;
 mod door;
 mod exclusive;
 mod guard;
 mod lazylock;
+mod limiter;
 #[cfg(feature = "lock_api")]
 pub mod lock_api;
 pub mod mpsc;
@@ -35,6 +41,7 @@ mod mutex;
 mod once;
 mod oncelock;
 mod oncestate;
+pub mod oneshot;
 mod owner;
 mod permit;
 mod poison;
@@ -42,7 +49,9 @@ pub(crate) mod raw;
 mod readguard;
 mod rwlock;
 mod semaphore;
+mod tokens;
 mod waitgroup;
+pub mod watch;
 mod writeguard;
 
 pub use acquire_error::{AcquireTimeoutError, TryAcquireError};
@@ -50,6 +59,7 @@ pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use guard::{MappedMutexGuard, MutexGuard};
 pub use lazylock::LazyLock;
+pub use limiter::Limiter;
 pub use mutex::Mutex;
 #[expect(deprecated)]
 pub use once::ONCE_INIT;
