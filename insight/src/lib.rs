@@ -17,7 +17,13 @@
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
 //! | emergency.rs | a dump that allocates nothing |
+//! | profile.rs, folded.rs | [`Profile`]: where time went; folded stacks, flame graphs |
+//! | cpu | [`cpu()`]: CPU profiles |
+//! | profiler.rs | what profiles that run have in common |
+//! | record.rs, door.rs | what signal handlers write to, and when it is freed |
+//! | pprof.rs | writing a profile for pprof |
 //! | proto.rs | writing protobuf messages |
+//! | room.rs | room on the stack for what the system does |
 //! | sites.rs | goroutines counted by what they do and were spawned as |
 //! | serve | a socket on which other processes look into this one |
 //!
@@ -27,15 +33,23 @@
 #![cfg(target_os = "linux")]
 
 mod context;
+mod cpu;
 mod cycles;
+mod door;
 mod emergency;
+mod folded;
 mod graph;
 mod groups;
 mod json;
 mod leaks;
 mod modules;
-#[allow(dead_code, reason = "the profiles and the trace write with it")]
+mod pprof;
+mod profile;
+mod profiler;
+#[allow(dead_code, reason = "the trace uses the rest")]
 mod proto;
+mod record;
+mod room;
 mod serve;
 mod sites;
 mod snapshot;
@@ -44,10 +58,13 @@ mod text;
 mod walk;
 
 pub use context::{ContextState, ReadContext, read_contexts_with};
+pub use cpu::{Cpu, cpu};
 pub use emergency::Emergency;
 pub use graph::{Cycle, Edge, Node, WaitGraph, wait_graph};
 pub use groups::{Group, Object};
 pub use leaks::{Leak, Leaks, leaks};
+pub use profile::{Owner, Profile, ProfileKind, Sample, StackEnd};
+pub use profiler::ProfileError;
 pub use serve::{Server, serve};
 pub use snapshot::{Dump, Snapshot, Summary, dump, walk_hog};
 pub use symbols::Frame;

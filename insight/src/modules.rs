@@ -11,6 +11,8 @@
 //! loaded or unloaded something since.
 
 use std::{
+    collections::BTreeSet,
+    env,
     ffi::{CStr, c_int},
     mem,
     ops::Range,
@@ -60,13 +62,7 @@ impl Modules {
 
     /// Returns the files, if they have changed.
     fn update(&mut self) -> Vec<File> {
-        let mut listed = Listed {
-            modules: Vec::new(),
-            files: Vec::new(),
-            changes: (0, 0),
-        };
-        // SAFETY: the callback gets the list back as its argument, while it lives.
-        unsafe { libc::dl_iterate_phdr(Some(list), (&raw mut listed).cast()) };
+        let listed = Listed::now(self.changes, false);
         if self.changes == Some(listed.changes) {
             return Vec::new();
         }
@@ -79,10 +75,150 @@ impl Modules {
     }
 }
 
+/// Unwinders for signal handlers, which may use one for longer than the modules stay: the tables of libraries are copies. A
+/// copy stays for good, once for each content, because a handler may be reading it.
+#[derive(Default)]
+pub(crate) struct Tables {
+    /// All that were made; handlers may use any of them.
+    unwinders: Vec<*mut Unwinder>,
+    changes: Option<(u64, u64)>,
+}
+
+// SAFETY: unwinders are memory that belongs to no thread.
+unsafe impl Send for Tables {}
+
+impl Tables {
+    /// The unwinder of the modules of now. It stays as long as `self`.
+    pub(crate) fn update(&mut self) -> *mut Unwinder {
+        let listed = Listed::now(self.changes, true);
+        match self.unwinders.last() {
+            Some(&unwinder) if self.changes == Some(listed.changes) => unwinder,
+            _ => {
+                self.changes = Some(listed.changes);
+                let mut unwinder = Unwinder::new();
+                for module in listed.modules {
+                    unwinder.add_module(module);
+                }
+                let unwinder = Box::into_raw(Box::new(unwinder));
+                self.unwinders.push(unwinder);
+                unwinder
+            }
+        }
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        for &unwinder in &self.unwinders {
+            // SAFETY: from `Box::into_raw` in `update`. Who uses it owes that it does not after this.
+            drop(unsafe { Box::from_raw(unwinder) });
+        }
+    }
+}
+
+/// A copy of `table` that stays.
+fn copy_of(table: &[u8]) -> &'static [u8] {
+    static COPIES: Mutex<BTreeSet<&'static [u8]>> = Mutex::new(BTreeSet::new());
+    let mut copies = match COPIES.lock() {
+        Ok(copies) => copies,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    if let Some(copy) = copies.get(table) {
+        return copy;
+    }
+    let copy: &[u8] = Box::leak(Box::from(table));
+    copies.insert(copy);
+    copy
+}
+
 struct Listed {
     modules: Vec<Module<&'static [u8]>>,
     files: Vec<File>,
     changes: (u64, u64),
+    /// As they were before: then the modules are not listed.
+    before: Option<(u64, u64)>,
+    /// Whether the tables of libraries are copied.
+    copies: bool,
+    is_first: bool,
+}
+
+impl Listed {
+    fn now(before: Option<(u64, u64)>, copies: bool) -> Listed {
+        let mut listed = Listed {
+            modules: Vec::new(),
+            files: Vec::new(),
+            changes: (0, 0),
+            before,
+            copies,
+            is_first: true,
+        };
+        // SAFETY: the callback gets the list back as its argument, while it lives.
+        unsafe { libc::dl_iterate_phdr(Some(list), (&raw mut listed).cast()) };
+        listed
+    }
+}
+
+/// A piece of code, as profiles name it.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) range: Range<u64>,
+    /// Where in the file it begins.
+    pub(crate) offset: u64,
+    pub(crate) file: String,
+}
+
+/// The code that is mapped now.
+pub(crate) fn mappings() -> Vec<Mapping> {
+    let mut mappings: Vec<Mapping> = Vec::new();
+    // SAFETY: the callback gets the list back as its argument, while it lives.
+    unsafe { libc::dl_iterate_phdr(Some(list_mapping), (&raw mut mappings).cast()) };
+    mappings
+}
+
+/// Called by the dynamic linker for each module.
+///
+/// # Safety
+///
+/// `info` is one that the dynamic linker has made, and `mappings` a vector of [`Mapping`].
+unsafe extern "C" fn list_mapping(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    mappings: *mut libc::c_void,
+) -> c_int {
+    // SAFETY: the caller's list, which only this call uses.
+    let mappings = unsafe { &mut *mappings.cast::<Vec<Mapping>>() };
+    // SAFETY: the dynamic linker's record, which lives until this returns.
+    let info = unsafe { &*info };
+    if info.dlpi_phdr.is_null() {
+        return 0;
+    }
+    // SAFETY: the record's headers, of which it has so many.
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let name = match info.dlpi_name.is_null() {
+        true => String::new(),
+        // SAFETY: the record's name is a C string.
+        false => unsafe { CStr::from_ptr(info.dlpi_name) }
+            .to_string_lossy()
+            .into_owned(),
+    };
+    // The program itself has no name.
+    let file = match name.is_empty() {
+        true => env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        false => name,
+    };
+    for header in headers {
+        if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0 {
+            let span = span(header);
+            mappings.push(Mapping {
+                range: info.dlpi_addr + span.start..info.dlpi_addr + span.end,
+                offset: header.p_offset,
+                file: file.clone(),
+            });
+        }
+    }
+    0
 }
 
 /// Where a file is mapped.
@@ -115,13 +251,18 @@ unsafe extern "C" fn list(
     // SAFETY: the dynamic linker's record, which lives until this returns.
     let info = unsafe { &*info };
     listed.changes = (info.dlpi_adds, info.dlpi_subs);
+    if listed.before == Some(listed.changes) {
+        return 1;
+    }
     if info.dlpi_phdr.is_null() {
         return 0;
     }
+    // The first is the program, which stays.
+    let copies = listed.copies && !mem::replace(&mut listed.is_first, false);
     // SAFETY: the record's headers, of which it has so many.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    // SAFETY: the headers are those of a module that is loaded with this displacement.
-    let module = unsafe { module(info.dlpi_addr, headers) };
+    // SAFETY: the headers are those of a module that is loaded with this displacement, at least until this returns.
+    let module = unsafe { module(info.dlpi_addr, headers, copies) };
     let name = (!info.dlpi_name.is_null()).then(|| {
         // SAFETY: not null, so it is the linker's name of the module.
         unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy()
@@ -144,7 +285,11 @@ fn span(header: &libc::Elf64_Phdr) -> Range<u64> {
 /// # Safety
 ///
 /// The headers describe what is mapped there.
-unsafe fn module(base: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<&'static [u8]>> {
+unsafe fn module(
+    base: u64,
+    headers: &[libc::Elf64_Phdr],
+    copies: bool,
+) -> Option<Module<&'static [u8]>> {
     let loads = || {
         headers
             .iter()
@@ -165,6 +310,7 @@ unsafe fn module(base: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<&'sta
     let table_bytes = unsafe { mapped(base, &table) };
     let start = eh_frame(table.start, table_bytes)?;
     let load = loads().map(span).find(|load| load.contains(&start))?;
+    let kept = |table| if copies { copy_of(table) } else { table };
     // Its length stands nowhere; it ends with an entry of length 0, and searches go to entries that the table names.
     let frames = start..load.end;
     Some(Module::new(
@@ -174,10 +320,10 @@ unsafe fn module(base: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<&'sta
         ExplicitModuleSectionInfo {
             text_svma: Some(code),
             eh_frame_hdr_svma: Some(table),
-            eh_frame_hdr: Some(table_bytes),
+            eh_frame_hdr: Some(kept(table_bytes)),
             eh_frame_svma: Some(frames.clone()),
             // SAFETY: from its start to the end of the segment that it lies in.
-            eh_frame: Some(unsafe { mapped(base, &frames) }),
+            eh_frame: Some(kept(unsafe { mapped(base, &frames) })),
             ..ExplicitModuleSectionInfo::default()
         },
     ))

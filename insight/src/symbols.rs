@@ -125,6 +125,16 @@ impl Symbols {
             .collect()
     }
 
+    /// Gives `address`, at which no code is, this name.
+    pub(crate) fn name(&mut self, address: u64, name: &str) {
+        let frame = Frame {
+            address,
+            function: Some(name.to_owned()),
+            place: None,
+        };
+        self.known.insert(address, vec![frame]);
+    }
+
     /// The functions at `address`, innermost first.
     pub(crate) fn at(&self, address: u64) -> &[Frame] {
         self.known.get(&address).map_or(&[], Vec::as_slice)
@@ -169,6 +179,15 @@ pub(crate) fn of_program(mut frames: Vec<Frame>) -> Vec<Frame> {
     // The outermost of the runtime's frames is the one that the program has called.
     let primitive = frames[..first].iter().rposition(Frame::is_runtime);
     frames.drain(..primitive.unwrap_or(first));
+    frames
+}
+
+/// The frames of a whole stack without those with which it begins before the program's: see the head of this file. All, if
+/// none is the program's.
+pub(crate) fn without_beginning(mut frames: Vec<Frame>) -> Vec<Frame> {
+    if let Some(last) = frames.iter().rposition(|frame| !frame.is_internal()) {
+        frames.truncate(last + 1);
+    }
     frames
 }
 

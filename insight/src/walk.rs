@@ -27,7 +27,7 @@ pub(crate) enum End {
     Root,
     /// At this address, for which there is no unwind information, or whose frame could not be read.
     Lost(u64),
-    /// After [`MOST`] frames.
+    /// After the most frames that it may have.
     Deep,
     /// Nowhere: what was interrupted is no goroutine's code, or a switch from one stack to another.
     Between,
@@ -40,20 +40,26 @@ pub(crate) struct Walk {
     /// A ring: the frames behind `inner`.
     outer: [u64; HALF],
     found: usize,
+    /// After so many it is given up.
+    most: usize,
+    /// Of a walk that is lost: the tables say of the last frame that nothing has called it, as of the first of a thread.
+    pub(crate) is_outermost: bool,
     pub(crate) end: End,
 }
 
 impl Walk {
-    fn new(end: End) -> Walk {
+    pub(crate) fn new(end: End, most: usize) -> Walk {
         Walk {
             inner: [0; HALF],
             outer: [0; HALF],
             found: 0,
+            most,
+            is_outermost: false,
             end,
         }
     }
 
-    fn push(&mut self, address: u64) {
+    pub(crate) fn push(&mut self, address: u64) {
         match self.inner.get_mut(self.found) {
             Some(place) => *place = address,
             None => self.outer[self.found % HALF] = address,
@@ -81,7 +87,7 @@ impl Walk {
 }
 
 /// A stack that lies in pieces.
-trait Pieces {
+pub(crate) trait Pieces {
     fn read(&self, address: u64) -> Option<u64>;
 
     fn older(&mut self) -> Option<Suspended>;
@@ -109,7 +115,7 @@ impl Pieces for Interrupted<'_> {
 
 /// Walks the stack of a goroutine that is held. Allocates nothing.
 pub(crate) fn walk(unwinder: &Unwinder, cache: &mut Cache, stack: &mut StackView<'_>) -> Walk {
-    let mut walk = Walk::new(End::Deep);
+    let mut walk = Walk::new(End::Deep, MOST);
     let start = resumed(stack.start());
     pieces(unwinder, cache, stack, start, &mut walk);
     walk
@@ -127,10 +133,10 @@ pub(crate) fn walk_interrupted(
         .filter(|_| stack.is_goroutine() && !stack.is_switching());
     match start {
         Some(start) => {
-            *walk = Walk::new(End::Deep);
+            *walk = Walk::new(End::Deep, MOST);
             pieces(unwinder, cache, stack, start, walk);
         }
-        None => *walk = Walk::new(End::Between),
+        None => *walk = Walk::new(End::Between, MOST),
     }
 }
 
@@ -147,14 +153,14 @@ fn resumed(start: Suspended) -> Registers {
 }
 
 /// Walks all pieces of a stack.
-fn pieces(
+pub(crate) fn pieces(
     unwinder: &Unwinder,
     cache: &mut Cache,
     stack: &mut impl Pieces,
     mut start: Registers,
     walk: &mut Walk,
 ) {
-    while walk.found < MOST {
+    while walk.found < walk.most {
         let at = piece(unwinder, cache, stack, start, walk);
         if walk.end != End::Deep {
             break;
@@ -178,7 +184,7 @@ fn piece(
 ) -> Option<u64> {
     let mut registers = UnwindRegsNative::new(start.link as u64, start.sp as u64, start.fp as u64);
     let mut address = FrameAddress::from_instruction_pointer(start.ip as u64);
-    while walk.found < MOST {
+    while walk.found < walk.most {
         let ip = address.address();
         if StackView::is_root(ip as usize) {
             walk.end = End::Root;
@@ -191,6 +197,7 @@ fn piece(
         let caller = unwinder.unwind_frame(address, &mut registers, cache, &mut |at| {
             stack.read(at).ok_or(())
         });
+        walk.is_outermost = matches!(caller, Ok(None));
         let Some(caller) = caller
             .ok()
             .flatten()
@@ -216,7 +223,7 @@ impl<'m> Runner<'m> {
         Runner {
             unwinder,
             cache: Box::default(),
-            walk: Walk::new(End::Between),
+            walk: Walk::new(End::Between, MOST),
         }
     }
 }
@@ -238,7 +245,7 @@ mod tests {
     use super::*;
 
     fn walk_of(frames: u64) -> (Vec<u64>, usize) {
-        let mut walk = Walk::new(End::Root);
+        let mut walk = Walk::new(End::Root, MOST);
         (1..=frames).for_each(|address| walk.push(address));
         walk.addresses()
     }

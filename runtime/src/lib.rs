@@ -88,6 +88,7 @@
 //! |---|---|
 //! | `gdb` | puts a script for gdb into the program: `info goroutines`, `goroutine N bt`; on by default |
 //! | `insight` | adds [`debug`]; on by default |
+//! | `flamegraph` | profiles are written as flame graphs too |
 //! | `lock_api` | adds `sync::lock_api`: raw locks for crates that are generic over them |
 //! | `metrics` | adds the module `metrics_recorder`: the numbers of [`metrics`](metrics()) for the crate of that name |
 //! | `tracing` | adds the module `tracing`: spans of the crate of that name that belong to goroutines and not to threads |

@@ -123,6 +123,7 @@ pub use {
         start,
     },
     switch::{
+        call_on::call_on,
         current::{current, on_goroutine},
         random::random,
     },

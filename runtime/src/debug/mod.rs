@@ -52,6 +52,8 @@
 //! [`Config::on_sigquit`](crate::Config::on_sigquit) lets a dump be asked for from outside, as `kill -QUIT` does with Go
 //! programs; [`Config::dump_on_fatal`](crate::Config::dump_on_fatal) writes one before a fatal error ends the process.
 //!
+//! [`profile`] says who uses the CPU time.
+//!
 //! [`serve`] opens a socket on which `goroutines-top`, or any program that reads lines, looks into this one while it runs.
 //!
 //! # Examples
@@ -67,6 +69,7 @@
 //! ```
 
 pub(crate) mod dumper;
+pub mod profile;
 
 pub use goroutines_insight::{
     ContextState, Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot,

@@ -75,6 +75,18 @@ impl<'a> Interrupted<'a> {
         self.g.map_or(0, |g| g.id.get())
     }
 
+    /// The type of the closure that the goroutine was spawned as; empty where there is none.
+    #[must_use]
+    pub fn spawned_as(&self) -> &'static str {
+        self.g.map_or("", G::spawned_as)
+    }
+
+    /// The name of the goroutine.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.g?.identity.get()?.name()
+    }
+
     /// What the goroutine waits for, if it keeps its thread meanwhile.
     #[must_use]
     pub fn reason(&self) -> Option<WaitReason> {
@@ -85,6 +97,19 @@ impl<'a> Interrupted<'a> {
     #[must_use]
     pub fn is_goroutine(&self) -> bool {
         !self.is_on_g0 && self.goroutine() != 0
+    }
+
+    /// Returns whether what was interrupted is the scheduler, on a thread that runs goroutines.
+    #[must_use]
+    pub fn is_scheduler(&self) -> bool {
+        let is_threads_own = self.g.is_some() && self.goroutine() == 0;
+        self.m.is_some() && self.is_on_g0 && !is_threads_own
+    }
+
+    /// The registers, whether it is known which stack this is or not.
+    #[must_use]
+    pub fn registers(&self) -> Registers {
+        self.registers
     }
 
     /// Returns whether it was interrupted in a switch from one stack to another: no walk begins there.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | mod.rs | resuming a goroutine, leaving it, and crossing to a segment |
 //! | thread_word.rs, current.rs, attach.rs | the M of this thread, the G that runs here, threads that are not the runtime's |
+//! | call_on.rs | calling a function on another stack |
 //! | commit.rs | what g0 runs once the goroutine that parks is off its stack |
 //! | extents.rs | the stacks of a switch, for tools |
 //! | fork_check.rs, signal_check.rs | calls from places where none is allowed: the child of a fork, a signal handler |
@@ -17,6 +18,7 @@
 #![cfg(not(goroutines_loom))]
 
 pub(crate) mod attach;
+pub(crate) mod call_on;
 pub(crate) mod commit;
 pub(crate) mod current;
 pub(crate) mod extents;
