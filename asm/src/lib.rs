@@ -159,6 +159,19 @@ pub fn stack_pointer() -> *const u8 {
     Native::stack_pointer()
 }
 
+/// A counter that goes up with the time: see [`Port::ticks`].
+#[inline(always)]
+#[must_use]
+pub fn ticks() -> u64 {
+    Native::ticks()
+}
+
+/// Returns whether [`ticks`] can serve as a clock: see [`Port::ticks_are_steady`].
+#[must_use]
+pub fn ticks_are_steady() -> bool {
+    Native::ticks_are_steady()
+}
+
 /// Asks for the cache line at `addr`, to be written soon: see [`Port::prefetch`].
 #[inline(always)]
 pub fn prefetch(addr: *const u8) {

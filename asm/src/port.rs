@@ -19,13 +19,14 @@
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
 //! | [`prefetch`](Port::prefetch), by `prefetch!` | a hint |
+//! | [`ticks`](Port::ticks), [`ticks_are_steady`](Port::ticks_are_steady) | a counter of time; by `counter!` |
 //! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
 //! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
 //! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
 //! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`; the lengths of these and of the body | naked: what calls `entry`, and what the tables say of its caller |
 //! | `probe`, named by `PROBE` | naked, with tables: for the tests |
 //!
-//! # The fifteen promises
+//! # The sixteen promises
 //!
 //! `tests/conformance` has a test for each but the last, under the name given here; that one is in `tests/step`. Nothing
 //! else is known about a port.
@@ -46,6 +47,7 @@
 //! | a context resumes on another thread, and sees that thread's word | `resumes_on_another_thread` |
 //! | a hit of the guard below the stack reports the right address | `guard_hit_reports_the_right_address` |
 //! | no general register brings what the code that ran has kept in it | `registers_bring_nothing_of_the_code_that_ran` |
+//! | ticks are counted while time passes, and never backwards | `ticks_go_forward_with_the_time` |
 //! | an unwinder that starts at any instruction of a switch, a root or an entry finds the caller | `unwinds_at_every_instruction` |
 //!
 //! # Why registers are cleared
@@ -198,7 +200,7 @@ pub struct Suspended {
 ///
 /// # Safety
 ///
-/// The implementor promises what the tests check, the fifteen promises at the top of `port.rs`, for every program
+/// The implementor promises what the tests check, the sixteen promises at the top of `port.rs`, for every program
 /// and not just for those in the test.
 pub unsafe trait Port {
     /// What a suspended context has saved by hand, as it lies in memory from [`Context::sp`] on: the address to resume at and
@@ -340,6 +342,16 @@ pub unsafe trait Port {
     /// Asks for the cache line `BELOW` bytes below `addr`, to be written soon; at most 255. A hint: any address will do, none
     /// faults.
     fn prefetch<const BELOW: usize>(addr: *const u8);
+
+    /// A counter that goes up with the time, at a rate that the program has to find out.
+    #[must_use]
+    fn ticks() -> u64;
+
+    /// Returns whether [`ticks`](Port::ticks) go up at one rate, in all states of the CPU, and are the same on all CPUs.
+    #[must_use]
+    fn ticks_are_steady() -> bool {
+        true
+    }
 
     /// Makes a request to valgrind, which is six words. Returns 0 outside valgrind, and on CPUs whose port has no sequence.
     #[cfg(feature = "valgrind")]

@@ -25,6 +25,8 @@
 //! | proto.rs | writing protobuf messages |
 //! | room.rs | room on the stack for what the system does |
 //! | sites.rs | goroutines counted by what they do and were spawned as |
+//! | trace | recording what the scheduler does into a file, and the flight recorder |
+//! | perfetto.rs, chrome.rs | the formats of such files |
 //! | serve | a socket on which other processes look into this one |
 //!
 //! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
@@ -32,6 +34,7 @@
 //! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
+mod chrome;
 mod context;
 mod cpu;
 mod cycles;
@@ -43,10 +46,11 @@ mod groups;
 mod json;
 mod leaks;
 mod modules;
+mod perfetto;
 mod pprof;
 mod profile;
 mod profiler;
-#[allow(dead_code, reason = "the trace uses the rest")]
+#[allow(dead_code, reason = "a writer of all kinds of fields")]
 mod proto;
 mod record;
 mod room;
@@ -55,6 +59,7 @@ mod sites;
 mod snapshot;
 mod symbols;
 mod text;
+pub mod trace;
 mod walk;
 
 pub use context::{ContextState, ReadContext, read_contexts_with};

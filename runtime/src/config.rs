@@ -1,5 +1,7 @@
 //! What the process's runtime is started with.
 
+#[cfg(feature = "insight")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use goroutines_sched::{self as sched, Deadlock, HogReport};
@@ -8,6 +10,7 @@ use goroutines_sched::{self as sched, Deadlock, HogReport};
 use crate::debug::{
     Quit,
     dumper::{Dumper, Settings as Dumps, at_deadlock},
+    trace,
 };
 
 /// Settings of the process's runtime, for [`Config::start`].
@@ -28,6 +31,9 @@ pub struct Config {
     sched: sched::Config,
     #[cfg(feature = "insight")]
     dumps: Dumps,
+    /// The memory of the flight recorder's rings, and its file.
+    #[cfg(feature = "insight")]
+    flight: Option<(usize, PathBuf)>,
 }
 
 impl Config {
@@ -269,6 +275,28 @@ impl Config {
         self
     }
 
+    /// Keeps the last events of each thread, in `thread_bytes` of memory a thread, as
+    /// [`debug::trace::flight`](crate::debug::trace::flight) does. A fatal error of the program or the runtime, and a
+    /// deadlock, writes them to the file `path`, for Perfetto, before it ends the process; the program can do so at any time
+    /// through [`debug::trace::recorder`](crate::debug::trace::recorder). Default: no recorder.
+    ///
+    /// A stack overflow ends the process in a signal handler, and writes no file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let path = std::env::temp_dir().join("app.pftrace");
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { goroutines::Config::new().flight_recorder(1 << 20, path).start() }.unwrap();
+    /// assert!(goroutines::debug::trace::recorder().is_some());
+    /// ```
+    #[cfg(feature = "insight")]
+    pub fn flight_recorder(mut self, thread_bytes: usize, path: impl Into<PathBuf>) -> Config {
+        self.dumps.flight = true;
+        self.flight = Some((thread_bytes, path.into()));
+        self
+    }
+
     fn with(mut self, change: impl FnOnce(sched::Config) -> sched::Config) -> Config {
         self.sched = change(self.sched);
         self
@@ -292,6 +320,9 @@ impl Config {
             goroutines_insight::read_contexts_with(crate::context::report::read);
             let dumper = self.dumps.prepare().map_err(refused)?;
             sched::start(&self.sched.on_deadlock(at_deadlock))?;
+            if let Some((bytes, path)) = self.flight {
+                trace::keep_recorder(bytes, path).map_err(refused)?;
+            }
             dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
         }
         #[cfg(not(feature = "insight"))]

@@ -101,6 +101,7 @@ pub use {
         running::{Silence, Walks},
         sight::{Sight, State},
         stack_view::StackView,
+        trace::{Batch, ClockPoint, Edge, Event, Recording, What, Whose, note_region},
         urgent::visit_urgently,
     },
     park::{

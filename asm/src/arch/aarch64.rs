@@ -11,7 +11,7 @@
 //! frame may be overwritten at once, and with it what a segment's backtrace continues with. The tables therefore tell of
 //! the resumed code as soon as sp has moved.
 
-use super::common::{Native, client_request, prefetch, register, roots, thread_word};
+use super::common::{Native, client_request, counter, prefetch, register, roots, thread_word};
 use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port, SignalLayout};
 use core::arch::{asm, naked_asm};
@@ -106,6 +106,7 @@ unsafe impl Port for Native {
     register!(stack_pointer, "mov {}, sp");
     register!(frame_pointer, "mov {}, x29");
     prefetch!("prfum pstl1keep, [{}, #-{}]");
+    counter!("mrs {}, cntvct_el0");
     thread_word!(
         load(at) "adrp {at}, :gottprel:{name}.thread_word", "ldr {at}, [{at}, :gottprel_lo12:{name}.thread_word]",
             "mrs {word}, tpidr_el0", "ldr {word}, [{word}, {at}]";

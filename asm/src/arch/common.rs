@@ -40,6 +40,20 @@ macro_rules! register {
     };
 }
 
+/// [`Port::ticks`](crate::Port::ticks): the instructions that leave the counter in a register, and the others that they use.
+macro_rules! counter {
+    ($($read:literal),+ $(, out($used:tt) _)*) => {
+        #[inline(always)]
+        fn ticks() -> u64 {
+            let ticks;
+            // SAFETY: the instructions read a counter, which Linux lets programs read, into registers. Not `pure`: two reads
+            // differ.
+            unsafe { core::arch::asm!($($read,)+ out(reg) ticks, $(out($used) _,)* options(nomem, nostack)) };
+            ticks
+        }
+    };
+}
+
 /// The functions of the thread word. The instructions address it as `{name}.thread_word` and have `{word}` and, for
 /// addresses, further registers under the names that are given.
 macro_rules! thread_word {
@@ -125,4 +139,4 @@ macro_rules! roots {
     };
 }
 
-pub(super) use {client_request, prefetch, register, roots, thread_word};
+pub(super) use {client_request, counter, prefetch, register, roots, thread_word};

@@ -10,10 +10,10 @@
 //! rsp moves once, from one stack to the other. The frame lies below it on either side, in the red zone: signals skip these
 //! 128 bytes, and the compiler keeps nothing there as `nostack` is not given.
 
-use super::common::{Native, client_request, prefetch, register, roots, thread_word};
+use super::common::{Native, client_request, counter, prefetch, register, roots, thread_word};
 use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
 use crate::{Context, Entry, Port, SignalLayout};
-use core::arch::{asm, naked_asm};
+use core::arch::{asm, naked_asm, x86_64::__cpuid};
 use core::mem::offset_of;
 
 /// What a suspended context keeps below its stack pointer, lowest address first.
@@ -100,6 +100,14 @@ unsafe impl Port for Native {
     register!(stack_pointer, "mov {}, rsp");
     register!(frame_pointer, "mov {}, rbp");
     prefetch!("prefetchw [{} - {}]");
+    counter!("rdtsc", "shl rdx, 32", "lea {}, [rax + rdx]", out("rax") _, out("rdx") _);
+
+    fn ticks_are_steady() -> bool {
+        // Leaf 0x8000_0007, edx bit 8: the counter is invariant.
+        const LEAF: u32 = 0x8000_0007;
+        __cpuid(0x8000_0000).eax >= LEAF && __cpuid(LEAF).edx & 1 << 8 != 0
+    }
+
     thread_word!(
         load() "mov {word}, qword ptr [rip + {name}.thread_word@gottpoff]", "mov {word}, qword ptr fs:[{word}]";
         store(at) "mov {at}, qword ptr [rip + {name}.thread_word@gottpoff]", "mov qword ptr fs:[{at}], {word}";

@@ -1,8 +1,8 @@
-//! Threads: a context resumes on another, and finds that thread's word.
+//! Threads: a context resumes on another, and finds that thread's word; ticks go on, on all of them.
 
 use crate::fiber::Fiber;
-use goroutines_asm::{set_thread_word, thread_word};
-use std::thread;
+use goroutines_asm::{set_thread_word, thread_word, ticks, ticks_are_steady};
+use std::{sync::mpsc, thread, time::Instant};
 
 fn thread_id() -> usize {
     // SAFETY: no precondition.
@@ -59,4 +59,42 @@ fn thread_words_are_separate() {
             scope.spawn(move || (1..1000).for_each(|round| write((thread << 16) | round)));
         }
     });
+}
+
+#[test]
+fn ticks_go_forward_with_the_time() {
+    let mut last = ticks();
+    for _ in 0..1000 {
+        let (first, begin) = (ticks(), Instant::now());
+        // Until the system's clock has moved.
+        let mut now = first;
+        while begin.elapsed().as_micros() < 10 {
+            let next = ticks();
+            assert!(next >= now, "{next} after {now}");
+            now = next;
+        }
+        assert!(first >= last && now > first, "{last}, {first}, {now}");
+        last = now;
+    }
+    if !ticks_are_steady() {
+        return;
+    }
+    // A message is sent before it is received, on whichever CPUs. They may differ by what a message takes.
+    let (there, inbox) = mpsc::channel();
+    let (back, answers) = mpsc::channel();
+    let echo = thread::spawn(move || {
+        while let Ok(sent) = inbox.recv() {
+            let now = ticks();
+            assert!(now >= sent, "{now} after {sent}");
+            back.send(now).expect("the test waits for it");
+        }
+    });
+    for _ in 0..1000 {
+        there.send(ticks()).expect("the thread waits for it");
+        let sent = answers.recv().expect("the thread answers");
+        let now = ticks();
+        assert!(now >= sent, "{now} after {sent}");
+    }
+    drop(there);
+    echo.join().expect("its asserts hold");
 }

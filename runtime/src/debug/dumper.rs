@@ -69,6 +69,8 @@ static WRITTEN: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Settings {
     pub(crate) quit: Option<Quit>,
     pub(crate) before_fatal: bool,
+    /// Whether the flight recorder is written before a fatal error ends the process.
+    pub(crate) flight: bool,
 }
 
 /// The thread, which waits; dropped, it ends.
@@ -86,13 +88,13 @@ impl Settings {
     ///
     /// When the system refuses the thread or the socket.
     pub(crate) fn prepare(self) -> io::Result<Option<Dumper>> {
-        if self.quit.is_none() && !self.before_fatal {
+        if self.quit.is_none() && !self.waits_at_fatal() {
             return Ok(None);
         }
         let (commands, bytes) = UnixStream::pair()?;
         let builder = thread::Builder::new().name("goroutines-dump".to_owned());
         let thread = builder
-            .spawn(move || sched::as_own_thread(|| serve(bytes, self.quit)))?
+            .spawn(move || sched::as_own_thread(|| serve(bytes, self)))?
             .thread()
             .id();
         let (urgent, bytes) = UnixStream::pair()?;
@@ -105,6 +107,10 @@ impl Settings {
             urgent,
             thread,
         }))
+    }
+
+    fn waits_at_fatal(self) -> bool {
+        self.before_fatal || self.flight
     }
 }
 
@@ -123,28 +129,33 @@ impl Dumper {
         // Set once: a process starts the runtime once.
         let is_first =
             URGENT.set(self.urgent).is_ok() && COMMANDS.set((self.commands, self.thread)).is_ok();
-        if is_first && self.settings.before_fatal {
+        if is_first && self.settings.waits_at_fatal() {
             sched::before_fatal(wait_for_dump);
-            sched::before_fatal_in_signal(dump_urgently);
+            if self.settings.before_fatal {
+                sched::before_fatal_in_signal(dump_urgently);
+            }
         }
         Ok(())
     }
 }
 
 /// The life of the thread.
-fn serve(mut bytes: UnixStream, quit: Option<Quit>) {
+fn serve(mut bytes: UnixStream, settings: Settings) {
     let mut byte = [0];
     while let Ok(1) = bytes.read(&mut byte) {
         match byte[0] {
             QUIT => {
                 write_dump("SIGQUIT");
                 quit::is_written();
-                if let Some(Quit::Exit) = quit {
+                if let Some(Quit::Exit) = settings.quit {
                     sched::exit_now(STATUS);
                 }
             }
             _ => {
-                write_dump("all goroutines, at the fatal error");
+                if settings.before_fatal {
+                    write_dump("all goroutines, at the fatal error");
+                }
+                super::trace::write_recorder();
                 // Release: partner is the load in `wait_for_dump`.
                 WRITTEN.store(true, Ordering::Release);
             }
@@ -193,8 +204,13 @@ fn write_dump(cause: &str) {
     let mut text = format!("goroutines: {cause}\n").into_bytes();
     // Writing to a vector does not fail.
     let _ = super::dump(&mut text);
+    to_stderr(&text);
+}
+
+/// Writes `text` to stderr, without std's lock.
+pub(super) fn to_stderr(text: &[u8]) {
     if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
-        let _ = File::from(stderr).write_all(&text);
+        let _ = File::from(stderr).write_all(text);
     }
 }
 
@@ -220,7 +236,10 @@ fn wait_for_dump() {
 /// small: the dump is taken on another.
 pub(crate) fn at_deadlock() {
     let builder = thread::Builder::new().name("goroutines-dump".to_owned());
-    let dump = || write_dump("all goroutines, at the deadlock");
+    let dump = || {
+        write_dump("all goroutines, at the deadlock");
+        super::trace::write_recorder();
+    };
     // Without a thread there is the message alone.
     if let Ok(dumps) = builder.spawn(dump) {
         let _ = dumps.join();

@@ -56,6 +56,8 @@
 //!
 //! [`serve`] opens a socket on which `goroutines-top`, or any program that reads lines, looks into this one while it runs.
 //!
+//! [`trace`] records what the scheduler does, for a timeline of goroutines, Ps and threads.
+//!
 //! # Examples
 //!
 //! ```
@@ -70,6 +72,7 @@
 
 pub(crate) mod dumper;
 pub mod profile;
+pub mod trace;
 
 pub use goroutines_insight::{
     ContextState, Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot,

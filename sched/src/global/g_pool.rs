@@ -1,8 +1,9 @@
 //! The sources of Gs, to which they return: the free list of a P, the shared one, and the slab.
 
 use std::{
-    io,
+    io, iter,
     mem::MaybeUninit,
+    ptr,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -21,6 +22,8 @@ use crate::{
         g::{FreeList, G, GRef, Kind},
         m::M,
         p::{Local, P},
+        payload::Entry,
+        trace_event::EventKind,
     },
     protocol::sync::lock,
     switch::thread_word::current_m,
@@ -80,6 +83,20 @@ impl Sched {
         g.get().id.set(local.ids.start);
         local.ids.start += 1;
         Ok(g)
+    }
+
+    /// Before [`Sched::new_g`], while a trace is on: the event of the goroutine that it will make on `m`, which is inside
+    /// the gate. Without a P there is none yet: `make` writes it.
+    #[cold]
+    pub(crate) fn note_new(&'static self, m: &M, entry: &'static Entry) {
+        let Some(p) = m.p() else { return };
+        // SAFETY: the calling goroutine runs on the M that owns `p`, and nothing below parks.
+        let local = unsafe { p.local() };
+        let stocked = local.free.len() != 0 && !local.ids.is_empty();
+        if stocked || self.restock(local).is_ok() {
+            let entry = ptr::from_ref(entry).addr() as u64;
+            m.emit_more(EventKind::New, local.ids.start, iter::once((entry, 0)));
+        }
     }
 
     /// Makes sure that `local` has a dead G and a number for it.

@@ -42,6 +42,8 @@ use crate::{
         m::M,
         p::P,
         poll_desc::{self, PollDesc},
+        trace_event::EventKind,
+        tracer,
     },
     protocol::{io_line::Line, timers::NEVER},
     sys::{
@@ -139,6 +141,7 @@ impl Poller {
         self.polls.fetch_add(1, Ordering::Relaxed);
         if count != 0 {
             self.events.fetch_add(count, Ordering::Relaxed);
+            tracer::note(EventKind::Poll, count);
         }
         kicked
     }

@@ -23,6 +23,8 @@ use crate::{
         g::{GRef, Kind},
         m::M,
         p::P,
+        trace_event::EventKind,
+        tracer,
     },
     switch::{fork_check, signal_check, thread_word::current_m},
 };
@@ -37,7 +39,7 @@ use crate::{
 pub unsafe fn ready(g: GRef) {
     signal_check::check();
     let m = current_m();
-    let _inside = retake::enter_if(m);
+    let _inside = retake::enter_if_with(m, |m| m.emit(EventKind::Ready, g.id()));
     end_wait(g, || next(m, g));
 }
 
@@ -56,6 +58,7 @@ fn end_wait(g: GRef, queue: impl FnOnce()) {
 #[cold]
 #[inline(never)]
 fn notify(g: GRef) {
+    note_ready(g);
     g.get().parker.notify();
 }
 
@@ -78,7 +81,7 @@ pub(crate) unsafe fn ready_from_g0(m: &M, g: GRef) {
 pub unsafe fn ready_tail(g: GRef) {
     signal_check::check();
     let m = current_m();
-    let _inside = retake::enter_if(m);
+    let _inside = retake::enter_if_with(m, |m| m.emit(EventKind::Ready, g.id()));
     end_wait(g, || tail(m, g));
 }
 
@@ -86,6 +89,7 @@ pub unsafe fn ready_tail(g: GRef) {
 /// which has waited longest, goes next on `p`, which the caller owns; the one it displaces goes to the tail, like the
 /// others.
 pub(crate) fn due(p: &P, g: GRef, first: bool) {
+    note_ready(g);
     if !first {
         return push(p, g);
     }
@@ -98,17 +102,20 @@ pub(crate) fn due(p: &P, g: GRef, first: bool) {
 
 /// `g` was claimed for an event, by an M with a P that has nothing else to do. Returns its word, to be run at once.
 pub(crate) fn polled_first(g: GRef) -> usize {
+    note_ready(g);
     g.get().made_ready();
     g.to_word()
 }
 
 /// `g` was claimed for an event: to the tail of the ring of `p`, which the caller owns and [publishes](published).
 pub(crate) fn polled(p: &P, g: GRef) {
+    note_ready(g);
     push(p, g);
 }
 
 /// As [`polled`], without a P: into the global queue. The caller wakes an M if one should take part.
 pub(crate) fn polled_globally(sched: &Sched, g: GRef) {
+    note_ready(g);
     g.get().made_ready();
     sched.inject(g.to_word());
 }
@@ -208,8 +215,17 @@ pub(crate) fn published(p: &P) {
 /// Makes `g` ready at the tail of the global queue: from a thread without a P, and where others go first.
 #[cold]
 pub(crate) fn globally(g: GRef) {
+    note_ready(g);
     g.get().made_ready();
     append_globally(g);
+}
+
+/// `g` is made ready: an event, where the caller has no entry that would write it. A goroutine that yields comes here
+/// as well, and some come twice; readers of a trace take the first.
+fn note_ready(g: GRef) {
+    if tracer::is_on() {
+        tracer::note(EventKind::Ready, g.id());
+    }
 }
 
 /// Appends `g`, which is runnable, to the global queue.

@@ -17,6 +17,8 @@ use crate::{
         m::M,
         p::P,
         signal_stack,
+        trace_event::EventKind,
+        tracer,
     },
     protocol::sync::lock,
     switch::fork_check,
@@ -53,6 +55,37 @@ pub(crate) fn enter(m: &'static M) -> Inside {
     Inside { m: Some(m) }
 }
 
+/// As [`enter`]. While a trace is on, and the M was outside, `event` is called inside: it writes the event for which the
+/// caller enters.
+#[inline(always)]
+pub(crate) fn enter_with(m: &'static M, event: impl FnOnce(&'static M)) -> Inside {
+    if m.gate.is_inside() {
+        return Inside { m: None };
+    }
+    if m.gate.enter() {
+        enter_slow_with(m, event);
+    }
+    Inside { m: Some(m) }
+}
+
+/// As [`enter_with`] for this thread, whose M is `m` if it has one.
+#[inline(always)]
+pub(crate) fn enter_if_with(m: Option<&'static M>, event: impl FnOnce(&'static M)) -> Inside {
+    match m {
+        Some(m) => enter_with(m, event),
+        None => Inside { m: None },
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn enter_slow_with(m: &'static M, event: impl FnOnce(&'static M)) {
+    enter_slow(m);
+    if m.gate.is_traced().0 {
+        event(m);
+    }
+}
+
 /// As [`enter`] for this thread, whose M is `m` if it has one.
 #[inline(always)]
 pub(crate) fn enter_if(m: Option<&'static M>) -> Inside {
@@ -79,6 +112,9 @@ pub(crate) fn back_on_g0(m: &'static M) {
 /// G4.
 #[cold]
 fn enter_slow(m: &'static M) {
+    if m.gate.is_traced().1 {
+        return;
+    }
     fork_check::check();
     let _errno = errno::keep();
     signal_stack::look_if_due(m);
@@ -87,6 +123,7 @@ fn enter_slow(m: &'static M) {
         // With an idle P it continues at once, and no other M needs to be woken.
         if let Some(p) = sched::running().take_idle_p() {
             m.set_p(p);
+            m.note_start_p();
         }
     }
 }
@@ -105,6 +142,7 @@ pub(crate) fn retake_from_unaware(p: &'static P, m: &'static M) -> bool {
     let taken = m.gate.take_if(holds);
     if taken {
         GLOBAL.takes.add();
+        tracer::note(EventKind::Take, p.number as u64);
         p.set_owner(None);
     }
     taken

@@ -31,6 +31,7 @@ use crate::{
         counters::GLOBAL,
         m::{Fitness, M},
         p::P,
+        tracer,
     },
     protocol::{sync::lock, timers::NEVER},
     switch::fork_check,
@@ -157,7 +158,11 @@ impl Threads {
     /// An M for a new thread.
     pub(crate) fn new_m(&self) -> &'static M {
         let spare = lock(&self.spare).pop();
-        spare.unwrap_or_else(|| Box::leak(Box::new(M::new(None))))
+        spare.unwrap_or_else(|| {
+            let m = Box::leak(Box::new(M::new(None)));
+            tracer::introduce(m);
+            m
+        })
     }
 
     /// The thread of `m` has ended: the M will serve another one.

@@ -2,7 +2,7 @@
 
 use crate::{
     global::sched::Sched,
-    gmp::{counters::GLOBAL, p::P},
+    gmp::{counters::GLOBAL, p::P, trace_event::EventKind, tracer},
     protocol::steps,
 };
 
@@ -12,12 +12,14 @@ impl Sched {
     pub(crate) fn wake(&'static self) {
         if steps::wake(self) {
             GLOBAL.wakes.add();
+            tracer::note(EventKind::Wake, 0);
         }
     }
 
     /// Passes `p`, which this M gives up in the middle of a goroutine, to another M.
     pub(crate) fn handoff_p(&'static self, p: &'static P) {
         GLOBAL.handoffs.add();
+        tracer::note(EventKind::HandOff, p.number as u64);
         steps::handoff_p(self, p);
     }
 

@@ -29,7 +29,11 @@
 use std::sync::atomic::Ordering;
 
 use crate::{
-    gmp::g::G,
+    gmp::{
+        g::G,
+        trace_event::{EventKind, left_arg},
+        tracer,
+    },
     protocol::{
         status::{Status, StatusCell},
         wait_reason::{WaitFor, WaitReason},
@@ -83,9 +87,10 @@ impl G {
     /// has a reason already.
     pub(crate) fn blocks(&self, wait: Option<WaitFor>, is_timed: bool) -> Option<WaitReason> {
         let before = self.status.reason();
+        let (reason, object) = wait.map_or((0, 0), |wait| (wait.reason.number(), wait.object));
+        tracer::note(EventKind::Waits, left_arg(reason, object));
         // Relaxed: as in `waits`.
-        self.wait_on
-            .store(wait.map_or(0, |wait| wait.object), Ordering::Relaxed);
+        self.wait_on.store(object, Ordering::Relaxed);
         self.status.set_with(
             if is_timed {
                 Status::Timed
@@ -98,6 +103,7 @@ impl G {
     }
 
     pub(crate) fn goes_on(&self, before: Option<WaitReason>) {
+        tracer::note(EventKind::GoesOn, 0);
         // Relaxed: as in `waits`. A blocking call has no object.
         self.wait_on.store(0, Ordering::Relaxed);
         self.status.set_with(Status::Running, before);

@@ -15,7 +15,14 @@ use std::{
 use goroutines_stack::{AddressRange, SignalStack};
 
 use crate::{
-    gmp::{g::GRef, mode, p::P, signal_stack},
+    gmp::{
+        g::GRef,
+        mode,
+        p::P,
+        signal_stack,
+        trace_event::EventKind,
+        tracer::{self, Tracer},
+    },
     protocol::{gate::Gate, inbox::Inbox, lending::SyscallTick, parker::Parker},
     sys::{asm::Context, epoll, tasks, thread_stack, tls::Tls},
 };
@@ -111,6 +118,11 @@ pub(crate) struct M {
     pub(crate) asked: AtomicPtr<()>,
     /// Where its g0's stack lies; empty on a plain thread's M.
     g0_stack: Cell<(usize, usize)>,
+    /// What writes its events (see tracer.rs).
+    pub(crate) tracer: Tracer,
+    /// Whether it leaves its loop for the other copy, and the goroutine that it runs first there (schedule/mod.rs).
+    pub(crate) leaves_loop: Cell<bool>,
+    pub(crate) carried: Cell<Option<GRef>>,
 }
 
 // SAFETY: the cells, and what `errno` points at, are touched by the M's own thread only; `tls` changes only in
@@ -151,6 +163,9 @@ impl M {
             found: RefCell::new(Vec::new()),
             asked: AtomicPtr::new(ptr::null_mut()),
             g0_stack: Cell::new((0, 0)),
+            tracer: Tracer::new(current.is_some()),
+            leaves_loop: Cell::new(false),
+            carried: Cell::new(None),
         }
     }
 
@@ -331,5 +346,15 @@ impl M {
         signal_stack::look_if_due(self);
         // SAFETY: `wake_with` stored a P's id, with bit 0 free for the flag.
         self.set_p(unsafe { P::from_id(word & !1) });
+        self.note_start_p();
+    }
+
+    /// It has taken a P: an event.
+    pub(crate) fn note_start_p(&self) {
+        if tracer::is_on()
+            && let Some(p) = self.p()
+        {
+            self.emit(EventKind::StartP, p.number as u64);
+        }
     }
 }

@@ -43,4 +43,6 @@ pub(crate) mod segment;
 pub(crate) mod shared;
 pub(crate) mod signal_stack;
 pub(crate) mod ticket;
+pub(crate) mod trace_event;
+pub(crate) mod tracer;
 pub(crate) mod window;

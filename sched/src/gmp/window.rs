@@ -48,7 +48,11 @@ use std::{
 use goroutines_stack::{self as stack, Class, Image, Stack, Step};
 
 use crate::{
-    gmp::g::{G, GRef},
+    gmp::{
+        g::{G, GRef},
+        trace_event::EventKind,
+        tracer,
+    },
     protocol::{
         byte_lock::ByteLock,
         status::Status,
@@ -181,6 +185,7 @@ impl Window {
 
     /// Step 2. The caller is inside.
     fn copy_out(&self, g: &G) {
+        tracer::note(EventKind::CopyOut, g.id.get());
         let sp = g.own_sp();
         // SAFETY: this M is inside, so it owns the window, and the resident needs nothing below its stack pointer.
         if let Err(error) = unsafe { self.stack.reserve(sp) } {
@@ -206,6 +211,7 @@ impl Window {
     fn copy_in(&self, g: GRef) {
         let sp = g.get().own_sp();
         if !sp.is_null() {
+            tracer::note(EventKind::CopyIn, g.id());
             // SAFETY: this M is inside, so it owns the goroutine's image.
             let Some(image) = (unsafe { &*g.get().image.get() }) else {
                 fatal::throw(format_args!("a copied-out goroutine without an image"));

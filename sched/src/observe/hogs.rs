@@ -21,7 +21,7 @@ use std::{fmt, ptr, sync::Arc, time::Duration};
 
 use crate::{
     global::{retake, sched::Sched},
-    gmp::{g::GRef, identity::Identity, m::M, p::P},
+    gmp::{g::GRef, identity::Identity, m::M, p::P, trace_event::EventKind, tracer},
     observe::reporter::{Looked, Sighting, Sightings},
     protocol::timers::NEVER,
 };
@@ -145,6 +145,7 @@ impl Hogs {
                 watch.m.gate.unwatch();
                 return false;
             };
+            tracer::note(EventKind::Hog, report.goroutine);
             let (sighting, looked) = Sighting::new(report, watch.m);
             watch.reported = Some(looked);
             self.sightings.push(sighting);

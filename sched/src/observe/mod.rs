@@ -12,8 +12,10 @@
 //! | interrupted.rs, running.rs | the stack of code that a signal has interrupted, and asking threads for theirs |
 //! | edges.rs, rings.rs | what waits for what; which of them wait for each other |
 //! | hogs.rs, reporter.rs | goroutines that make no call for long: finding them, and reporting them |
+//! | trace | traces: reading the events of all threads |
 //!
-//! Essays: [`deadlock`], [`edges`], [`goroutines`], [`hogs`], [`interrupted`], [`reporter`], [`running`].
+//! Essays: [`deadlock`], [`edges`], [`goroutines`], [`hogs`], [`interrupted`], [`reporter`], [`running`],
+//! [`trace`].
 
 #![cfg(not(goroutines_loom))]
 
@@ -29,4 +31,5 @@ pub(crate) mod rings;
 pub(crate) mod running;
 pub(crate) mod sight;
 pub(crate) mod stack_view;
+pub(crate) mod trace;
 pub(crate) mod urgent;

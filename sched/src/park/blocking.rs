@@ -24,6 +24,8 @@ use crate::{
         counters,
         g::{GRef, Kind},
         m::M,
+        trace_event::EventKind,
+        tracer,
     },
     park::{on_thread, park_with},
     switch::{current::running_goroutine, signal_check, thread_word::current_m},
@@ -50,7 +52,7 @@ struct ExitSyscall {
 #[inline]
 fn enter_syscall(m: &'static M, g: GRef) -> ExitSyscall {
     signal_check::check();
-    let _inside = retake::enter(m);
+    let _inside = retake::enter_with(m, |m| m.emit(EventKind::CallBegins, 0));
     g.get().set_kind(Kind::Thread);
     g.get().enters_call();
     m.lent.set(m.give_up_p().map(|p| (p, p.lending.lend())));
@@ -84,7 +86,7 @@ impl Drop for ExitSyscall {
         };
         self.g.get().leaves_call();
         if let Some((p, call)) = m.lent.take() {
-            let _inside = retake::enter(m);
+            let _inside = retake::enter_with(m, |m| m.emit(EventKind::CallEnds, 0));
             if p.lending.take_back(call) {
                 m.set_p(p);
                 self.g.get().set_kind(Kind::Goroutine);
@@ -98,6 +100,7 @@ impl Drop for ExitSyscall {
 #[cold]
 fn exit_slow(m: &'static M, g: GRef) {
     let _errno = errno::keep();
+    tracer::note(EventKind::CallEnds, 0);
     let sched = sched::running();
     if std::thread::panicking() {
         return on_thread::get_p_on_thread(m, g);
@@ -105,6 +108,7 @@ fn exit_slow(m: &'static M, g: GRef) {
     let inside = retake::enter(m);
     if let Some(p) = sched.take_idle_p() {
         m.set_p(p);
+        m.note_start_p();
         g.get().set_kind(Kind::Goroutine);
         return;
     }

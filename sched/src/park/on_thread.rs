@@ -15,6 +15,8 @@ use crate::{
         g::{GRef, Kind},
         m::M,
         p::P,
+        trace_event::EventKind,
+        tracer,
     },
     switch::thread_word::current_m,
     sys::{errno, fatal},
@@ -30,6 +32,7 @@ pub(crate) fn keep_thread(g: GRef, wait: impl FnOnce()) {
     g.get().set_kind(Kind::Thread);
     let inside = retake::enter(m);
     if let Some(p) = m.give_up_p() {
+        tracer::note(EventKind::StopP, p.number as u64);
         sched::running().handoff_p(p);
     }
     drop(inside);
@@ -46,6 +49,7 @@ pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
             sched.sysmon_sleep.note_busy();
             // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
             m.set_p(unsafe { P::from_id(p) });
+            m.note_start_p();
         }
         None => {
             m.parker.wait(|| None);

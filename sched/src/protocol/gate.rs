@@ -39,6 +39,8 @@ const FENCED: u32 = 2;
 const WATCHED: u32 = 4;
 /// The M shall look at its signal stack (sysmon/handlers.rs).
 const LOOK: u32 = 8;
+/// The M writes events (tracer.rs).
+const TRACED: u32 = 16;
 
 pub(crate) struct Gate {
     inside: AtomicBool,
@@ -98,6 +100,24 @@ impl Gate {
             self.alert.fetch_and(!(WATCHED | LOOK), Ordering::Relaxed);
         }
         alert & WANTED != 0
+    }
+
+    /// By any thread: the M writes events at its entries from here on, or no longer.
+    pub(crate) fn set_traced(&self, on: bool) {
+        // Relaxed (both): partner is the load in `enter`; an entry that does not see it yet counts as before it.
+        if on {
+            self.alert.fetch_or(TRACED, Ordering::Relaxed);
+        } else {
+            self.alert.fetch_and(!TRACED, Ordering::Relaxed);
+        }
+    }
+
+    /// In the slow path: returns whether the M writes events, and whether nothing else is wanted of it. In the second case
+    /// G4 may be skipped: a T1 that the loads here and in `enter` do not see comes after them.
+    pub(crate) fn is_traced(&self) -> (bool, bool) {
+        // Relaxed: as the load in `enter`, which comes before it and is of the same word.
+        let alert = self.alert.load(Ordering::Relaxed);
+        (alert & TRACED != 0, alert == TRACED)
     }
 
     /// By sysmon: the M shall look at its signal stack at its next entry.

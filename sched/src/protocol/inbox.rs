@@ -40,11 +40,13 @@ use crate::protocol::{
 /// As a link: no further one. Words of goroutines are aligned, so none is 1.
 const NONE: usize = 1;
 
-/// Bits of `calls`: the M is locked; its next round shall be a fair one (fairness.rs). The number of goroutines in
+/// Bits of `calls`: the M is locked; its next round shall be a fair one (fairness.rs); it shall look which copy of its
+/// loop it needs (schedule/mod.rs). The number of goroutines in
 /// the queue counts from the next bit on.
 const LOCKED: u32 = 1;
 const FAIR_ROUND_ASKED: u32 = 2;
-const ONE: u32 = 4;
+const OTHER_LOOP_ASKED: u32 = 4;
+const ONE: u32 = 8;
 
 pub(crate) struct Inbox {
     /// Not 0: the M must look at this word before it looks for work.
@@ -129,6 +131,19 @@ impl Inbox {
     pub(crate) fn take_fair_round(&self) -> bool {
         // Relaxed: as in `request_fair_round`.
         self.calls.fetch_and(!FAIR_ROUND_ASKED, Ordering::Relaxed) & FAIR_ROUND_ASKED != 0
+    }
+
+    /// By any thread: the M shall look which copy of its loop it needs.
+    pub(crate) fn ask_for_other_loop(&self) {
+        // Relaxed: as in `request_fair_round`.
+        self.calls.fetch_or(OTHER_LOOP_ASKED, Ordering::Relaxed);
+    }
+
+    /// Returns whether the M shall do so, once for each request. By the M.
+    pub(crate) fn takes_other_loop(&self) -> bool {
+        // Relaxed (both): as in `request_fair_round`.
+        self.calls.load(Ordering::Relaxed) & OTHER_LOOP_ASKED != 0
+            && self.calls.fetch_and(!OTHER_LOOP_ASKED, Ordering::Relaxed) & OTHER_LOOP_ASKED != 0
     }
 
     /// B1 and the first half of W1.

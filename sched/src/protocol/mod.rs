@@ -22,6 +22,7 @@
 //! | stacks that shrink, or are read; run windows | shrink_word.rs, hold.rs, window_lock.rs |
 //! | the known state of a socket, and its waiters | readiness.rs, io_line.rs, io_nodes.rs, waker_list.rs |
 //! | a lock of a byte | byte_lock.rs |
+//! | events that one thread writes and others copy | trace_ring.rs |
 
 pub(crate) mod byte_lock;
 pub(crate) mod gate;
@@ -46,6 +47,7 @@ pub(crate) mod steps;
 pub(crate) mod sync;
 pub(crate) mod sysmon_sleep;
 pub(crate) mod timers;
+pub(crate) mod trace_ring;
 pub(crate) mod wait_reason;
 pub(crate) mod wait_seq;
 pub(crate) mod wake_flag;

@@ -317,10 +317,15 @@ impl Ring {
         (word != 0).then_some(word)
     }
 
+    /// The `runnext`, which stays where it is; 0 if there is none. A snapshot.
+    pub(crate) fn peek_next(&self) -> usize {
+        // Relaxed: a hint; a taker uses swap.
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Returns whether there is a `runnext`. A snapshot.
     pub(crate) fn has_next(&self) -> bool {
-        // Relaxed: a hint; a taker uses swap.
-        self.next.load(Ordering::Relaxed) != 0
+        self.peek_next() != 0
     }
 
     /// Returns whether the ring is empty (`runnext` not counted). A snapshot.

@@ -29,9 +29,31 @@ use crate::{
 };
 
 /// The word of `m` is not 0 before it looks for work: there is a goroutine that only it may run, or a fair round was
-/// asked for (N3).
+/// asked for (N3), or for the other copy of its loop, which it leaves for if it `may_leave`.
 #[cold]
-pub(crate) fn attend(sched: &'static Sched, m: &'static M) -> Option<usize> {
+pub(crate) fn attend(sched: &'static Sched, m: &'static M, may_leave: bool) -> Attended {
+    let word = serve(sched, m);
+    if may_leave && m.inbox.takes_other_loop() {
+        m.leaves_loop.set(true);
+        // SAFETY: `serve` took the word from a queue, and queues hold words of Gs.
+        m.carried
+            .set(word.map(|word| unsafe { GRef::from_word(word) }));
+        return Attended::Leaves;
+    }
+    word.map_or(Attended::Serves, Attended::Runs)
+}
+
+/// What [`attend`] found.
+pub(crate) enum Attended {
+    /// This goroutine runs.
+    Runs(usize),
+    /// The round goes on.
+    Serves,
+    /// The M leaves its loop: it finds nothing.
+    Leaves,
+}
+
+fn serve(sched: &'static Sched, m: &'static M) -> Option<usize> {
     if let Some(g) = locked::attend(m) {
         return Some(g.to_word());
     }

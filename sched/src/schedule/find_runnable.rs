@@ -22,9 +22,11 @@ use crate::{
         m::{Fitness, M},
         p::P,
         ticket::TIMED_OUT,
+        trace_event::EventKind,
+        tracer,
     },
     protocol::{ring::Rest, steps, sync::spin_loop, timers::NEVER},
-    schedule::fairness,
+    schedule::fairness::{self, Attended},
     switch::{prefetch_g, prefetch_stack},
     sys::clock::now,
 };
@@ -42,16 +44,20 @@ const PAUSES: u32 = 16;
 #[inline(always)]
 pub(crate) fn find_runnable(sched: &'static Sched, m: &'static M) -> Option<GRef> {
     debug_assert!(!m.spinning.get());
-    match try_now(sched, m) {
+    match try_now(sched, m, true) {
         // SAFETY: queues hold words of Gs, and `try_now` took this one out of a queue.
         Some(word) => Some(unsafe { GRef::from_word(word) }),
         None => steal_or_sleep(sched, m),
     }
 }
 
-/// As [`find_runnable`], for a thread that begins, maybe as the spinner.
+/// As [`find_runnable`], for a thread that begins, maybe as the spinner, or comes from the other loop.
 pub(crate) fn find_first(sched: &'static Sched, m: &'static M) -> Option<GRef> {
-    match try_now(sched, m) {
+    if let Some(g) = m.carried.take() {
+        // It may be the spinner still: it began as one, and left its loop before its first round.
+        return Some(found(sched, m, g.to_word()));
+    }
+    match try_now(sched, m, true) {
         Some(word) => Some(found(sched, m, word)),
         None => steal_or_sleep(sched, m),
     }
@@ -68,18 +74,31 @@ fn found(sched: &'static Sched, m: &'static M, word: usize) -> GRef {
 #[cold]
 #[inline(never)]
 fn steal_or_sleep(sched: &'static Sched, m: &'static M) -> Option<GRef> {
+    if m.leaves_loop.get() {
+        return None;
+    }
     let word = steps::steal_or_sleep(sched, m)?;
     // SAFETY: `steal_or_sleep` took the word out of a queue, and queues hold words of Gs.
-    Some(unsafe { GRef::from_word(word) })
+    let g = unsafe { GRef::from_word(word) };
+    if m.inbox.takes_other_loop() {
+        // It may have slept for long: what it runs now belongs into the other loop.
+        m.leaves_loop.set(true);
+        m.carried.set(Some(g));
+        return None;
+    }
+    Some(g)
 }
 
-/// What `m` runs next, if that is known at once. If not, it has a P, or is on the idle list.
+/// What `m` runs next, if that is known at once. If not, it has a P, or is on the idle list, or, if it `may_leave`, leaves
+/// its loop.
 #[inline(always)]
-pub(crate) fn try_now(sched: &'static Sched, m: &'static M) -> Option<usize> {
-    if m.inbox.has_requests()
-        && let Some(word) = fairness::attend(sched, m)
-    {
-        return Some(word);
+pub(crate) fn try_now(sched: &'static Sched, m: &'static M, may_leave: bool) -> Option<usize> {
+    if m.inbox.has_requests() {
+        match fairness::attend(sched, m, may_leave) {
+            Attended::Runs(word) => return Some(word),
+            Attended::Leaves => return None,
+            Attended::Serves => {}
+        }
     }
     let Some(p) = m.p() else {
         return without_p(sched, m);
@@ -173,6 +192,7 @@ pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P)
     }
     if m.spinning.get() {
         GLOBAL.spins.add();
+        tracer::note(EventKind::Spin, 0);
         if let Some(word) = spin(sched, m, p) {
             return Some(word);
         }
@@ -211,6 +231,7 @@ fn steal(sched: &'static Sched, p: &'static P, timers: bool) -> Option<usize> {
         };
         if let Some(word) = victim.ring.steal_into(&p.ring, false) {
             p.counters.steals.add_own(1);
+            tracer::note(EventKind::Steal, victim.number as u64);
             return Some(word);
         }
         if timers && victim.timers.next() != NEVER && fire_due(victim, p) {
@@ -247,7 +268,11 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
     let stuck = |&&(other, tick): &&(&P, u64)| other.tick() == tick && !std::ptr::eq(other, p);
     let mut stuck = ticks.iter().filter(stuck);
     stuck
-        .find_map(|(other, _)| other.ring.steal_into(&p.ring, true))
+        .find_map(|(other, _)| {
+            let word = other.ring.steal_into(&p.ring, true)?;
+            tracer::note(EventKind::Steal, other.number as u64);
+            Some(word)
+        })
         .inspect(|_| p.counters.steals.add_own(1))
 }
 
@@ -259,12 +284,18 @@ fn fire_due(from: &P, to: &'static P) -> bool {
         return false;
     }
     let mut first = true;
-    from.timers.fire(now, |ticket| {
+    let mut fired = 0;
+    let woke = from.timers.fire(now, |ticket| {
         let won = ticket.claim(TIMED_OUT);
         if won {
             // The G is parked: `Timers::insert_and` held the lock until it was.
+            fired += 1;
             ready::due(to, ticket.g(), std::mem::take(&mut first));
         }
         won
-    })
+    });
+    if fired != 0 {
+        tracer::note(EventKind::Timers, fired);
+    }
+    woke
 }

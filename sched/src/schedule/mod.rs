@@ -9,6 +9,7 @@
 //! | exit.rs | the first function of a goroutine, and its end |
 //! | find_runnable.rs, fairness.rs | where work comes from, and which goroutine goes first |
 //! | migrate.rs, locked.rs, unwinders.rs | which M may run a goroutine, and what it must do before |
+//! | observed.rs | the events of a round, while a trace is on |
 //! | thread_main.rs | the first function of a thread |
 //! | world.rs | the implementation of the traits of `protocol`'s steps |
 //!
@@ -21,6 +22,7 @@ pub(crate) mod fairness;
 pub(crate) mod find_runnable;
 pub(crate) mod locked;
 pub(crate) mod migrate;
+mod observed;
 pub(crate) mod thread_main;
 pub(crate) mod unwinders;
 pub(crate) mod world;
@@ -41,9 +43,26 @@ use crate::{
 /// Runs goroutines on `m`, whose g0 this is, until its thread shall end.
 pub(crate) fn schedule(m: &'static M) {
     let sched = sched::running();
+    loop {
+        if observed::is_wanted() {
+            observed::begins(m);
+            rounds::<true>(sched, m);
+        } else {
+            rounds::<false>(sched, m);
+        }
+        if !m.leaves_loop.take() {
+            return;
+        }
+    }
+}
+
+/// The loop. There are two copies: the one that is `OBSERVED` also writes events. An M changes to the other one between two
+/// rounds, when its word (inbox.rs) says that it should look.
+#[inline(never)]
+fn rounds<const OBSERVED: bool>(sched: &'static Sched, m: &'static M) {
     let mut next = find_runnable::find_first(sched, m);
     while let Some(g) = next {
-        run(sched, m, g);
+        run::<OBSERVED>(sched, m, g);
         next = find_runnable::find_runnable(sched, m);
     }
 }
@@ -52,29 +71,34 @@ pub(crate) fn schedule(m: &'static M) {
 ///
 /// Inlined into the loop, while the rare paths are not: the round is what a yield costs.
 #[inline(always)]
-fn run(sched: &'static Sched, m: &'static M, g: GRef) {
+fn run<const OBSERVED: bool>(sched: &'static Sched, m: &'static M, g: GRef) {
     if let Some(window) = g.get().window.get() {
-        return run_in_window(sched, m, g, window);
+        return run_in_window::<OBSERVED>(sched, m, g, window);
     }
     if g.get().ctx.get().is_null() {
-        if sched.copies && run_first_copied(sched, m, g) {
+        if sched.copies && run_first_copied::<OBSERVED>(sched, m, g) {
             return;
         }
         first_run(sched, m, g);
     } else if g.get().last() != m.home_mark() && !migrate::arrive(m, g) {
         return; // another M runs it
     }
-    execute(m, g);
+    execute::<OBSERVED>(m, g);
 }
 
 /// As [`run`], for a goroutine that shares `window` with others.
 #[cold]
 #[inline(never)]
-fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static Window) {
+fn run_in_window<const OBSERVED: bool>(
+    sched: &'static Sched,
+    m: &'static M,
+    g: GRef,
+    window: &'static Window,
+) {
     if g.get().ctx.get().is_null() {
-        if !run_first_copied(sched, m, g) {
+        if !run_first_copied::<OBSERVED>(sched, m, g) {
             first_run(sched, m, g);
-            execute(m, g);
+            execute::<OBSERVED>(m, g);
         }
         return;
     }
@@ -89,7 +113,7 @@ fn run_in_window(sched: &'static Sched, m: &'static M, g: GRef, window: &'static
         return; // it must not leave its M now
     }
     g.get().set_last(m.mark());
-    if !execute(m, g) {
+    if !execute::<OBSERVED>(m, g) {
         leave(window, m);
     }
 }
@@ -102,7 +126,7 @@ pub(crate) fn leave(window: &Window, m: &'static M) {
 /// The first round of `g` in a window that it shares with others. False if it has, or must have, a stack of its own.
 #[cold]
 #[inline(never)]
-fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
+fn run_first_copied<const OBSERVED: bool>(sched: &Sched, m: &'static M, g: GRef) -> bool {
     // SAFETY: `g` came out of a queue and never ran, so only this M looks at its stack.
     if unsafe { g.get().stack.get() }.is_some() {
         return false;
@@ -112,7 +136,7 @@ fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
     };
     // SAFETY: `g` has entered the window, in which nothing lives now, and this M owns `g`.
     unsafe { start(m, g, || window.stack()) };
-    if !execute(m, g) {
+    if !execute::<OBSERVED>(m, g) {
         leave(window, m);
     }
     true
@@ -120,8 +144,11 @@ fn run_first_copied(sched: &Sched, m: &'static M, g: GRef) -> bool {
 
 /// Runs `g` until it parks, yields or ends. Returns whether it keeps its window then.
 #[inline(always)]
-fn execute(m: &'static M, g: GRef) -> bool {
+fn execute<const OBSERVED: bool>(m: &'static M, g: GRef) -> bool {
     loop {
+        if OBSERVED {
+            observed::runs(m, g);
+        }
         m.current.set(Some(g));
         g.get().resumed();
         // The numbers are usually equal, and loads are cheaper than stores.
@@ -137,12 +164,17 @@ fn execute(m: &'static M, g: GRef) -> bool {
             g.get().errno.set(m.errno());
         }
         retake::back_on_g0(m);
+        let before = OBSERVED.then(|| observed::left(m, g));
         m.current.set(None);
         g.get().has_left();
         let stays = g.get().keeps_window.get();
         // SAFETY: a goroutine leaves only with a commit, which lies on its stack until it has run. After the step in
         // it that lets a waker go, nothing here touches `g`.
-        if unsafe { Commit::run(commit, m) } || gives_way(m, g) {
+        let waits = unsafe { Commit::run(commit, m) };
+        if let Some(before) = before {
+            observed::committed(m, &before);
+        }
+        if waits || gives_way(m, g) {
             return stays;
         }
     }

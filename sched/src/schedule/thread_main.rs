@@ -30,6 +30,7 @@ pub(crate) fn thread_main(sched: &'static Sched, p: &'static P, as_spinner: bool
     m.set_p(p);
     m.spinning.set(as_spinner);
     set_current_m(Some(m));
+    m.note_start_p();
     schedule(m);
     set_current_m(None);
     GLOBAL.threads_ended.add();

@@ -9,6 +9,8 @@ use crate::{
         g::GRef,
         m::{Fitness, M},
         p::P,
+        trace_event::EventKind,
+        tracer,
     },
     protocol::{
         home_wait::HomeWaits, idle::Idle, inbox::Inbox, sysmon_sleep::SysmonSleep, timers::NEVER,
@@ -69,10 +71,11 @@ impl Machine for &'static M {
     fn take(self, p: &'static P) {
         self.gate.unwatch();
         self.set_p(p);
+        self.note_start_p();
     }
 
     fn give_up_p(self) -> Option<&'static P> {
-        M::give_up_p(self)
+        M::give_up_p(self).inspect(|p| tracer::note(EventKind::StopP, p.number as u64))
     }
 
     #[inline]
@@ -102,11 +105,13 @@ impl Machine for &'static M {
     }
 
     fn wait(self, until: u64, sharp: bool) -> bool {
+        tracer::note(EventKind::Sleeps, 0);
         let remaining = || (until != NEVER).then(|| until.saturating_sub(now()));
         let handed = match sharp && is_soon(until) {
             true => sharply(|| self.parker.wait(remaining)),
             false => self.parker.wait(remaining),
         };
+        tracer::note(EventKind::Rises, 0);
         if handed {
             self.accept();
         }
@@ -114,7 +119,9 @@ impl Machine for &'static M {
     }
 
     fn poll(self, until: u64, sharp: bool) -> bool {
+        tracer::note(EventKind::Sleeps, 1);
         let handed = sched::running().sleep_in_poll(self, until, sharp && is_soon(until));
+        tracer::note(EventKind::Rises, 0);
         if handed {
             self.accept();
         }
@@ -196,7 +203,7 @@ impl Scheduler for &'static Sched {
     }
 
     fn try_now(self, m: &'static M) -> Option<usize> {
-        find_runnable::try_now(self, m)
+        find_runnable::try_now(self, m, false)
     }
 
     fn own_first(self, m: &'static M, p: &'static P) -> Option<GRef> {

@@ -50,6 +50,8 @@ use crate::{
     gmp::{
         g::GRef,
         segment::{Link, Segment, low, place, release},
+        trace_event::EventKind,
+        tracer,
     },
     stacks::fault_hooks,
     switch::{
@@ -309,7 +311,10 @@ fn create(g: GRef, class: Class, red_zone: usize) -> &'static Segment {
         _ => stack::acquire(class),
     };
     match made {
-        Ok(stack) => place(stack),
+        Ok(stack) => {
+            tracer::note(EventKind::Segment, class.window() as u64);
+            place(stack)
+        }
         Err(error) => no_segment(class, red_zone, &error),
     }
 }

@@ -5,7 +5,8 @@
 pub(crate) use goroutines_asm::valgrind;
 pub(crate) use goroutines_asm::{
     Context, Entry, Native, Port, Root, interrupted, interrupted_sp, prefetch, prefetch_frame,
-    prepare, prepare_linked, set_thread_word, stack_pointer, switch, switch_at, thread_word,
+    prepare, prepare_linked, set_thread_word, stack_pointer, switch, switch_at, thread_word, ticks,
+    ticks_are_steady,
 };
 #[cfg(not(goroutines_loom))]
 pub use goroutines_asm::{Interrupted as Registers, Suspended};

@@ -51,6 +51,8 @@ use crate::{
         g::GRef,
         m::M,
         p::P,
+        trace_event::EventKind,
+        tracer,
     },
     observe::{
         deadlock::{Detector, Rule},
@@ -209,6 +211,7 @@ fn retake(sched: &'static Sched, p: &'static P, seen: &mut Seen, time: u64) -> b
     if retaken {
         seen.call = None;
         GLOBAL.retakes.add();
+        tracer::note(EventKind::Retake, p.number as u64);
         sched.pass_on_p(p, wanted);
     }
     retaken

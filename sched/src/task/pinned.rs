@@ -41,8 +41,9 @@ where
         ));
     };
     signal_check::check();
-    let inside = retake::enter(m);
-    let g = match make(sched, m.p(), options, payload::entry_of::<F, T>(), f) {
+    let entry = payload::entry_of::<F, T>();
+    let inside = retake::enter_with(m, |m| sched.note_new(m, entry));
+    let g = match make(sched, m.p(), options, entry, f) {
         Ok(g) => g,
         Err((error, f)) => {
             drop(inside);

@@ -1,6 +1,6 @@
 //! Making goroutines: the options of a builder, and the way from a closure to a G in a run queue.
 
-use std::io;
+use std::{io, ptr};
 
 use goroutines_stack::{self as stack, Class, Step};
 
@@ -17,6 +17,8 @@ use crate::{
         m::M,
         p::P,
         payload::{self, entry_of},
+        trace_event::EventKind,
+        tracer,
     },
     switch::{signal_check, thread_word::current_m},
     task::{handle::Task, inherited},
@@ -84,9 +86,10 @@ where
     };
     signal_check::check_not_g0();
     let m = current_m();
-    let inside = retake::enter_if(m);
+    let entry = entry_of::<F, T>();
+    let inside = retake::enter_if_with(m, |m| sched.note_new(m, entry));
     let p = m.and_then(M::p);
-    match make(sched, p, options, entry_of::<F, T>(), f) {
+    match make(sched, p, options, entry, f) {
         Ok(g) => {
             ready::spawned(p, g);
             Ok(Task::of(g))
@@ -134,7 +137,10 @@ pub(crate) fn make<F>(
     desc.spawned();
     match p {
         Some(p) => p.counters.spawned.add_own(1),
-        None => GLOBAL.spawned.add(),
+        None => {
+            GLOBAL.spawned.add();
+            tracer::note_with(EventKind::New, g.id(), ptr::from_ref(entry).addr() as u64);
+        }
     }
     Ok(g)
 }
@@ -177,6 +183,7 @@ fn apply(g: GRef, p: Option<&P>, options: Options) -> io::Result<()> {
     }
     if let Some(name) = options.name {
         let g = g.get();
+        tracer::note_name(g.id.get(), &name);
         g.identity.get_or_make(|| Identity::named(g.id.get(), name));
     }
     Ok(())

@@ -40,6 +40,7 @@ mod select;
 mod semaphore;
 mod shrink_word;
 mod time;
+mod trace_ring;
 mod wake_flag;
 mod window_lock;
 mod world;
