@@ -110,8 +110,12 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends `message` to all receivers, and returns how many there are. Does not wait: where the channel is full, the
-    /// oldest message is lost for those that have not received it.
+    /// Sends `message` to all receivers, and returns how many there are. Does not wait for them: where the channel is full,
+    /// the oldest message is lost for those that have not received it.
+    ///
+    /// # Parks
+    ///
+    /// While another goroutine or thread is in the middle of a send or receive.
     ///
     /// # Errors
     ///

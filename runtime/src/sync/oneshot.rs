@@ -1,7 +1,7 @@
 //! A channel for one value.
 //!
-//! [`channel`] makes a [`Sender`], which is used up by its one message, and a [`Receiver`](crate::chan::Receiver) of
-//! [`chan`](crate::chan): it waits, with a timeout, under a context, in a `select!`, or as a future.
+//! [`channel`] makes a [`Sender`], which is used up by its one message, and a [`Receiver`] of [`chan`]: it waits, with a
+//! timeout, under a context, in a `select!`, or as a future.
 //!
 //! ```
 //! # unsafe { goroutines::start() }.unwrap();
