@@ -387,9 +387,9 @@ fn formats() {
     let mut folded = Vec::new();
     profile.write_folded(&mut folded).unwrap();
     let folded = String::from_utf8(folded).unwrap();
-    let hot = folded
-        .lines()
-        .find(|line| line.starts_with("goroutine worker: one;") && line.split(';').any(is_burn));
+    let hot = folded.lines().find(|line| {
+        line.starts_with("goroutine worker: one;") && line.split([';', ' ']).any(is_burn)
+    });
     let hot = hot.unwrap_or_else(|| panic!("{folded}"));
     assert!(hot.contains("use_cpu"), "{hot}");
     assert!(!hot.contains("goroutines_sched"), "{hot}");
