@@ -31,7 +31,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Sends the value. Does not wait: the receiver may take it later.
+    /// Sends the value. Does not wait. The receiver may take it later.
     ///
     /// # Errors
     ///
