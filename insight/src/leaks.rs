@@ -9,13 +9,12 @@
 
 use std::{io, mem, time::Duration};
 
-use goroutines_sched::{self as sched, Sight, State};
+use goroutines_sched::{self as sched, Sight, State, with_room};
 
 use crate::{
     graph::WaitGraph,
     groups::{Group, Groups, Seen},
-    modules,
-    snapshot::with_stack,
+    modules, room,
     symbols::{Frame, Symbols, of_program},
     text::{Spaced, counted, write_frames},
     walk::walk,
@@ -62,7 +61,7 @@ pub struct Leaks {
 /// When there is no memory.
 #[must_use]
 pub fn leaks(older_than: Duration) -> Leaks {
-    with_stack(|| Leaks::look(older_than))
+    with_room(room::TO_NAME, || Leaks::look(older_than))
 }
 
 impl Leaks {

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-use goroutines_sched::as_own_thread;
+use goroutines_sched::{as_own_thread, with_room};
 
-use crate::{cpu::MOST_HZ, profile::Profile, room::with_room};
+use crate::{cpu::MOST_HZ, profile::Profile, room};
 
 /// Why a profile does not begin.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Running {
             }
             profiler.end()
         };
-        let thread = with_room(|| builder.spawn(|| as_own_thread(life)))?;
+        let thread = with_room(room::TO_START, || builder.spawn(|| as_own_thread(life)))?;
         Ok(Running {
             end: Some(end),
             thread: Some(thread),

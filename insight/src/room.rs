@@ -1,17 +1,8 @@
-//! Room on the stack for what the system does on it.
+//! Room on the stack for what the system does on it: for `goroutines_sched::with_room`.
 
-use goroutines_sched::{has_stack, on_segment, reserve_stack};
+/// What starting a thread needs, in bytes: the C library blocks all signals meanwhile, so a guard that moves cannot.
+pub(crate) const TO_START: usize = 64 << 10;
 
-/// What starting a thread, and reading the symbols of a program, need.
-const STACK: usize = 512 << 10;
-
-/// Calls `f` where there is room for system calls that cannot move the guard of a goroutine's stack, or that block its
-/// signals.
-pub(crate) fn with_room<R>(f: impl FnOnce() -> R) -> R {
-    // Where it fails, a segment is there from the start.
-    let _ = reserve_stack(STACK);
-    match has_stack(STACK) {
-        true => f(),
-        false => on_segment(STACK, f),
-    }
-}
+/// What reading the symbols of a program needs, in bytes: the symboliser's frames are large, and its system calls cannot
+/// move a guard of the stack.
+pub(crate) const TO_NAME: usize = 512 << 10;

@@ -5,22 +5,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use goroutines_sched::{
-    self as sched, Sight, Visitor, Walks, has_stack, on_segment, reserve_stack,
-};
+use goroutines_sched::{self as sched, Sight, Visitor, Walks, with_room};
 
 use crate::{
     graph::{Cycle, WaitGraph},
     groups::{Group, Groups, Seen},
     json,
     modules::{self, Cache, Unwinder},
+    room,
     symbols::{Frame, Symbols, of_program},
     text,
     walk::{Runner, walk},
 };
-
-/// Stack that a dump needs: the symboliser's frames are large.
-const STACK: usize = 512 << 10;
 
 /// Groups that are kept where the caller does not say.
 const GROUPS: usize = 1000;
@@ -108,7 +104,7 @@ impl Dump {
     /// When there is no memory.
     #[must_use]
     pub fn take(&self) -> Snapshot {
-        with_stack(|| self.take_here())
+        with_room(room::TO_NAME, || self.take_here())
     }
 
     fn take_here(&self) -> Snapshot {
@@ -199,16 +195,6 @@ pub fn walk_hog(ask: &mut dyn FnMut(&mut dyn Walks)) -> Vec<usize> {
         };
         runner.walk.inner().enumerate().map(within).collect()
     })
-}
-
-/// Runs `look`, which names functions, where there is enough stack.
-pub(crate) fn with_stack<R>(look: impl FnOnce() -> R) -> R {
-    // A system call of the symboliser cannot move a guard of the stack. Where there is no room for that, it fails.
-    let _ = reserve_stack(STACK);
-    match has_stack(STACK) {
-        true => look(),
-        false => on_segment(STACK, look),
-    }
 }
 
 /// What a snapshot is of.

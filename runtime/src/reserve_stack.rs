@@ -40,15 +40,11 @@ fn no_stack(bytes: usize, shortage: &sched::Shortage) -> ! {
 }
 
 /// What a call of the C library that starts a thread or a process uses of the stack, and std's frames before it.
-const STARTS: usize = 32 << 10;
+const STARTS: usize = 48 << 10;
 
 /// Runs `call`, which starts a thread or a process. The C library blocks all signals in such a call, and a guard page of
-/// this goroutine's stack could not be moved then: it is moved before, by [`STARTS`]. Where less is left of the stack,
-/// `call` runs on a further one.
+/// this goroutine's stack could not be moved then: it is moved before. Where less is left of the stack, `call` runs on a
+/// further one.
 pub(crate) fn with_room_to_start<R>(call: impl FnOnce() -> R) -> R {
-    crate::grow(STARTS + STARTS / 2, || {
-        // The kernel may refuse to move the guard, and it may not be hit: `call` is made all the same.
-        let _ = sched::reserve_stack(STARTS);
-        call()
-    })
+    sched::with_room(STARTS, call)
 }

@@ -117,7 +117,7 @@ pub use {
     },
     stacks::{
         on_segment::{has_stack, on_segment},
-        reserve_stack::{Shortage, reserve_stack},
+        reserve_stack::{Shortage, reserve_stack, with_room},
     },
     start::{
         config::{Config, StartError},
@@ -131,6 +131,7 @@ pub use {
     sys::{
         asm::{Registers, Suspended},
         fatal::{before_fatal, before_fatal_in_signal, exit_now, write as write_to_stderr},
+        peek::read_memory,
         tasks::as_own_thread,
     },
     task::{

@@ -29,6 +29,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use goroutines_sched::with_room;
+
 use crate::{
     cpu::{
         handler::Session,
@@ -38,7 +40,7 @@ use crate::{
     profile::{About, Profile, ProfileKind, Samples},
     profiler::{ProfileError, Profiler, Right, Running},
     record::LENGTH,
-    room::with_room,
+    room,
 };
 
 /// The most samples a second and thread.
@@ -87,7 +89,9 @@ pub fn cpu(hz: u32) -> Result<Cpu, ProfileError> {
     }
     let right = Right::take(&IS_RUNNING)?;
     handler::install()?;
-    let profiler = with_room(|| CpuProfiler::begin(1_000_000_000 / u64::from(hz)))?;
+    let profiler = with_room(room::TO_NAME, || {
+        CpuProfiler::begin(1_000_000_000 / u64::from(hz))
+    })?;
     Ok(Cpu(Running::begin(profiler, right)?))
 }
 

@@ -9,7 +9,7 @@
 
 use std::{cell::RefCell, ffi::c_void, io, ptr};
 
-use goroutines_sched::{Interrupted, Suspended, call_on};
+use goroutines_sched::{Interrupted, Suspended, call_on, read_memory};
 
 use crate::{
     modules::{Cache, Unwinder},
@@ -99,7 +99,7 @@ impl Pieces for Whole<'_, '_> {
 struct Block {
     /// A multiple of [`BLOCK`]; 0: nothing was copied.
     start: usize,
-    words: [u64; BLOCK / size_of::<u64>()],
+    words: [usize; BLOCK / size_of::<usize>()],
 }
 
 impl Block {
@@ -110,25 +110,12 @@ impl Block {
         }
         let start = address - address % BLOCK;
         if self.start != start {
-            self.start = 0;
-            self.copy(start)?;
-            self.start = start;
+            // A block lies in one page.
+            let is_whole = read_memory(start, &mut self.words);
+            self.start = if is_whole { start } else { 0 };
         }
-        Some(self.words[(address - start) / size_of::<u64>()])
-    }
-
-    fn copy(&mut self, start: usize) -> Option<()> {
-        let to = libc::iovec {
-            iov_base: self.words.as_mut_ptr().cast(),
-            iov_len: BLOCK,
-        };
-        let from = libc::iovec {
-            iov_base: ptr::with_exposed_provenance_mut(start),
-            iov_len: BLOCK,
-        };
-        // SAFETY: the kernel writes to `words`, which is whole, and checks what it reads. A block lies in one page.
-        let copied = unsafe { libc::process_vm_readv(libc::getpid(), &to, 1, &from, 1, 0) };
-        (copied == BLOCK as isize).then_some(())
+        let word = self.words[(address - start) / size_of::<usize>()];
+        (self.start == start).then_some(word as u64)
     }
 }
 

@@ -38,13 +38,12 @@ use std::{
     time::Duration,
 };
 
-use goroutines_sched::{as_own_thread, has_stack, on_segment, reserve_stack};
+use goroutines_sched::{as_own_thread, with_room};
+
+use crate::room;
 
 /// How many clients may be attached at the same time.
 const CLIENTS: usize = 4;
-
-/// Stack that starting a thread needs: the C library blocks all signals meanwhile, so a guard that moves cannot.
-const STACK: usize = 64 << 10;
 
 /// How long the server waits after the system had no descriptor for a client.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -79,12 +78,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// ```
 pub fn serve(path: impl AsRef<Path>) -> io::Result<Server> {
     let path = path.as_ref();
-    // Where there is no room for it, `has_stack` says so.
-    let _ = reserve_stack(STACK);
-    match has_stack(STACK) {
-        true => Server::open(path),
-        false => on_segment(STACK, || Server::open(path)),
-    }
+    with_room(room::TO_START, || Server::open(path))
 }
 
 /// An open socket of [`serve`]; dropped, it closes the socket, removes it, and sends all clients away.

@@ -33,8 +33,9 @@ use std::{
     time::Duration,
 };
 
-use goroutines_sched::{self as sched, Recording, has_stack, on_segment, reserve_stack};
+use goroutines_sched::{self as sched, Recording, with_room};
 
+use crate::room;
 use convert::Converter;
 pub use flight::{Flight, flight};
 
@@ -43,9 +44,6 @@ const RING: usize = 4 << 20;
 
 /// The longest time between two looks at the rings.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Stack that starting a thread needs: it blocks all signals meanwhile, so that the stack cannot grow.
-const STACK: usize = 64 << 10;
 
 /// What a trace file is written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -188,11 +186,7 @@ pub fn start(options: &Options) -> Result<Trace, TraceError> {
     };
     let run = move || sched::as_own_thread(move || writer.run());
     let builder = thread::Builder::new().name("goroutines-trace".to_owned());
-    let _ = reserve_stack(STACK);
-    let started = match has_stack(STACK) {
-        true => builder.spawn(run),
-        false => on_segment(STACK, || builder.spawn(run)),
-    };
+    let started = with_room(room::TO_START, || builder.spawn(run));
     Ok(Trace {
         stop,
         writer: Some(started.map_err(failed)?),

@@ -5,7 +5,7 @@ use std::{fmt, hint::black_box, io, mem::MaybeUninit};
 use goroutines_stack::Step;
 
 use crate::{
-    stacks::on_segment::{CROSSING, has_known_end, stack_left},
+    stacks::on_segment::{CROSSING, has_known_end, has_stack, on_segment, stack_left},
     switch::current::current,
     sys::asm,
 };
@@ -66,6 +66,20 @@ pub fn reserve_stack(bytes: usize) -> Result<(), Shortage> {
     let low = asm::stack_pointer().wrapping_sub(bytes.max(CROSSING) + CROSSING);
     // SAFETY: this runs on the stack, and needs less than `CROSSING` of it.
     unsafe { stack.reserve(low) }.map_err(Shortage::Refused)
+}
+
+/// Calls `f` where `bytes` of stack can be used without a guard being hit: on the stack that runs here, whose guard moves
+/// before, or on a further one if less is left. Where the kernel refuses to move the guard, which may not be hit, `f` is
+/// called all the same.
+///
+/// For calls that block all signals, as those of the C library that start a thread or a process, and for system calls
+/// that write to the stack.
+pub fn with_room<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
+    let _ = reserve_stack(bytes);
+    match has_stack(bytes) {
+        true => f(),
+        false => on_segment(bytes, f),
+    }
 }
 
 /// Uses as much stack as the rest of [`reserve_stack`] does. A guard in that range is hit here: the handler moves it,

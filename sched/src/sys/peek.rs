@@ -1,24 +1,51 @@
-//! Reading memory of this process that may go away at any time.
+//! Reading memory of this process that may go away at any time: the kernel reads it, and what is not there is an error, and no
+//! fault.
 
-use std::mem::MaybeUninit;
+use std::{array, io, mem, ptr};
 
-/// The word at `address`. `None` where there is no memory, or where the system does not read it for us (a filter of system
-/// calls, an old kernel).
+/// Most places that are read with one system call.
+pub(crate) const PLACES: usize = 32;
+
+/// Reads as many words as there is room for in `found` from each of `places`, in order, of which there are [`PLACES`] at
+/// most. Returns how many of `found` were read, which ends at the first that is not all there. Async-signal-safe.
+///
+/// # Errors
+///
+/// `EFAULT` if nothing is at the first place, and what the system says that does not read for us (a filter of system calls,
+/// an old kernel).
+pub(crate) fn all<const N: usize>(places: &[usize], found: &mut [[usize; N]]) -> io::Result<usize> {
+    let there: [_; PLACES] = array::from_fn(|index| {
+        let place = places.get(index).copied().unwrap_or(0);
+        memory(ptr::with_exposed_provenance_mut(place), N)
+    });
+    let here = memory(found.as_mut_ptr().cast(), found.as_flattened().len());
+    let there = &there[..places.len()];
+    // SAFETY: `here` is memory of the caller. The kernel checks what is `there`, and writes nothing to it.
+    let read = unsafe {
+        let (from, count) = (there.as_ptr(), there.len() as libc::c_ulong);
+        libc::process_vm_readv(libc::getpid(), &raw const here, 1, from, count, 0)
+    };
+    let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+    Ok(read / size_of::<[usize; N]>())
+}
+
+fn memory(start: *mut libc::c_void, words: usize) -> libc::iovec {
+    libc::iovec {
+        iov_base: start,
+        iov_len: words * mem::size_of::<usize>(),
+    }
+}
+
+/// Copies the words at `address` into `found`; false if not all of them could be read. Async-signal-safe.
+#[must_use]
+pub fn read_memory<const N: usize>(address: usize, found: &mut [usize; N]) -> bool {
+    all(&[address], array::from_mut(found)).is_ok_and(|read| read == 1)
+}
+
+/// The word at `address`; `None` where there is no memory, or the system does not read it for us.
 pub(crate) fn word(address: usize) -> Option<usize> {
-    let mut word = MaybeUninit::<usize>::uninit();
-    let size = size_of::<usize>();
-    let to = libc::iovec {
-        iov_base: word.as_mut_ptr().cast(),
-        iov_len: size,
-    };
-    let from = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(address),
-        iov_len: size,
-    };
-    // SAFETY: `to` is the word above. The kernel reads what is at `from`, and answers with an error where that is nothing.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &to, 1, &from, 1, 0) };
-    // SAFETY: the kernel has written all of it.
-    (usize::try_from(read) == Ok(size)).then(|| unsafe { word.assume_init() })
+    let mut word = [0];
+    read_memory(address, &mut word).then_some(word[0])
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@
 //! at all; only then it is worth looking behind the pointers of a stack.
 
 use std::{
-    array, io, iter,
+    iter,
     sync::atomic::{AtomicUsize, Ordering},
     thread::{self, Thread},
 };
+
+use super::peek::{self, PLACES};
 
 /// Two reference counts, and at least a name and a number: the least size of the record, in bytes.
 const SIZE: usize = 40;
@@ -22,9 +24,6 @@ const OWN: usize = 2;
 
 /// How much is read behind a pointer, in words: the head of an allocation.
 const WORDS: usize = 16;
-
-/// How many pointers are followed with one system call.
-const BATCH: usize = 32;
 
 /// Pages are no smaller, in bytes.
 const PAGE: usize = 4096;
@@ -81,7 +80,7 @@ impl Record {
                 && !here.contains(word)
         });
         iter::from_fn(|| {
-            let mut batch = [0; BATCH];
+            let mut batch = [0; PLACES];
             let count = batch
                 .iter_mut()
                 .zip(&mut pointers)
@@ -94,15 +93,14 @@ impl Record {
 
     /// Returns whether a handle lies at the head of what one of `places` points to, or that cannot be told.
     fn is_in_any(&self, mut places: &[usize]) -> bool {
-        let mut found = [[0_usize; WORDS]; BATCH];
+        let mut found = [[0; WORDS]; PLACES];
         while !places.is_empty() {
-            let read = match read(places, &mut found) {
-                Ok(read) => read,
+            let whole = match peek::all(places, &mut found) {
+                Ok(whole) => whole,
                 Err(error) if error.raw_os_error() == Some(libc::EFAULT) => 0,
                 // The system does not let the process read itself.
                 Err(_) => return true,
             };
-            let whole = read / size_of::<[usize; WORDS]>();
             if found[..whole].as_flattened().contains(&self.start) {
                 return true;
             }
@@ -111,55 +109,14 @@ impl Record {
                 return false;
             };
             let left = (PAGE - next % PAGE) / size_of::<usize>();
-            if left < WORDS
-                && let Ok(_) = read_one(*next, &mut found[0][..left])
-                && found[0][..left].contains(&self.start)
-            {
+            let rest = (0..left.min(WORDS)).map(|word| next + word * size_of::<usize>());
+            if left < WORDS && rest.filter_map(peek::word).any(|word| word == self.start) {
                 return true;
             }
             places = &places[whole + 1..];
         }
         false
     }
-}
-
-/// Reads the head of what each of `places` points to, in order, and returns how many bytes, which ends at the first that
-/// cannot be read.
-fn read(places: &[usize], found: &mut [[usize; WORDS]; BATCH]) -> io::Result<usize> {
-    let there: [libc::iovec; BATCH] = array::from_fn(|index| libc::iovec {
-        iov_base: places.get(index).copied().unwrap_or(0) as *mut _,
-        iov_len: size_of::<[usize; WORDS]>(),
-    });
-    transfer(&there[..places.len()], found.as_flattened_mut())
-}
-
-/// Reads what `place` points to.
-fn read_one(place: usize, found: &mut [usize]) -> io::Result<usize> {
-    let there = libc::iovec {
-        iov_base: place as *mut _,
-        iov_len: size_of_val(found),
-    };
-    transfer(&[there], found)
-}
-
-/// Copies memory of this process that need not exist.
-fn transfer(there: &[libc::iovec], found: &mut [usize]) -> io::Result<usize> {
-    let here = libc::iovec {
-        iov_base: found.as_mut_ptr().cast(),
-        iov_len: size_of_val(found),
-    };
-    // SAFETY: `here` is memory of the caller; the kernel checks `there`, and writes nothing to it.
-    let read = unsafe {
-        libc::process_vm_readv(
-            libc::getpid(),
-            &raw const here,
-            1,
-            there.as_ptr(),
-            there.len() as libc::c_ulong,
-            0,
-        )
-    };
-    usize::try_from(read).map_err(|_| io::Error::last_os_error())
 }
 
 #[cfg(test)]
