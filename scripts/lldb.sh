@@ -11,7 +11,7 @@ runs() { "$1" --batch --one-line 'script import lldb; print("python", lldb.SBDeb
 
 LLDB=$(compgen -c lldb | grep -E '^lldb(-[0-9]+)?$' | sort -Vu | tail -1 || true)
 if [ -z "$LLDB" ] || ! runs "$LLDB" > /dev/null; then
-    apt_get update >&2
+    read_lists lldb
     LLDB=$(apt-cache search --names-only '^lldb-[0-9]+$' | cut -d' ' -f1 | sort -V | tail -1)
     install_packages "$LLDB" "python3-$LLDB"
 fi

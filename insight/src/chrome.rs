@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     fmt::{self, Write as _},
+    mem,
 };
 
 use goroutines_sched::Whose;
@@ -21,7 +22,7 @@ const PS: u32 = 1 << 22 | 1;
 /// The events that were written so far.
 #[derive(Default)]
 pub(crate) struct Chrome {
-    pub(crate) out: String,
+    out: String,
     pid: u32,
     ps: HashSet<u32>,
     /// The thread of each ring.
@@ -147,5 +148,12 @@ impl Sink for Chrome {
     fn instant(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
         self.event("i", track, at, Some(name), args);
         self.flow(track, at, flow);
+    }
+
+    fn take(&mut self, finished: bool) -> Vec<u8> {
+        if finished {
+            self.end_of_file();
+        }
+        mem::take(&mut self.out).into_bytes()
     }
 }

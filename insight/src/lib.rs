@@ -50,7 +50,6 @@ mod perfetto;
 mod pprof;
 mod profile;
 mod profiler;
-#[allow(dead_code, reason = "a writer of all kinds of fields")]
 mod proto;
 mod record;
 mod room;

@@ -106,7 +106,7 @@ pub(crate) struct Head<'a> {
 /// Packets that were made so far.
 #[derive(Default)]
 pub(crate) struct Perfetto {
-    pub(crate) out: Message,
+    out: Message,
     pid: u32,
     names: HashMap<Box<str>, u64>,
     keys: HashMap<&'static str, u64>,
@@ -291,5 +291,9 @@ impl Sink for Perfetto {
 
     fn instant(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
         self.event(INSTANT, track, at, Some(name), args, flow);
+    }
+
+    fn take(&mut self, _finished: bool) -> Vec<u8> {
+        self.out.take()
     }
 }

@@ -5,13 +5,13 @@ use std::{
     fmt, io,
     sync::{
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use goroutines_sched::{as_own_thread, with_room};
+use goroutines_sched::{as_own_thread, blocking, with_room};
 
 use crate::{cpu::MOST_HZ, profile::Profile, room};
 
@@ -98,29 +98,48 @@ pub(crate) trait Profiler: Send + 'static {
     fn end(self) -> Profile;
 }
 
+/// What the thread of a profile has. The right is given up last: another profile of the kind begins with what this one has
+/// let go.
+struct Life<P> {
+    profiler: P,
+    /// A message: the profile is wanted. Disconnected: it is not.
+    end: Receiver<()>,
+    _right: Right,
+}
+
+impl<P: Profiler> Life<P> {
+    fn run(mut self) -> Option<Profile> {
+        loop {
+            match self.end.recv_timeout(self.profiler.pause()) {
+                Err(RecvTimeoutError::Timeout) => self.profiler.look(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Ok(()) => return Some(self.profiler.end()),
+            }
+        }
+    }
+}
+
 /// The thread of a profile. Dropped, the profile ends without a result.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// Dropped, it tells the thread to end.
     end: Option<Sender<()>>,
-    thread: Option<JoinHandle<Profile>>,
+    thread: Option<JoinHandle<Option<Profile>>>,
 }
 
 impl Running {
     /// # Errors
     ///
     /// When the system refuses the thread.
-    pub(crate) fn begin(mut profiler: impl Profiler, right: Right) -> io::Result<Running> {
+    pub(crate) fn begin(profiler: impl Profiler, right: Right) -> io::Result<Running> {
         let (end, ended) = mpsc::channel::<()>();
-        let builder = thread::Builder::new().name("goroutines-profile".to_owned());
-        let life = move || {
-            let _right = right;
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(profiler.pause()) {
-                profiler.look();
-            }
-            profiler.end()
+        let life = Life {
+            profiler,
+            end: ended,
+            _right: right,
         };
-        let thread = with_room(room::TO_START, || builder.spawn(|| as_own_thread(life)))?;
+        let builder = thread::Builder::new().name("goroutines-profile".to_owned());
+        let life = move || as_own_thread(|| life.run());
+        let thread = with_room(room::TO_START, || builder.spawn(life))?;
         Ok(Running {
             end: Some(end),
             thread: Some(thread),
@@ -131,6 +150,10 @@ impl Running {
     ///
     /// When there was no memory.
     pub(crate) fn stop(mut self) -> Profile {
+        if let Some(end) = &self.end {
+            // Refused where the thread has panicked, which the join tells.
+            let _ = end.send(());
+        }
         match self.finish() {
             Some(profile) => profile,
             None => panic!("the thread of the profile has panicked: there was no memory"),
@@ -139,7 +162,8 @@ impl Running {
 
     fn finish(&mut self) -> Option<Profile> {
         self.end = None;
-        self.thread.take()?.join().ok()
+        let thread = self.thread.take()?;
+        blocking(|| thread.join()).ok()?
     }
 }
 

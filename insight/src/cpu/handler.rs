@@ -151,9 +151,10 @@ impl Drop for Slot {
 
 impl Slot {
     fn recorder(&self) -> Option<&Recorder<Walker>> {
-        // Acquire: partner is the Release in `claim`, by way of `thread` for handlers.
+        // Relaxed: a handler has read `thread` before, whose partner is in `claim` (`is_of`); the profile's thread has written
+        // it itself.
         // SAFETY: null or a recorder that is freed with the slot.
-        unsafe { self.recorder.load(Ordering::Acquire).as_ref() }
+        unsafe { self.recorder.load(Ordering::Relaxed).as_ref() }
     }
 
     fn is_of(&self, thread: libc::pid_t) -> bool {

@@ -96,8 +96,8 @@ pub fn cpu(hz: u32) -> Result<Cpu, ProfileError> {
 }
 
 impl Cpu {
-    /// Ends the profile. Takes some milliseconds for the names of functions, more at the first time. A goroutine does not
-    /// park.
+    /// Ends the profile. Takes some milliseconds for the names of functions, more at the first time. The calling thread is
+    /// blocked meanwhile; on a goroutine it counts as a blocking call.
     ///
     /// # Panics
     ///

@@ -30,10 +30,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     process,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -131,8 +128,8 @@ impl Drop for Server {
             return;
         }
         self.file.remove(&self.absolute);
-        socket::stop(&self.listener);
         self.clients.close();
+        socket::stop(&self.listener);
     }
 }
 
@@ -146,6 +143,7 @@ fn accept(listener: &UnixListener, clients: &Arc<Clients>) {
     while clients.are_wanted() {
         match listener.accept() {
             Ok((stream, _)) => {
+                let stream = Arc::new(stream);
                 if let Err(refusal) = admit(&stream, clients) {
                     client::refuse(&stream, &refusal);
                 }
@@ -160,44 +158,35 @@ fn accept(listener: &UnixListener, clients: &Arc<Clients>) {
 }
 
 /// Starts the thread of a client.
-fn admit(stream: &UnixStream, clients: &Arc<Clients>) -> Result<(), String> {
+fn admit(stream: &Arc<UnixStream>, clients: &Arc<Clients>) -> Result<(), String> {
     if !socket::is_from_our_user(stream) {
         return Err("only the user of this process, and root, may connect".to_owned());
     }
-    let stream = stream.try_clone().map_err(|error| error.to_string())?;
-    let place = Clients::join(clients, &stream)?;
-    let life = move || {
-        client::attend(&stream);
-        drop(place);
-    };
+    let place = Clients::join(clients, stream)?;
+    let life = move || client::attend(&place.stream);
     start_thread(life).map_err(|error| format!("no thread for this client: {error}"))
 }
 
 /// The clients that are attached.
 #[derive(Default)]
 struct Clients {
-    next: AtomicU64,
-    /// `None` after the server was dropped.
     streams: Mutex<Streams>,
 }
 
 #[derive(Default)]
 struct Streams {
     is_closed: bool,
-    open: Vec<(u64, UnixStream)>,
+    open: Vec<Arc<UnixStream>>,
 }
 
 /// A client's place among them, which becomes free when this is dropped.
 struct Place {
-    number: u64,
+    stream: Arc<UnixStream>,
     clients: Arc<Clients>,
 }
 
 impl Clients {
-    fn join(clients: &Arc<Clients>, stream: &UnixStream) -> Result<Place, String> {
-        let stream = stream.try_clone().map_err(|error| error.to_string())?;
-        // Relaxed: only the number counts.
-        let number = clients.next.fetch_add(1, Ordering::Relaxed);
+    fn join(clients: &Arc<Clients>, stream: &Arc<UnixStream>) -> Result<Place, String> {
         let mut streams = clients.lock();
         if streams.is_closed {
             return Err("the server is closed".to_owned());
@@ -207,10 +196,10 @@ impl Clients {
                 "{CLIENTS} clients are attached, and no more may be"
             ));
         }
-        streams.open.push((number, stream));
+        streams.open.push(Arc::clone(stream));
         drop(streams);
         Ok(Place {
-            number,
+            stream: Arc::clone(stream),
             clients: clients.clone(),
         })
     }
@@ -226,7 +215,7 @@ impl Clients {
     fn close(&self) {
         let mut streams = self.lock();
         streams.is_closed = true;
-        for (_, stream) in streams.open.drain(..) {
+        for stream in streams.open.drain(..) {
             // Its thread reads the end of the file. It may have left by itself.
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
@@ -236,6 +225,8 @@ impl Clients {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut streams = self.clients.lock();
-        streams.open.retain(|&(number, _)| number != self.number);
+        streams
+            .open
+            .retain(|stream| !Arc::ptr_eq(stream, &self.stream));
     }
 }

@@ -68,7 +68,7 @@ fn listing(words: &[&str]) -> Result<Request, String> {
             Ok(most @ 1..) => (kind, most),
             _ => {
                 return Err(format!(
-                    "`{}` is no number of goroutines",
+                    "`{}` is no number of groups or sites: say 1 or more",
                     most.escape_debug()
                 ));
             }

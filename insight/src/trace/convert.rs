@@ -1,78 +1,39 @@
 //! From the rings of a recording to the bytes of a file.
 
-use std::{env, time::SystemTime};
+use std::{cell::RefCell, env, time::SystemTime};
 
-use goroutines_sched::{self as sched, Batch, ClockPoint, Recording, Sight, Whose};
+use goroutines_sched::{self as sched, Batch, ClockPoint, Recording, Sight};
 
-use super::{
-    clock::Clock,
-    merge::Merge,
-    sink::{Args, Flow, Sink, Track},
-    story::Story,
-};
+use super::{clock::Clock, merge::Merge, sink::Sink, story::Story};
 use crate::{
     chrome::Chrome,
     perfetto::{Head, Perfetto},
-    trace::Format,
+    trace::{Format, TraceSummary},
 };
+
+/// How much of a goroutine's name is kept, in bytes.
+const NAME: usize = 96;
+
+/// More goroutines than are held at a time.
+const SEEN: usize = 64;
 
 /// How far the clocks of two threads may be apart, in nanoseconds.
 const SKEW: u64 = 1000;
 
-/// A format that makes bytes.
-trait Output: Sink {
-    fn take(&mut self, finished: bool) -> Vec<u8>;
-}
-
-impl Output for Perfetto {
-    fn take(&mut self, _finished: bool) -> Vec<u8> {
-        let bytes = self.out.bytes().to_vec();
-        self.out.clear();
-        bytes
-    }
-}
-
-impl Output for Chrome {
-    fn take(&mut self, finished: bool) -> Vec<u8> {
-        if finished {
-            self.end_of_file();
-        }
-        std::mem::take(&mut self.out).into_bytes()
-    }
-}
-
 /// What was read so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) events: u64,
-    pub(super) lost: u64,
+struct Counts {
+    events: u64,
+    lost: u64,
 }
 
 /// The conversion of one recording.
 pub(super) struct Converter {
-    story: Story<Box<dyn Output + Send>>,
+    story: Story,
     merge: Merge,
     clock: Clock,
     skew: u64,
-    pub(super) counts: Counts,
-}
-
-impl<S: Sink + ?Sized> Sink for Box<S> {
-    fn thread(&mut self, ring: usize, whose: Whose) {
-        (**self).thread(ring, whose);
-    }
-
-    fn begin(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
-        (**self).begin(track, at, name, args, flow);
-    }
-
-    fn end(&mut self, track: Track, at: u64, args: Args<'_>) {
-        (**self).end(track, at, args);
-    }
-
-    fn instant(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
-        (**self).instant(track, at, name, args, flow);
-    }
+    counts: Counts,
 }
 
 impl Converter {
@@ -80,7 +41,7 @@ impl Converter {
     pub(super) fn new(format: Format, begin: ClockPoint) -> Converter {
         let program = program();
         let pid = std::process::id();
-        let output: Box<dyn Output + Send> = match format {
+        let sink: Box<dyn Sink + Send> = match format {
             Format::Perfetto => {
                 let realtime = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                 Box::new(Perfetto::new(&Head {
@@ -96,7 +57,7 @@ impl Converter {
         let mut clock = Clock::default();
         clock.add(begin);
         Converter {
-            story: Story::new(output),
+            story: Story::new(sink),
             merge: Merge::default(),
             clock,
             skew: 0,
@@ -106,22 +67,35 @@ impl Converter {
 
     /// Learns the names of the goroutines that there are.
     pub(super) fn learn_names(&mut self) {
-        let story = std::cell::RefCell::new(Vec::new());
+        // A goroutine is held while it is seen: what allocates is done in between.
+        let seen = RefCell::new(Vec::with_capacity(SEEN));
         let mut visit = |sight: &mut Sight<'_>| {
-            let name = sight.name.unwrap_or(sight.spawned_as);
-            // A goroutine is held: what allocates is done in between.
-            let mut short = [0; 96];
-            let length = name.len().min(short.len());
-            short[..length].copy_from_slice(&name.as_bytes()[..length]);
-            story.borrow_mut().push((sight.id, short, length));
+            let name = sight.name.map(|name| {
+                let length = name.floor_char_boundary(NAME);
+                let mut short = [0; NAME];
+                short[..length].copy_from_slice(&name.as_bytes()[..length]);
+                (short, length)
+            });
+            seen.borrow_mut().push((sight.id, sight.spawned_as, name));
         };
-        story.borrow_mut().reserve(4096);
         let known = &mut self.story;
         sched::goroutines(&mut visit, &mut || {
-            for (id, short, length) in story.borrow_mut().drain(..) {
-                known.name(id, &String::from_utf8_lossy(&short[..length]));
+            for (id, spawned_as, name) in seen.borrow_mut().drain(..) {
+                let name = name
+                    .map(|(short, length)| String::from_utf8_lossy(&short[..length]).into_owned());
+                known.name(id, name.as_deref().unwrap_or(spawned_as));
             }
         });
+    }
+
+    /// What was converted, of which `bytes` were written.
+    pub(super) fn summary(&self, recording: &Recording, bytes: u64) -> TraceSummary {
+        TraceSummary {
+            events: self.counts.events,
+            lost: self.counts.lost,
+            threads_without_events: recording.threads_without_ring(),
+            bytes,
+        }
     }
 
     /// Events of a ring.

@@ -49,19 +49,14 @@ impl Flight {
     ///
     /// What `out` says.
     pub fn write(&self, out: &mut dyn io::Write, format: Format) -> io::Result<TraceSummary> {
+        let mut converter = Converter::new(format, self.begin);
+        converter.learn_names();
         let mut recording = self
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut converter = Converter::new(format, self.begin);
-        converter.learn_names();
         let bytes = converter.snapshot(&mut recording);
-        let summary = TraceSummary {
-            events: converter.counts.events,
-            lost: converter.counts.lost,
-            threads_without_events: recording.threads_without_ring(),
-            bytes: bytes.len() as u64,
-        };
+        let summary = converter.summary(&recording, bytes.len() as u64);
         drop(recording);
         out.write_all(&bytes)?;
         Ok(summary)

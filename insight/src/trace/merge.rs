@@ -14,7 +14,7 @@ use goroutines_sched::{Event, What};
 #[derive(Default)]
 pub(super) struct Merge {
     rings: Vec<VecDeque<Event>>,
-    /// The ticks of the head of each ring that has one, and the ring.
+    /// The ticks of the head of each ring that has one, and the ring: one entry a ring.
     heads: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -34,21 +34,16 @@ impl Merge {
 
     /// The earliest event and its ring, if it is before `end`.
     pub(super) fn pop(&mut self, end: u64) -> Option<(usize, Event)> {
-        loop {
-            let &Reverse((ticks, ring)) = self.heads.peek()?;
-            if ticks >= end {
-                return None;
-            }
-            self.heads.pop();
-            let event = self.rings[ring].pop_front();
-            if let Some(next) = self.rings[ring].front() {
-                self.heads.push(Reverse((next.ticks, ring)));
-            }
-            // None: `take_ready` has taken it.
-            if let Some(event) = event {
-                return Some((ring, event));
-            }
+        let &Reverse((ticks, ring)) = self.heads.peek()?;
+        if ticks >= end {
+            return None;
         }
+        self.heads.pop();
+        let event = self.rings[ring].pop_front()?;
+        if let Some(next) = self.rings[ring].front() {
+            self.heads.push(Reverse((next.ticks, ring)));
+        }
+        Some((ring, event))
     }
 
     /// Takes the event that makes `goroutine` ready out of its ring, if there is one up to `until`. Returns the ring.
@@ -60,6 +55,11 @@ impl Merge {
             );
             if let Some((at, _)) = found {
                 queue.remove(at);
+                if at == 0 {
+                    let next = queue.front().map(|event| Reverse((event.ticks, ring)));
+                    self.heads.retain(|&Reverse((_, other))| other != ring);
+                    self.heads.extend(next);
+                }
                 return Some(ring);
             }
         }
@@ -103,5 +103,25 @@ mod tests {
         assert_eq!(merge.take_ready(7, 3), Some(1));
         assert_eq!(merge.take_ready(7, 8), Some(0));
         assert_eq!(popped(&mut merge, u64::MAX), [(0, 1)]);
+    }
+
+    #[test]
+    fn what_follows_an_event_that_was_taken_comes_in_its_order() {
+        let mut merge = Merge::default();
+        merge.push(0, [event(8, 7), event(1000, 0)]);
+        merge.push(1, [event(9, 0), event(10, 0)]);
+        assert_eq!(merge.take_ready(7, 8), Some(0));
+        assert_eq!(popped(&mut merge, 1000), [(1, 9), (1, 10)]);
+        assert_eq!(popped(&mut merge, u64::MAX), [(0, 1000)]);
+        // The ring has nothing left, and then more.
+        merge.push(0, [event(1001, 7)]);
+        assert_eq!(merge.take_ready(7, 1001), Some(0));
+        assert_eq!(popped(&mut merge, u64::MAX), []);
+        merge.push(0, [event(1010, 0), event(1011, 0)]);
+        merge.push(1, [event(1005, 0)]);
+        assert_eq!(
+            popped(&mut merge, u64::MAX),
+            [(1, 1005), (0, 1010), (0, 1011)]
+        );
     }
 }

@@ -256,18 +256,9 @@ impl Writer {
             }
             self.written += bytes.len() as u64;
             if last {
-                return Ok(self.summary());
+                return Ok(self.converter.summary(&self.recording, self.written));
             }
             self.recording.wait(PAUSE);
-        }
-    }
-
-    fn summary(&self) -> TraceSummary {
-        TraceSummary {
-            events: self.converter.counts.events,
-            lost: self.converter.counts.lost,
-            threads_without_events: self.recording.threads_without_ring(),
-            bytes: self.written,
         }
     }
 }

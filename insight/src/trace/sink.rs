@@ -40,4 +40,6 @@ pub(crate) trait Sink {
     /// The innermost slice of the track ends.
     fn end(&mut self, track: Track, at: u64, args: Args<'_>);
     fn instant(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow);
+    /// The bytes that were made since the last call. With `finished`, nothing comes any more.
+    fn take(&mut self, finished: bool) -> Vec<u8>;
 }

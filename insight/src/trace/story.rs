@@ -70,8 +70,8 @@ struct OpenP {
     depth: usize,
 }
 
-pub(super) struct Story<S> {
-    pub(super) sink: S,
+pub(super) struct Story {
+    pub(super) sink: Box<dyn Sink + Send>,
     goroutines: HashMap<u64, Goroutine>,
     threads: Vec<Thread>,
     ps: HashMap<u32, OpenP>,
@@ -80,8 +80,8 @@ pub(super) struct Story<S> {
     flows: u64,
 }
 
-impl<S: Sink> Story<S> {
-    pub(super) fn new(sink: S) -> Story<S> {
+impl Story {
+    pub(super) fn new(sink: Box<dyn Sink + Send>) -> Story {
         Story {
             sink,
             goroutines: HashMap::new(),
@@ -254,15 +254,8 @@ impl<S: Sink> Story<S> {
             self.close_p(p, args);
         }
         let thread = &mut self.threads[ring];
-        for (depth, _) in thread
-            .open
-            .drain(..)
-            .enumerate()
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-        {
-            let args = if depth == 0 { args } else { &[] };
+        while thread.open.pop().is_some() {
+            let args = if thread.open.is_empty() { args } else { &[] };
             self.sink.end(thread.track, self.now, args);
         }
     }

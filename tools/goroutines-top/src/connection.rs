@@ -65,7 +65,8 @@ impl Connection {
         let asked = writeln!(self.lines.get_mut(), "{request}");
         let mut line = String::new();
         match self.lines.read_line(&mut line) {
-            Ok(count) if count > 0 => {}
+            // A line that is cut short ends with the program.
+            Ok(_) if line.ends_with('\n') => {}
             heard => {
                 let why = asked.err().or(heard.err());
                 let why = why.map(|error| format!(" ({error})")).unwrap_or_default();

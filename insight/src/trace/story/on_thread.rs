@@ -3,9 +3,9 @@
 use goroutines_sched::What;
 
 use super::{Open, Story};
-use crate::trace::sink::{Flow, Sink, Track, Value};
+use crate::trace::sink::{Flow, Track, Value};
 
-impl<S: Sink> Story<S> {
+impl Story {
     /// A slice begins on the thread, and on the P where it runs a goroutine.
     pub(super) fn begin(
         &mut self,

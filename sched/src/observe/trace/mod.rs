@@ -90,12 +90,6 @@ impl Recording {
         })
     }
 
-    /// Returns whether the clock of the events is the CPU's counter, and not the system's clock.
-    #[must_use]
-    pub fn has_steady_ticks(&self) -> bool {
-        self.steady
-    }
-
     /// Reads both clocks.
     #[must_use]
     pub fn now(&self) -> ClockPoint {
