@@ -319,9 +319,16 @@ impl Config {
             sched::walk_hogs_with(goroutines_insight::walk_hog);
             goroutines_insight::read_contexts_with(crate::context::report::read);
             let dumper = self.dumps.prepare().map_err(refused)?;
+            let begun = |(bytes, path)| trace::flight(bytes).map(|flight| (flight, path));
+            let flight = self.flight.map(begun).transpose().map_err(|error| {
+                crate::StartError::Os(
+                    "beginning the flight recorder",
+                    std::io::Error::other(error),
+                )
+            })?;
             sched::start(&self.sched.on_deadlock(at_deadlock))?;
-            if let Some((bytes, path)) = self.flight {
-                trace::keep_recorder(bytes, path).map_err(refused)?;
+            if let Some((flight, path)) = flight {
+                trace::keep_recorder(flight, path);
             }
             dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
         }

@@ -209,6 +209,24 @@ fn debug_builds_detect_a_holder_that_waits_for_itself() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn a_holder_is_known_also_when_its_guard_has_left_the_segment_on_which_it_was_made() {
+    start();
+    let mutex = Arc::new(Mutex::new(0));
+    go(move || {
+        // More than the window of this goroutine: on a segment.
+        let guard = goroutines::grow(4 << 20, || mutex.lock().unwrap());
+        let panic = catch_unwind(AssertUnwindSafe(|| drop(mutex.lock()))).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.starts_with("goroutines: Mutex::lock: "), "{text}");
+        drop(guard);
+        assert_eq!(*mutex.lock().unwrap(), 0);
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
 fn a_guard_may_be_held_over_parks_and_threads() {
     start();
     let mutex = Arc::new(Mutex::new(0));

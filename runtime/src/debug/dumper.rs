@@ -21,9 +21,8 @@
 //! It is a thread, and not the handler itself, because a handler may be on a signal stack that is too small for a walk.
 
 use std::{
-    fs::File,
     io::{self, Read as _, Write as _},
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsRawFd, OwnedFd},
     os::unix::net::UnixStream,
     sync::{
         OnceLock,
@@ -52,13 +51,13 @@ const STATUS: i32 = 2;
 const QUIT: u8 = b'q';
 const FATAL: u8 = b'f';
 
-/// Where a fatal error writes its byte, and which thread reads it.
-static COMMANDS: OnceLock<(UnixStream, ThreadId)> = OnceLock::new();
+/// Where a fatal error writes its byte, which thread reads it, and what it does.
+static COMMANDS: OnceLock<(UnixStream, ThreadId, Settings)> = OnceLock::new();
 
 /// What the second thread reads.
 static URGENT: OnceLock<UnixStream> = OnceLock::new();
 
-/// How many dumps of the second thread are written.
+/// How many dumps of fatal errors the second thread has written.
 static URGENT_WRITTEN: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the dump of a fatal error is written.
@@ -127,8 +126,8 @@ impl Dumper {
             quit::install(OwnedFd::from(self.commands.try_clone()?), urgent, QUIT)?;
         }
         // Set once: a process starts the runtime once.
-        let is_first =
-            URGENT.set(self.urgent).is_ok() && COMMANDS.set((self.commands, self.thread)).is_ok();
+        let commands = (self.commands, self.thread, self.settings);
+        let is_first = URGENT.set(self.urgent).is_ok() && COMMANDS.set(commands).is_ok();
         if is_first && self.settings.waits_at_fatal() {
             sched::before_fatal(wait_for_dump);
             if self.settings.before_fatal {
@@ -168,16 +167,17 @@ fn serve_urgently(mut bytes: UnixStream, mut emergency: Emergency) {
     let mut byte = [0];
     while let Ok(1) = bytes.read(&mut byte) {
         if byte[0] == QUIT {
+            let before = quit::written();
             thread::sleep(GRACE);
-            if quit::is_written_by_now() {
+            if quit::written() != before || quit::is_written_by_now() {
                 continue;
             }
             emergency.write("SIGQUIT again, and the dump of the one before is not written");
         } else {
             emergency.write("all goroutines, at the fatal error");
+            // Release: partner is the load in `dump_urgently`.
+            URGENT_WRITTEN.fetch_add(1, Ordering::Release);
         }
-        // Release: partner is the load in `dump_urgently`.
-        URGENT_WRITTEN.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -204,19 +204,12 @@ fn write_dump(cause: &str) {
     let mut text = format!("goroutines: {cause}\n").into_bytes();
     // Writing to a vector does not fail.
     let _ = super::dump(&mut text);
-    to_stderr(&text);
-}
-
-/// Writes `text` to stderr, without std's lock.
-pub(super) fn to_stderr(text: &[u8]) {
-    if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
-        let _ = File::from(stderr).write_all(text);
-    }
+    sched::write_to_stderr(&text);
 }
 
 /// Called by the thread that has found a fatal error, and has said which.
 fn wait_for_dump() {
-    let Some((commands, dumper)) = COMMANDS.get() else {
+    let Some((commands, dumper, settings)) = COMMANDS.get() else {
         return;
     };
     if thread::current().id() == *dumper || (&mut &*commands).write_all(&[FATAL]).is_err() {
@@ -226,7 +219,10 @@ fn wait_for_dump() {
     // Acquire: partner is the store in `serve`.
     while !WRITTEN.load(Ordering::Acquire) {
         if Instant::now() >= end {
-            return dump_urgently();
+            if settings.before_fatal {
+                dump_urgently();
+            }
+            return;
         }
         thread::sleep(Duration::from_millis(1));
     }

@@ -32,7 +32,7 @@
 //! # std::fs::remove_file(path).unwrap();
 //! ```
 
-use std::{fs::File, io, marker::PhantomData, path::PathBuf, sync::OnceLock};
+use std::{fs::File, marker::PhantomData, path::PathBuf, sync::OnceLock};
 
 use goroutines_sched::{Edge, note_region};
 
@@ -59,16 +59,10 @@ pub fn recorder() -> Option<&'static Flight> {
     RECORDER.get().map(|(flight, _)| flight)
 }
 
-/// Begins the recorder of the configuration.
-///
-/// # Errors
-///
-/// If a recording is on already.
-pub(crate) fn keep_recorder(bytes: usize, path: PathBuf) -> io::Result<()> {
-    let flight = flight(bytes).map_err(io::Error::other)?;
+/// The recorder of the configuration, which has begun, is written to `path` before a fatal error.
+pub(crate) fn keep_recorder(flight: Flight, path: PathBuf) {
     // Set once: a process starts the runtime once.
     let _ = RECORDER.set((flight, path));
-    Ok(())
 }
 
 /// Writes the file of the recorder, if there is one. The process is about to end: an error is told on stderr.
@@ -84,7 +78,7 @@ pub(crate) fn write_recorder() {
             path.display()
         ),
     };
-    super::dumper::to_stderr(line.as_bytes());
+    goroutines_sched::write_to_stderr(line.as_bytes());
 }
 
 /// A part of what a goroutine or thread does, as traces show it: from [`region`] until it is dropped.

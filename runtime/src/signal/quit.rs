@@ -18,6 +18,9 @@ static URGENT: AtomicI32 = AtomicI32::new(-1);
 /// Signals whose dumps are not written yet.
 static WANTED: AtomicU32 = AtomicU32::new(0);
 
+/// Dumps that are written.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
 /// Installs the handler, in addition to those that are there. It writes `byte` to `fd`, and also to `urgent` if the dump of a
 /// signal before is not [written](is_written) yet. Both stay open for good. Once.
 ///
@@ -37,8 +40,15 @@ pub(crate) fn install(fd: OwnedFd, urgent: OwnedFd, byte: u8) -> io::Result<()> 
 
 /// The dump of a signal is written.
 pub(crate) fn is_written() {
-    // Relaxed: a count; nothing is read by who sees it.
+    // Relaxed (both): a count; nothing is read by who sees it.
+    WRITTEN.fetch_add(1, Ordering::Relaxed);
     WANTED.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// How many dumps are written so far.
+pub(crate) fn written() -> u32 {
+    // Relaxed: as in `is_written`.
+    WRITTEN.load(Ordering::Relaxed)
 }
 
 /// Returns whether the dumps of all signals so far are written.

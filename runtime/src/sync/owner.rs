@@ -20,7 +20,7 @@ impl Owner {
     pub(crate) fn set(&self) {
         if cfg!(debug_assertions) {
             let g = current();
-            if !g.has_own_stack() {
+            if !g.runs_on_own_stack() {
                 return self.0.set(g);
             }
         }

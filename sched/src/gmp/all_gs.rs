@@ -31,9 +31,9 @@ impl AllGs {
         try_lock(&self.words)
     }
 
-    /// The batch with this index; `None` behind the last, and while the list is locked.
-    pub(crate) fn try_batch(&self, index: usize) -> Option<&'static [G]> {
-        try_lock(&self.batches)?.get(index).copied()
+    /// The batch with this index, if there is one; `None` while the list is locked.
+    pub(crate) fn try_batch(&self, index: usize) -> Option<Option<&'static [G]>> {
+        Some(try_lock(&self.batches)?.get(index).copied())
     }
 
     /// Adds a batch of new Gs, which are dead. Returns how many batches there are.

@@ -216,11 +216,11 @@ impl G {
         stack.map_or(ptr::null_mut(), |stack| ptr::from_ref(stack).cast_mut())
     }
 
-    /// Returns whether `address` lies on a stack of this G, which is not a plain thread's. For the thread that runs it.
+    /// Returns whether `address` lies on the own stack of this G, which is not a plain thread's. For the thread that runs it.
     pub(crate) fn has_on_stack(&self, address: usize) -> bool {
         // SAFETY: the stack of the G that runs here, or null.
         let own = unsafe { self.own_stack().as_ref() };
-        own.is_some_and(|stack| stack.contains(address)) || self.segments.contain(address)
+        own.is_some_and(|stack| stack.contains(address))
     }
 
     /// The type of the closure that it was spawned as. For any thread: another M may be spawning with the G.
@@ -307,13 +307,13 @@ impl GRef {
         (!sp.is_null()).then(|| top.addr() - sp.addr())
     }
 
-    /// Returns whether the addresses on its stack are those of no other goroutine: it is no plain thread, and its stack is
-    /// not copied.
+    /// Returns whether it runs where the addresses are those of no other goroutine until it ends: it is no plain thread, its
+    /// stack is not copied, and it is not on a segment, which it may leave to others. For the thread that runs it.
     #[inline]
-    pub fn has_own_stack(self) -> bool {
+    pub fn runs_on_own_stack(self) -> bool {
         let g = self.get();
         // SAFETY: only asked whether there is one, which does not change while the caller, its goroutine, runs.
-        !g.window.is_set() && unsafe { g.stack.get() }.is_some()
+        !g.window.is_set() && unsafe { g.stack.get() }.is_some() && g.segments.running().is_none()
     }
 
     /// The address of the G in memory. Other goroutines have the same address after the end of this one.

@@ -8,8 +8,8 @@
 //!
 //! A stack pointer costs an instruction, a G a look at the thread's record. The holder stores the word after it has locked,
 //! and clears it before it unlocks; where a lock is handed over, its new holder is stored before that one is woken. So the
-//! word of a lock that is held names its holder or is 0. But for a guard that was forgotten: then the lock stays held, and
-//! whatever uses that stack later is taken for its holder.
+//! word of a lock that is held names its holder or is 0. But for a guard that was forgotten, or has left the segment on which
+//! it was made: the lock stays held, and whatever uses that stack later is taken for its holder.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -86,7 +86,7 @@ impl LockOwner {
         match self.found() {
             Found::Nobody => false,
             Found::G(word) => word == g.to_word(),
-            Found::Place(place) => !g.is_copied_out() && g.get().has_on_stack(place),
+            Found::Place(place) => g.get().has_on_stack(place),
         }
     }
 }

@@ -102,18 +102,6 @@ impl Segments {
         Some(segment.back.get())
     }
 
-    /// Returns whether `address` lies on a segment that the G uses.
-    pub(crate) fn contain(&self, address: usize) -> bool {
-        let mut link = self.running();
-        while let Some(segment) = link {
-            if segment.stack.contains(address) {
-                return true;
-            }
-            link = segment.prev.get();
-        }
-        false
-    }
-
     /// Gives back to the kernel what the segments of a parked goroutine do not need. `sp` is its stack pointer.
     ///
     /// # Safety

@@ -51,6 +51,7 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     steady: false,
     ms: Vec::new(),
     outside: None,
+    has_no_outside: false,
     used: Vec::new(),
     spare: Vec::new(),
     made: 0,
@@ -69,6 +70,8 @@ struct Registry {
     ms: Vec<&'static M>,
     /// The ring of threads without an M, since their first event.
     outside: Option<&'static TraceRing>,
+    /// In this session there was none for them.
+    has_no_outside: bool,
     used: Vec<Used>,
     /// Rings of another capacity than that of this session, which no M has any more.
     spare: Vec<&'static TraceRing>,
@@ -191,10 +194,13 @@ fn emit_outside(kind: EventKind, arg: u64, more: impl Iterator<Item = (u64, u64)
     if !is_on() {
         return;
     }
-    let Some(ring) = registry.outside.or_else(|| registry.ring(None)) else {
+    if registry.outside.is_none() && !registry.has_no_outside {
+        registry.outside = registry.ring(None);
+        registry.has_no_outside = registry.outside.is_none();
+    }
+    let Some(ring) = registry.outside else {
         return;
     };
-    registry.outside = Some(ring);
     let slot = Slot {
         first: ticks(registry.steady),
         second: trace_event::word(kind, arg),
@@ -354,6 +360,7 @@ pub(crate) fn begin(log: u32, steady: bool) -> bool {
     }
     registry.last = registry.last.wrapping_add(1).max(1);
     (registry.log, registry.steady, registry.without) = (log, steady, 0);
+    registry.has_no_outside = false;
     registry.used.clear();
     let outside = registry.outside.take();
     registry.spare.extend(outside);
@@ -393,5 +400,7 @@ pub(crate) fn threads_without_ring() -> u64 {
 pub(crate) fn introduce(m: &'static M) {
     let mut registry = lock(&REGISTRY);
     registry.ms.push(m);
-    m.set_traced(is_on());
+    if is_on() {
+        m.set_traced(true);
+    }
 }

@@ -108,7 +108,10 @@ pub fn waits(all: bool) -> Vec<Wait> {
     };
     if let Some(sched) = sched::get() {
         look.at_goroutines(sched);
-        attach::threads(&mut |m, g| look.at_thread(m, g));
+        // Looked at afterwards: a look may have to find a thread, and the list is locked meanwhile.
+        let mut threads = Vec::new();
+        attach::threads(&mut |m, g| threads.push((m, g)));
+        threads.iter().for_each(|&(m, g)| look.at_thread(m, g));
         look.find_holders(sched);
     }
     look.waits

@@ -22,7 +22,6 @@ use goroutines_stack::Stack;
 use crate::{
     gmp::{g::G, m::M},
     observe::stack_view::Piece,
-    protocol::wait_reason::WaitReason,
     switch,
     switch::thread_word::current_m,
     sys::asm::{self, Context, Registers, Suspended},
@@ -34,7 +33,8 @@ pub struct Interrupted<'a> {
     pub(crate) m: Option<&'static M>,
     pub(crate) g: Option<&'static G>,
     piece: Option<Piece<'a>>,
-    is_on_g0: bool,
+    /// Whether that is the goroutine's.
+    is_own: bool,
 }
 
 impl fmt::Debug for Interrupted<'_> {
@@ -59,13 +59,13 @@ impl<'a> Interrupted<'a> {
         // SAFETY: the handler runs on the thread of the goroutine, and does not return while the value lives.
         let own = g.and_then(|g| unsafe { piece_of(g, registers.sp) });
         let on_g0 = || Piece::on_thread(&m?.g0_stack(), registers.sp);
-        let is_on_g0 = own.is_none();
+        let is_own = own.is_some();
         Interrupted {
             registers,
             m,
             g,
             piece: own.or_else(on_g0),
-            is_on_g0,
+            is_own,
         }
     }
 
@@ -87,23 +87,17 @@ impl<'a> Interrupted<'a> {
         self.g?.identity.get()?.name()
     }
 
-    /// What the goroutine waits for, if it keeps its thread meanwhile.
-    #[must_use]
-    pub fn reason(&self) -> Option<WaitReason> {
-        self.g?.status().reason()
-    }
-
     /// Returns whether what was interrupted is a goroutine's code, so that a walk ends at its root.
     #[must_use]
     pub fn is_goroutine(&self) -> bool {
-        !self.is_on_g0 && self.goroutine() != 0
+        self.is_own && self.goroutine() != 0
     }
 
     /// Returns whether what was interrupted is the scheduler, on a thread that runs goroutines.
     #[must_use]
     pub fn is_scheduler(&self) -> bool {
         let is_threads_own = self.g.is_some() && self.goroutine() == 0;
-        self.m.is_some() && self.is_on_g0 && !is_threads_own
+        self.piece.is_some() && !self.is_own && !is_threads_own
     }
 
     /// The registers, whether it is known which stack this is or not.

@@ -205,7 +205,8 @@ impl<W: Walks> Question<W> {
 
     /// U1 and U2.
     fn ask(&mut self) {
-        let slot = (&raw const self.slot.head).cast_mut();
+        // Of all of the slot: the handler knows it by its head, and fills in the rest.
+        let slot = (&raw const *self.slot).cast_mut();
         // Release: partner is V1; the slot is made before it.
         self.m.asked.store(slot.cast(), Ordering::Release);
         self.progress = Progress::Asked;
@@ -275,10 +276,8 @@ fn all_look<W: Walks>(questions: &mut [Question<W>]) -> bool {
 
 /// The number of the P that `m` holds; also by another thread than its own, as a snapshot.
 pub(crate) fn proc_of(m: &'static M) -> Option<usize> {
-    let ps = sched::get()?.procs.all();
-    (0..ps.len())
-        .filter_map(|number| ps.get(number))
-        .find(|p| p.owner().is_some_and(|owner| ptr::eq(owner, m)))
+    let mut ps = sched::get()?.procs.all().iter();
+    ps.find(|p| p.owner().is_some_and(|owner| ptr::eq(owner, m)))
         .map(|p| p.number)
 }
 

@@ -120,7 +120,7 @@ fn descriptor(reason: Option<WaitReason>, object: usize) -> Option<(RawFd, bool)
 }
 
 impl<'a> Sight<'a> {
-    /// `g` as it is now; it is held or else may do anything. `None`: it has ended.
+    /// `g` as it is now; it is held or else may do anything, and then what it waits for is not read. `None`: it has ended.
     pub(crate) fn of(g: &'static G, is_held: bool) -> Option<Sight<'a>> {
         let status = g.status().get();
         let reason = g.status().reason();
@@ -137,8 +137,9 @@ impl<'a> Sight<'a> {
             spawned_as: g.spawned_as(),
             state,
             object,
-            joins: joined(reason, object),
-            descriptor: descriptor(reason, object),
+            // Of one that may have gone on, the object may be another wait's.
+            joins: joined(reason.filter(|_| is_held), object),
+            descriptor: descriptor(reason.filter(|_| is_held), object),
             waits_long: status == Status::Shrunk,
             parked_for: g.parked_for(),
             // SAFETY: it is held, so it does not run.

@@ -30,7 +30,8 @@ pub fn visit_urgently(visit: &mut dyn FnMut(&mut Sight<'_>)) -> bool {
     let right = tried(|| sched.all_gs.try_right_to_words());
     let mut able = membarrier::is_there() && right.is_some();
     let mut index = 0;
-    while let Some(gs) = tried(|| sched.all_gs.try_batch(index)) {
+    // A list that stays locked ends the look as its end does.
+    while let Some(Some(gs)) = tried(|| sched.all_gs.try_batch(index)) {
         for gs in gs.chunks(BATCH) {
             let batch: [&G; BATCH] = array::from_fn(|place| gs.get(place).unwrap_or(&gs[0]));
             let batch = &batch[..gs.len()];

@@ -92,6 +92,8 @@ impl Drop for ExitSyscall {
                 self.g.get().set_kind(Kind::Goroutine);
                 return;
             }
+        } else {
+            tracer::note(EventKind::CallEnds, 0);
         }
         exit_slow(m, self.g);
     }
@@ -100,7 +102,6 @@ impl Drop for ExitSyscall {
 #[cold]
 fn exit_slow(m: &'static M, g: GRef) {
     let _errno = errno::keep();
-    tracer::note(EventKind::CallEnds, 0);
     let sched = sched::running();
     if std::thread::panicking() {
         return on_thread::get_p_on_thread(m, g);

@@ -52,16 +52,15 @@ pub(crate) fn all() -> Option<Vec<Task>> {
         .ok()?
         .map(|entry| {
             let entry = entry.ok()?;
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            parse(id, &fs::read_to_string(entry.path().join("status")).ok()?)
+            one(entry.file_name().to_str()?.parse().ok()?)
         })
         .collect()
 }
 
 /// Returns whether `thread` blocks `signal`; false where the system does not say.
 pub(crate) fn blocks(thread: libc::pid_t, signal: libc::c_int) -> bool {
-    fs::read_to_string(format!("/proc/self/task/{thread}/status"))
-        .is_ok_and(|status| blocked(&status).is_some_and(|set| set & 1 << (signal - 1) != 0))
+    let blocked = status(thread).and_then(|status| blocked(&status));
+    blocked.is_some_and(|set| set & 1 << (signal - 1) != 0)
 }
 
 /// The set of blocked signals in a status.
@@ -74,10 +73,11 @@ fn blocked(status: &str) -> Option<u64> {
 
 /// The thread with this number.
 pub(crate) fn one(id: libc::pid_t) -> Option<Task> {
-    parse(
-        id,
-        &fs::read_to_string(format!("/proc/self/task/{id}/status")).ok()?,
-    )
+    parse(id, &status(id)?)
+}
+
+fn status(id: libc::pid_t) -> Option<String> {
+    fs::read_to_string(format!("/proc/self/task/{id}/status")).ok()
 }
 
 /// The name of the thread with this number.

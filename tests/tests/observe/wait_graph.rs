@@ -179,6 +179,33 @@ fn a_ring_of_a_lock_and_joins_may_go_through_a_plain_thread() {
 }
 
 #[test]
+fn a_plain_thread_that_waits_for_a_lock_of_another_is_looked_at() {
+    start(2);
+    let lock = lock();
+    let locks = lock.clone();
+    let (holds, ends) = chan::bounded::<()>(0);
+    let (tell, told) = chan::bounded(1);
+    let holder = os::spawn(move || {
+        let _held = locks.lock();
+        tell.send(()).expect("the test listens");
+        assert!(ends.recv().is_err());
+    });
+    told.recv().expect("it says so");
+    let waits = os::spawn(move || drop(lock.lock()));
+    let mut found = None;
+    until("a thread waits for a lock", || {
+        let is_it = |edge: &&Edge| edge.from.thread != 0 && edge.reason == WaitReason::MutexLock;
+        found = wait_graph().edges().iter().find(is_it).cloned();
+        found.is_some()
+    });
+    let to = found.and_then(|edge| edge.to).expect("it is known");
+    assert!(to.id == 0 && to.thread != 0, "{to:?}");
+    drop(holds);
+    holder.join().expect("it ends");
+    waits.join().expect("it ends");
+}
+
+#[test]
 fn the_holder_of_a_lock_is_named_and_is_no_deadlock() {
     start(2);
     let locks = Arc::new((Mutex::new(()), RwLock::new(()), Once::new()));
