@@ -47,7 +47,7 @@ impl Wake for Signal {
 }
 
 impl<T> JoinHandle<T> {
-    /// The goroutine's end as an event of a `select!`: [`Done::receiver`] is disconnected then. Costs two allocations.
+    /// The goroutine's end as an event of a `select!`: [`Done::receiver`] is disconnected then. Costs three allocations.
     ///
     /// # Examples
     ///

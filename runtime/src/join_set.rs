@@ -64,7 +64,7 @@ pub struct JoinSet<T> {
 }
 
 /// The end of a goroutine of a [`JoinSet`], as [`JoinSet::ended`] receives it. Until it is dropped, the set counts the
-/// goroutine.
+/// goroutine, so [`shutdown`](JoinSet::shutdown) and the like wait for further ends: it is to be dropped before.
 pub struct Ended<T> {
     id: u64,
     result: thread::Result<T>,
@@ -158,7 +158,7 @@ impl<T> JoinSet<T> {
     }
 
     /// Receives the end of each goroutine of the set, for a `select!`. A clone takes the ends that it receives from the
-    /// set.
+    /// set: a call of the set that waits for an end meanwhile does not learn that there is none left.
     pub fn ended(&self) -> &Receiver<Ended<T>> {
         &self.ended
     }
@@ -323,8 +323,9 @@ impl<T> JoinSet<T> {
         self.context = context;
         // Dropping a canceller does not cancel.
         self.canceller = canceller;
-        (self.tell, self.ended) = chan::unbounded();
         self.left = Arc::default();
+        // Results are dropped, which may panic: last.
+        (self.tell, self.ended) = chan::unbounded();
     }
 }
 

@@ -6,15 +6,16 @@ mod common;
 use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use common::{On, until};
 use goroutines::{
     block_on,
-    chan::{self, RecvError},
+    chan::{self, RecvError, TryRecvError},
     go,
-    sync::{Arc, broadcast, oneshot, watch},
+    sync::{Arc, Mutex, broadcast, oneshot, watch},
 };
 
 const BOTH: [On; 2] = [On::Goroutine, On::Thread];
@@ -315,7 +316,8 @@ fn a_broadcast_wakes_goroutines_threads_futures_and_selects() {
 #[test]
 fn receivers_that_come_and_go_lose_nothing_that_was_sent_to_them() {
     start();
-    let (tx, rx) = broadcast::channel(100_000);
+    const CAPACITY: usize = 1000;
+    let (tx, rx) = broadcast::channel(CAPACITY);
     let all: Vec<_> = (0..4)
         .map(|_| {
             let from = tx.clone();
@@ -335,6 +337,10 @@ fn receivers_that_come_and_go_lose_nothing_that_was_sent_to_them() {
     drop(rx);
     let mut n = 0;
     while !all.iter().all(|one| one.is_finished()) {
+        // Nothing is lost for a receiver that is slower than this loop.
+        while tx.len() == CAPACITY {
+            goroutines::yield_now();
+        }
         // Without a receiver at the moment the number was not sent.
         n += u32::from(tx.send(n).is_ok());
         if n % 64 == 0 {
@@ -364,4 +370,84 @@ fn a_clone_of_a_message_is_made_for_all_but_the_last() {
     let (a, b) = (first.recv().unwrap(), second.recv().unwrap());
     let places: HashSet<_> = [a.as_ptr(), b.as_ptr()].into();
     assert_eq!((places.len(), a), (2, b));
+}
+
+#[test]
+fn a_condition_holds_of_the_value_that_is_returned() {
+    start();
+    let (tx, mut rx) = watch::channel(false);
+    let flips = go(move || {
+        for n in 0..20_000 {
+            tx.send_replace(n % 2 == 1);
+        }
+    });
+    while let Ok(value) = rx.wait_for(|&value| value) {
+        assert!(*value);
+        if flips.is_finished() {
+            break;
+        }
+    }
+    flips.join().unwrap();
+}
+
+#[test]
+fn what_was_not_seen_is_news_for_a_clone() {
+    start();
+    let (tx, rx) = watch::channel(0);
+    tx.send(1).unwrap();
+    let mut clone = rx.clone();
+    assert!(clone.has_changed());
+    assert_eq!(clone.changes().try_recv(), Ok(()));
+    assert_eq!(*clone.borrow_and_update(), 1);
+    assert_eq!(clone.changes().try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn there_is_news_as_long_as_there_are_messages() {
+    start();
+    let (tx, mut rx) = broadcast::channel(3);
+    for n in 0..5 {
+        tx.send(n).unwrap();
+    }
+    assert_eq!(rx.changes().try_recv(), Ok(()));
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Lagged(2)));
+    for n in 2..5 {
+        assert_eq!(rx.changes().try_recv(), Ok(()), "{n}");
+        assert_eq!(rx.recv(), Ok(n));
+    }
+    assert_eq!(rx.try_recv(), Err(broadcast::TryRecvError::Empty));
+    assert_eq!(rx.changes().try_recv(), Err(TryRecvError::Empty));
+}
+
+/// A waker that drops a receiver.
+struct Drops<T: Send + 'static>(Mutex<Option<T>>);
+
+impl<T: Send + 'static> Wake for Drops<T> {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn a_waker_may_use_the_channel_that_wakes_it() {
+    start();
+    let (tx, mut rx) = watch::channel(0);
+    let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(tx.subscribe())))));
+    let mut changed = Box::pin(rx.changed_async());
+    let mut context = Context::from_waker(&waker);
+    assert!(changed.as_mut().poll(&mut context).is_pending());
+    assert_eq!(tx.receiver_count(), 2);
+    tx.send(1).unwrap();
+    assert_eq!(tx.receiver_count(), 1);
+    assert_eq!(changed.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+
+    // The end of the channel wakes as well.
+    let (tx, mut rx) = broadcast::channel::<u8>(1);
+    let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(tx.subscribe())))));
+    let mut message = Box::pin(rx.recv_async());
+    let mut context = Context::from_waker(&waker);
+    assert!(message.as_mut().poll(&mut context).is_pending());
+    drop(tx);
+    let closed = Err(broadcast::RecvError::Closed);
+    assert_eq!(message.as_mut().poll(&mut context), Poll::Ready(closed));
 }

@@ -113,6 +113,7 @@ fn the_caller_s_context_does_not_end_a_wait_without_one() {
 
 #[test]
 fn a_rate_without_limit_never_waits_and_one_that_lets_nothing_pass_is_refused() {
+    start();
     let free = Limiter::new(Duration::ZERO, 1);
     assert!((0..1000).all(|_| free.allow()));
     let never = catch_unwind(|| Limiter::new(HOUR, 0)).unwrap_err();
@@ -124,7 +125,12 @@ fn a_rate_without_limit_never_waits_and_one_that_lets_nothing_pass_is_refused() 
     let long = catch_unwind(|| Limiter::new(Duration::MAX, 2)).unwrap_err();
     let text = long.downcast_ref::<String>().unwrap();
     assert!(text.contains("Limiter::new: 2 times"), "{text}");
-    // Far beyond what a clock can hold, but for the first.
-    let once = Limiter::new(Duration::MAX, 1);
-    assert!(!once.allow() && once.reserve().is_none());
+    // Far beyond what a clock can hold.
+    let never = Limiter::new(Duration::MAX, 1);
+    assert!(!never.allow() && never.reserve().is_none());
+    let (context, canceller) = Context::background().with_cancel();
+    let waits = go(move || never.wait_ctx(&context));
+    settle();
+    canceller.cancel();
+    assert_eq!(waits.join().unwrap(), Err(ContextError::Cancelled));
 }

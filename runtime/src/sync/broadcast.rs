@@ -46,7 +46,6 @@ pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         kept: Mutex::new(Kept {
             slots: VecDeque::new(),
             first: 0,
-            senders: 1,
             receivers: 0,
         }),
         capacity,
@@ -67,7 +66,6 @@ struct Kept<T> {
     slots: VecDeque<Slot<T>>,
     /// The number of the first one.
     first: u64,
-    senders: usize,
     receivers: usize,
 }
 
@@ -165,7 +163,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        self.shared.kept().senders += 1;
+        self.shared.tokens.sender_comes();
         Sender {
             shared: Arc::clone(&self.shared),
         }
@@ -174,13 +172,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let mut kept = self.shared.kept();
-        kept.senders -= 1;
-        let is_last = kept.senders == 0;
-        drop(kept);
-        if is_last {
-            self.shared.tokens.end();
-        }
+        self.shared.tokens.sender_goes();
     }
 }
 
@@ -246,7 +238,7 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     fn new(shared: &Arc<Shared<T>>) -> Receiver<T> {
-        let token = shared.tokens.register();
+        let token = shared.tokens.register(false);
         let mut kept = shared.kept();
         kept.receivers += 1;
         let next = kept.end();
@@ -258,9 +250,9 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// For a `select!`: a message comes when there is one to be received, and the channel is disconnected when all
-    /// senders are gone. [`try_recv`](Receiver::try_recv) follows it, until it is empty. A message may come although
-    /// there is nothing.
+    /// For a `select!`: a message comes while there is one to be received, and the channel is disconnected when all
+    /// senders are gone. [`try_recv`](Receiver::try_recv) follows it. A message may come although there is nothing. After
+    /// the last sender, what is left is received with [`recv`](Receiver::recv).
     pub fn changes(&self) -> &chan::Receiver<()> {
         self.token.receiver()
     }
@@ -281,20 +273,34 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// The next message, `None` without one.
+    /// The next message, `None` without one. While there are further ones, there is a token.
     fn take(&mut self) -> Option<Result<Arc<T>, u64>> {
+        if let Some(taken) = self.look() {
+            return Some(taken);
+        }
+        // What is sent after the second look puts another one.
         self.token.take();
+        self.look()
+    }
+
+    fn look(&mut self) -> Option<Result<Arc<T>, u64>> {
         let mut kept = self.shared.kept();
-        if self.next < kept.first {
+        let taken = if self.next < kept.first {
             let lost = kept.first - self.next;
             self.next = kept.first;
-            return Some(Err(lost));
-        }
-        if self.next == kept.end() {
+            Err(lost)
+        } else if self.next == kept.end() {
             return None;
+        } else {
+            self.next += 1;
+            Ok(kept.take(self.next - 1))
+        };
+        let is_last = self.next == kept.end();
+        drop(kept);
+        if !is_last && self.token.receiver().is_empty() {
+            self.shared.tokens.put_for(&self.token);
         }
-        self.next += 1;
-        Some(Ok(kept.take(self.next - 1)))
+        Some(taken)
     }
 }
 
@@ -358,7 +364,7 @@ impl<T: Clone> Receiver<T> {
     /// As [`recv`](Receiver::recv), and [`Empty`](TryRecvError::Empty) where that would wait.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         // Asked before the look: what was sent before the end is found.
-        let is_over = self.shared.tokens.is_over();
+        let is_over = self.token.receiver().is_closed();
         match self.take().map(own) {
             Some(Ok(message)) => Ok(message),
             Some(Err(RecvError::Lagged(n))) => Err(TryRecvError::Lagged(n)),

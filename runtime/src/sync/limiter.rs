@@ -66,36 +66,26 @@ impl Limiter {
     /// Takes a token if there is one, and returns whether there was.
     pub fn allow(&self) -> bool {
         let now = Instant::now();
-        let mut full = self.full();
-        let from = (*full).max(now);
-        if from.duration_since(now) > self.slack {
-            return false;
-        }
-        match from.checked_add(self.every) {
-            Some(next) => *full = next,
-            None => return false,
-        }
-        true
+        self.take(now, Some(now)).is_some()
     }
 
     /// Takes the next token, and returns when it is there: the event must not happen before. `None` if that is beyond
     /// what an [`Instant`] can hold; then none was taken.
     pub fn reserve(&self) -> Option<Instant> {
-        self.take(None).ok()
+        self.take(Instant::now(), None).map(|token| token.due)
     }
 
     /// Takes the next token, if it is there by `deadline`.
-    fn take(&self, deadline: Option<Instant>) -> Result<Instant, ()> {
-        let now = Instant::now();
+    fn take(&self, now: Instant, deadline: Option<Instant>) -> Option<Token> {
         let mut full = self.full();
         let from = (*full).max(now);
-        let next = from.checked_add(self.every).ok_or(())?;
+        let next = from.checked_add(self.every)?;
         let due = from.checked_sub(self.slack).map_or(now, |due| due.max(now));
         if deadline.is_some_and(|deadline| due > deadline) {
-            return Err(());
+            return None;
         }
         *full = next;
-        Ok(due)
+        Some(Token { due, full: next })
     }
 
     /// Waits for the next token and takes it.
@@ -126,23 +116,35 @@ impl Limiter {
         if let Some(error) = context.err() {
             return Err(error);
         }
-        let due = self
-            .take(context.deadline())
-            .map_err(|()| ContextError::DeadlineExceeded)?;
-        let waited = context.sleep(due.saturating_duration_since(Instant::now()));
+        let Some(token) = self.take(Instant::now(), context.deadline()) else {
+            return match context.deadline() {
+                Some(_) => Err(ContextError::DeadlineExceeded),
+                // Beyond what a clock can hold.
+                None => context.sleep(Duration::MAX),
+            };
+        };
+        let waited = context.sleep_until(Some(token.due));
         if waited.is_err() {
-            self.give_back(due);
+            self.give_back(&token);
         }
         waited
     }
 
-    /// The token that is there at `due` was not used. It is the next one again, if it was the last that was taken.
-    fn give_back(&self, due: Instant) {
+    /// The token was not used. It is the next one again, if it was the last that was taken.
+    fn give_back(&self, token: &Token) {
         let mut full = self.full();
-        if due.checked_add(self.slack + self.every) == Some(*full) {
+        if *full == token.full {
             *full -= self.every;
         }
     }
+}
+
+/// A token that was taken.
+struct Token {
+    /// When it is there.
+    due: Instant,
+    /// When the bucket is full after it.
+    full: Instant,
 }
 
 impl fmt::Debug for Limiter {

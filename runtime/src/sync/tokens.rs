@@ -2,21 +2,26 @@
 //!
 //! The order that makes it right: who tells stores what is new, and then puts the tokens; who is told takes its token, and
 //! then looks. So what is stored after the look finds room for a token, and a look without a token has seen all.
+//!
+//! A token may wake a future, whose waker is code of others: tokens are put, and channels dropped, without the lock.
 
-use std::sync::PoisonError;
+use std::{
+    mem,
+    sync::{Arc, PoisonError},
+};
 
 use super::{Mutex, MutexGuard};
 use crate::chan::{self, Receiver, Sender};
 
-/// Those that are told.
+/// Those that are told, and how many may tell.
 pub(super) struct Tokens(Mutex<All>);
 
 struct All {
-    each: Vec<(u64, Sender<()>)>,
+    /// Copied where it changes while another thread puts tokens.
+    each: Arc<Vec<(u64, Sender<()>)>>,
     next: u64,
-    /// Nobody will tell anything any more: what is registered is disconnected.
-    is_over: bool,
-    /// How many are registered, also after the end.
+    senders: usize,
+    /// How many are registered, also when nobody tells anything any more.
     count: usize,
 }
 
@@ -27,11 +32,12 @@ pub(super) struct Registered {
 }
 
 impl Tokens {
+    /// With one sender.
     pub(super) fn new() -> Tokens {
         Tokens(Mutex::new(All {
-            each: Vec::new(),
+            each: Arc::default(),
             next: 0,
-            is_over: false,
+            senders: 1,
             count: 0,
         }))
     }
@@ -40,14 +46,19 @@ impl Tokens {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn register(&self) -> Registered {
+    /// With a token, if `has_news`. Without senders it is disconnected.
+    pub(super) fn register(&self, has_news: bool) -> Registered {
         let (sender, token) = chan::bounded(1);
+        if has_news {
+            // There is room for it.
+            let _ = sender.try_send(());
+        }
         let mut all = self.lock();
         all.next += 1;
         all.count += 1;
         let number = all.next;
-        if !all.is_over {
-            all.each.push((number, sender));
+        if all.senders > 0 {
+            Arc::make_mut(&mut all.each).push((number, sender));
         }
         Registered { number, token }
     }
@@ -55,28 +66,46 @@ impl Tokens {
     pub(super) fn forget(&self, one: &Registered) {
         let mut all = self.lock();
         all.count -= 1;
-        all.each.retain(|(number, _)| *number != one.number);
+        let place = all
+            .each
+            .iter()
+            .position(|(number, _)| *number == one.number);
+        let gone = place.map(|place| Arc::make_mut(&mut all.each).remove(place));
+        drop(all);
+        drop(gone);
     }
 
     /// Gives a token to each that has none.
     pub(super) fn put(&self) {
-        for (_, sender) in &self.lock().each {
+        let each = Arc::clone(&self.lock().each);
+        for (_, sender) in &*each {
             // Full: it has one.
             let _ = sender.try_send(());
         }
     }
 
-    /// Nothing new comes any more.
-    pub(super) fn end(&self) {
+    /// Gives a token to this one, if it has none.
+    pub(super) fn put_for(&self, one: &Registered) {
+        let each = Arc::clone(&self.lock().each);
+        if let Some((_, sender)) = each.iter().find(|(number, _)| *number == one.number) {
+            let _ = sender.try_send(());
+        }
+    }
+
+    pub(super) fn sender_comes(&self) {
+        self.lock().senders += 1;
+    }
+
+    /// With the last one all receivers are disconnected.
+    pub(super) fn sender_goes(&self) {
         let mut all = self.lock();
-        all.is_over = true;
-        all.each.clear();
+        all.senders -= 1;
+        let gone = (all.senders == 0).then(|| mem::take(&mut all.each));
+        drop(all);
+        drop(gone);
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.lock().is_over
-    }
-
+    /// How many are registered.
     pub(super) fn count(&self) -> usize {
         self.lock().count
     }

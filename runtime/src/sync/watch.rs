@@ -19,17 +19,10 @@
 //!
 //! In a `select!` beside other channels, [`Receiver::changes`] is a case.
 
-// Each receiver has a channel of its own with room for one token. A sender stores the value, and then puts a token
-// into each that has none. A receiver takes its token before it looks at the value: what is stored after the look puts
-// another one.
-
 use std::{
-    fmt,
+    fmt, mem,
     ops::Deref,
-    sync::{
-        Arc, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError},
 };
 
 use super::{
@@ -46,7 +39,6 @@ pub fn channel<T>(first: T) -> (Sender<T>, Receiver<T>) {
             version: 0,
         }),
         tokens: Tokens::new(),
-        senders: AtomicUsize::new(1),
     });
     let receiver = Receiver::new(&shared);
     (Sender { shared }, receiver)
@@ -55,7 +47,6 @@ pub fn channel<T>(first: T) -> (Sender<T>, Receiver<T>) {
 struct Shared<T> {
     value: RwLock<Versioned<T>>,
     tokens: Tokens,
-    senders: AtomicUsize,
 }
 
 struct Versioned<T> {
@@ -114,7 +105,7 @@ impl<T> Sender<T> {
     ///
     /// While a receiver [borrows](Receiver::borrow) the value.
     pub fn send_replace(&self, value: T) -> T {
-        self.shared.modify(|old| std::mem::replace(old, value))
+        self.shared.modify(|old| mem::replace(old, value))
     }
 
     /// Changes the value in its place, and tells all receivers. They see what `change` has made of it also if it panics.
@@ -156,8 +147,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        // Relaxed: the clone counts before this one, which it was made of, is dropped.
-        self.shared.senders.fetch_add(1, Ordering::Relaxed);
+        self.shared.tokens.sender_comes();
         Sender {
             shared: Arc::clone(&self.shared),
         }
@@ -166,10 +156,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        // AcqRel: partners are the other senders' drops; what they have set is seen by receivers that find the end.
-        if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.tokens.end();
-        }
+        self.shared.tokens.sender_goes();
     }
 }
 
@@ -191,7 +178,7 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     fn new(shared: &Arc<Shared<T>>) -> Receiver<T> {
-        let token = shared.tokens.register();
+        let token = shared.tokens.register(false);
         Receiver {
             shared: Arc::clone(shared),
             token,
@@ -201,7 +188,8 @@ impl<T> Receiver<T> {
 
     /// The value. It does not count as seen by that.
     ///
-    /// Until the guard is dropped nobody can set the value: it should not be kept over a wait for a sender.
+    /// Until the guard is dropped nobody can set the value: it should not be kept over a wait for a sender. A second guard
+    /// while the first lives may wait for a sender that waits for the first.
     ///
     /// # Parks
     ///
@@ -287,11 +275,23 @@ impl<T> Receiver<T> {
         &mut self,
         mut condition: impl FnMut(&T) -> bool,
     ) -> Result<Ref<'_, T>, RecvError> {
+        let Receiver {
+            shared,
+            token,
+            seen,
+        } = self;
+        let shared: &Shared<T> = shared;
         loop {
-            if condition(&self.borrow_and_update()) {
-                return Ok(self.borrow());
+            token.take();
+            let all = shared.read();
+            *seen = all.version;
+            if condition(&all.value) {
+                return Ok(Ref(all));
             }
-            self.changed()?;
+            drop(all);
+            if token.receiver().recv().is_err() && shared.read().version == *seen {
+                return Err(RecvError);
+            }
         }
     }
 
@@ -321,7 +321,8 @@ impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
         Receiver {
             shared: Arc::clone(&self.shared),
-            token: self.shared.tokens.register(),
+            // What this one has not seen is news for the clone.
+            token: self.shared.tokens.register(true),
             seen: self.seen,
         }
     }

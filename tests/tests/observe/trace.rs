@@ -204,6 +204,8 @@ fn regions_marks_calls_and_waits_of_threads_are_shown() {
             }
             trace::mark("half");
             blocking(|| thread::sleep(Duration::from_millis(1)));
+            // Until the join waits, also on a busy machine.
+            sleep(Duration::from_millis(200));
         })
         .join()
         .expect("it ends");
