@@ -14,4 +14,4 @@ need redis-server redis-server
 # Debian's are on no PATH.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || need initdb postgresql
 
-cargo test -p goroutines-programs --test databases -- --ignored "$@"
+cargo test --workspace --test databases -- --ignored "$@"

@@ -1,9 +1,11 @@
 #!/bin/bash
-# Whether the links in the rendered documentation of the libraries lead somewhere: `scripts/doclinks.sh target/doc`, after
+# Whether the links in the rendered documentation of libraries lead somewhere: `scripts/doclinks.sh target/doc CRATE...`, after
 # `cargo doc`. rustdoc warns of links that it cannot resolve where it reads them, but not of those in items that another
 # crate shows again, and not of those to crates that are not rendered: they stay as text in brackets.
 set -euo pipefail
-cd "${1:?usage: scripts/doclinks.sh DOCS}"
+[ $# -ge 2 ] || { echo "usage: scripts/doclinks.sh DOCS CRATE..." >&2; exit 2; }
+cd "$1"
+shift
 bad=0
 
 report() {
@@ -11,8 +13,8 @@ report() {
     bad=1
 }
 
-pages=$(find goroutines goroutines_* -name '*.html' | sort)
-[ -n "$pages" ] || { echo "doclinks: no pages in $PWD" >&2; exit 1; }
+pages=$(find "$@" -name '*.html' | sort)
+[ -n "$pages" ] || { echo "doclinks: no pages of $* in $PWD" >&2; exit 1; }
 
 # `[Name]` with Name as code is what is left of a link without a target.
 while IFS= read -r line; do

@@ -9,5 +9,5 @@ cd "$(dirname "$0")/.."
 need gdb gdb
 # Some distributions build it without.
 gdb -nx -batch -ex 'python print("python", gdb.VERSION)' | grep '^python'
-cargo test -p goroutines-tests --test gdb -- --ignored
-cargo test --release -p goroutines-tests --test gdb -- --ignored
+cargo test --workspace --test gdb -- --ignored
+cargo test --release -p goroutines-stack -p goroutines -p goroutines-tests --test gdb -- --ignored

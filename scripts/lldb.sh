@@ -17,4 +17,4 @@ if [ -z "$LLDB" ] || ! runs "$LLDB" > /dev/null; then
 fi
 export LLDB
 runs "$LLDB"
-cargo test -p goroutines-tests --test lldb -- --ignored
+cargo test --workspace --test lldb -- --ignored

@@ -67,6 +67,8 @@ fn a_send_to_itself_waits_until_another_goroutine_receives() {
     for capacity in [0, 1] {
         let (tx, rx) = bounded(capacity);
         let (to_self, from_self) = (tx.clone(), rx.clone());
+        // Nothing is received before, however slow the machine is.
+        let (tell, told) = bounded(1);
         let alone = go(move || {
             let late = to_self.send_timeout(0, SHORT);
             if capacity == 1 {
@@ -75,9 +77,11 @@ fn a_send_to_itself_waits_until_another_goroutine_receives() {
             } else {
                 assert!(late.unwrap_err().is_timeout());
             }
+            tell.send(()).unwrap();
             to_self.send(1).unwrap();
             from_self.recv()
         });
+        told.recv().unwrap();
         let alone = still_waits(alone);
         let messages: Vec<_> = (0..=capacity).map(|_| rx.recv().unwrap()).collect();
         assert_eq!(messages.last(), Some(&1));

@@ -115,13 +115,8 @@ fn readers_that_starve_are_let_in_together() {
 }
 
 /// This thread is inside as `access` says; `programs` run, the first of them until it waits and then starves. This
-/// thread leaves, and runs `mine`; then `check`.
-fn behind_us(
-    reads: bool,
-    programs: &'static [fn(&Guarded<RawRw>)],
-    mine: fn(&Guarded<RawRw>),
-    check: fn(&Guarded<RawRw>),
-) {
+/// thread leaves, and runs `mine`; the lock is as new then.
+fn behind_us(reads: bool, programs: &'static [fn(&Guarded<RawRw>)], mine: fn(&Guarded<RawRw>)) {
     explore(Some(PREEMPTIONS), move || {
         let shared = Guarded::new(RawRw::new());
         assert!(if reads {
@@ -150,18 +145,27 @@ fn behind_us(
         mine(&shared);
         first.join().unwrap();
         others.into_iter().for_each(|one| one.join().unwrap());
-        check(&shared);
+        assert!(shared.lock.is_new());
     });
 }
 
-#[test]
-fn in_a_phase_the_lock_is_given_to_those_who_wait_and_taken_by_nobody() {
-    let as_new = |shared: &Guarded<RawRw>| assert!(shared.lock.is_new());
-    behind_us(false, &[write, write], write, as_new);
-    behind_us(false, &[read_impatiently, write], write, as_new);
-    behind_us(true, &[write_impatiently, read], read, as_new);
-    behind_us(true, &[write, write_for_a_while], read, as_new);
-    behind_us(false, &[write_impatiently, read], write_and_read, as_new);
+/// A lock in a phase is given to those who wait, and taken by nobody: one test each for who waits, so that they run side
+/// by side.
+macro_rules! given_in_a_phase {
+    ($($name:ident: $reads:expr, [$first:expr, $second:expr], $last:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            behind_us($reads, &[$first, $second], $last);
+        }
+    )*};
+}
+
+given_in_a_phase! {
+    in_a_phase_a_writer_gives_to_two_writers: false, [write, write], write;
+    in_a_phase_a_writer_gives_to_a_reader_that_may_give_up: false, [read_impatiently, write], write;
+    in_a_phase_a_reader_gives_to_a_writer_that_may_give_up: true, [write_impatiently, read], read;
+    in_a_phase_a_reader_gives_to_two_writers: true, [write, write_for_a_while], write;
+    in_a_phase_who_writes_and_reads_takes_from_nobody: false, [write_impatiently, read], write_and_read;
 }
 
 /// The last reader leaves while a woken waiter is on its way, and another one starves. The woken waiter may not come
