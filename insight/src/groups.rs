@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines_sched::{Sight, Silence, State};
+use goroutines_sched::{ChannelCounts, Sight, Silence, State};
 
 use crate::{
     context::{self, ContextState},
@@ -38,6 +38,7 @@ pub(crate) struct Seen {
     pub(crate) object: usize,
     pub(crate) joins: Option<u64>,
     pub(crate) descriptor: Option<(RawFd, bool)>,
+    pub(crate) channel: Option<ChannelCounts>,
     pub(crate) waits_long: bool,
     pub(crate) silence: Option<Silence>,
     pub(crate) parked_for: Option<Duration>,
@@ -59,6 +60,7 @@ impl Seen {
             object: sight.object,
             joins: sight.joins,
             descriptor: sight.descriptor,
+            channel: sight.channel,
             waits_long: sight.waits_long,
             silence: sight.silence,
             parked_for: sight.parked_for,
@@ -95,6 +97,8 @@ pub struct Group {
     pub joins: Option<u64>,
     /// The descriptor that a group of one waits for, and whether to write.
     pub descriptor: Option<(RawFd, bool)>,
+    /// The counts of the channel that they all wait on.
+    pub channel: Option<ChannelCounts>,
     /// The state of the context that is current there; `None` where there is none, and of goroutines that are on a thread.
     pub context: Option<ContextState>,
     /// The deadline of the context of a group of one.
@@ -148,6 +152,7 @@ impl Group {
         }
         if self.object != object(seen.object) {
             self.object = Object::Different;
+            self.channel = None;
         }
     }
 }
@@ -220,6 +225,7 @@ impl Groups {
             object: object(seen.object),
             joins: seen.joins,
             descriptor: seen.descriptor,
+            channel: seen.channel,
             silence: seen.silence,
             context: seen.context,
             deadline: seen.deadline,
@@ -245,6 +251,7 @@ mod tests {
             object,
             joins: None,
             descriptor: None,
+            channel: None,
             waits_long: false,
             silence: None,
             parked_for: None,

@@ -5,7 +5,7 @@
 //!  "deadlocks": [{"certain": true, "others": 0, "waits": [{"goroutine": 12, "thread": 0, "reason": "join", "object": "0x7f.."}]}],
 //!  "further_groups": 0, "further_goroutines": 0,
 //!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
-//!              "held_by": null, "joins": null, "descriptor": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
+//!              "held_by": null, "joins": null, "descriptor": null, "channel": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
 //!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}],
 //!              "thread": null, "proc": null, "parked_for": null,
 //!              "context": "context with deadline", "deadline_in": 2.5, "spawned_at": null, "note": null}]}
@@ -16,7 +16,7 @@ use std::{
     io,
 };
 
-use goroutines_sched::State;
+use goroutines_sched::{ChannelCounts, State};
 
 use crate::{
     graph::{Cycle, WaitGraph},
@@ -105,6 +105,8 @@ impl fmt::Display for Json<'_> {
         or_null(group.joins, f)?;
         f.write_str(r#", "descriptor": "#)?;
         or_null(group.descriptor.map(|(descriptor, _)| descriptor), f)?;
+        f.write_str(r#", "channel": "#)?;
+        or_null(group.channel.map(Counts), f)?;
         write!(f, r#", "ids": {:?}, "names": {{"#, group.ids)?;
         for (at, (id, name)) in group.names.iter().enumerate() {
             let before = if at == 0 { "" } else { ", " };
@@ -140,6 +142,29 @@ impl fmt::Display for Json<'_> {
         f.write_str(r#", "note": "#)?;
         or_null(note(group, frames).as_deref().map(Text), f)?;
         f.write_str("}")
+    }
+}
+
+/// What there is in a channel.
+struct Counts(ChannelCounts);
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChannelCounts {
+            len,
+            capacity,
+            senders,
+            receivers,
+            is_never,
+        } = self.0;
+        f.write_str(r#"{"len": "#)?;
+        or_null(len, f)?;
+        f.write_str(r#", "capacity": "#)?;
+        or_null(capacity, f)?;
+        write!(
+            f,
+            r#", "senders": {senders}, "receivers": {receivers}, "never": {is_never}}}"#
+        )
     }
 }
 

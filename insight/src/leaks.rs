@@ -4,8 +4,8 @@
 //! in an idle time (`Config::stack_idle`, 30 s by default), so a wait is known for that much less than it is long.
 //!
 //! That a goroutine can never go on is proved by the wait-for graph (graph.rs) alone: it is in a ring of waits that have one
-//! way out each, or waits for one that is. A channel proves nothing: its last sender wakes those that receive as it goes, and
-//! a sender that is still there may send.
+//! way out each, or waits for one that is; or by what it waits on, which is the channel of `never`. The counts of any other
+//! channel prove nothing: its last sender wakes those that receive as it goes, and a sender that is still there may send.
 
 use std::{io, mem, time::Duration};
 
@@ -86,7 +86,8 @@ impl Leaks {
                     for mut seen in batch.borrow_mut().drain(..) {
                         count += 1;
                         seen.waits_long = false; // shrunk or not, they are of one group
-                        match graph.is_stuck(seen.id) {
+                        let on_never = seen.channel.is_some_and(|channel| channel.is_never);
+                        match on_never || graph.is_stuck(seen.id) {
                             true => certain.add(seen),
                             false => others.add(seen),
                         }

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use goroutines_sched::{Silence, State, WaitReason};
+use goroutines_sched::{ChannelCounts, Silence, State, WaitReason};
 
 use crate::{
     graph::{Holder, WaitGraph},
@@ -136,6 +136,9 @@ impl fmt::Display for Head<'_> {
         if let Some(object) = object(group) {
             write!(f, " {object}")?;
         }
+        if let Some(channel) = group.channel {
+            write!(f, " ({})", counts(channel))?;
+        }
         if let Some(holder) = holder(group, self.1) {
             write!(f, ", held by {holder}")?;
         }
@@ -197,6 +200,27 @@ fn object(group: &Group) -> Option<String> {
         Object::One(address) => Some(format!("{noun} {address:#x}")),
         Object::Different => Some(format!("different {noun}s")),
     }
+}
+
+/// What there is in a channel, and how many hold it.
+fn counts(channel: ChannelCounts) -> String {
+    if channel.is_never {
+        return "of never".to_owned();
+    }
+    let messages = match (channel.len, channel.capacity) {
+        (_, Some(0)) => "unbuffered".to_owned(),
+        (Some(len), Some(capacity)) => {
+            format!("{} of {}", Spaced(len), counted(capacity, "message"))
+        }
+        (None, Some(capacity)) => format!("of {}", counted(capacity, "message")),
+        (Some(len), None) => format!("{}, unbounded", counted(len, "message")),
+        (None, None) => "unbounded".to_owned(),
+    };
+    format!(
+        "{messages}, {}, {}",
+        counted(channel.senders, "sender"),
+        counted(channel.receivers, "receiver")
+    )
 }
 
 /// What holds the lock that the goroutines of a group wait for.

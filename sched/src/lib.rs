@@ -72,6 +72,7 @@ mod start;
 
 pub use protocol::{
     byte_lock::ByteLock,
+    channel_head::{ChannelCounts, ChannelHead},
     park_state::ParkState,
     wait_reason::{WaitFor, WaitReason},
 };

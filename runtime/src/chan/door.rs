@@ -7,8 +7,8 @@ pub(super) use std::{
 };
 
 pub(super) use goroutines_sched::{
-    ByteLock, Caller, GRef, ParkState, TIMED_OUT, Ticket, WaitReason, arm, caller, current,
-    park_until, ready, ready_tail, wake,
+    ByteLock, Caller, ChannelCounts, ChannelHead, GRef, ParkState, TIMED_OUT, Ticket, WaitReason,
+    arm, caller, current, park_until, ready, ready_tail, wake,
 };
 
 pub(super) use crate::sync::raw::waitq;

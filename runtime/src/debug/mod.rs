@@ -6,7 +6,7 @@
 //! ```text
 //! goroutines: 1 003 in 4 groups, 2 Ps, 4 Ms, 2026-11-29T01:00:00Z
 //!
-//! 1 000 goroutines [chan receive] channel 0x7f3a1008c280   ids 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 ...
+//! 1 000 goroutines [chan receive] channel 0x7f3a1008c280 (0 of 64 messages, 1 sender, 1 000 receivers)   ids 17 18 19 20 ...
 //!     <goroutines::chan::receiver::Receiver<app::Job>>::recv  /cargo/goroutines-0.1.0/src/chan/..:92
 //!     app::worker  src/main.rs:41
 //!     app::main::{{closure}}  src/main.rs:63
@@ -42,7 +42,8 @@
 //!
 //! When no goroutine can ever be woken again, the program ends: [`Config::deadlock`](crate::Config::deadlock).
 //!
-//! [`leaks`] finds goroutines that have waited for long, and says which of them can never go on.
+//! [`leaks`] finds goroutines that have waited for long, and says which of them can never go on. The counts of a channel tell
+//! where to look: a receiver whose channel has one sender waits for whoever holds that one.
 //!
 //! # What it needs
 //!
@@ -78,7 +79,7 @@ pub use goroutines_insight::{
     ContextState, Cycle, Dump, Edge, Frame, Group, Leak, Leaks, Node, Object, Server, Snapshot,
     Summary, WaitGraph, dump, leaks, serve, wait_graph,
 };
-pub use goroutines_sched::{Certainty, Silence, State, WaitReason};
+pub use goroutines_sched::{Certainty, ChannelCounts, Silence, State, WaitReason};
 
 /// What happens after the dump of [`Config::on_sigquit`](crate::Config::on_sigquit).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,11 @@ use crate::{
         running::{self, Found, Silence},
         stack_view::StackView,
     },
-    protocol::{status::Status, wait_reason::WaitReason},
+    protocol::{
+        channel_head::{ChannelCounts, ChannelHead},
+        status::Status,
+        wait_reason::WaitReason,
+    },
 };
 
 /// What a goroutine does.
@@ -81,6 +85,8 @@ pub struct Sight<'a> {
     pub joins: Option<u64>,
     /// The descriptor that it waits for, and whether to write.
     pub descriptor: Option<(RawFd, bool)>,
+    /// The counts of the channel that it waits to send or receive on; known only while it is held.
+    pub channel: Option<ChannelCounts>,
     /// Whether it has been parked for an idle time of stacks (`Config::stack_idle`) at least.
     pub waits_long: bool,
     /// How long it has been parked, at least. Known from the first look at idle stacks on (`Config::stack_idle`).
@@ -119,6 +125,14 @@ fn descriptor(reason: Option<WaitReason>, object: usize) -> Option<(RawFd, bool)
         .then(|| unsafe { PollDesc::descriptor_of(object) })
 }
 
+/// Of a goroutine that is held.
+fn channel(reason: Option<WaitReason>, object: usize) -> Option<ChannelCounts> {
+    let is_channel = matches!(reason, Some(WaitReason::ChanSend | WaitReason::ChanReceive));
+    // SAFETY: these reasons are given with the address of a channel, which its waiter borrows, and that is held; its block
+    // has exposed its provenance (runtime/src/chan/core/counter.rs).
+    (is_channel && object != 0).then(|| unsafe { ChannelHead::read(object) })
+}
+
 impl<'a> Sight<'a> {
     /// `g` as it is now; it is held or else may do anything, and then what it waits for is not read. `None`: it has ended.
     pub(crate) fn of(g: &'static G, is_held: bool) -> Option<Sight<'a>> {
@@ -140,6 +154,7 @@ impl<'a> Sight<'a> {
             // Of one that may have gone on, the object may be another wait's.
             joins: joined(reason.filter(|_| is_held), object),
             descriptor: descriptor(reason.filter(|_| is_held), object),
+            channel: channel(reason.filter(|_| is_held), object),
             waits_long: status == Status::Shrunk,
             parked_for: g.parked_for(),
             // SAFETY: it is held, so it does not run.
@@ -164,6 +179,7 @@ impl<'a> Sight<'a> {
             object,
             joins: joined(found.reason, object),
             descriptor: descriptor(found.reason, object),
+            channel: None,
             waits_long: false,
             parked_for: None,
             inherited: None,

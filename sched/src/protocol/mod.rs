@@ -18,13 +18,14 @@
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
-//! | the owner of a G, and what it waits for | status.rs, wait_reason.rs |
+//! | the owner of a G, and what it waits for | status.rs, wait_reason.rs, channel_head.rs |
 //! | stacks that shrink, or are read; run windows | shrink_word.rs, hold.rs, window_lock.rs |
 //! | the known state of a socket, and its waiters | readiness.rs, io_line.rs, io_nodes.rs, waker_list.rs |
 //! | a lock of a byte | byte_lock.rs |
 //! | events that one thread writes and others copy | trace_ring.rs |
 
 pub(crate) mod byte_lock;
+pub(crate) mod channel_head;
 pub(crate) mod gate;
 pub(crate) mod hold;
 pub(crate) mod home_wait;

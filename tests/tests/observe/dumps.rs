@@ -13,7 +13,7 @@ use goroutines::{
     Builder, JoinHandle, block_on,
     chan::{self, Receiver, Sender, select},
     context::Context,
-    debug::{ContextState, Dump, Object, State, WaitReason},
+    debug::{ChannelCounts, ContextState, Dump, Object, State, WaitReason},
     go, sleep,
     sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup},
     thread,
@@ -36,6 +36,7 @@ type Shared<T> = Arc<T>;
 functions! {
     in_recv(rx: Receiver<u32>) assert!(rx.recv().is_ok());
     in_send(tx: Sender<u32>) tx.send(1).unwrap();
+    in_counted(tx: Sender<u32>) assert!(tx.send(4).is_err());
     in_select(rx: Receiver<u32>, never: Receiver<u32>) select! {
         recv(rx) -> msg => assert!(msg.is_ok()),
         recv(never) -> _ => unreachable!(),
@@ -99,6 +100,42 @@ fn a_goroutine_that_waits_in_a_channel_is_shown_there() {
     shown("in_select", "", WaitReason::Select, waiting, || {
         tx.send(1).unwrap()
     });
+}
+
+#[test]
+fn a_goroutine_that_waits_in_a_channel_is_shown_with_the_counts_of_the_channel() {
+    start(2);
+    let (tx, rx) = chan::bounded(3);
+    (1..=3).for_each(|message| tx.send(message).unwrap());
+    let waiting = [tx.clone(), tx.clone()].map(|tx| go(move || in_counted(tx)));
+    let state = State::Waiting(WaitReason::ChanSend);
+    let snapshot = seen_in("in_counted", 2, state);
+    let counts = ChannelCounts {
+        len: Some(3),
+        capacity: Some(3),
+        senders: 3,
+        receivers: 1,
+        is_never: false,
+    };
+    let groups = groups_in(&snapshot, "in_counted");
+    assert!(groups.iter().all(|group| group.channel == Some(counts)));
+    let mut text = Vec::new();
+    snapshot.write_text(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("(3 of 3 messages, 3 senders, 1 receiver)"),
+        "{text}"
+    );
+    let mut json = Vec::new();
+    snapshot.write_json(&mut json).unwrap();
+    let json = String::from_utf8(json).unwrap();
+    let as_json =
+        r#""channel": {"len": 3, "capacity": 3, "senders": 3, "receivers": 1, "never": false}"#;
+    assert!(json.contains(as_json), "{json}");
+    drop(rx);
+    for waits in waiting {
+        waits.join().unwrap();
+    }
 }
 
 #[test]

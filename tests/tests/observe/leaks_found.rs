@@ -18,6 +18,12 @@ fn leaked(wait: impl FnOnce()) {
 }
 
 #[inline(never)]
+fn for_ever(wait: impl FnOnce()) {
+    wait();
+    black_box(());
+}
+
+#[inline(never)]
 fn forgotten(wait: impl FnOnce()) {
     wait();
     black_box(());
@@ -117,4 +123,19 @@ fn goroutines_in_a_ring_of_locks_and_those_behind_them_can_never_go_on() {
             (count, certain) == (3, 3)
         });
     }
+}
+
+#[test]
+fn a_goroutine_that_receives_from_never_can_never_go_on() {
+    start();
+    drop(go(|| {
+        for_ever(|| assert!(chan::never::<u32>().recv().is_err()));
+    }));
+    if !Dump::new().take().summary().stacks_read {
+        return; // without membarrier none is held, and so none is certain
+    }
+    until("it can never go on", || {
+        let (count, certain, _) = found(&leaks(Duration::ZERO), "for_ever");
+        (count, certain) == (1, 1)
+    });
 }

@@ -7,10 +7,15 @@
 //!
 //! The side that comes second frees, after its own disconnect: neither side uses the channel then.
 
-use std::{process, ptr::NonNull};
+use std::{
+    mem::offset_of,
+    process,
+    ptr::{self, NonNull},
+};
 
 use super::{
-    door::{AtomicBool, AtomicUsize, Ordering},
+    buffer::Buffer,
+    door::{AtomicBool, AtomicUsize, ChannelCounts, Ordering},
     locked::Channel,
     side::Side,
 };
@@ -27,23 +32,45 @@ pub(crate) struct Handle<T>(NonNull<Counter<T>>);
 
 /// Two handles, one for each side, on a new block.
 pub(crate) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
-    let counter = NonNull::from(Box::leak(Box::new(Counter {
-        channel,
-        senders: AtomicUsize::new(1),
-        receivers: AtomicUsize::new(1),
-        destroy: AtomicBool::new(false),
-    })));
-    (Handle(counter), Handle(counter))
+    let handle = new_block(channel, 1);
+    (Handle(handle.0), handle)
 }
 
 /// The one handle of a channel that never has senders.
 pub(crate) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
-    Handle(NonNull::from(Box::leak(Box::new(Counter {
+    new_block(channel, 0)
+}
+
+fn new_block<T>(channel: Channel<T>, senders: usize) -> Handle<T> {
+    let counter = NonNull::from(Box::leak(Box::new(Counter {
         channel,
-        senders: AtomicUsize::new(0),
+        senders: AtomicUsize::new(senders),
         receivers: AtomicUsize::new(1),
-        destroy: AtomicBool::new(true),
-    }))))
+        destroy: AtomicBool::new(senders == 0),
+    })));
+    // Reports find it by the address of its channel.
+    let _ = counter.as_ptr().expose_provenance();
+    Handle(counter)
+}
+
+/// What a report is told of the channel at `address`.
+///
+/// # Safety
+///
+/// It is a `Channel<T>` in a block of this file, which stays meanwhile.
+pub(super) unsafe fn look_at<T>(address: usize) -> ChannelCounts {
+    let block = address - offset_of!(Counter<T>, channel);
+    // SAFETY: the caller's promise; `new_block` has exposed the provenance of the block.
+    let block = unsafe { &*ptr::with_exposed_provenance::<Counter<T>>(block) };
+    let locked = block.channel.try_lock();
+    ChannelCounts {
+        len: locked.as_ref().map(|core| core.len()),
+        capacity: block.channel.capacity,
+        // Relaxed: numbers for people.
+        senders: block.senders.load(Ordering::Relaxed),
+        receivers: block.receivers.load(Ordering::Relaxed),
+        is_never: locked.is_some_and(|core| matches!(core.buffer, Buffer::Never)),
+    }
 }
 
 impl<T> Handle<T> {

@@ -11,7 +11,10 @@ pub(super) use super::super::locks::{
     },
     raw::waitq,
 };
-pub(super) use crate::protocol::park_state::ParkState;
+pub(super) use crate::protocol::{
+    channel_head::{ChannelCounts, ChannelHead},
+    park_state::ParkState,
+};
 
 /// The caller of an operation: under loom it is looked up each time.
 #[derive(Clone, Copy)]
@@ -75,6 +78,11 @@ impl AtomicUsize {
     pub(super) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
         self.alive.check();
         self.value.fetch_sub(value, order)
+    }
+
+    pub(super) fn load(&self, order: Ordering) -> usize {
+        self.alive.check();
+        self.value.load(order)
     }
 }
 

@@ -52,6 +52,11 @@ impl ByteLock {
         *locked = true;
     }
 
+    pub(crate) fn try_lock(&self) -> bool {
+        self.alive.with(|_| ());
+        !std::mem::replace(&mut *self.locked.lock().unwrap(), true)
+    }
+
     pub(crate) unsafe fn unlock(&self) {
         self.alive.with(|_| ());
         *self.locked.lock().unwrap() = false;

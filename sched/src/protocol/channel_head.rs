@@ -1,0 +1,57 @@
+//! What a report reads of a channel, of which it knows only the address.
+//!
+//! ```text
+//!  wait object of a G ──► ┌ Channel<T> ──────────┐
+//!                         │ head: ChannelHead  ──┼──► a function that knows T
+//!                         │ lock, queues, buffer │
+//!                         └──────────────────────┘
+//! ```
+//!
+//! A goroutine that waits to send or to receive borrows the channel. So the channel stays while the goroutine is held
+//! (hold.rs), and only then it is read.
+
+/// What there is in a channel, and how many hold it, at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ChannelCounts {
+    /// How many messages are buffered. `None`: the channel was locked.
+    pub len: Option<usize>,
+    /// How many messages can be buffered. `None`: without bound.
+    pub capacity: Option<usize>,
+    /// How many handles there are to send with. A clock has none.
+    pub senders: usize,
+    /// How many handles there are to receive with.
+    pub receivers: usize,
+    /// Whether nothing is ever sent on it (`chan::never`).
+    pub is_never: bool,
+}
+
+/// The first field of each channel.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct ChannelHead {
+    look: unsafe fn(usize) -> ChannelCounts,
+}
+
+impl ChannelHead {
+    /// The head of a channel that `look`, which is given its address, knows how to read.
+    ///
+    /// # Safety
+    ///
+    /// `look` is sound for the address of a channel with this head that is alive; it waits for no lock, and allocates
+    /// nothing.
+    pub const unsafe fn new(look: unsafe fn(usize) -> ChannelCounts) -> ChannelHead {
+        ChannelHead { look }
+    }
+
+    /// Reads the channel at `address`.
+    ///
+    /// # Safety
+    ///
+    /// A channel that begins with its head lies there, and stays meanwhile; the provenance of its address is exposed.
+    #[cfg(not(goroutines_loom))]
+    pub(crate) unsafe fn read(address: usize) -> ChannelCounts {
+        let head = std::ptr::with_exposed_provenance::<ChannelHead>(address);
+        // SAFETY: the caller's promise; the head is written once, before the channel has an address.
+        unsafe { ((*head).look)(address) }
+    }
+}
