@@ -2,8 +2,8 @@
 //!
 //! A session is a number that is never used again; 0 is none. A thread compares it with the one in its M at each event. If
 //! they differ, the slow path looks: it takes a ring, notes where the session begins in it, and writes first what the M does
-//! just then. A ring belongs to an M for good, and so does the memory: a thread may be in the middle of an event when a
-//! session ends.
+//! just then. A ring stays an M's until a session asks for another capacity, and the M itself gives it up then: a thread may be
+//! in the middle of an event when a session ends.
 //!
 //! Threads without an M, as the monitor's, share a ring under a lock.
 //!
@@ -54,7 +54,7 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     has_no_outside: false,
     used: Vec::new(),
     spare: Vec::new(),
-    made: 0,
+    made: Vec::new(),
     without: 0,
     taken: false,
 });
@@ -75,12 +75,16 @@ struct Registry {
     used: Vec<Used>,
     /// Rings of another capacity than that of this session, which no M has any more.
     spare: Vec<&'static TraceRing>,
-    made: usize,
+    /// All rings, by the pointers through which they are freed.
+    made: Vec<*mut TraceRing>,
     /// How many threads found no ring.
     without: u64,
     /// Whether somebody reads the rings: also after the end of a session.
     taken: bool,
 }
+
+// SAFETY: the rings belong to the registry, and are freed by whoever has its lock.
+unsafe impl Send for Registry {}
 
 /// A ring that has events of this session.
 #[derive(Clone, Copy)]
@@ -339,16 +343,18 @@ impl Registry {
     }
 
     fn make(&mut self) -> Option<&'static TraceRing> {
-        if self.made == MOST {
+        if self.made.len() == MOST {
             // One of another capacity that nobody uses makes room.
-            let old = std::ptr::from_ref(self.spare.pop()?).cast_mut();
-            // SAFETY: `make` leaked it from a box. Its M, or the threads without one, have another, and the session whose
+            let old = std::ptr::from_ref(self.spare.pop()?);
+            let place = self.made.iter().position(|ring| ring.cast_const() == old)?;
+            // SAFETY: it is from a box, below. Its M, or the threads without one, have another, and the session whose
             // reader had it is over.
-            drop(unsafe { Box::from_raw(old) });
-            self.made -= 1;
+            drop(unsafe { Box::from_raw(self.made.swap_remove(place)) });
         }
-        self.made += 1;
-        Some(Box::leak(Box::new(TraceRing::new(self.log))))
+        let ring = Box::into_raw(Box::new(TraceRing::new(self.log)));
+        self.made.push(ring);
+        // SAFETY: from a box, and freed only above.
+        Some(unsafe { &*ring })
     }
 }
 

@@ -37,13 +37,7 @@ pub(crate) const BATCH: usize = 32;
 /// made the barrier; without it none is held.
 pub(crate) fn hold<T: Holds>(batch: &[&T], mut read: impl FnMut(usize, bool)) -> bool {
     debug_assert!(batch.len() <= BATCH);
-    let mut wanted = Wanted { batch, bits: 0 };
-    for (place, g) in batch.iter().enumerate() {
-        if g.status().is_off_stack() {
-            g.word().want();
-            wanted.bits |= 1 << place;
-        }
-    }
+    let mut wanted = Wanted::of(batch);
     let fenced = wanted.bits == 0 || heavy_fence(true);
     for (place, g) in batch.iter().enumerate() {
         let held = fenced
@@ -61,13 +55,9 @@ pub(crate) fn hold<T: Holds>(batch: &[&T], mut read: impl FnMut(usize, bool)) ->
 pub(crate) fn hold_all<T: Holds, R>(all: &[&T], read: impl FnOnce() -> R) -> Option<R> {
     let mut batches: Vec<Wanted<'_, T>> = Vec::with_capacity(all.len() / BATCH + 1);
     for batch in all.chunks(BATCH) {
-        let mut wanted = Wanted { batch, bits: 0 };
-        for (place, g) in batch.iter().enumerate() {
-            if !g.status().is_off_stack() {
-                return None;
-            }
-            g.word().want();
-            wanted.bits |= 1 << place;
+        let wanted = Wanted::of(batch);
+        if (wanted.bits.count_ones() as usize) < batch.len() {
+            return None;
         }
         batches.push(wanted);
     }
@@ -85,7 +75,19 @@ struct Wanted<'a, T: Holds> {
     bits: u32,
 }
 
-impl<T: Holds> Wanted<'_, T> {
+impl<'a, T: Holds> Wanted<'a, T> {
+    /// D1.
+    fn of(batch: &'a [&'a T]) -> Wanted<'a, T> {
+        let mut wanted = Wanted { batch, bits: 0 };
+        for (place, g) in batch.iter().enumerate() {
+            if g.status().is_off_stack() {
+                g.word().want();
+                wanted.bits |= 1 << place;
+            }
+        }
+        wanted
+    }
+
     /// D5.
     fn free(&mut self, place: usize) {
         if self.bits & 1 << place != 0 {

@@ -113,7 +113,8 @@ impl From<WaitReason> for WaitFor {
 }
 
 impl WaitReason {
-    /// This reason, and the object that the caller waits on.
+    /// This reason, and the object that the caller waits on. With `ChanSend` and `ChanReceive` that is a channel, which begins
+    /// with a [`ChannelHead`](crate::ChannelHead): a report reads it.
     ///
     /// # Examples
     ///
