@@ -67,8 +67,8 @@ fn a_send_to_itself_waits_until_another_goroutine_receives() {
     for capacity in [0, 1] {
         let (tx, rx) = bounded(capacity);
         let (to_self, from_self) = (tx.clone(), rx.clone());
-        // Nothing is received before, however slow the machine is.
-        let (tell, told) = bounded(1);
+        // Nothing is received before, and it receives nothing itself before all was, however slow the machine is.
+        let ((tell, told), (received, all_received)) = (bounded(1), bounded(1));
         let alone = go(move || {
             let late = to_self.send_timeout(0, SHORT);
             if capacity == 1 {
@@ -79,12 +79,14 @@ fn a_send_to_itself_waits_until_another_goroutine_receives() {
             }
             tell.send(()).unwrap();
             to_self.send(1).unwrap();
+            all_received.recv().unwrap();
             from_self.recv()
         });
         told.recv().unwrap();
         let alone = still_waits(alone);
         let messages: Vec<_> = (0..=capacity).map(|_| rx.recv().unwrap()).collect();
         assert_eq!(messages.last(), Some(&1));
+        received.send(()).unwrap();
         // It continues, and waits for what it would have to send itself.
         let alone = still_waits(alone);
         drop(rx);
@@ -171,14 +173,17 @@ fn locks_with_the_shortest_and_the_longest_time_do_what_can_be_done() {
         let read = lock.read().unwrap();
         let permit = semaphore.acquire();
         let (same, permits) = (Arc::clone(&lock), Arc::clone(&semaphore));
+        let (tell, told) = bounded(1);
         let waiting = on.spawn(move || {
             assert!(same.try_write_for(Duration::ZERO).is_err());
             assert_eq!(*same.try_read_for(Duration::ZERO).unwrap(), 0);
             assert!(permits.acquire_many_timeout(2, Duration::ZERO).is_err());
             drop(permits.acquire_many_timeout(1, Duration::ZERO).unwrap());
+            tell.send(()).unwrap();
             *same.try_write_for(Duration::MAX).unwrap() += 1;
             drop(permits.acquire_many_timeout(2, Duration::MAX).unwrap());
         });
+        told.recv().unwrap();
         settle();
         assert!(!waiting.is_finished());
         drop((read, permit));

@@ -76,10 +76,13 @@ impl<T> Handle<T> {
     }
 }
 
-/// Long enough, as a rule, for every goroutine that can run to have run: used to see that one waits, never
-/// to rely on it.
+/// Long enough, as a rule, for every goroutine that can run to have run, also where the machine has stood still meanwhile:
+/// used to see that one waits, never to rely on it.
 pub fn settle() {
-    goroutines::sleep(Duration::from_millis(20));
+    for _ in 0..4 {
+        goroutines::sleep(Duration::from_millis(5));
+        goroutines::go(goroutines::yield_now).join().unwrap();
+    }
 }
 
 /// Waits until `condition` holds, however slow the machine is.
