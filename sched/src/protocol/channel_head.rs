@@ -1,10 +1,11 @@
 //! What a report reads of a channel, of which it knows only the address.
 //!
 //! ```text
-//!  wait object of a G ──► ┌ Channel<T> ──────────┐
-//!                         │ head: ChannelHead  ──┼──► a function that knows T
-//!                         │ lock, queues, buffer │
-//!                         └──────────────────────┘
+//!                         ┌ the block of a channel ─┐
+//!                         │ head: ChannelHead     ──┼──► a function that knows T
+//!  wait object of a G ──► │ lock, queues, buffer    │
+//!                         │ counts of handles       │
+//!                         └─────────────────────────┘
 //! ```
 //!
 //! A goroutine that waits to send or to receive borrows the channel. So the channel stays while the goroutine is held
@@ -25,7 +26,7 @@ pub struct ChannelCounts {
     pub is_never: bool,
 }
 
-/// The first field of each channel.
+/// What lies right before each channel.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct ChannelHead {
@@ -33,11 +34,11 @@ pub struct ChannelHead {
 }
 
 impl ChannelHead {
-    /// The head of a channel that `look`, which is given its address, knows how to read.
+    /// The head of a channel that `look`, which is given the address of the channel, knows how to read.
     ///
     /// # Safety
     ///
-    /// `look` is sound for the address of a channel with this head that is alive; it waits for no lock, and allocates
+    /// `look` is sound for the address of a channel behind this head that is alive; it waits for no lock, and allocates
     /// nothing.
     pub const unsafe fn new(look: unsafe fn(usize) -> ChannelCounts) -> ChannelHead {
         ChannelHead { look }
@@ -47,10 +48,11 @@ impl ChannelHead {
     ///
     /// # Safety
     ///
-    /// A channel that begins with its head lies there, and stays meanwhile; the provenance of its address is exposed.
+    /// A channel lies there, right behind its head, and stays meanwhile; the provenance of the block is exposed.
     #[cfg(not(goroutines_loom))]
     pub(crate) unsafe fn read(address: usize) -> ChannelCounts {
-        let head = std::ptr::with_exposed_provenance::<ChannelHead>(address);
+        let head = address - size_of::<ChannelHead>();
+        let head = std::ptr::with_exposed_provenance::<ChannelHead>(head);
         // SAFETY: the caller's promise; the head is written once, before the channel has an address.
         unsafe { ((*head).look)(address) }
     }

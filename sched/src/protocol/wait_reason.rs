@@ -113,8 +113,8 @@ impl From<WaitReason> for WaitFor {
 }
 
 impl WaitReason {
-    /// This reason, and the object that the caller waits on. With `ChanSend` and `ChanReceive` that is a channel, which begins
-    /// with a [`ChannelHead`](crate::ChannelHead): a report reads it.
+    /// This reason, and the object that the caller waits on. With `ChanSend` and `ChanReceive` that is a channel
+    /// behind a [`ChannelHead`](crate::ChannelHead): a report reads it.
     ///
     /// # Examples
     ///

@@ -15,12 +15,15 @@ use std::{
 
 use super::{
     buffer::Buffer,
-    door::{AtomicBool, AtomicUsize, ChannelCounts, Ordering},
+    door::{AtomicBool, AtomicUsize, ChannelCounts, ChannelHead, Ordering},
     locked::Channel,
     side::Side,
 };
 
+#[repr(C)]
 pub(super) struct Counter<T> {
+    /// For reports: right before the channel (channel_head.rs of the scheduler).
+    head: ChannelHead,
     pub(super) channel: Channel<T>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -42,7 +45,11 @@ pub(crate) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
 }
 
 fn new_block<T>(channel: Channel<T>, senders: usize) -> Handle<T> {
+    const { assert!(offset_of!(Counter<T>, channel) == size_of::<ChannelHead>()) };
     let counter = NonNull::from(Box::leak(Box::new(Counter {
+        // SAFETY: it is the head of a block with a channel of these messages; `look_at` locks only if the lock is free, and
+        // allocates nothing.
+        head: unsafe { ChannelHead::new(look_at::<T>) },
         channel,
         senders: AtomicUsize::new(senders),
         receivers: AtomicUsize::new(1),
@@ -58,7 +65,7 @@ fn new_block<T>(channel: Channel<T>, senders: usize) -> Handle<T> {
 /// # Safety
 ///
 /// It is a `Channel<T>` in a block of this file, which stays meanwhile.
-pub(super) unsafe fn look_at<T>(address: usize) -> ChannelCounts {
+unsafe fn look_at<T>(address: usize) -> ChannelCounts {
     let block = address - offset_of!(Counter<T>, channel);
     // SAFETY: the caller's promise; `new_block` has exposed the provenance of the block.
     let block = unsafe { &*ptr::with_exposed_provenance::<Counter<T>>(block) };

@@ -12,11 +12,7 @@ use super::{
     blocks::{Blocks, free_block},
     boxed_wait::BoxedWait,
     buffer::{Buffer, Room},
-    counter,
-    door::{
-        ByteLock, Caller, ChannelHead, Instant, TIMED_OUT, Ticket, arm, caller, park_until,
-        waitq::Node,
-    },
+    door::{ByteLock, Caller, Instant, TIMED_OUT, Ticket, arm, caller, park_until, waitq::Node},
     ring::Ring,
     side::Side,
     state::Core,
@@ -25,10 +21,7 @@ use super::{
     waiter::{End, Taken, Waiter, Who},
 };
 
-#[repr(C)]
 pub(crate) struct Channel<T> {
-    /// For reports; the first field (channel_head.rs of the scheduler).
-    head: ChannelHead,
     pub(super) lock: ByteLock,
     pub(super) core: UnsafeCell<Core<T>>,
     /// `None`: unbounded.
@@ -55,8 +48,6 @@ impl<T> Channel<T> {
 
     pub(crate) fn new(buffer: Buffer<T>, capacity: Option<usize>) -> Channel<T> {
         Channel {
-            // SAFETY: a channel is only waited on in its block; `look_at` locks only if the lock is free, and allocates nothing.
-            head: unsafe { ChannelHead::new(counter::look_at::<T>) },
             lock: ByteLock::new(),
             core: UnsafeCell::new(Core::new(buffer)),
             capacity,
