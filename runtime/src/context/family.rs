@@ -26,7 +26,10 @@ use goroutines_sched::ByteLock;
 use super::ContextError;
 use crate::{
     chan::{self, Receiver},
-    sync::raw::waitq::{Node, Queue},
+    sync::raw::{
+        waitq::{Node, Queue},
+        waits::Waits,
+    },
 };
 
 /// Not cancelled. (The deadline may have passed.)
@@ -38,6 +41,8 @@ const LATE: u8 = 2;
 pub(super) struct Inner {
     /// Disconnected when it is cancelled, and when the deadline comes.
     pub(super) done: Receiver<Infallible>,
+    /// Those that wait for a lock until it is cancelled.
+    pub(super) waits: Waits,
     /// Its own or that of one that it descends from, whichever is earlier.
     pub(super) deadline: Option<Instant>,
     /// Set at birth, taken out when the context is freed.
@@ -81,6 +86,7 @@ impl Inner {
         let parent = nearest_that_can_end(parent);
         let inner = Arc::new_cyclic(|this| Inner {
             done: chan::done(deadline),
+            waits: Waits::new(),
             deadline,
             parent: parent.map(|parent| Parent {
                 parent: Arc::clone(parent),
@@ -161,6 +167,7 @@ impl Inner {
                 continue;
             }
             chan::disconnect(&one.done);
+            one.waits.end();
             // From here on no context becomes a child. Those that are being freed have left the list.
             while let Some(child) = one.with(|children| {
                 let node = children.pop_front()?;

@@ -5,13 +5,16 @@
 //!
 //! - Calls that take one: [`Receiver::recv_ctx`], [`Sender::send_ctx`](crate::chan::Sender::send_ctx),
 //!   [`Context::sleep`], [`Context::block_on`], [`JoinHandle::join_ctx`](crate::JoinHandle::join_ctx),
-//!   [`WaitGroup::wait_ctx`](crate::sync::WaitGroup::wait_ctx). In a `select!` there is [`Context::done`].
+//!   [`JoinSet::join_next_ctx`](crate::JoinSet::join_next_ctx); of the [locks](crate::sync)
+//!   [`Mutex::lock_ctx`](crate::sync::Mutex::lock_ctx), [`Condvar::wait_ctx`](crate::sync::Condvar::wait_ctx),
+//!   [`Semaphore::acquire_ctx`](crate::sync::Semaphore::acquire_ctx) and their kin. In a `select!` there is
+//!   [`Context::done`]. What need not wait is done even when the context is done.
 //! - Calls of a goroutine that runs under one ([`Context::run`]; goroutines inherit it from their spawner): a send or a
 //!   receive that would have to wait ends, once the context is done, as if the other side were gone: the message is
 //!   returned. [`sleep`](crate::sleep()) and [`sleep_until`](crate::thread::sleep_until) return early, and the wait for
 //!   a [name](crate::net::ToSocketAddrs) ends. A goroutine that only computes checks `Context::current().err()` now and
 //!   then.
-//! - Everything else waits on: locks, `join`, `park`, `block_on`, `select!`. They have no value to return early.
+//! - Everything else waits on: `lock`, `join`, `park`, `block_on`, `select!`. They have no value to return early.
 //!
 //! No message is lost by it: what was sent was received, and what was not sent is returned. A program without contexts
 //! pays one look at a null pointer where a channel operation is about to wait.
@@ -47,6 +50,7 @@ use goroutines_sched::{self as sched, Inherited, WaitReason};
 use crate::{
     chan::{self, Receiver},
     drive::drive,
+    sync::raw::limit::Limit,
 };
 use family::Inner;
 
@@ -235,8 +239,16 @@ impl Context {
     }
 
     /// Why it is done. The caller knows that it is.
-    fn must_err(&self) -> ContextError {
-        self.err().unwrap_or(ContextError::Cancelled)
+    pub(crate) fn must_err(&self) -> ContextError {
+        // Who is woken by a canceller sees that it is cancelled. So only the deadline is left, which a timer may see a
+        // moment before this thread's clock.
+        self.err().unwrap_or(ContextError::DeadlineExceeded)
+    }
+
+    /// The limit of a wait for a lock.
+    pub(crate) fn limit(&self) -> Option<Limit<'_>> {
+        let inner = self.0.as_ref()?;
+        Some(Limit::under(&inner.waits, inner.deadline))
     }
 
     /// Calls `f` under this context: it is the [`current`](Context::current) one there, and for goroutines that are

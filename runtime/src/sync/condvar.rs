@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{MutexGuard, raw::rawcond::RawCond};
+use super::{
+    MutexGuard,
+    raw::{limit::Limit, rawcond::RawCond},
+};
 
 /// Lets the holder of a [`Mutex`](super::Mutex) wait until its value is as it needs it: shaped as
 /// [`std::sync::Condvar`].
@@ -125,7 +128,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         dur: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        let notified = self.wait_at(&guard, Instant::now().checked_add(dur));
+        let notified = self.wait_at(&guard, Limit::at(Instant::now().checked_add(dur)).as_ref());
         let poison = &guard.mutex().poison;
         poison.wrap((guard, WaitTimeoutResult(!notified)))
     }
@@ -157,7 +160,7 @@ impl Condvar {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
-            let notified = self.wait_at(&guard, deadline);
+            let notified = self.wait_at(&guard, Limit::at(deadline).as_ref());
             if guard.mutex().is_poisoned() {
                 let poison = &guard.mutex().poison;
                 return poison.wrap((guard, WaitTimeoutResult(!notified)));
@@ -198,10 +201,14 @@ impl Condvar {
         self.raw.notify_all();
     }
 
-    fn wait_at<T: ?Sized>(&self, guard: &MutexGuard<'_, T>, deadline: Option<Instant>) -> bool {
+    pub(super) fn wait_at<T: ?Sized>(
+        &self,
+        guard: &MutexGuard<'_, T>,
+        limit: Option<&Limit<'_>>,
+    ) -> bool {
         // SAFETY: the guard says that the caller holds the lock. While it does not, nothing is reached
         // through the guard: we have it.
-        unsafe { self.raw.wait(&guard.mutex().raw, deadline) }
+        unsafe { self.raw.wait(&guard.mutex().raw, limit) }
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use lock_api::GuardNoSend;
 
-use super::{raw::rawlock::RawLock, raw::rawrw::RawRw};
+use super::raw::{limit::Limit, rawlock::RawLock, rawrw::RawRw};
 
 /// A mutex of `lock_api` that parks goroutines.
 pub type Mutex<T> = lock_api::Mutex<RawMutex, T>;
@@ -45,6 +45,10 @@ impl RawMutex {
     pub const fn new() -> RawMutex {
         RawMutex(RawLock::new())
     }
+
+    fn try_lock_at(&self, deadline: Option<Instant>) -> Option<GuardNoSend> {
+        guard(self.0.lock_until(Limit::at(deadline).as_ref()))
+    }
 }
 
 impl Default for RawMutex {
@@ -69,10 +73,14 @@ impl RawRwLock {
     #[inline]
     #[track_caller]
     fn read(&self, deadline: Option<Instant>) -> bool {
-        match self.0.read(deadline) {
+        match self.0.read(Limit::at(deadline).as_ref()) {
             Ok(locked) => locked,
             Err(too_many) => too_many.panic("RawRwLock::lock_shared"),
         }
+    }
+
+    fn write(&self, deadline: Option<Instant>) -> bool {
+        self.0.write(Limit::at(deadline).as_ref())
     }
 }
 
@@ -143,11 +151,11 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
     type Instant = Instant;
 
     fn try_lock_for(&self, timeout: Duration) -> Option<GuardNoSend> {
-        guard(self.0.lock_until(Instant::now().checked_add(timeout)))
+        self.try_lock_at(Instant::now().checked_add(timeout))
     }
 
     fn try_lock_until(&self, deadline: Instant) -> Option<GuardNoSend> {
-        guard(self.0.lock_until(Some(deadline)))
+        self.try_lock_at(Some(deadline))
     }
 }
 
@@ -243,10 +251,10 @@ unsafe impl lock_api::RawRwLockTimed for RawRwLock {
     }
 
     fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<GuardNoSend> {
-        guard(self.0.write(Instant::now().checked_add(timeout)))
+        guard(self.write(Instant::now().checked_add(timeout)))
     }
 
     fn try_lock_exclusive_until(&self, deadline: Instant) -> Option<GuardNoSend> {
-        guard(self.0.write(Some(deadline)))
+        guard(self.write(Some(deadline)))
     }
 }

@@ -22,7 +22,9 @@
 //! | `lock_api` | raw locks for crates that are generic over them (with the feature of this name) |
 //!
 //! Beyond std: waiting with a timeout ([`Mutex::try_lock_for`], [`RwLock::try_read_for`],
-//! [`RwLock::try_write_for`]), and mapped guards. In debug builds a caller that would wait for a lock that it
+//! [`RwLock::try_write_for`]) or until a [context](crate::context) is done ([`Mutex::lock_ctx`], [`RwLock::read_ctx`],
+//! [`RwLock::write_ctx`], [`Condvar::wait_ctx`], [`Semaphore::acquire_ctx`], [`WaitGroup::wait_ctx`],
+//! [`Barrier::wait_ctx`]), and mapped guards. In debug builds a caller that would wait for a lock that it
 //! holds itself panics with a message.
 
 mod acquire_error;
@@ -52,6 +54,7 @@ mod semaphore;
 mod tokens;
 mod waitgroup;
 pub mod watch;
+mod with_context;
 mod writeguard;
 
 pub use acquire_error::{AcquireTimeoutError, TryAcquireError};

@@ -10,7 +10,10 @@ use std::{
 
 use goroutines_sched::give_way;
 
-use super::{MutexGuard, poison, raw::rawlock::RawLock};
+use super::{
+    MutexGuard, poison,
+    raw::{limit::Limit, rawlock::RawLock},
+};
 
 /// A value that one goroutine or thread at a time may use: shaped as [`std::sync::Mutex`], with its
 /// errors.
@@ -173,7 +176,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn try_lock_at(&self, deadline: Option<Instant>) -> TryLockResult<MutexGuard<'_, T>> {
-        if self.raw.lock_until(deadline) {
+        if self.raw.lock_until(Limit::at(deadline).as_ref()) {
             Ok(self.guard()?)
         } else {
             Err(TryLockError::WouldBlock)
@@ -182,7 +185,7 @@ impl<T: ?Sized> Mutex<T> {
 
     /// The lock was just taken.
     #[inline(always)]
-    fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
+    pub(super) fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
         self.poison.wrap(MutexGuard::new(self))
     }
 

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{RwLockReadGuard, RwLockWriteGuard, poison, raw::rawrw::RawRw};
+use super::{
+    RwLockReadGuard, RwLockWriteGuard, poison,
+    raw::{limit::Limit, rawrw::RawRw},
+};
 
 /// A value that many may read at a time, or one may change: shaped as [`std::sync::RwLock`], with its
 /// errors.
@@ -134,7 +137,7 @@ impl<T: ?Sized> RwLock<T> {
     /// When there are too many readers, as `read`.
     #[track_caller]
     pub fn try_read_for(&self, timeout: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        if self.read_at(Instant::now().checked_add(timeout)) {
+        if self.read_at(Limit::at(Instant::now().checked_add(timeout)).as_ref()) {
             Ok(self.reader()?)
         } else {
             Err(TryLockError::WouldBlock)
@@ -212,7 +215,10 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[track_caller]
     pub fn try_write_for(&self, timeout: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        if self.raw.write(Instant::now().checked_add(timeout)) {
+        if self
+            .raw
+            .write(Limit::at(Instant::now().checked_add(timeout)).as_ref())
+        {
             Ok(self.writer()?)
         } else {
             Err(TryLockError::WouldBlock)
@@ -222,8 +228,8 @@ impl<T: ?Sized> RwLock<T> {
     /// Returns whether it is locked for reading now.
     #[inline(always)]
     #[track_caller]
-    fn read_at(&self, deadline: Option<Instant>) -> bool {
-        match self.raw.read(deadline) {
+    pub(super) fn read_at(&self, limit: Option<&Limit<'_>>) -> bool {
+        match self.raw.read(limit) {
             Ok(locked) => locked,
             Err(too_many) => too_many.panic("RwLock::read"),
         }
@@ -231,13 +237,13 @@ impl<T: ?Sized> RwLock<T> {
 
     /// It was just locked for reading.
     #[inline(always)]
-    fn reader(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+    pub(super) fn reader(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         self.poison.wrap(RwLockReadGuard::new(self))
     }
 
     /// It was just locked for writing.
     #[inline(always)]
-    fn writer(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+    pub(super) fn writer(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         self.poison.wrap(RwLockWriteGuard::new(self))
     }
 

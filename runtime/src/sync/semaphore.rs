@@ -10,7 +10,10 @@ use std::{
 use super::{
     acquire_error::{self, AcquireTimeoutError, TryAcquireError},
     permit::{OwnedSemaphorePermit, SemaphorePermit},
-    raw::rawsem::{self, RawSemaphore},
+    raw::{
+        limit::Limit,
+        rawsem::{self, RawSemaphore},
+    },
 };
 
 /// A number of permits: a caller waits until the permits that it wants are free, takes them, and gives them back.
@@ -365,11 +368,11 @@ impl Semaphore {
 
     #[inline(always)]
     #[track_caller]
-    fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
+    pub(super) fn take(&self, n: usize, limit: Option<&Limit<'_>>) -> bool {
         if n > Semaphore::MAX_PERMITS {
             acquire_error::never(n);
         }
-        self.raw.acquire(n as u64, deadline)
+        self.raw.acquire(n as u64, limit)
     }
 
     #[track_caller]
@@ -378,7 +381,7 @@ impl Semaphore {
         n: usize,
         deadline: Option<Instant>,
     ) -> Result<SemaphorePermit<'_>, AcquireTimeoutError> {
-        if self.take(n, deadline) {
+        if self.take(n, Limit::at(deadline).as_ref()) {
             Ok(SemaphorePermit::new(self, n))
         } else {
             Err(AcquireTimeoutError(()))

@@ -2,21 +2,20 @@
 
 use std::{
     cell::UnsafeCell,
-    convert::Infallible,
-    fmt, mem,
+    fmt,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use goroutines_sched::{ByteLock, GRef, WaitReason, current, park, ready_tail};
+use goroutines_sched::{ByteLock, WaitReason, current};
 
-use crate::{
-    chan::{self, Receiver},
-    context::{Context, ContextError},
+use super::raw::{
+    limit::Limit,
+    sleeper::{Sleeper, take_all, wake_all},
+    waitq::{Place, Queue},
 };
-
-use super::raw::waitq::{Place, Queue};
+use crate::context::{Context, ContextError};
 
 /// Lets a caller wait until all others are done: each holds a clone and drops it when it has finished.
 ///
@@ -48,12 +47,10 @@ struct Inner {
     count: AtomicUsize,
     lock: ByteLock,
     /// Under `lock`.
-    waiters: UnsafeCell<Queue<GRef>>,
-    /// Disconnected when the count is 0; made for the first caller that needs it. Under `lock`.
-    done: UnsafeCell<Option<Receiver<Infallible>>>,
+    waiters: UnsafeCell<Queue<Sleeper>>,
 }
 
-// SAFETY: `waiters` is only touched under `lock`; a GRef is Send.
+// SAFETY: `waiters` is only touched under `lock`; a Sleeper is Send.
 unsafe impl Sync for Inner {}
 // SAFETY: the queue is empty while the group is not borrowed, so nothing is moved that a waiter points to.
 unsafe impl Send for Inner {}
@@ -70,7 +67,6 @@ impl WaitGroup {
                 count: AtomicUsize::new(1),
                 lock: ByteLock::new(),
                 waiters: UnsafeCell::new(Queue::new()),
-                done: UnsafeCell::new(None),
             }),
         }
     }
@@ -83,7 +79,7 @@ impl WaitGroup {
     pub fn wait(self) {
         let inner = Arc::clone(&self.inner);
         drop(self);
-        inner.wait();
+        inner.wait(None);
     }
 
     /// As [`wait`](WaitGroup::wait), until `ctx` is done at most. This reference is dropped in any case.
@@ -113,58 +109,49 @@ impl WaitGroup {
     pub fn wait_ctx(self, ctx: &Context) -> Result<(), ContextError> {
         let inner = Arc::clone(&self.inner);
         drop(self);
-        inner.wait_ctx(ctx)
+        if inner.wait(ctx.limit().as_ref()) {
+            Ok(())
+        } else {
+            Err(ctx.must_err())
+        }
     }
 }
 
 impl Inner {
-    fn wait(&self) {
+    /// Returns whether the count is 0: without a limit it is.
+    fn wait(&self, limit: Option<&Limit<'_>>) -> bool {
         // Acquire: partner is the Release in `done`.
         if self.count.load(Ordering::Acquire) == 0 {
-            return;
+            return true;
         }
         let g = current();
-        let node = Place::of(g, g);
+        let sleeper = Sleeper::new(g, limit);
+        let node = Place::of(g, sleeper);
         self.lock.lock();
         // Acquire: as above. The last one counts down before it takes the lock to look for waiters:
         // either we see the 0 or it sees our node.
         if self.count.load(Ordering::Acquire) == 0 {
             // SAFETY: locked above.
-            return unsafe { self.lock.unlock() };
+            unsafe { self.lock.unlock() };
+            return true;
         }
-        // SAFETY: the lock is held; the node stays here until it was taken out, which is before
-        // `park` returns. The reference that takes it out makes us ready once; it needs the lock for that,
-        // which the commit gives up as its last step.
+        // SAFETY: the lock is held; the node stays here until the last reference, or the lines below, have taken it out.
+        // The sleeper was made for this wait.
         unsafe {
             (*self.waiters.get()).push_back(&node);
-            park(WaitReason::WaitGroupWait.on(self), || {
-                self.lock.unlock();
-                true
-            });
+            let wait = WaitReason::WaitGroupWait.on(self);
+            if sleeper.sleep(wait, limit, &self.lock) {
+                return true;
+            }
         }
-    }
-
-    fn wait_ctx(&self, ctx: &Context) -> Result<(), ContextError> {
-        let new = chan::done(None);
         self.lock.lock();
-        // Acquire: as in `wait`.
-        if self.count.load(Ordering::Acquire) == 0 {
-            // SAFETY: locked above.
-            unsafe { self.lock.unlock() };
-            return Ok(());
-        }
-        // SAFETY: the lock is held, and was taken above.
-        let done = unsafe {
-            let done = (*self.done.get())
-                .get_or_insert_with(|| new.clone())
-                .clone();
+        // SAFETY: the lock is held; the node was put into this queue. It is no longer there if the last reference took it
+        // out and found its ticket claimed.
+        unsafe {
+            let in_vain = (*self.waiters.get()).unlink(&node);
             self.lock.unlock();
-            done
-        };
-        if chan::wait_either(WaitReason::WaitGroupWait, &done, &ctx.done()) {
-            return Ok(());
+            !in_vain
         }
-        Err(ctx.err().unwrap_or(ContextError::Cancelled))
     }
 
     fn done(&self) {
@@ -173,20 +160,13 @@ impl Inner {
         if self.count.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
         }
+        let mut all = Queue::new();
         self.lock.lock();
-        // SAFETY: the lock is held.
-        let mut waiters = unsafe { mem::replace(&mut *self.waiters.get(), Queue::new()) };
-        // SAFETY: `done` is touched under the lock only, which is held.
-        let done = unsafe { (*self.done.get()).take() };
-        // SAFETY: locked above.
-        unsafe { self.lock.unlock() };
-        while let Some(node) = waiters.pop_front() {
-            // SAFETY: it had parked when its node could be found under the lock, stays parked until
-            // now, and only we have it.
-            unsafe { ready_tail(node.as_ref().data) };
-        }
-        if let Some(done) = done {
-            chan::disconnect(&done);
+        // SAFETY: the lock is held, and was taken above; what is taken out is woken this once.
+        unsafe {
+            take_all(&mut *self.waiters.get(), &mut all);
+            self.lock.unlock();
+            wake_all(all);
         }
     }
 }

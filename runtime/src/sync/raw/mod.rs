@@ -4,11 +4,12 @@
 //! there, and nothing else that synchronises. A file imports only from those before it:
 //!
 //! ```text
-//! door < rwword < waitq < sleeper < waiter < turns < rawlock < rawcond < rawsem < rawonce < rawrw < rwslow
+//! door < rwword < waitq < waits < limit < sleeper < waiter < turns < rawlock < rawcond < rawsem < rawonce < rawrw < rwslow
 //! ```
 
 use super::door;
 
+pub(crate) mod limit;
 pub(crate) mod rawcond;
 pub(crate) mod rawlock;
 pub(crate) mod rawonce;
@@ -20,3 +21,4 @@ pub(crate) mod sleeper;
 pub(crate) mod turns;
 pub(crate) mod waiter;
 pub(crate) mod waitq;
+pub(crate) mod waits;

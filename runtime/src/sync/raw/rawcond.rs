@@ -5,12 +5,12 @@
 //! C1 lock the queue, into it                    N1 no waiter: done
 //! C2 unlock the mutex                           N2 lock the queue, take one out, or all
 //! C3 park; the commit unlocks the queue         N3 unlock the queue, make them ready
-//! C4 woken, or time up: lock the mutex
+//! C4 woken, or the limit: lock the mutex
 //! ```
 //!
 //! No notification is lost. The condition is changed under the mutex: before C1, and then the waiter has
 //! seen the change, or after C2. Then N1 and N2 come after C1, and N2 waits for C3. `notify_one` is not
-//! spent on a waiter whose time is up: see sleeper.rs.
+//! spent on a waiter that has given up: see sleeper.rs.
 //!
 //! C2 unlocks the mutex under the lock of this queue, and takes that of the mutex' queue meanwhile;
 //! no code takes the two in the other order.
@@ -18,7 +18,8 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicBool, ByteLock, Instant, Ordering, WaitReason, current},
+    door::{AtomicBool, ByteLock, Ordering, WaitReason, current},
+    limit::Limit,
     rawlock::RawLock,
     sleeper::{Sleeper, take, take_all, wake_all},
     waitq::{Place, Queue},
@@ -55,15 +56,15 @@ impl RawCond {
         }
     }
 
-    /// Unlocks `lock`, waits for a notification, at most until `deadline`, and locks `lock` again. Returns
+    /// Unlocks `lock`, waits for a notification, at most until `limit`, and locks `lock` again. Returns
     /// whether it was notified.
     ///
     /// # Safety
     ///
     /// The caller holds `lock`.
-    pub(crate) unsafe fn wait(&self, lock: &RawLock, deadline: Option<Instant>) -> bool {
+    pub(crate) unsafe fn wait(&self, lock: &RawLock, limit: Option<&Limit<'_>>) -> bool {
         let g = current();
-        let sleeper = Sleeper::new(g, deadline);
+        let sleeper = Sleeper::new(g, limit);
         let node = Place::of(g, sleeper);
         self.queue_lock.lock();
         // SAFETY: the queue's lock is held; the node stays here until it was taken out, by the notifier that wakes
@@ -73,12 +74,12 @@ impl RawCond {
             queue.push_back(&node);
             self.note(queue);
             lock.unlock();
-            sleeper.sleep(WaitReason::CondvarWait.on(self), deadline, &self.queue_lock)
+            sleeper.sleep(WaitReason::CondvarWait.on(self), limit, &self.queue_lock)
         };
         if !notified {
             self.queue_lock.lock();
             // SAFETY: the lock is held; the node was put into this queue. It is no longer there if a
-            // notifier took it out and then lost the ticket to the timer.
+            // notifier took it out and found its ticket claimed.
             unsafe {
                 let queue = &mut *self.queue.get();
                 queue.unlink(&node);

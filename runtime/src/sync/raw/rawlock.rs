@@ -20,7 +20,7 @@
 //! L5  woken: handed over: done; else try          it is the holder; else clear LOCKED, set WOKEN;
 //!     as in L1; lost: L3, to the front,           ready(waiter)
 //!     and STARVING after a millisecond
-//! L6  time up: lock the queue, leave it; it
+//! L6  the limit: lock the queue, leave it; it
 //!     is empty: clear QUEUED and STARVING
 //! ```
 //!
@@ -37,9 +37,8 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{
-        AtomicU32, ByteLock, Instant, Ordering, Owner, SPINS, WaitReason, current, procs, spin_loop,
-    },
+    door::{AtomicU32, ByteLock, Ordering, Owner, SPINS, WaitReason, current, procs, spin_loop},
+    limit::Limit,
     sleeper::{Sleeps, take},
     waiter::Waiter,
     waitq::{Place, Queue},
@@ -94,15 +93,15 @@ impl RawLock {
         self.owner.set();
     }
 
-    /// As [`RawLock::lock`], at most until `deadline`; returns whether it was locked.
+    /// As [`RawLock::lock`], at most until `limit`; returns whether it was locked.
     #[inline]
     #[track_caller]
-    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn lock_until(&self, limit: Option<&Limit<'_>>) -> bool {
         if !self.take_fresh() {
-            if deadline.is_none() {
+            if limit.is_none() {
                 self.owner.check("Mutex::lock");
             }
-            if !self.lock_slow(deadline) {
+            if !self.lock_slow(limit) {
                 return false;
             }
         }
@@ -219,12 +218,12 @@ impl RawLock {
 
     #[cold]
     #[inline(never)]
-    fn lock_slow(&self, deadline: Option<Instant>) -> bool {
+    fn lock_slow(&self, limit: Option<&Limit<'_>>) -> bool {
         if self.spin() {
             return true;
         }
         let g = current();
-        let Some(waiter) = Waiter::new(g, deadline) else {
+        let Some(waiter) = Waiter::new(g, limit) else {
             return false;
         };
         let node = Place::of(g, waiter);
@@ -248,7 +247,7 @@ impl RawLock {
                 let sleeper = node.data.sleeper();
                 sleeper.sleep(
                     WaitReason::MutexLock.on(&self.owner),
-                    deadline,
+                    limit,
                     &self.queue_lock,
                 )
             };
@@ -262,7 +261,7 @@ impl RawLock {
             }
             woken = WOKEN;
             starving = if node.data.starves() { STARVING } else { 0 };
-            node.data.again(g, deadline);
+            node.data.again(g, limit);
         }
     }
 
@@ -274,7 +273,7 @@ impl RawLock {
     unsafe fn leave(&self, node: &Place<Waiter>) {
         self.queue_lock.lock();
         // SAFETY: `queue_lock` is held; the caller put the node into this queue. It is no longer there if an
-        // unlock took it out and then lost the ticket to the timer.
+        // unlock took it out and found its ticket claimed.
         unsafe {
             let queue = &mut *self.queue.get();
             queue.unlink(node);

@@ -24,7 +24,7 @@
 //!    as 1, and clear WOKEN; lost: 3, clear     w1  CAS WRITING -> 0
 //!    WOKEN, to the front, and PHASED if        w2  lock the queues, clear WRITING, settle
 //!    it starves
-//! 6  time up: lock the queues, leave, settle
+//! 6  the limit: lock the queues, leave, settle
 //! ```
 //!
 //! *Settle*, under the queues' lock, takes those out that can go in: after a writer all readers that wait, and if
@@ -47,12 +47,13 @@
 //! - Between r1 and r2 of a word that is PHASED no caller goes in but by r2.
 //! - A late r2: the waiters may have left, and others may have come. Every settle looks at the word again: the word and
 //!   the queues alone say what is to be done.
-//! - A waiter whose time is up settles: readers may have waited for it alone.
+//! - A waiter that gives up settles: readers may have waited for it alone.
 
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU64, ByteLock, Instant, Ordering, Owner},
+    door::{AtomicU64, ByteLock, Ordering, Owner},
+    limit::Limit,
     rwword::{
         Access,
         Access::{Read, Write},
@@ -98,21 +99,21 @@ impl RawRw {
         fresh!()
     }
 
-    /// Locks for a reader, at most until `deadline`; returns whether it did.
+    /// Locks for a reader, at most until `limit`; returns whether it did.
     ///
     /// # Errors
     ///
     /// When there are too many readers.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn read(&self, deadline: Option<Instant>) -> Result<bool, TooMany> {
+    pub(crate) fn read(&self, limit: Option<&Limit<'_>>) -> Result<bool, TooMany> {
         if self.join() {
             return Ok(true);
         }
-        if deadline.is_none() {
+        if limit.is_none() {
             self.owner.check("RwLock::read");
         }
-        self.lock_slow(Read, deadline)
+        self.lock_slow(Read, limit)
     }
 
     /// As [`RawRw::read`], without waiting.
@@ -141,16 +142,16 @@ impl RawRw {
         false
     }
 
-    /// Locks for a writer, at most until `deadline`; returns whether it did.
+    /// Locks for a writer, at most until `limit`; returns whether it did.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn write(&self, limit: Option<&Limit<'_>>) -> bool {
         if !self.take_fresh() {
-            if deadline.is_none() {
+            if limit.is_none() {
                 self.owner.check("RwLock::write");
             }
             // Writers are never too many.
-            if !self.lock_slow(Write, deadline).unwrap_or(false) {
+            if !self.lock_slow(Write, limit).unwrap_or(false) {
                 return false;
             }
         }

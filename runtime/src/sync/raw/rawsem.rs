@@ -16,7 +16,7 @@
 //!    STARVING says; then to the front, clear   S2 not STARVING, not WOKEN: take out the first ones, as
 //!    WOKEN, set STARVING if it starves            far as there are as many as they want; set WOKEN
 //! A6 some are left, QUEUED: R2                 S3 the first one starves, and there are not enough for
-//! A7 time up: lock the queue, leave, serve        it: set STARVING
+//! A7 the limit: lock the queue, leave, serve       it: set STARVING
 //!                                              S4 the queue is empty: clear QUEUED and STARVING
 //!                                              S5 unlock; wake those that were taken out
 //! ```
@@ -40,7 +40,8 @@
 use std::cell::UnsafeCell;
 
 use super::{
-    door::{AtomicU64, ByteLock, Instant, Ordering, SPINS, WaitReason, current, procs, spin_loop},
+    door::{AtomicU64, ByteLock, Ordering, SPINS, WaitReason, current, procs, spin_loop},
+    limit::Limit,
     sleeper::{Sleeper, Sleeps, wake_all},
     waiter::Waiter,
     waitq::{Node, Place, Queue},
@@ -112,8 +113,7 @@ impl RawSemaphore {
     pub(crate) fn nobody_waits(&self) -> bool {
         // SAFETY: the model is over.
         let empty = unsafe { (*self.queue.get()).is_empty() };
-        // Relaxed: as above.
-        empty && self.word.load(Ordering::Relaxed) & (ONE - 1) == 0
+        empty && self.word.load(Ordering::Relaxed) & (ONE - 1) == 0 // Relaxed: as above.
     }
 
     /// Returns whether there are waiters.
@@ -160,20 +160,20 @@ impl RawSemaphore {
         n == 0
     }
 
-    /// Waits until `n` are free, at most until `deadline`, and takes them; returns whether it did.
+    /// Waits until `n` are free, at most until `limit`, and takes them; returns whether it did.
     #[inline(always)]
-    pub(crate) fn acquire(&self, n: u64, deadline: Option<Instant>) -> bool {
-        self.try_acquire(n) || self.acquire_slow(n, deadline)
+    pub(crate) fn acquire(&self, n: u64, limit: Option<&Limit<'_>>) -> bool {
+        self.try_acquire(n) || self.acquire_slow(n, limit)
     }
 
     #[cold]
     #[inline(never)]
-    fn acquire_slow(&self, n: u64, deadline: Option<Instant>) -> bool {
+    fn acquire_slow(&self, n: u64, limit: Option<&Limit<'_>>) -> bool {
         if self.spin(n) {
             return true;
         }
         let g = current();
-        let Some(waiter) = Waiter::new(g, deadline) else {
+        let Some(waiter) = Waiter::new(g, limit) else {
             return false;
         };
         let node = Place::of(g, Wish { waiter, wants: n });
@@ -196,12 +196,12 @@ impl RawSemaphore {
                     queue.push_back(&node);
                 }
                 let wait = WaitReason::SemaphoreAcquire.on(self);
-                waiter.sleeper().sleep(wait, deadline, &self.queue_lock)
+                waiter.sleeper().sleep(wait, limit, &self.queue_lock)
             };
             if !in_time {
                 self.queue_lock.lock();
                 // SAFETY: the lock is held; the node was put into this queue. It is no longer there if a
-                // release took it out and then lost the ticket to the timer.
+                // release took it out and found its ticket claimed.
                 unsafe {
                     (*self.queue.get()).unlink(&node);
                     self.serve_and_unlock();
@@ -213,7 +213,7 @@ impl RawSemaphore {
             }
             was_woken = true;
             starving = if waiter.starves() { STARVING } else { 0 };
-            waiter.again(g, deadline);
+            waiter.again(g, limit);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A reader-writer lock with waiters: steps 2 to 6, r2 and w2 of rawrw.rs.
 
 use super::{
-    door::{Instant, Ordering, SPINS, current, procs, spin_loop},
+    door::{Ordering, SPINS, current, procs, spin_loop},
+    limit::Limit,
     rawrw::RawRw,
     rwword::{
         Access,
@@ -91,19 +92,19 @@ impl RawRw {
         }
     }
 
-    /// 2 to 6: returns true when the caller is inside, false when its time is up.
+    /// 2 to 6: returns true when the caller is inside, false when its limit has come.
     #[cold]
     #[inline(never)]
     pub(super) fn lock_slow(
         &self,
         access: Access,
-        deadline: Option<Instant>,
+        limit: Option<&Limit<'_>>,
     ) -> Result<bool, TooMany> {
         if self.spin(access) {
             return Ok(true);
         }
         let g = current();
-        let Some(waiter) = Waiter::new(g, deadline) else {
+        let Some(waiter) = Waiter::new(g, limit) else {
             return Ok(false);
         };
         let node = Place::of(g, waiter);
@@ -128,7 +129,7 @@ impl RawRw {
                 let sleeper = node.data.sleeper();
                 sleeper.sleep(
                     access.wait_reason().on(&self.owner),
-                    deadline,
+                    limit,
                     &self.queue_lock,
                 )
             };
@@ -142,7 +143,7 @@ impl RawRw {
             }
             was_woken = true;
             starving = if node.data.starves() { PHASED } else { 0 };
-            node.data.again(g, deadline);
+            node.data.again(g, limit);
         }
     }
 
@@ -154,7 +155,7 @@ impl RawRw {
     unsafe fn leave(&self, access: Access, node: &Place<Waiter>) {
         self.queue_lock.lock();
         // SAFETY: the lock is held; the caller put the node into this queue. It is no longer there if a settle
-        // took it out and then lost the ticket to the timer.
+        // took it out and found its ticket claimed.
         unsafe { (*self.waiting.get()).of(access).unlink(node) };
         // Readers or a writer may be inside: the writers' turn is next, if there are others.
         self.settle_and_unlock(Read);

@@ -1,4 +1,4 @@
-//! One wait in the queue of a lock, until a taker takes it out or the time is up.
+//! One wait in the queue of a lock, until a taker takes it out or its limit has come.
 //!
 //! ```text
 //! waiter                                       taker
@@ -6,19 +6,18 @@
 //! S2 sleep: park; the commit unlocks           T1 lock the queue, take the node out
 //!                                              T2 claim the wait; lost: it is up, take the next
 //! S3 woken: it was taken                       T3 say what it got, unlock, wake it
-//! S4 time up: lock the queue, unlink the node
+//! S4 the limit: lock the queue, unlink the node
 //! ```
 //!
-//! Without a deadline only the taker ends the wait, so T2 costs nothing. With one, the timer may end the
-//! wait too, and a [`Ticket`] decides: a waiter that was claimed in T2 does not time out, and nothing is
-//! given to a waiter that has left.
+//! Without a limit only the taker ends the wait, so T2 costs nothing. With one, the timer, or what the waiter waits
+//! under (waits.rs), may end the wait too, and a [`Ticket`] decides: a waiter that was claimed in T2 does not give up, and
+//! nothing is given to a waiter that has left.
 
 use super::{
-    door::{
-        ByteLock, GRef, Instant, TIMED_OUT, Ticket, WaitFor, arm, park, park_until, ready,
-        ready_tail,
-    },
+    door::{ByteLock, GRef, TIMED_OUT, Ticket, WaitFor, arm, park, park_until, ready, ready_tail},
+    limit::Limit,
     waitq::{Node, Queue},
+    waits::OVER,
 };
 
 /// What a taker claims a ticket with.
@@ -28,17 +27,17 @@ const TAKEN: u32 = 0;
 #[derive(Clone, Copy)]
 pub(crate) struct Sleeper {
     g: GRef,
-    /// Of a wait with a deadline.
+    /// Of a wait with a limit.
     ticket: Option<Ticket>,
 }
 
 impl Sleeper {
     /// For the next wait of the caller, which is `g`. Those made for earlier waits are void.
     #[inline(always)]
-    pub(crate) fn new(g: GRef, deadline: Option<Instant>) -> Sleeper {
+    pub(crate) fn new(g: GRef, limit: Option<&Limit<'_>>) -> Sleeper {
         Sleeper {
             g,
-            ticket: deadline.map(|_| arm()),
+            ticket: limit.map(|_| arm()),
         }
     }
 
@@ -47,18 +46,18 @@ impl Sleeper {
         self.g
     }
 
-    /// Sleeps, waiting for `wait`, until it is woken (true), or until `deadline` (false). The queue is unlocked when the
-    /// caller is off its stack.
+    /// Sleeps, waiting for `wait`, until it is woken (true), or until `limit` has come (false). The queue is unlocked
+    /// when the caller is off its stack, or does not wait.
     ///
     /// # Safety
     ///
-    /// This sleeper was made for this wait and this deadline, by the caller, which holds `queue_lock` and
+    /// This sleeper was made for this wait and this limit, by the caller, which holds `queue_lock` and
     /// has put its node into the queue; there it stays until it was taken out, which needs the lock.
     #[inline(always)]
     pub(crate) unsafe fn sleep(
         self,
         wait: WaitFor,
-        deadline: Option<Instant>,
+        limit: Option<&Limit<'_>>,
         queue_lock: &ByteLock,
     ) -> bool {
         let commit = || {
@@ -66,7 +65,7 @@ impl Sleeper {
             unsafe { queue_lock.unlock() };
             true
         };
-        match self.ticket {
+        match self.ticket.zip(limit) {
             None => {
                 // SAFETY: the taker of the node makes us ready once; it needs the lock for that, which the commit
                 // gives up as its last step.
@@ -75,7 +74,15 @@ impl Sleeper {
             }
             // SAFETY: the ticket is our last one; what takes the node out of its queue and wins the ticket
             // makes us ready once.
-            Some(ticket) => unsafe { park_until(wait, ticket, deadline, commit) != TIMED_OUT },
+            Some((ticket, limit)) => unsafe {
+                match limit.under {
+                    None => park_until(wait, ticket, limit.deadline, commit) != TIMED_OUT,
+                    Some(waits) => {
+                        let outcome = waits.sleep(wait, ticket, limit.deadline, queue_lock);
+                        !matches!(outcome, TIMED_OUT | OVER)
+                    }
+                }
+            },
         }
     }
 

@@ -12,6 +12,7 @@ use std::{cell::Cell, time::Duration};
 
 use super::{
     door::{GRef, Instant},
+    limit::Limit,
     sleeper::{Sleeper, Sleeps},
 };
 
@@ -33,15 +34,15 @@ impl Sleeps for Waiter {
 }
 
 impl Waiter {
-    /// For `g`, the caller, which waits from now on. `None`: `deadline` has passed.
+    /// For `g`, the caller, which waits from now on. `None`: `limit` has come.
     #[inline(always)]
-    pub(crate) fn new(g: GRef, deadline: Option<Instant>) -> Option<Waiter> {
+    pub(crate) fn new(g: GRef, limit: Option<&Limit<'_>>) -> Option<Waiter> {
         let since = Instant::now();
-        if deadline.is_some_and(|deadline| since >= deadline) {
+        if limit.is_some_and(|limit| limit.has_come(since)) {
             return None;
         }
         Some(Waiter {
-            sleeper: Cell::new(Sleeper::new(g, deadline)),
+            sleeper: Cell::new(Sleeper::new(g, limit)),
             since,
             served: Cell::new(false),
         })
@@ -49,8 +50,8 @@ impl Waiter {
 
     /// The waiter was woken, came too late, and waits once more.
     #[inline(always)]
-    pub(crate) fn again(&self, g: GRef, deadline: Option<Instant>) {
-        self.sleeper.set(Sleeper::new(g, deadline));
+    pub(crate) fn again(&self, g: GRef, limit: Option<&Limit<'_>>) {
+        self.sleeper.set(Sleeper::new(g, limit));
     }
 
     /// Returns whether it has waited for longer than [`PATIENCE`].

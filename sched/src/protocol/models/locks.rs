@@ -9,7 +9,7 @@ use loom::{cell::UnsafeCell, thread};
 
 use super::explore;
 use door::{Instant, lose_patience};
-use raw::{rawcond::RawCond, rawlock::RawLock};
+use raw::{limit::Limit, rawcond::RawCond, rawlock::RawLock};
 
 pub(in crate::protocol) mod door;
 #[allow(dead_code, reason = "not all of it is modelled")]
@@ -29,10 +29,15 @@ unsafe impl<L> Send for Guarded<L> {}
 
 impl<L> Guarded<L> {
     pub(super) fn new(lock: L) -> Arc<Guarded<L>> {
-        Arc::new(Guarded {
+        Arc::new(Guarded::inline(lock))
+    }
+
+    /// As [`Guarded::new`], for a part of something.
+    pub(super) fn inline(lock: L) -> Guarded<L> {
+        Guarded {
             lock,
             value: UnsafeCell::new(0),
-        })
+        }
     }
 
     pub(super) fn add(&self) {
@@ -69,6 +74,12 @@ pub(super) fn together<L: 'static>(
 
 pub(super) const PREEMPTIONS: usize = 2;
 
+/// The limit of a wait whose end loom decides on.
+pub(super) fn later() -> Limit<'static> {
+    let later = Limit::at(Some(Instant::Later));
+    later.unwrap()
+}
+
 fn lock(shared: &Guarded<RawLock>) {
     shared.lock.lock();
     shared.add();
@@ -95,7 +106,7 @@ fn lock_fairly(shared: &Guarded<RawLock>) {
 
 fn lock_for_a_while(shared: &Guarded<RawLock>) {
     lose_patience();
-    if shared.lock.lock_until(Some(Instant::Later)) {
+    if shared.lock.lock_until(Some(&later())) {
         shared.add();
         // SAFETY: locked above.
         unsafe { shared.lock.unlock() };
@@ -148,10 +159,7 @@ struct Shop {
 impl Shop {
     fn new() -> Arc<Shop> {
         Arc::new(Shop {
-            stock: Guarded {
-                lock: RawLock::new(),
-                value: UnsafeCell::new(0),
-            },
+            stock: Guarded::inline(RawLock::new()),
             changed: RawCond::new(),
         })
     }
@@ -176,7 +184,7 @@ impl Shop {
         self.stock.lock.lock();
         // SAFETY: locked above, and again by the wait.
         let notified = unsafe {
-            let notified = self.changed.wait(&self.stock.lock, Some(Instant::Later));
+            let notified = self.changed.wait(&self.stock.lock, Some(&later()));
             self.stock.lock.unlock();
             notified
         };

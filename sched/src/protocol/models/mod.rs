@@ -27,6 +27,7 @@ mod io_line;
 mod io_poll;
 mod join;
 mod lending;
+mod limits;
 pub(super) mod locks;
 mod once;
 mod park;

@@ -11,12 +11,7 @@ use loom::thread;
 
 use super::{
     explore,
-    locks::{
-        Guarded, PREEMPTIONS,
-        door::{Instant, lose_patience},
-        raw::rawrw::RawRw,
-        together,
-    },
+    locks::{Guarded, PREEMPTIONS, door::lose_patience, later, raw::rawrw::RawRw, together},
 };
 
 fn read(shared: &Guarded<RawRw>) {
@@ -45,7 +40,7 @@ fn write_and_read(shared: &Guarded<RawRw>) {
 }
 
 fn write_for_a_while(shared: &Guarded<RawRw>) {
-    if shared.lock.write(Some(Instant::Later)) {
+    if shared.lock.write(Some(&later())) {
         shared.add();
         // SAFETY: locked above.
         unsafe { shared.lock.unlock_write() };
@@ -53,7 +48,7 @@ fn write_for_a_while(shared: &Guarded<RawRw>) {
 }
 
 fn read_for_a_while(shared: &Guarded<RawRw>) {
-    if shared.lock.read(Some(Instant::Later)).unwrap() {
+    if shared.lock.read(Some(&later())).unwrap() {
         shared.get();
         // SAFETY: locked above.
         unsafe { shared.lock.unlock_read() };

@@ -11,10 +11,7 @@ use loom::{
 
 use super::{
     explore,
-    locks::{
-        door::{Instant, lose_patience},
-        raw::rawsem::RawSemaphore,
-    },
+    locks::{door::lose_patience, later, raw::rawsem::RawSemaphore},
 };
 
 const PREEMPTIONS: usize = 2;
@@ -45,7 +42,7 @@ impl Counted {
     }
 
     fn use_some_in_time(&self, n: u64) {
-        if self.semaphore.acquire(n, Some(Instant::Later)) {
+        if self.semaphore.acquire(n, Some(&later())) {
             self.got(n);
             self.give_back(n);
         }

@@ -60,8 +60,8 @@ const ROOMS: [(&str, &[&str]); 5] = [
     (
         "sync/raw",
         &[
-            "rwword", "waitq", "sleeper", "waiter", "turns", "rawlock", "rawcond", "rawsem",
-            "rawonce", "rawrw", "rwslow", "mod",
+            "rwword", "waitq", "waits", "limit", "sleeper", "waiter", "turns", "rawlock",
+            "rawcond", "rawsem", "rawonce", "rawrw", "rwslow", "mod",
         ],
     ),
 ];
