@@ -30,9 +30,10 @@ fn main() -> Result<(), goroutines::StartError> {
         for page in &pages {
             group.go(|| {
                 *bytes.lock().unwrap() += page.len();
-                Ok::<(), String>(())
+                Ok(())
             });
         }
+        Ok::<(), String>(())
     });
     assert_eq!(result, Ok(()));
     println!("all pages: {} bytes", bytes.lock().unwrap());
@@ -54,6 +55,7 @@ fn main() -> Result<(), goroutines::StartError> {
                 Ok(())
             });
         }
+        Ok(())
     });
     println!("first error: {}", result.unwrap_err());
     println!("stopped because of it: {}", stopped.load(Relaxed));
@@ -63,6 +65,7 @@ fn main() -> Result<(), goroutines::StartError> {
     let result: Result<(), ContextError> = context.run(|| {
         errgroup::scope(|group| {
             group.go(|| Context::current().sleep(Duration::from_secs(3600)));
+            Ok(())
         })
     });
     println!("with a deadline: {}", result.unwrap_err());

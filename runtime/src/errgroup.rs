@@ -10,9 +10,10 @@
 //!     for page in &pages {
 //!         g.go(|| {
 //!             *total.lock().unwrap() += page.len();
-//!             Ok::<(), String>(())
+//!             Ok(())
 //!         });
 //!     }
+//!     Ok::<(), String>(())
 //! });
 //! assert_eq!(fetched, Ok(()));
 //! assert_eq!(*total.lock().unwrap(), 11);
@@ -64,19 +65,20 @@ unsafe impl<E: Send> Sync for Shared<E> {}
 unsafe impl<E: Send> Send for Shared<E> {}
 
 /// Calls `f` with a [`Group`], in which it can start goroutines that borrow what lives outside of the call. Returns
-/// when all of them have ended: what `f` returned, or the first error that one of them returned. To use `?` in `f`
-/// itself, take [`try_scope`].
+/// when all of them have ended: what `f` returned, or the first error, of `f` or of one of them. So `?` works in `f` as
+/// it does in them, and the result has one layer.
 ///
 /// The first error, or panic, cancels the group's context. The goroutines run under it: their sends, receives and
-/// sleeps end early then (see [`context`](crate::context)). It descends from the caller's.
+/// sleeps end early then (see [`context`](crate::context)). It descends from the caller's. `f` itself runs under the
+/// caller's; [`Group::context`] is what its own waits can take.
 ///
 /// # Parks
 ///
-/// Until all have ended, also when `f` panics.
+/// Until all have ended, also when `f` fails or panics.
 ///
 /// # Errors
 ///
-/// The first one of a goroutine. Later ones are dropped.
+/// The first one, of `f` or of a goroutine. Later ones are dropped.
 ///
 /// # Panics
 ///
@@ -96,33 +98,11 @@ unsafe impl<E: Send> Send for Shared<E> {}
 ///         assert!(rx.recv().is_err()); // no message comes, but the first goroutine has failed
 ///         Ok(())
 ///     });
+///     Ok(())
 /// });
 /// assert_eq!(result, Err("no such file"));
 /// ```
-#[track_caller]
-pub fn scope<'env, F, T, E>(f: F) -> Result<T, E>
-where
-    F: for<'scope> FnOnce(&Group<'scope, 'env, E>) -> T,
-    E: Send + 'env,
-{
-    try_scope(|group| Ok(f(group)))
-}
-
-/// As [`scope`], but `f` can fail as well: its error counts as one of a goroutine, so it cancels the group's context.
-///
-/// # Parks
-///
-/// Until all have ended, also when `f` fails or panics.
-///
-/// # Errors
-///
-/// The first one, of `f` or of a goroutine. Later ones are dropped.
-///
-/// # Panics
-///
-/// As [`scope`].
-///
-/// # Examples
+/// `?` in the body, and in a goroutine:
 ///
 /// ```
 /// # unsafe { goroutines::start() }.unwrap();
@@ -131,7 +111,7 @@ where
 ///
 /// fn sum(texts: &[&str]) -> Result<u32, ParseIntError> {
 ///     let total = goroutines::sync::Mutex::new(0);
-///     errgroup::try_scope(|g| {
+///     errgroup::scope(|g| {
 ///         let factor: u32 = texts[0].parse()?;
 ///         for text in &texts[1..] {
 ///             g.go(|| {
@@ -148,8 +128,11 @@ where
 /// assert!(sum(&["10", "2", "three"]).is_err());
 /// assert!(sum(&["ten", "2"]).is_err());
 /// ```
+#[doc(alias = "errgroup")]
+#[doc(alias = "WithContext")]
+#[doc(alias = "try_join_all")]
 #[track_caller]
-pub fn try_scope<'env, F, T, E>(f: F) -> Result<T, E>
+pub fn scope<'env, F, T, E>(f: F) -> Result<T, E>
 where
     F: for<'scope> FnOnce(&Group<'scope, 'env, E>) -> Result<T, E>,
     E: Send + 'env,
@@ -281,6 +264,7 @@ impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
     /// # Panics
     ///
     /// As [`go`](crate::go()).
+    #[doc(alias = "Go")]
     #[track_caller]
     pub fn go<F>(&self, f: F)
     where
@@ -312,9 +296,11 @@ impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
     ///     g.go(|| rx.recv().map_err(drop));
     ///     assert!(!g.try_go(|| Ok(())));
     ///     tx.send(()).unwrap();
+    ///     Ok(())
     /// });
     /// assert_eq!(result, Ok(()));
     /// ```
+    #[doc(alias = "TryGo")]
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
     where
@@ -350,6 +336,7 @@ impl<'scope, 'env, E: Send + 'env> Group<'scope, 'env, E> {
     /// # Panics
     ///
     /// When `n` is 0, with which nothing could ever be started, and when there is a limit already.
+    #[doc(alias = "SetLimit")]
     pub fn limit(&self, n: usize) {
         assert!(
             n > 0,

@@ -36,17 +36,17 @@ fn without_an_error_the_scope_returns_its_value_when_all_have_ended() {
                     g.go(move || {
                         yield_now();
                         *number = i;
-                        Ok::<(), String>(())
+                        Ok(())
                     });
                 }
-                "value"
+                Ok::<_, String>("value")
             });
             assert_eq!(value, Ok("value"));
             assert_eq!(numbers, (0..50).collect::<Vec<_>>());
         })
         .join();
     }
-    assert_eq!(errgroup::scope(|_: &errgroup::Group<'_, '_, ()>| 1), Ok(1));
+    assert_eq!(errgroup::scope(|_| Ok::<_, ()>(1)), Ok(1));
 }
 
 #[test]
@@ -76,6 +76,7 @@ fn the_first_error_ends_the_waits_of_the_others_and_is_the_result() {
             settle();
             Err(("first", census.birth(0)))
         });
+        Ok(())
     });
     assert_eq!(ended.load(Ordering::SeqCst), 9);
     let (which, counted) = result.unwrap_err();
@@ -99,6 +100,7 @@ fn a_panic_is_thrown_again_with_its_payload_after_all_have_ended() {
                         settle();
                         panic!("in the group")
                     });
+                    Ok(())
                 })
             }));
             assert_eq!(text(&*caught.unwrap_err()), "in the group");
@@ -118,6 +120,7 @@ fn a_panic_counts_more_than_an_earlier_error() {
                 goroutines::sleep(LONG);
                 panic!("second")
             });
+            Ok(())
         })
     }));
     assert_eq!(text(&*caught.unwrap_err()), "second");
@@ -167,6 +170,7 @@ fn no_more_than_the_limit_run_at_once_and_all_run() {
                     Ok(())
                 });
             }
+            Ok(())
         });
         assert_eq!(result, Ok(()));
         assert_eq!(
@@ -190,8 +194,10 @@ fn try_go_starts_only_below_the_limit() {
             tx.send(()).unwrap();
             until(|| g.try_go(|| Ok(())));
             tx.send(()).unwrap();
+            Ok(())
         });
         assert_eq!(inner, Ok(()));
+        Ok(())
     });
     assert_eq!(result, Ok(()));
 }
@@ -210,6 +216,7 @@ fn a_place_is_given_back_by_a_panic_and_waited_for_when_the_context_is_done() {
                     Ok::<(), ()>(())
                 });
             }
+            Ok(())
         })
     }));
     assert_eq!(text(&*caught.unwrap_err()), "the only place");
@@ -222,7 +229,8 @@ fn limits_that_cannot_be_are_refused() {
     for (limits, message) in [(&[0][..], "allow at least 1"), (&[1, 2], "a limit already")] {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             errgroup::scope(|g: &errgroup::Group<'_, '_, ()>| {
-                limits.iter().for_each(|&n| g.limit(n))
+                limits.iter().for_each(|&n| g.limit(n));
+                Ok(())
             })
         }));
         let payload = caught.unwrap_err();
@@ -246,6 +254,7 @@ fn a_group_stops_with_the_context_of_its_caller() {
                     ready.send(()).unwrap();
                     rx.recv().map(drop)
                 });
+                Ok(())
             })
         })
     });
@@ -268,8 +277,10 @@ fn errors_may_borrow_and_groups_nest() {
                     log.lock().unwrap().push("inner");
                     Err(names[1].as_str())
                 });
+                Ok(())
             })
         });
+        Ok(())
     });
     assert_eq!(result, Err("two"));
     assert_eq!(*log.lock().unwrap(), ["inner"]);
@@ -280,7 +291,7 @@ fn what_has_the_group_s_context_stops_when_the_scope_ends() {
     start();
     let escaped = errgroup::scope(|g| {
         g.go(|| Ok::<(), ()>(()));
-        g.context().clone()
+        Ok(g.context().clone())
     });
     assert!(escaped.unwrap().is_cancelled());
 }
@@ -313,6 +324,7 @@ fn a_later_error_whose_destructor_panics_comes_out_with_its_own_payload() {
                         goroutines::sleep(LONG);
                         Err(Bomb(2))
                     });
+                    Ok(())
                 })
             });
             assert_eq!(got, Some(2));
@@ -332,6 +344,7 @@ fn an_error_that_a_panic_displaces_may_panic_too() {
                 goroutines::sleep(LONG);
                 panic!("in the group")
             });
+            Ok(())
         })
     });
     assert_eq!(text(&*caught.map(drop).unwrap_err()), "in the group");
@@ -347,6 +360,7 @@ fn a_panic_s_payload_may_panic_when_it_is_dropped() {
                 goroutines::sleep(LONG);
                 std::panic::panic_any(Bomb(1))
             });
+            Ok(())
         })
     });
     assert_eq!(text(&*caught.unwrap_err()), "first");
@@ -359,7 +373,7 @@ fn a_value_that_is_not_returned_may_panic_when_it_is_dropped() {
         panic_of(move || {
             errgroup::scope(|g| {
                 g.go(error);
-                Bomb(1)
+                Ok(Bomb(1))
             })
         })
     };
@@ -372,7 +386,7 @@ fn a_value_that_is_not_returned_may_panic_when_it_is_dropped() {
 fn the_body_s_panic_comes_out_whatever_is_dropped_for_it() {
     start();
     let caught = catch_unwind(|| {
-        errgroup::scope(|g| -> () {
+        errgroup::scope(|g| -> Result<(), Bomb> {
             g.go(|| Err(Bomb(1)));
             settle();
             panic!("in the body")
@@ -385,7 +399,7 @@ fn the_body_s_panic_comes_out_whatever_is_dropped_for_it() {
 fn an_error_of_the_body_stops_the_goroutines_and_is_the_result() {
     start();
     let ended = AtomicU32::new(0);
-    let result = errgroup::try_scope(|g| {
+    let result = errgroup::scope(|g| {
         g.go(|| {
             goroutines::sleep(LONG);
             ended.fetch_add(1, Ordering::SeqCst);
@@ -396,14 +410,50 @@ fn an_error_of_the_body_stops_the_goroutines_and_is_the_result() {
     });
     assert!(result.is_err());
     assert_eq!(ended.load(Ordering::SeqCst), 1);
-    let result: Result<u32, std::num::ParseIntError> = errgroup::try_scope(|g| {
+    let result: Result<u32, std::num::ParseIntError> = errgroup::scope(|g| {
         g.go(|| "no number".parse::<u32>().map(drop));
         "5".parse::<u32>()
     });
     assert!(result.is_err());
-    let result: Result<u32, std::num::ParseIntError> = errgroup::try_scope(|g| {
+    let result: Result<u32, std::num::ParseIntError> = errgroup::scope(|g| {
         g.go(|| "6".parse::<u32>().map(drop));
         "5".parse::<u32>()
     });
     assert_eq!(result, Ok(5));
+}
+
+#[derive(Debug, PartialEq)]
+struct Own(String);
+
+impl From<std::num::ParseIntError> for Own {
+    fn from(error: std::num::ParseIntError) -> Own {
+        Own(error.to_string())
+    }
+}
+
+/// No type is written but that of the function.
+fn sum(texts: &[&str]) -> Result<u32, Own> {
+    let total = Mutex::new(0);
+    let factor = errgroup::scope(|g| {
+        let Some((first, rest)) = texts.split_first() else {
+            return Err(Own("no number".to_owned()));
+        };
+        let factor: u32 = first.parse()?;
+        for text in rest {
+            g.go(|| {
+                *total.lock().unwrap() += text.parse::<u32>()?;
+                Ok(())
+            });
+        }
+        Ok(factor)
+    })?;
+    Ok(factor * total.into_inner().unwrap())
+}
+
+#[test]
+fn question_marks_and_early_errors_of_the_body_need_no_annotation_and_the_result_has_one_layer() {
+    start();
+    assert_eq!(sum(&["10", "2", "3"]), Ok(50));
+    assert_eq!(sum(&[]), Err(Own("no number".to_owned())));
+    assert!(sum(&["ten", "2"]).is_err() && sum(&["10", "two"]).is_err());
 }

@@ -89,6 +89,7 @@ fn group(actor: &mut Actor) {
                 if fails { Err(n) } else { Ok(()) }
             });
         }
+        Ok(())
     });
     assert_eq!(result, if fails { Err(0) } else { Ok(()) });
     assert_eq!(ended.load(Ordering::Relaxed), count, "who ended");
