@@ -27,6 +27,8 @@
 /// });
 /// assert!(manifest.join().unwrap().unwrap().contains("[package]"));
 /// ```
+#[doc(alias = "spawn_blocking")]
+#[doc(alias = "block_in_place")]
 #[inline]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     goroutines_sched::blocking(f)

@@ -55,6 +55,8 @@ use goroutines_sched::current;
 ///     recv(stop) -> _ => set.shutdown(),
 /// }
 /// ```
+#[doc(alias = "TaskTracker")]
+#[doc(alias = "FuturesUnordered")]
 pub struct JoinSet<T> {
     tell: Sender<Ended<T>>,
     ended: Receiver<Ended<T>>,
@@ -170,6 +172,8 @@ impl<T> JoinSet<T> {
     /// # Parks
     ///
     /// Until one has ended. A plain OS thread sleeps.
+    #[doc(alias = "select_all")]
+    #[doc(alias = "WaitAny")]
     pub fn join_next(&mut self) -> Option<thread::Result<T>> {
         self.next().map(Ended::into_result)
     }

@@ -81,11 +81,13 @@ impl PinnedBuilder {
 /// .join()
 /// .unwrap();
 /// ```
+#[doc(alias = "LockOSThread")]
 pub fn lock_os_thread() {
     sched::lock_os_thread();
 }
 
 /// Takes back one [`lock_os_thread`] of the calling goroutine. Does nothing if there is none.
+#[doc(alias = "UnlockOSThread")]
 pub fn unlock_os_thread() {
     sched::unlock_os_thread();
 }

@@ -12,6 +12,7 @@ use goroutines_sched as sched;
 /// # unsafe { goroutines::start() }.unwrap();
 /// assert!(goroutines::gomaxprocs() >= 1);
 /// ```
+#[doc(alias = "GOMAXPROCS")]
 pub fn gomaxprocs() -> usize {
     sched::procs()
 }
@@ -43,6 +44,7 @@ pub fn gomaxprocs() -> usize {
 /// assert_eq!(goroutines::gomaxprocs(), 3);
 /// assert_eq!(goroutines::set_gomaxprocs(before), 3);
 /// ```
+#[doc(alias = "GOMAXPROCS")]
 #[track_caller]
 pub fn set_gomaxprocs(count: usize) -> usize {
     sched::set_procs(count)

@@ -522,7 +522,19 @@ fn errors_say_what_crossbeam_says() {
         r#""SendTimeoutError(..)""#
     );
     let (tx, rx) = unbounded::<Mute>();
-    assert_eq!(format!("{tx:?} {rx:?}"), "Sender { .. } Receiver { .. }");
+    assert_eq!(
+        format!("{tx:?} {rx:?}"),
+        "Sender { len: 0, capacity: None, .. } Receiver { len: 0, capacity: None, .. }"
+    );
+    let (tx, rx) = bounded(2);
+    tx.send(Mute).unwrap();
+    assert_eq!(
+        format!("{tx:?} {rx:?}"),
+        "Sender { len: 1, capacity: Some(2), .. } Receiver { len: 1, capacity: Some(2), .. }"
+    );
+    drop(rx);
+    assert!(format!("{tx:?}").starts_with("Sender { len: 0"));
+    assert!(format!("{:?}", goroutines::chan::never::<Mute>()).starts_with("Receiver { len: 0"));
 }
 
 #[test]

@@ -112,6 +112,33 @@ pub(crate) use with_context::{disconnect, done, wait_done, wait_either};
 ///     }
 /// }
 /// ```
+///
+/// Until a [context](crate::context) is done, with a case for [`Context::done`](crate::context::Context::done). (The current
+/// context alone does not end a `select!`.)
+///
+/// ```
+/// # unsafe { goroutines::start() }.unwrap();
+/// use goroutines::{chan::{Receiver, select, unbounded}, context::Context, go};
+///
+/// fn total(numbers: &Receiver<u32>, ctx: &Context) -> u32 {
+///     let mut sum = 0;
+///     loop {
+///         select! {
+///             recv(numbers) -> n => match n {
+///                 Ok(n) => sum += n,
+///                 Err(_) => return sum,
+///             },
+///             recv(ctx.done()) -> _ => return sum,
+///         }
+///     }
+/// }
+///
+/// let (ctx, canceller) = Context::background().with_cancel();
+/// let (_tx, numbers) = unbounded();
+/// let worker = go(move || total(&numbers, &ctx));
+/// canceller.cancel();
+/// assert_eq!(worker.join().unwrap(), 0);
+/// ```
 #[doc(inline)]
 pub use crate::__chan_select as select;
 

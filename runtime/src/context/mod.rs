@@ -55,6 +55,7 @@ use crate::{
 use family::Inner;
 
 /// When to stop: see [the module](self). Clones are the same context.
+#[doc(alias = "CancellationToken")]
 #[derive(Clone)]
 pub struct Context(Option<Arc<Inner>>);
 
@@ -139,6 +140,7 @@ impl Context {
     /// canceller.cancel();
     /// assert_eq!(child.err(), Some(ContextError::Cancelled));
     /// ```
+    #[doc(alias = "WithCancel")]
     pub fn with_cancel(&self) -> (Context, Canceller) {
         self.child(None)
     }
@@ -155,6 +157,7 @@ impl Context {
     /// let (ctx, _) = Context::background().with_deadline(Instant::now());
     /// assert_eq!(ctx.err(), Some(ContextError::DeadlineExceeded));
     /// ```
+    #[doc(alias = "WithDeadline")]
     pub fn with_deadline(&self, deadline: Instant) -> (Context, Canceller) {
         self.child(Some(deadline))
     }
@@ -171,6 +174,7 @@ impl Context {
     /// let (ctx, _) = Context::background().with_timeout(Duration::from_millis(5));
     /// assert_eq!(ctx.sleep(Duration::from_secs(60)), Err(ContextError::DeadlineExceeded));
     /// ```
+    #[doc(alias = "WithTimeout")]
     pub fn with_timeout(&self, timeout: Duration) -> (Context, Canceller) {
         self.child(Instant::now().checked_add(timeout))
     }
@@ -208,6 +212,8 @@ impl Context {
     ///     recv(ctx.done()) -> _ => assert!(ctx.is_cancelled()),
     /// }
     /// ```
+    #[doc(alias = "Done")]
+    #[doc(alias = "cancelled")]
     pub fn done(&self) -> Receiver<Infallible> {
         match &self.0 {
             Some(inner) => inner.done.clone(),
@@ -366,6 +372,8 @@ impl Canceller {
     /// }
     /// assert!(context.is_cancelled());
     /// ```
+    #[doc(alias = "defer")]
+    #[doc(alias = "drop_guard")]
     #[must_use = "it cancels when it is dropped"]
     pub fn cancel_on_drop(self) -> CancelOnDrop {
         CancelOnDrop(Some(self))

@@ -22,6 +22,7 @@ use super::{
 ///
 /// A listener for which a goroutine has waited is in non-blocking mode, because the kernel has no other way to accept
 /// without waiting. Other processes that share the listener see that mode too. Calls on OS threads wait all the same.
+#[doc(alias = "tcp")]
 pub struct TcpListener(Socket<Std>);
 
 fd_traits!(TcpListener, Std);

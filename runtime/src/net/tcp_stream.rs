@@ -39,6 +39,7 @@ use super::{
 /// assert_eq!(greeting.join().unwrap(), "hello");
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "tcp")]
 pub struct TcpStream(pub(super) Socket<Std>);
 
 fd_traits!(TcpStream, Std);

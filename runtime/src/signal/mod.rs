@@ -114,6 +114,9 @@ fn notifier() -> MutexGuard<'static, Notifier> {
 /// assert_eq!(reload.recv(), Ok(signal::SIGHUP));
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "ctrlc")]
+#[doc(alias = "ctrl_c")]
+#[doc(alias = "SIGTERM")]
 pub fn notify(signals: &[i32]) -> io::Result<Receiver<i32>> {
     let mut set = 0;
     for &signal in signals {

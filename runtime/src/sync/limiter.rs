@@ -29,6 +29,8 @@ use crate::{
 /// (0..10).for_each(|_| limiter.wait());
 /// assert!(start.elapsed() >= Duration::from_millis(10));
 /// ```
+#[doc(alias = "throttle")]
+#[doc(alias = "token_bucket")]
 pub struct Limiter {
     every: Duration,
     /// The time in which an empty bucket fills up, but for one token.

@@ -45,6 +45,8 @@ use super::{
 /// let handles: Vec<_> = (0..10).map(|_| goroutines::go(work)).collect();
 /// handles.into_iter().for_each(|handle| handle.join().unwrap());
 /// ```
+#[doc(alias = "errgroup.SetLimit")]
+#[doc(alias = "weighted")]
 pub struct Semaphore {
     raw: RawSemaphore,
 }

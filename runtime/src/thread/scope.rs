@@ -84,6 +84,7 @@ impl RefUnwindSafe for Count {}
 /// });
 /// assert_eq!(total, 6);
 /// ```
+#[doc(alias = "join_all")]
 #[track_caller]
 pub fn scope<'env, F, T>(f: F) -> T
 where

@@ -156,13 +156,13 @@ fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
         Some(larger) => writeln!(
             out,
             "help: give it a larger one with `Builder::stack_size({})`, or every goroutine with `Config`; a recursion \
-             whose depth the input decides can continue on further stacks with `goroutines::grow`; one without an end needs \
+             whose depth the input decides can continue on further stacks with `#[goroutines::grow]` above its function, or `goroutines::grow` in it; one without an end needs \
              another cure",
             larger.window()
         ),
         None => writeln!(
             out,
-            "help: this is the largest stack there is: continue on further ones with `goroutines::grow`, recurse less deeply, \
+            "help: this is the largest stack there is: continue on further ones with `#[goroutines::grow]` above the function, or `goroutines::grow` in it, recurse less deeply, \
              or move large values to the heap"
         ),
     }
@@ -243,7 +243,7 @@ mod tests {
         assert!(text.contains("\ngoroutine 7 [deep]: stack exceeds 1048576-byte limit\n"));
         assert!(text.contains("\nspawned as a::b::{{closure}}\n"));
         assert!(text.contains("Builder::stack_size(8388608)"));
-        assert!(text.contains("`Config`") && text.contains("`goroutines::grow`"));
+        assert!(text.contains("`Config`") && text.contains("`#[goroutines::grow]`"));
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn overflow_names_the_goroutine_its_limit_and_the_remedy() {
         "{death:?}"
     );
     assert!(death.stderr.contains("stack_size"), "{death:?}");
-    assert!(death.stderr.contains("`goroutines::grow`"), "{death:?}");
+    assert!(death.stderr.contains("`#[goroutines::grow]`"), "{death:?}");
     assert!(
         death
             .stderr
