@@ -12,6 +12,7 @@ use crate::debug::{
     dumper::{Dumper, Settings as Dumps, at_deadlock},
     trace,
 };
+use crate::panic_hook;
 
 /// Settings of the process's runtime, for [`Config::start`].
 ///
@@ -29,6 +30,8 @@ use crate::debug::{
 #[must_use = "settings do nothing until `start`"]
 pub struct Config {
     sched: sched::Config,
+    /// Panics do not say which goroutine they are of.
+    quiet_panics: bool,
     #[cfg(feature = "insight")]
     dumps: Dumps,
     /// The memory of the flight recorder's rings, and its file.
@@ -49,6 +52,8 @@ impl Config {
     /// is the tightest of the process's control group and all groups above it, version 1 and 2. While the program runs
     /// the number follows both, which are read about once a second, until [`set_gomaxprocs`](crate::set_gomaxprocs) is
     /// called. [`gomaxprocs`](crate::gomaxprocs) returns the number.
+    #[doc(alias = "GOMAXPROCS")]
+    #[doc(alias = "worker_threads")]
     pub fn procs(self, procs: usize) -> Config {
         self.with(|sched| sched.procs(procs))
     }
@@ -297,6 +302,29 @@ impl Config {
         self
     }
 
+    /// Whether a panic on a goroutine says which one it is. Default: yes. The start then puts a hook before the one that is
+    /// there (std's, as a rule), which writes a line to stderr and calls that one:
+    ///
+    /// ```text
+    /// goroutine 17 [worker] panicked at src/main.rs:7:9, spawned as app::serve::{{closure}}
+    /// ```
+    ///
+    /// Panics on plain threads are as before. A hook that the program sets after the start ([`std::panic::set_hook`])
+    /// replaces this one, and one that it has [taken](std::panic::take_hook) before it sets its own can be called by that.
+    /// A start on a thread that panics changes no hook. The line goes to the descriptor: a test harness that captures what
+    /// threads print does not capture it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // SAFETY: no code of this program keeps thread-local storage over a call that can park.
+    /// unsafe { goroutines::Config::new().panic_hook(false).start() }.unwrap();
+    /// ```
+    pub fn panic_hook(mut self, on: bool) -> Config {
+        self.quiet_panics = !on;
+        self
+    }
+
     fn with(mut self, change: impl FnOnce(sched::Config) -> sched::Config) -> Config {
         self.sched = change(self.sched);
         self
@@ -312,6 +340,15 @@ impl Config {
     ///
     #[doc = include_str!("safety.md")]
     pub unsafe fn start(self) -> Result<(), crate::StartError> {
+        let quiet_panics = self.quiet_panics;
+        self.launch()?;
+        if !quiet_panics {
+            panic_hook::install();
+        }
+        Ok(())
+    }
+
+    fn launch(self) -> Result<(), crate::StartError> {
         #[cfg(feature = "insight")]
         {
             let refused =

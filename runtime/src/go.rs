@@ -28,7 +28,8 @@ use crate::{context::Context, thread::current::Thread};
 /// }
 /// ```
 pub unsafe fn start() -> Result<(), crate::StartError> {
-    sched::start(&sched::Config::new())
+    // SAFETY: the caller promises what `Config::start` asks for.
+    unsafe { crate::Config::new().start() }
 }
 
 /// Starts a goroutine that runs `f`. Dropping the handle detaches it.
@@ -50,6 +51,8 @@ pub unsafe fn start() -> Result<(), crate::StartError> {
 /// drop(tx);
 /// assert_eq!(rx.iter().sum::<i32>(), 3);
 /// ```
+#[doc(alias = "coroutine")]
+#[doc(alias = "fiber")]
 #[inline]
 #[track_caller]
 pub fn go<F, T>(f: F) -> JoinHandle<T>
@@ -195,12 +198,14 @@ impl<T> fmt::Debug for JoinHandle<T> {
 ///     goroutines::yield_now();
 /// }
 /// ```
+#[doc(alias = "Gosched")]
 #[inline]
 pub fn yield_now() {
     sched::yield_now();
 }
 
-/// Waits for `duration`: only this goroutine, others run meanwhile. A plain OS thread sleeps.
+/// Waits for `duration`: only this goroutine, others run meanwhile. A plain OS thread sleeps. As a send or a receive it ends
+/// early when the caller's [`Context`] is done, and at once if it is done already; [`Context::sleep`] says whether it did.
 ///
 /// # Parks
 ///

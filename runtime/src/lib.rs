@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Everything here works on goroutines and on plain OS threads, on either end. A panic in a goroutine reaches its
-//! [`JoinHandle::join`] and nothing else. The process ends when `main` returns, whether goroutines are left or not.
+//! [`JoinHandle::join`] and nothing else; its message says which goroutine it was ([`Config::panic_hook`]). The process ends when `main` returns, whether goroutines are left or not.
 //!
 //! The package has eight programs to start from in `examples`: hello, worker pool, pipeline, fan-in with a timeout, error
 //! groups, scopes, blocking calls, and goroutines beside tokio.
@@ -34,7 +34,7 @@
 //!
 //! | module | what is in it | shaped as |
 //! |---|---|---|
-//! | the root | [`start`], [`run`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
+//! | the root | [`start`], [`run`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`timeout`](timeout()), [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
 //! | [`thread`] | spawn, scopes, park and unpark, names, goroutine-local values | [`std::thread`] |
 //! | [`chan`] | channels, [`select!`](macro@chan::select), timers | `crossbeam-channel` |
 //! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc`; channels for one value, the latest value, all receivers; rates | [`std::sync`] |
@@ -131,6 +131,7 @@ mod metrics;
 #[cfg(feature = "metrics")]
 pub mod metrics_recorder;
 pub mod net;
+mod panic_hook;
 mod pinned;
 pub mod process;
 mod procs;
@@ -140,6 +141,7 @@ pub mod signal;
 pub mod sync;
 pub mod thread;
 pub mod time;
+mod timeout;
 #[cfg(feature = "tracing")]
 pub mod tracing;
 
@@ -161,3 +163,4 @@ pub use pinned::{PinnedBuilder, lock_os_thread, unlock_os_thread};
 pub use procs::{gomaxprocs, set_gomaxprocs};
 pub use reserve_stack::reserve_stack;
 pub use run::run;
+pub use timeout::{Elapsed, timeout};

@@ -2,7 +2,7 @@
 //!
 //! A sleeping goroutine is an entry in a heap of its P and nothing more. Every call that waits has a variant with a
 //! timeout or a deadline (`recv_timeout`, `send_deadline`, [`park_timeout`](crate::thread::park_timeout),
-//! [`JoinHandle::join_timeout`](crate::JoinHandle::join_timeout)). A call that returns before its timeout removes its
+//! [`JoinHandle::join_timeout`](crate::JoinHandle::join_timeout)); [`timeout`] gives one to all that a function calls. A call that returns before its timeout removes its
 //! timer.
 //!
 //! ```
@@ -22,4 +22,7 @@ pub use std::time::{
     Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH,
 };
 
-pub use crate::thread::{sleep, sleep_until};
+pub use crate::{
+    thread::{sleep, sleep_until},
+    timeout::{Elapsed, timeout},
+};

@@ -92,6 +92,7 @@ pub use {
     observe::{
         census::{Glance, census},
         deadlock::Deadlock,
+        described::describe_goroutine,
         edges::{Certainty, Wait, Waiter, waits},
         goroutines::{Visitor, goroutines, visit_all},
         hogs::{HogFrame, HogReport},

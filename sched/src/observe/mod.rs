@@ -21,6 +21,7 @@
 
 pub(crate) mod census;
 pub(crate) mod deadlock;
+pub(crate) mod described;
 pub(crate) mod edges;
 pub(crate) mod goroutines;
 pub(crate) mod hogs;

@@ -50,12 +50,12 @@ fn current_stack() -> *mut Stack {
 }
 
 /// The type of the closure that the goroutine runs.
-fn origin() -> Option<&'static str> {
+pub(crate) fn origin() -> Option<&'static str> {
     let entry = current_g()?.get().entry.get()?;
     Some((entry.name)())
 }
 
-fn describe(out: &mut dyn fmt::Write) {
+pub(crate) fn describe(out: &mut dyn fmt::Write) {
     let Some(g) = current_g() else {
         return;
     };
