@@ -7,7 +7,7 @@
 //! A goroutine whose P was taken continues on its thread without one. What it makes ready or spawns goes to the
 //! global queue. When it parks, its M goes to sleep, and the goroutine resumes on an M that has a P.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, atomic::Ordering};
 
 use crate::{
     global::sched,
@@ -143,6 +143,9 @@ pub(crate) fn retake_from_unaware(p: &'static P, m: &'static M) -> bool {
     if taken {
         GLOBAL.takes.add();
         tracer::note(EventKind::Take, p.number as u64);
+        // The goroutine goes on without a P until it enters the runtime. `checkpoint` enters only at a flag.
+        // Relaxed: partner is the load there; a late flag is of another round, and does no harm.
+        m.overdue.store(p.tick().max(1), Ordering::Relaxed);
         p.set_owner(None);
     }
     taken
@@ -193,8 +196,12 @@ mod tests {
         );
         assert!(p.owner().is_some_and(|owner| std::ptr::eq(owner, holder)));
         assert!(!settle(other), "an M without a P has lost none");
+        let flag = |m: &M| m.overdue.load(Ordering::Relaxed);
+        assert_eq!(flag(holder), 0);
         assert!(retake_from_unaware(p, holder));
         assert!(p.owner().is_none());
+        assert_ne!(flag(holder), 0, "a checkpoint enters the runtime");
+        assert_eq!(flag(other), 0);
         assert!(settle(holder), "the M is told");
         assert!(!settle(holder), "once");
     }

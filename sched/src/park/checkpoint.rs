@@ -3,6 +3,9 @@
 //! sysmon raises the flag of an M whose P has something waiting and whose round has lasted a slice. The flag is the
 //! number of that round, so that a late flag does not concern the next goroutine. A goroutine that sees it goes to
 //! the tail of the *global* queue: at the tail of its own ring it would come before what waits in the global queue.
+//!
+//! sysmon raises it as well when it takes the P of an M that does not know (retake.rs). A goroutine that makes no other call
+//! would run on without a P, and nothing could let others run on its thread: here it takes an idle P, or waits for one.
 
 use std::sync::atomic::Ordering;
 

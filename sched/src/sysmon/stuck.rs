@@ -4,7 +4,7 @@
 //! as much as a look. A thread that waits for a CPU keeps its P: another thread would wait for that CPU as well.
 
 use crate::{
-    global::{retake, sched::Sched},
+    global::{retake, sched::Sched, start_m},
     gmp::{m::M, p::P},
     protocol::timers::NEVER,
     sysmon::seen::{Look, SLICE, STUCK, Seen, UNUSED, Used},
@@ -54,7 +54,9 @@ pub(crate) fn check_stuck(
         || p.has_work()
         || sched.any_injected()
         || p.is_leaving()
-        || sched.idle.any_m_waits_for_p();
+        || sched.idle.any_m_waits_for_p()
+        // What an idle P holds for want of a thread waits for the Ms that exist.
+        || start_m::is_crowded() && sched.lacks_threads();
     if !wanted && !is_due_soon(sched, p, time) {
         if stopped
             && time - seen.since >= UNUSED

@@ -4,7 +4,7 @@ use std::{
     future::{pending, poll_fn},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     task::{Poll, Waker},
@@ -20,7 +20,7 @@ use goroutines::{
     thread, yield_now,
 };
 use goroutines_sched::WaitReason;
-use goroutines_tests::{EVERYBODY, Who, start};
+use goroutines_tests::{EVERYBODY, Who, start, until};
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3600);
@@ -346,13 +346,18 @@ fn a_change_of_the_number_of_ps_waits_for_those_that_are_too_many() {
     start(2);
     // A P is put down between two goroutines: both have one that does not end.
     let stop = Arc::new(AtomicBool::new(false));
+    let running = Arc::new(AtomicUsize::new(0));
     let busy: Vec<_> = (0..2)
         .map(|_| {
-            let stop = stop.clone();
-            // Relaxed: nothing else is told by it.
-            go(move || while !stop.load(Ordering::Relaxed) {})
+            let (stop, running) = (stop.clone(), running.clone());
+            go(move || {
+                running.fetch_add(1, Ordering::Relaxed); // Relaxed (both): nothing else is told by it.
+                while !stop.load(Ordering::Relaxed) {}
+            })
         })
         .collect();
+    // Relaxed: as above.
+    until("both run", || running.load(Ordering::Relaxed) == 2);
     let one = Who::Thread.begins(|| assert_eq!(set_gomaxprocs(1), 2));
     one.waits_for(WaitReason::SetProcs);
     stop.store(true, Ordering::Relaxed); // Relaxed: as above.
