@@ -13,6 +13,8 @@
 //!
 //! Each is started by a test in `tests` that talks to it; `scripts/databases.sh` runs those that need a server.
 
+#[cfg(doctest)]
+mod guide;
 mod steady;
 
 use std::{

@@ -13,6 +13,10 @@ mod wings;
 #[path = "tidy/rooms.rs"]
 mod rooms;
 
+/// The guide: its contents, its listings, and the links of all documents.
+#[path = "tidy/guide.rs"]
+mod guide;
+
 /// What comments and HACKING.md say of the files.
 #[path = "tidy/names.rs"]
 mod names;

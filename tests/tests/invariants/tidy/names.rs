@@ -38,6 +38,10 @@ fn statements() -> Vec<(String, usize, String)> {
         let lines = text.lines().enumerate();
         all.extend(lines.map(|(n, line)| (document.to_owned(), n + 1, line.to_owned())));
     }
+    for (file, text) in files("docs/guide", ".md") {
+        let lines = text.lines().enumerate();
+        all.extend(lines.map(|(n, line)| (file.clone(), n + 1, line.to_owned())));
+    }
     all
 }
 

@@ -1,0 +1,32 @@
+//! The chapters of docs/guide, whose listings are tests of the documentation.
+
+#[doc = include_str!("../../docs/guide/src/introduction.md")]
+mod introduction {}
+#[doc = include_str!("../../docs/guide/src/first-steps.md")]
+mod first_steps {}
+#[doc = include_str!("../../docs/guide/src/from-std.md")]
+mod from_std {}
+#[doc = include_str!("../../docs/guide/src/from-crossbeam.md")]
+mod from_crossbeam {}
+#[doc = include_str!("../../docs/guide/src/from-tokio.md")]
+mod from_tokio {}
+#[doc = include_str!("../../docs/guide/src/from-go.md")]
+mod from_go {}
+#[doc = include_str!("../../docs/guide/src/blocking-and-c.md")]
+mod blocking_and_c {}
+#[doc = include_str!("../../docs/guide/src/shutdown.md")]
+mod shutdown {}
+#[doc = include_str!("../../docs/guide/src/supervisors.md")]
+mod supervisors {}
+#[doc = include_str!("../../docs/guide/src/pipelines.md")]
+mod pipelines {}
+#[doc = include_str!("../../docs/guide/src/testing.md")]
+mod testing {}
+#[doc = include_str!("../../docs/guide/src/stacks.md")]
+mod stacks {}
+#[doc = include_str!("../../docs/guide/src/the-promise.md")]
+mod the_promise {}
+#[doc = include_str!("../../docs/guide/src/seeing-inside.md")]
+mod seeing_inside {}
+#[doc = include_str!("../../docs/guide/src/when-not.md")]
+mod when_not {}
