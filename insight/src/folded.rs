@@ -4,13 +4,13 @@ use std::{collections::HashMap, io};
 
 use crate::{
     profile::{Owner, Profile, ProfileKind, Sample, StackEnd},
-    symbols::without_beginning,
+    symbols::{of_program, without_beginning},
 };
 
 impl Profile {
     /// Writes folded stacks: a line a stack, outermost function first, separated by `;`, then a blank and a number: samples
     /// of a CPU profile, microseconds of the others. The first is whose time it is. Frames of the runtime below the
-    /// program's are left out.
+    /// program's are left out, and of waits those above the call that waits.
     ///
     /// # Errors
     ///
@@ -61,6 +61,7 @@ impl Profile {
     fn fold(&self, sample: &Sample) -> String {
         let mut line = legal(&who(sample));
         let frames = match sample.place.end {
+            StackEnd::Begin if sample.place.reason.is_some() => of_program(self.frames(sample)),
             StackEnd::Begin => without_beginning(self.frames(sample)),
             StackEnd::Deep | StackEnd::Truncated => {
                 line += ";(truncated)";

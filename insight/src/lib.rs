@@ -19,8 +19,10 @@
 //! | emergency.rs | a dump that allocates nothing |
 //! | profile.rs, folded.rs | [`Profile`]: where time went; folded stacks, flame graphs |
 //! | cpu | [`cpu()`]: CPU profiles |
+//! | block.rs | [`block()`], [`contention`]: profiles of waits |
 //! | profiler.rs | what profiles that run have in common |
-//! | record.rs, door.rs | what signal handlers write to, and when it is freed |
+//! | walker.rs | the walks of profiles |
+//! | record.rs, sums.rs, door.rs | what signal handlers and the scheduler write to, and when it is freed |
 //! | pprof.rs | writing a profile for pprof |
 //! | proto.rs | writing protobuf messages |
 //! | room.rs | room on the stack for what the system does |
@@ -34,6 +36,7 @@
 //! taken that a parked one may hold.
 #![cfg(target_os = "linux")]
 
+mod block;
 mod chrome;
 mod context;
 mod cpu;
@@ -56,11 +59,14 @@ mod room;
 mod serve;
 mod sites;
 mod snapshot;
+mod sums;
 mod symbols;
 mod text;
 pub mod trace;
 mod walk;
+mod walker;
 
+pub use block::{Block, block, contention};
 pub use context::{ContextState, ReadContext, read_contexts_with};
 pub use cpu::{Cpu, cpu};
 pub use emergency::Emergency;

@@ -28,9 +28,9 @@ use crate::{
 pub enum ProfileKind {
     /// CPU time, by who uses it.
     Cpu,
-    /// Time in which goroutines wait.
+    /// Time in which goroutines wait. Threads that use what the runtime has to wait with count as well.
     Block,
-    /// Time in which goroutines wait for locks, by who holds them until then.
+    /// Time in which goroutines wait for locks.
     Contention,
 }
 
@@ -107,6 +107,13 @@ impl Samples {
         sum.nanoseconds += amount.nanoseconds;
     }
 
+    /// What was counted as nanoseconds is in units of so many.
+    pub(crate) fn scale(&mut self, nanoseconds: f64) {
+        for amount in self.places.values_mut() {
+            amount.nanoseconds = (amount.nanoseconds as f64 * nanoseconds) as u64;
+        }
+    }
+
     /// The profile, with the names of all functions.
     pub(crate) fn named(self, about: About) -> Profile {
         let mut symbols = Symbols::default();
@@ -116,12 +123,13 @@ impl Samples {
             .into_iter()
             .map(|(place, amount)| Sample { place, amount })
             .collect();
-        for sample in &samples {
-            sample
-                .place
-                .stack
-                .iter()
-                .for_each(|&address| symbols.learn(address));
+        for sample in &mut samples {
+            let place = &mut sample.place;
+            place.stack.iter().for_each(|&at| symbols.learn(at));
+            if place.reason.is_some() {
+                let inside = symbols.inside_primitive(&place.stack);
+                place.stack.drain(..inside);
+            }
         }
         // The larger first. Equal ones in an order that does not depend on the table's.
         samples.sort_by(|a, b| {

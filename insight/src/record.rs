@@ -38,7 +38,7 @@ pub(crate) struct Record {
 }
 
 /// [`Owner`] without memory of its own.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
     Goroutine {
         id: u64,

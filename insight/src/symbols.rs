@@ -135,6 +135,17 @@ impl Symbols {
         self.known.insert(address, vec![frame]);
     }
 
+    /// How many of the innermost addresses of `stack`, which was learned, are of the runtime's functions below the primitive
+    /// that the program has called.
+    pub(crate) fn inside_primitive(&self, stack: &[u64]) -> usize {
+        let all =
+            |test: fn(&Frame) -> bool| move |address: &u64| self.at(*address).iter().all(test);
+        let own = stack.iter().position(|at| !all(Frame::is_internal)(at));
+        let inside = &stack[..own.unwrap_or(0)];
+        let any_runtime = |at: &u64| self.at(*at).iter().any(Frame::is_runtime);
+        inside.iter().rposition(any_runtime).unwrap_or(0)
+    }
+
     /// The functions at `address`, innermost first.
     pub(crate) fn at(&self, address: u64) -> &[Frame] {
         self.known.get(&address).map_or(&[], Vec::as_slice)

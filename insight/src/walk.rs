@@ -7,7 +7,11 @@
 //!
 //! A walk allocates nothing and takes no lock, so a signal handler can walk what it has interrupted ([`Runner`]).
 
-use std::{fmt, slice};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    slice,
+};
 
 use framehop::{FrameAddress, UnwindRegsNative, Unwinder as _};
 use goroutines_sched::{Interrupted, Registers, StackView, Suspended, Walks};
@@ -72,17 +76,33 @@ impl Walk {
         self.inner[..self.found.min(HALF)].iter()
     }
 
+    /// The addresses that were kept.
+    fn kept(&self) -> impl Iterator<Item = u64> {
+        let behind = self.found.saturating_sub(HALF).min(HALF);
+        let outer = (self.found - behind..self.found).map(|at| self.outer[at % HALF]);
+        self.inner().copied().chain(outer)
+    }
+
     /// The addresses that were kept, and how many were left out behind the first [`HALF`] of them.
     pub(crate) fn addresses(&self) -> (Vec<u64>, usize) {
-        let mut kept = self.inner[..self.found.min(HALF)].to_vec();
-        let behind = self.found.saturating_sub(HALF);
-        let first = self.found - behind.min(HALF);
-        kept.extend(
-            (first..self.found)
-                .filter(|&at| at >= HALF)
-                .map(|at| self.outer[at % HALF]),
-        );
-        (kept, behind.saturating_sub(HALF))
+        (self.kept().collect(), self.found.saturating_sub(2 * HALF))
+    }
+}
+
+/// What was found is compared, and not what an earlier walk has left in the arrays.
+impl PartialEq for Walk {
+    fn eq(&self, other: &Walk) -> bool {
+        let ends = |walk: &Walk| (walk.found, walk.is_outermost, walk.end);
+        ends(self) == ends(other) && self.kept().eq(other.kept())
+    }
+}
+
+impl Eq for Walk {}
+
+impl Hash for Walk {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.found, self.is_outermost, self.end).hash(state);
+        self.kept().for_each(|address| address.hash(state));
     }
 }
 

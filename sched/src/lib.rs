@@ -105,6 +105,7 @@ pub use {
         stack_view::StackView,
         trace::{Batch, ClockPoint, Edge, Event, Recording, What, Whose, note_region},
         urgent::visit_urgently,
+        wait_samples::{WaitSample, WaitSampling, WaitStack, WaitVisitor},
     },
     park::{
         arm,

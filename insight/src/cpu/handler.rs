@@ -16,12 +16,12 @@ use std::{
 use goroutines_sched::Interrupted;
 
 use crate::{
-    cpu::stack::Walker,
     door::{Door, Opened},
     modules::Unwinder,
     profile::Amount,
     profiler::ProfileError,
     record::{Record, Recorder, Who},
+    walker::Walker,
 };
 
 pub(super) const SIGNAL: c_int = libc::SIGPROF;

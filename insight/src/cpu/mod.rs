@@ -12,7 +12,6 @@
 //! |---|---|
 //! | mod.rs | [`Cpu`]: start and stop; the profile's thread |
 //! | handler.rs | the handler of SIGPROF: what it may do, and when it is over |
-//! | stack.rs | the walk of the stack that was interrupted |
 //! | timers.rs | timers of CPU time, and the threads of the process |
 //!
 //! A timer a thread, because one for the process interrupts whichever thread is seen first, not the one that has used the
@@ -20,7 +19,6 @@
 //! timer only; the handler ignores that where the thread has its own.
 
 mod handler;
-mod stack;
 mod timers;
 
 use std::{

@@ -1,4 +1,5 @@
-//! The code that a signal has interrupted on this thread, for a walk of its stack in the handler.
+//! The code that a signal has interrupted on this thread, for a walk of its stack in the handler; or the caller's, for a walk on
+//! another stack.
 //!
 //! A signal comes between any two instructions, so what the scheduler has noted of the thread may be a step ahead or
 //! behind: the goroutine is entered as the running one while g0 still runs, and a segment as the running piece while the
@@ -27,7 +28,7 @@ use crate::{
     sys::asm::{self, Context, Registers, Suspended},
 };
 
-/// The code that a signal has interrupted on this thread.
+/// The code that a signal has interrupted on this thread, or that has called on another stack.
 pub struct Interrupted<'a> {
     registers: Registers,
     pub(crate) m: Option<&'static M>,
@@ -54,9 +55,30 @@ impl<'a> Interrupted<'a> {
     pub unsafe fn of(context: *const libc::c_void) -> Interrupted<'a> {
         // SAFETY: the caller's context is one of a handler that has not returned.
         let registers = unsafe { asm::interrupted(context) };
+        // SAFETY: they are those of this thread, whose handler does not return while the value lives.
+        unsafe { Interrupted::at(registers) }
+    }
+
+    /// The caller of [`call_on`](crate::call_on), as it looks to what that calls: no signal has come. Async-signal-safe.
+    ///
+    /// # Safety
+    ///
+    /// `call_on` has given `outside` to the function that calls, and that does not return while the value lives.
+    #[must_use]
+    pub unsafe fn outside(outside: Suspended) -> Interrupted<'a> {
+        let Suspended { ip, sp, fp } = outside;
+        let link = ip;
+        // SAFETY: they are those of this thread, which goes on there when the function has returned.
+        unsafe { Interrupted::at(Registers { ip, sp, fp, link }) }
+    }
+
+    /// # Safety
+    ///
+    /// This thread goes on with `registers`, and not while the value lives.
+    unsafe fn at(registers: Registers) -> Interrupted<'a> {
         let m = current_m();
         let g = m.and_then(|m| m.current.get()).map(|g| g.get());
-        // SAFETY: the handler runs on the thread of the goroutine, and does not return while the value lives.
+        // SAFETY: it is the goroutine of this thread, which does not go on while the value lives.
         let own = g.and_then(|g| unsafe { piece_of(g, registers.sp) });
         let on_g0 = || Piece::on_thread(&m?.g0_stack(), registers.sp);
         let is_own = own.is_some();

@@ -8,6 +8,7 @@
 //! | deadlock.rs | whether anything can ever wake a goroutine again |
 //! | goroutines.rs, sight.rs | all goroutines: what each does, and their stacks |
 //! | urgent.rs | the same, where nothing may be allocated |
+//! | wait_samples.rs | samples of waits, for a profile |
 //! | stack_view.rs | the stack of a goroutine that is off it |
 //! | interrupted.rs, running.rs | the stack of code that a signal has interrupted, and asking threads for theirs |
 //! | edges.rs, rings.rs | what waits for what; which of them wait for each other |
@@ -34,3 +35,4 @@ pub(crate) mod sight;
 pub(crate) mod stack_view;
 pub(crate) mod trace;
 pub(crate) mod urgent;
+pub(crate) mod wait_samples;

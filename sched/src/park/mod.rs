@@ -61,6 +61,7 @@ use crate::{
         ticket::{TIMED_OUT, Ticket},
     },
     protocol::{timers::NEVER, wait_reason::WaitFor},
+    schedule::waits,
     switch::{
         commit::{Commit, CommitOf, leave_with},
         current::{current, may_leave, running_goroutine},
@@ -149,12 +150,14 @@ unsafe fn park_thread(wait: Option<WaitFor>, commit: *const Commit) {
     }
     let sleep = || {
         let before = g.get().blocks(wait, false);
+        let since = waits::begins_here();
         // A goroutine that keeps its thread has given its P away: this M has none.
         if let Some(m) = current_m()
             // SAFETY: `commit` is the caller's and is run once, here.
             && unsafe { Commit::run(commit, m) }
         {
             g.get().parker.wait(|| None);
+            waits::ends_here(g, wait.map(|wait| wait.reason), since);
         }
         g.get().goes_on(before);
     };
@@ -269,12 +272,14 @@ unsafe fn park_with_timer<C: FnOnce() -> bool>(
 fn wait_with_timeout(wait: WaitFor, ticket: Ticket, when: u64, commit: impl FnOnce() -> bool) {
     let g = ticket.g.get();
     let before = g.blocks(Some(wait), true);
+    let since = waits::begins_here();
     if commit() {
         let in_time = g.parker.wait(|| Some(when.saturating_sub(clock::now())));
         if !in_time && !ticket.claim(TIMED_OUT) {
             // A waker claimed it at the same time and is about to call `ready`.
             g.parker.wait(|| None);
         }
+        waits::ends_here(ticket.g, Some(wait.reason), since);
     }
     g.goes_on(before);
 }

@@ -9,7 +9,7 @@
 //! | exit.rs | the first function of a goroutine, and its end |
 //! | find_runnable.rs, fairness.rs | where work comes from, and which goroutine goes first |
 //! | migrate.rs, locked.rs, unwinders.rs | which M may run a goroutine, and what it must do before |
-//! | observed.rs | the events of a round, while a trace is on |
+//! | observed.rs, waits.rs | what a round adds while a trace or a profile of waits is on; samples of waits |
 //! | thread_main.rs | the first function of a thread |
 //! | world.rs | the implementation of the traits of `protocol`'s steps |
 //!
@@ -25,6 +25,7 @@ pub(crate) mod migrate;
 mod observed;
 pub(crate) mod thread_main;
 pub(crate) mod unwinders;
+pub(crate) mod waits;
 pub(crate) mod world;
 
 use goroutines_stack::Stack;
@@ -56,7 +57,7 @@ pub(crate) fn schedule(m: &'static M) {
     }
 }
 
-/// The loop. There are two copies: the one that is `OBSERVED` also writes events. An M changes to the other one between two
+/// The loop. There are two copies: the one that is `OBSERVED` also writes events and samples waits. An M changes to the other one between two
 /// rounds, when its word (inbox.rs) says that it should look.
 #[inline(never)]
 fn rounds<const OBSERVED: bool>(sched: &'static Sched, m: &'static M) {
@@ -151,6 +152,9 @@ fn execute<const OBSERVED: bool>(m: &'static M, g: GRef) -> bool {
         }
         m.current.set(Some(g));
         g.get().resumed();
+        if OBSERVED {
+            observed::has_waited(g);
+        }
         // The numbers are usually equal, and loads are cheaper than stores.
         if m.errno() != g.get().errno.get() {
             m.set_errno(g.get().errno.get());
@@ -172,7 +176,7 @@ fn execute<const OBSERVED: bool>(m: &'static M, g: GRef) -> bool {
         // it that lets a waker go, nothing here touches `g`.
         let waits = unsafe { Commit::run(commit, m) };
         if let Some(before) = before {
-            observed::committed(m, &before);
+            observed::committed(m, g, &before, waits);
         }
         if waits || gives_way(m, g) {
             return stays;

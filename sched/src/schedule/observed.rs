@@ -1,16 +1,20 @@
-//! What the copy of the loop that is observed adds to a round: events of a trace (tracer.rs).
+//! What the copy of the loop that is observed adds to a round: events of a trace (tracer.rs), and samples of waits
+//! (waits.rs).
 //!
 //! The goroutine is off its stack where these functions run. Its reason stands beside its status until it is made ready
 //! (status.rs); none is there where it yields or has ended, and which of the two it was shows the count of those that ended
 //! after the commit. A goroutine that a commit makes ready, as the end of one does with its joiner, is told by the `runnext`
 //! that is another one then: so the way through `ready` on g0 has no test for it.
 
-use crate::gmp::{
-    g::GRef,
-    m::M,
-    p::P,
-    trace_event::{EventKind, left_arg, run_arg},
-    tracer,
+use crate::{
+    gmp::{
+        g::GRef,
+        m::M,
+        p::P,
+        trace_event::{EventKind, left_arg, run_arg},
+        tracer,
+    },
+    schedule::waits,
 };
 
 /// What is compared after the commit.
@@ -22,7 +26,7 @@ pub(super) struct Before {
 
 /// Returns whether an M shall run this copy of the loop.
 pub(super) fn is_wanted() -> bool {
-    tracer::is_on()
+    tracer::is_on() || waits::is_on()
 }
 
 /// `m` enters this copy of the loop. What it ran before has left.
@@ -37,9 +41,16 @@ pub(super) fn runs(m: &M, g: GRef) {
     m.emit(EventKind::Run, run_arg(g.id(), m.p().map(|p| p.number)));
 }
 
+/// `g` is about to be resumed by its M, and nobody else reads its stack any more.
+#[inline]
+pub(super) fn has_waited(g: GRef) {
+    waits::runs(g);
+}
+
 /// `g` has left its stack on `m`, and its commit has not run yet.
 #[inline]
 pub(super) fn left(m: &M, g: GRef) -> Before {
+    waits::left(g);
     let reason = g.wait_reason().map_or(0, |reason| reason.number());
     m.emit(EventKind::Left, left_arg(reason, g.wait_object()));
     Before {
@@ -49,9 +60,12 @@ pub(super) fn left(m: &M, g: GRef) -> Before {
     }
 }
 
-/// The commit has run. The goroutine may run elsewhere meanwhile.
+/// The commit has run. If `g` waits it may run elsewhere meanwhile.
 #[inline]
-pub(super) fn committed(m: &M, before: &Before) {
+pub(super) fn committed(m: &M, g: GRef, before: &Before, waits: bool) {
+    if !waits {
+        waits::did_not_wait(g);
+    }
     let Some(p) = m.p() else { return };
     if ended(p) != before.ended {
         m.emit(EventKind::End, before.goroutine);

@@ -1,4 +1,4 @@
-//! The walk of the stack that a signal has interrupted, whichever it is.
+//! Walks for profiles: of the stack that a signal has interrupted, whichever it is, and of those that have waited.
 //!
 //! The stacks of goroutines are known, and read in their bounds (`goroutines_sched::Interrupted`). What else may be there
 //! (the stack of a thread, one that a library has made) is read by the kernel, a block at a time: what is not mapped is an
@@ -9,11 +9,11 @@
 
 use std::{cell::RefCell, ffi::c_void, io, ptr};
 
-use goroutines_sched::{Interrupted, Suspended, call_on, read_memory};
+use goroutines_sched::{Interrupted, Registers, StackView, Suspended, call_on, read_memory};
 
 use crate::{
     modules::{Cache, Unwinder},
-    walk::{End, Pieces, Walk, pieces},
+    walk::{End, Pieces, Walk, pieces, walk},
 };
 
 /// Frames after which a walk is given up: it takes the time of the thread that was interrupted.
@@ -29,14 +29,14 @@ const STACK: usize = 64 << 10;
 const GUARD: usize = 64 << 10;
 
 /// What walks, made before.
-pub(super) struct Walker {
+pub(crate) struct Walker {
     cache: Box<Cache>,
     block: RefCell<Block>,
     stack: WalkStack,
 }
 
 impl Walker {
-    pub(super) fn new() -> io::Result<Walker> {
+    pub(crate) fn new() -> io::Result<Walker> {
         Ok(Walker {
             cache: Box::default(),
             block: RefCell::new(Block {
@@ -47,31 +47,67 @@ impl Walker {
         })
     }
 
-    /// Async-signal-safe. The first address is the next instruction, the others are return addresses.
-    pub(super) fn walk(
+    /// What a signal has interrupted. Async-signal-safe. The first address is the next instruction, the others are return
+    /// addresses.
+    pub(crate) fn walk(
         &mut self,
         unwinder: Option<&Unwinder>,
         code: &mut Interrupted<'_>,
         walk: &mut Walk,
     ) {
-        let (cache, block) = (&mut self.cache, &self.block);
-        let mut here = || {
-            let start = code.registers();
-            let Some(unwinder) = unwinder.filter(|_| !code.is_switching()) else {
-                *walk = Walk::new(End::Between, 1);
-                walk.push(start.ip as u64);
-                return;
-            };
-            *walk = Walk::new(End::Deep, MOST);
-            // What was read for another sample is old.
-            block.borrow_mut().start = 0;
-            let mut stack = Whole { code, block };
-            pieces(unwinder, cache, &mut stack, start, walk);
+        let start = code.registers();
+        let Some(unwinder) = unwinder.filter(|_| !code.is_switching()) else {
+            *walk = Walk::new(End::Between, 1);
+            walk.push(start.ip as u64);
+            return;
         };
-        // SAFETY: only this walker uses its stack, and one walk at a time, as `&mut self` says. The closure does not panic: it
-        // allocates nothing, and its borrows of the block do not meet.
-        unsafe { call_on(self.stack.top(), &mut here) };
+        self.on_stack(|cache, block, _| *walk = whole(unwinder, cache, block, code, start));
     }
+
+    /// The caller, who runs a goroutine or is a plain thread. Async-signal-safe. All are return addresses.
+    pub(crate) fn walk_here(&mut self, unwinder: &Unwinder, walk: &mut Walk) {
+        self.on_stack(|cache, block, outside| {
+            // SAFETY: the closure runs in the call whose outside this is.
+            let mut code = unsafe { Interrupted::outside(outside) };
+            let start = code.registers();
+            *walk = whole(unwinder, cache, block, &mut code, start);
+        });
+    }
+
+    /// A goroutine that is held off its stack. Async-signal-safe. All are return addresses.
+    pub(crate) fn walk_held(
+        &mut self,
+        unwinder: &Unwinder,
+        stack: &mut StackView<'_>,
+        found: &mut Walk,
+    ) {
+        self.on_stack(|cache, _, _| *found = walk(unwinder, cache, stack));
+    }
+
+    /// Calls `f`, which does not panic, on the stack of the walker.
+    fn on_stack(&mut self, mut f: impl FnMut(&mut Cache, &RefCell<Block>, Suspended)) {
+        let (cache, block) = (&mut self.cache, &self.block);
+        let mut call = |outside| f(cache, block, outside);
+        // SAFETY: only this walker uses its stack, and one walk at a time, as `&mut self` says. The walks do not panic: they
+        // allocate nothing, and their borrows of the block do not meet.
+        unsafe { call_on(self.stack.top(), &mut call) };
+    }
+}
+
+/// Walks all that is on the stack on which `code` is.
+fn whole(
+    unwinder: &Unwinder,
+    cache: &mut Cache,
+    block: &RefCell<Block>,
+    code: &mut Interrupted<'_>,
+    start: Registers,
+) -> Walk {
+    let mut walk = Walk::new(End::Deep, MOST);
+    // What was read for another sample is old.
+    block.borrow_mut().start = 0;
+    let mut stack = Whole { code, block };
+    pieces(unwinder, cache, &mut stack, start, &mut walk);
+    walk
 }
 
 /// All that is on a stack, known or not.
