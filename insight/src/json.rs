@@ -60,7 +60,7 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
 }
 
 /// A deadlock.
-struct Ring<'a>(&'a Cycle);
+pub(crate) struct Ring<'a>(pub(crate) &'a Cycle);
 
 impl fmt::Display for Ring<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +85,11 @@ impl fmt::Display for Ring<'_> {
 }
 
 /// A group and its frames.
-struct Json<'a>(&'a Group, Vec<Frame>, &'a WaitGraph);
+pub(crate) struct Json<'a>(
+    pub(crate) &'a Group,
+    pub(crate) Vec<Frame>,
+    pub(crate) &'a WaitGraph,
+);
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

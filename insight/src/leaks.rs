@@ -118,6 +118,11 @@ impl Leaks {
         &self.leaks
     }
 
+    /// What waits for what.
+    pub(crate) fn graph(&self) -> &WaitGraph {
+        &self.graph
+    }
+
     /// How many goroutines have waited for so long.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -13,6 +13,7 @@
 //! | groups.rs | goroutines that do the same at the same place |
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
 //! | graph.rs, cycles.rs | [`WaitGraph`]: what waits for what, and rings of such waits |
+//! | longest.rs | goroutines that have waited longest |
 //! | leaks.rs | [`Leaks`]: goroutines that have waited for long |
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
 //! | text.rs, json.rs | writing a snapshot |
@@ -48,6 +49,7 @@ mod graph;
 mod groups;
 mod json;
 mod leaks;
+mod longest;
 mod modules;
 mod perfetto;
 mod pprof;

@@ -90,7 +90,7 @@ pub use {
     },
     goroutines_stack::{Class, SizeError, StartError as StepError, Step, growth_faults},
     observe::{
-        census::{Glance, census},
+        census::{Glance, census, census_of_parked},
         deadlock::Deadlock,
         described::describe_goroutine,
         edges::{Certainty, Wait, Waiter, waits},

@@ -1,7 +1,9 @@
 //! Takes profiles of its waits, for tests/observe/block_profiles.rs: one case per argument. Prints `well`.
 
 use std::{
-    env, panic,
+    env,
+    ops::RangeInclusive,
+    panic,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -93,19 +95,19 @@ fn named<T: Send + 'static>(
     Builder::new().name(name.to_owned()).spawn(body).unwrap()
 }
 
-/// The one sample of a goroutine: of so many waits for this, at least so long, in a function of this name.
-fn assert_waits(profile: &Profile, name: &str, reason: WaitReason, count: u64, at_least: u64) {
+/// The one sample of a goroutine: of so many waits for this, in a function of this name. They took some time, and not longer
+/// than the profile.
+fn assert_waits(profile: &Profile, name: &str, reason: WaitReason, count: RangeInclusive<u64>) {
     let samples = samples_of(profile, name);
     let [sample] = samples[..] else {
         panic!("{name}: {samples:#?}");
     };
     assert_is(profile, sample, name, reason);
-    assert_eq!(sample.count(), count, "{name}");
-    assert!(
-        sample.time() >= Duration::from_millis(at_least),
-        "{name}: {:?}",
-        sample.time()
-    );
+    assert!(count.contains(&sample.count()), "{name}: {sample:?}");
+    let (time, all) = (sample.time(), profile.duration());
+    // The two clocks may differ a little.
+    let is_possible = time > Duration::ZERO && time < all + all / 10;
+    assert!(is_possible, "{name}: {time:?} of {all:?}");
 }
 
 /// It waits for this, in a function of this name, and its stack is whole.
@@ -177,19 +179,22 @@ fn reasons() {
     }
     let profile = profile.stop();
     assert_eq!((profile.kind(), profile.lost()), (ProfileKind::Block, 0));
-    assert_waits(&profile, "receives", receive, 1, 0);
-    assert_waits(&profile, "on_a_segment", receive, 1, 0);
-    assert_waits(&profile, "joins", WaitReason::Join, 1, 0);
-    assert_waits(&profile, "sleeps", WaitReason::Sleep, 3, 55);
-    assert_waits(&profile, "locks_it", WaitReason::MutexLock, 1, 0);
+    assert_waits(&profile, "receives", receive, 1..=1);
+    assert_waits(&profile, "on_a_segment", receive, 1..=1);
+    assert_waits(&profile, "joins", WaitReason::Join, 1..=1);
+    // One whose time has passed before it leaves its thread does not wait.
+    assert_waits(&profile, "sleeps", WaitReason::Sleep, 1..=3);
+    assert_waits(&profile, "locks_it", WaitReason::MutexLock, 1..=1);
     assert!(samples_of(&profile, "yields").is_empty());
 }
 
 /// Waits with a deadline, on a plain thread.
 #[inline(never)]
 fn thread_waits_for_a_time(receiver: &chan::Receiver<u32>) {
-    let got = receiver.recv_timeout(Duration::from_millis(20));
-    assert_eq!(got, Err(chan::RecvTimeoutError::Timeout));
+    for _ in 0..3 {
+        let got = receiver.recv_timeout(Duration::from_millis(20));
+        assert_eq!(got, Err(chan::RecvTimeoutError::Timeout));
+    }
     std::hint::black_box(1);
 }
 
@@ -255,7 +260,10 @@ fn threads() {
         assert_is(&profile, sample, function, receive);
         assert_eq!(sample.count(), 1, "{name}");
     }
-    for function in ["thread_waits_for_a_time", "thread_receives"] {
+    for (function, count) in [
+        ("thread_waits_for_a_time", 1..=3),
+        ("thread_receives", 1..=1),
+    ] {
         let is = |sample: &&Sample| {
             let mut frames = profile.frames(sample).into_iter();
             let ends = |name: String| name.ends_with(function);
@@ -266,7 +274,7 @@ fn threads() {
             panic!("{function}: {:#?}", profile.samples());
         };
         assert_is(&profile, sample, function, receive);
-        assert_eq!(sample.count(), 1);
+        assert!(count.contains(&sample.count()), "{function}: {sample:?}");
     }
 }
 
@@ -315,7 +323,7 @@ fn locks() {
     waits.join().unwrap();
     let profile = profile.stop();
     assert_eq!(profile.kind(), ProfileKind::Contention);
-    assert_waits(&profile, "locks_it", WaitReason::MutexLock, 1, 0);
+    assert_waits(&profile, "locks_it", WaitReason::MutexLock, 1..=1);
     assert!(samples_of(&profile, "sleeps").is_empty());
     let mut folded = Vec::new();
     profile.write_folded(&mut folded).unwrap();

@@ -1,11 +1,12 @@
-//! Lets others look into it, for tests/observe/serve.rs and by hand: `served CASE PATH`.
+//! Lets others look into it, for tests/observe/serve.rs, serve_looks.rs and by hand: `served CASE PATH`.
 
-use std::{env, hint::black_box, io, thread, time::Duration};
+use std::{env, hint::black_box, io, sync::Arc, thread, time::Duration};
 
 use goroutines::{
     Config, Deadlock, blocking,
     chan::{self, Receiver},
     debug, go, sleep,
+    sync::{Barrier, Mutex},
 };
 
 /// Where many goroutines wait.
@@ -45,10 +46,54 @@ fn busy(waiting: usize) -> impl Drop {
     tx
 }
 
+#[inline(never)]
+fn burns() {
+    (0..10_000).for_each(|round: u32| _ = black_box(round));
+}
+
+#[inline(never)]
+fn contends(mutex: &Mutex<u32>) {
+    let mut guard = mutex.lock().unwrap();
+    *guard += 1;
+    sleep(Duration::from_millis(1));
+}
+
+/// Two goroutines that wait for each other for ever, and others that compute, and contend for a lock.
+fn stuck() {
+    let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let both_have_one = Arc::new(Barrier::new(2));
+    for (first, second) in [(a.clone(), b.clone()), (b, a)] {
+        let both_have_one = both_have_one.clone();
+        drop(go(move || {
+            let _first = first.lock().unwrap();
+            both_have_one.wait();
+            black_box(second.lock().is_ok());
+        }));
+    }
+    let lock = Arc::new(Mutex::new(0));
+    for _ in 0..2 {
+        let lock = lock.clone();
+        drop(go(move || {
+            loop {
+                contends(&lock);
+            }
+        }));
+    }
+    drop(go(|| {
+        loop {
+            burns();
+            goroutines::yield_now();
+        }
+    }));
+}
+
 fn main() {
     let case = env::args().nth(1).expect("a case");
     let path = env::args().nth(2).expect("a path");
-    let config = Config::new().procs(2).deadlock(Deadlock::Exit);
+    let config = Config::new()
+        .procs(2)
+        .deadlock(Deadlock::Exit)
+        .stack_idle(Duration::from_millis(20));
     // SAFETY: this program keeps no thread-local storage over a call that can park.
     unsafe { config.start() }.expect("the runtime starts");
     let server = debug::serve(path).expect("it serves");
@@ -63,6 +108,10 @@ fn main() {
         "killed" => {
             line_of_stdin();
             std::process::abort();
+        }
+        "stuck" => {
+            stuck();
+            line_of_stdin();
         }
         number => {
             let waiting = number.parse().expect("a case, or how many goroutines wait");

@@ -5,27 +5,38 @@ use std::{
     fmt::{self, Display, Write as _},
     io, process,
     sync::OnceLock,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use goroutines_sched::{self as sched, Metrics, ProcMetrics, ProcState};
 
-use super::request::{KNOWN, Request};
+use super::{
+    looks,
+    request::{KNOWN, Request},
+};
 use crate::{json::Text, sites::Sites, snapshot::Dump};
 
 /// The version of what goes over the socket. A field that comes is no new version; one that goes, or means something else,
 /// is.
 const PROTOCOL: u32 = 1;
 
-pub(super) fn to(request: &Request) -> Vec<u8> {
-    match request {
+/// The answer to `request`. `wait` lets a time pass, and says whether the client is still there; `None` where it is not.
+pub(super) fn to(request: &Request, wait: impl FnOnce(Duration) -> bool) -> Option<Vec<u8>> {
+    Some(match request {
         Request::Hello => hello(),
         Request::Stats(_) => stats(),
         Request::Groups(most) => groups(*most),
         Request::Sites(most) => line(Sites::take(*most)),
+        Request::Longest(most) => looks::longest(*most),
+        Request::Waits => looks::waits(),
+        Request::Leaks(older_than) => looks::old(*older_than),
+        Request::Profile(kind, time) => {
+            let profile = looks::profile(*kind, || wait(*time));
+            return profile.unwrap_or_else(|why| Some(error(&why.to_string())));
+        }
         Request::Dump => dump(),
         Request::Bye => line(r#"{"bye": true}"#),
-    }
+    })
 }
 
 /// `{"error": ".."}`
@@ -33,7 +44,7 @@ pub(super) fn error(why: &str) -> Vec<u8> {
     line(format_args!(r#"{{"error": {}}}"#, Text(why)))
 }
 
-fn line(answer: impl Display) -> Vec<u8> {
+pub(super) fn line(answer: impl Display) -> Vec<u8> {
     format!("{answer}\n").into_bytes()
 }
 

@@ -13,6 +13,7 @@ use std::{
 use super::{
     answer,
     request::{MOST, Request},
+    socket,
 };
 
 /// How long a client may take to read an answer.
@@ -80,7 +81,11 @@ fn converse(stream: &UnixStream) -> io::Result<()> {
         match Request::of(&line) {
             Err(why) => send(stream, &answer::error(&why))?,
             Ok(request) => {
-                send(stream, &answer::to(&request))?;
+                let wait = |time| !socket::ends_within(stream, time);
+                let Some(answer) = answer::to(&request, wait) else {
+                    return Ok(());
+                };
+                send(stream, &answer)?;
                 match request {
                     Request::Bye => return Ok(()),
                     Request::Stats(Some(every)) => {

@@ -12,7 +12,7 @@
 //! | socket.rs | the socket in the file system: who may connect, whose name it is |
 //! | client.rs | the life of a connection |
 //! | request.rs | the requests |
-//! | answer.rs | the answers |
+//! | answer.rs, looks.rs | the answers |
 //!
 //! docs/live-view.md says what a client may ask for and what it gets.
 //!
@@ -22,6 +22,7 @@
 
 mod answer;
 mod client;
+mod looks;
 mod request;
 mod socket;
 

@@ -1,6 +1,8 @@
 //! The requests: a word, and perhaps others behind it, on a line.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
+
+use crate::profile::ProfileKind;
 
 /// The most bytes that a line may have.
 pub(super) const MOST: usize = 256;
@@ -10,10 +12,26 @@ const SHORTEST: u64 = 10;
 const LONGEST: u64 = 3_600_000;
 
 /// How many groups or sites are listed where the client does not say.
-const LISTED: usize = 50;
+pub(super) const LISTED: usize = 50;
+
+/// The most seconds that a wait is asked to be old.
+const OLDEST: u64 = 31_536_000;
+
+/// The most seconds that a profile takes.
+const LONGEST_PROFILE: u64 = 60;
 
 /// What `hello` lists.
-pub(super) const KNOWN: [&str; 5] = ["hello", "stats", "goroutines", "dump", "bye"];
+pub(super) const KNOWN: [&str; 9] = [
+    "hello",
+    "stats",
+    "goroutines",
+    "longest",
+    "waits",
+    "leaks",
+    "profile",
+    "dump",
+    "bye",
+];
 
 /// What a client may ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +43,14 @@ pub(super) enum Request {
     Groups(usize),
     /// Counts by closure and state, so many at most.
     Sites(usize),
+    /// The goroutines that have waited longest, so many at most.
+    Longest(usize),
+    /// The rings of the wait graph.
+    Waits,
+    /// Goroutines that have waited for so long, or longer.
+    Leaks(Duration),
+    /// A profile of this kind, for so long.
+    Profile(ProfileKind, Duration),
     Dump,
     Bye,
 }
@@ -38,6 +64,12 @@ impl Request {
             ["stats"] => Ok(Request::Stats(None)),
             ["stats", ms] => period(ms).map(|every| Request::Stats(Some(every))),
             ["goroutines", ref rest @ ..] => listing(rest),
+            ["longest"] => Ok(Request::Longest(LISTED)),
+            ["longest", most] => number(most, "goroutines").map(Request::Longest),
+            ["waits"] => Ok(Request::Waits),
+            ["leaks", time] => seconds("leaks", time, 0..=OLDEST).map(Request::Leaks),
+            ["leaks"] => Err("`leaks`: say for how many seconds they have waited".to_owned()),
+            ["profile", ref rest @ ..] => profile(rest),
             ["dump"] => Ok(Request::Dump),
             ["bye"] => Ok(Request::Bye),
             [] => Err("an empty line is no request: `hello` lists them".to_owned()),
@@ -60,19 +92,54 @@ fn period(ms: &str) -> Result<Duration, String> {
     }
 }
 
+fn seconds(request: &str, word: &str, range: RangeInclusive<u64>) -> Result<Duration, String> {
+    match word.parse() {
+        Ok(seconds) if range.contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!(
+            "`{request} {}`: the seconds are {} to {}",
+            word.escape_debug(),
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
+/// How many `things` are wanted at most.
+fn number(word: &str, things: &str) -> Result<usize, String> {
+    match word.parse() {
+        Ok(most @ 1..) => Ok(most),
+        _ => Err(format!(
+            "`{}` is no number of {things}: say 1 or more",
+            word.escape_debug()
+        )),
+    }
+}
+
+fn profile(words: &[&str]) -> Result<Request, String> {
+    let [kind, time] = *words else {
+        return Err("`profile` takes a kind and seconds".to_owned());
+    };
+    let of = match kind {
+        "cpu" => ProfileKind::Cpu,
+        "block" => ProfileKind::Block,
+        "contention" => ProfileKind::Contention,
+        kind => {
+            return Err(format!(
+                "`profile {}`: say cpu, block or contention",
+                kind.escape_debug()
+            ));
+        }
+    };
+    let request = format!("profile {kind}");
+    let time = seconds(&request, time, 1..=LONGEST_PROFILE)?;
+    Ok(Request::Profile(of, time))
+}
+
 fn listing(words: &[&str]) -> Result<Request, String> {
     let (kind, most) = match *words {
         [] => ("group", LISTED),
         [kind] => (kind, LISTED),
-        [kind, most] => match most.parse() {
-            Ok(most @ 1..) => (kind, most),
-            _ => {
-                return Err(format!(
-                    "`{}` is no number of groups or sites: say 1 or more",
-                    most.escape_debug()
-                ));
-            }
-        },
+        [kind, most] => (kind, number(most, "groups or sites")?),
         _ => return Err("`goroutines` takes a kind and a number".to_owned()),
     };
     match kind {
@@ -101,6 +168,23 @@ mod tests {
             ("goroutines group 3", Request::Groups(3)),
             ("goroutines site", Request::Sites(50)),
             ("goroutines site 7", Request::Sites(7)),
+            ("longest", Request::Longest(50)),
+            ("longest 3", Request::Longest(3)),
+            ("waits", Request::Waits),
+            ("leaks 0", Request::Leaks(Duration::ZERO)),
+            ("leaks 60", Request::Leaks(Duration::from_secs(60))),
+            (
+                "profile cpu 1",
+                Request::Profile(ProfileKind::Cpu, Duration::from_secs(1)),
+            ),
+            (
+                "profile block 60",
+                Request::Profile(ProfileKind::Block, Duration::from_secs(60)),
+            ),
+            (
+                "profile contention 5",
+                Request::Profile(ProfileKind::Contention, Duration::from_secs(5)),
+            ),
             ("dump", Request::Dump),
             ("bye", Request::Bye),
         ] {
@@ -121,6 +205,20 @@ mod tests {
             ("stats 10 10", "`stats` takes no such words"),
             ("goroutines all", "`goroutines all`: say group or site"),
             ("goroutines site 0", "`0` is no number"),
+            ("longest 0", "`0` is no number of goroutines: say 1 or more"),
+            ("longest 1 2", "`longest` takes no such words"),
+            ("waits all", "`waits` takes no such words"),
+            ("leaks", "`leaks`: say for how many seconds"),
+            ("leaks -1", "`leaks -1`: the seconds are 0 to 31536000"),
+            ("leaks 31536001", "`leaks 31536001`: the seconds"),
+            ("profile", "`profile` takes a kind and seconds"),
+            ("profile cpu", "`profile` takes a kind and seconds"),
+            (
+                "profile heap 1",
+                "`profile heap`: say cpu, block or contention",
+            ),
+            ("profile cpu 0", "`profile cpu 0`: the seconds are 1 to 60"),
+            ("profile block 61", "`profile block 61`: the seconds"),
             ("goroutines site 1 2", "`goroutines` takes a kind"),
         ] {
             let error = Request::of(line).expect_err(line);

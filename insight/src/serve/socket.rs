@@ -17,6 +17,7 @@ use std::{
         },
     },
     path::Path,
+    time::{Duration, Instant},
 };
 
 /// How many clients may wait until they are accepted.
@@ -196,6 +197,27 @@ pub(super) fn stop(listener: &UnixListener) {
     unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
+/// Waits for `time`. Returns whether the client has left before, or was sent away.
+pub(super) fn ends_within(stream: &UnixStream, time: Duration) -> bool {
+    let end = Instant::now() + time;
+    let mut place = libc::pollfd {
+        fd: stream.as_raw_fd(),
+        events: libc::POLLRDHUP,
+        revents: 0,
+    };
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        // Rounded up: what is left of a millisecond is waited for.
+        let left = left.as_micros().div_ceil(1000) as libc::c_int;
+        // SAFETY: one place, which lives.
+        let ended = unsafe { libc::poll(&raw mut place, 1, left) };
+        // A signal may have come.
+        if ended > 0 || left == 0 {
+            return ended > 0;
+        }
+    }
+}
+
 /// Returns whether our user, or root, has connected.
 pub(super) fn is_from_our_user(stream: &UnixStream) -> bool {
     let mut peer = libc::ucred {
@@ -224,6 +246,17 @@ fn may_look(user: u32, own: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_leaves_ends_what_it_waits_for() {
+        let (one, other) = UnixStream::pair().expect("two descriptors");
+        assert!(!ends_within(&one, Duration::from_millis(1)));
+        // What it says before it leaves is not read meanwhile.
+        io::Write::write_all(&mut &other, b"bye\n").unwrap();
+        assert!(!ends_within(&one, Duration::from_millis(1)));
+        drop(other);
+        assert!(ends_within(&one, Duration::from_secs(3600)));
+    }
 
     #[test]
     fn our_user_and_root_may_look_and_no_other() {

@@ -4,7 +4,9 @@
 //! No goroutine is held, and no stack is read: a look at a goroutine costs the cache lines of its descriptor. What it does
 //! may change between two words of it; each is one that it had.
 
-use crate::{global::sched, observe::sight::State, protocol::status::Status};
+use std::time::Duration;
+
+use crate::{global::sched, gmp::g::G, observe::sight::State, protocol::status::Status};
 
 /// What a look at the words of a goroutine tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,15 +25,28 @@ pub struct Glance {
 /// Calls `visit` for each goroutine. Those that begin or end meanwhile are seen or not. `visit` must not park.
 pub fn census(visit: &mut dyn FnMut(Glance)) {
     let Some(sched) = sched::get() else { return };
+    sched.all_gs.iter().filter_map(look).for_each(visit);
+}
+
+/// As [`census`], for goroutines of which is known how long they have been parked, at least: they were found so by a look at
+/// idle stacks.
+pub fn census_of_parked(visit: &mut dyn FnMut(Glance, Duration)) {
+    let Some(sched) = sched::get() else { return };
     for g in sched.all_gs.iter() {
-        let status = g.status().get();
-        if let Some(state) = State::of(status, g.status().reason()) {
-            visit(Glance {
-                id: g.id.get(),
-                state,
-                waits_long: status == Status::Shrunk,
-                spawned_as: g.spawned_as(),
-            });
+        if let Some(time) = g.parked_for()
+            && let Some(glance) = look(g)
+        {
+            visit(glance, time);
         }
     }
+}
+
+fn look(g: &G) -> Option<Glance> {
+    let status = g.status().get();
+    Some(Glance {
+        id: g.id.get(),
+        state: State::of(status, g.status().reason())?,
+        waits_long: status == Status::Shrunk,
+        spawned_as: g.spawned_as(),
+    })
 }

@@ -127,6 +127,23 @@ pub(crate) struct Frame {
     pub(crate) line: Option<u64>,
 }
 
+/// The answer to `longest`.
+#[derive(Clone, Default, Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Longest {
+    pub(crate) waits: Vec<Wait>,
+    pub(crate) further: u64,
+}
+
+#[derive(Clone, Default, Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wait {
+    pub(crate) goroutine: u64,
+    pub(crate) parked_for: f64,
+    pub(crate) state: String,
+    pub(crate) spawned_as: String,
+}
+
 /// An answer as what it is.
 ///
 /// # Errors

@@ -56,13 +56,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     draw_head(frame, head, state);
     match &state.page {
         Page::Numbers => draw_numbers(frame, body, state),
-        Page::Stacks(_, text) | Page::Dump(text) => {
+        Page::Stacks(_, text) | Page::Longest(text) | Page::Dump(text) => {
             draw_text(frame, body, text);
             state.height = usize::from(body.height.saturating_sub(2));
         }
     }
     let keys = match state.page {
-        Page::Numbers => "q quit   up/down select   enter stacks   d dump",
+        Page::Numbers => "q quit   up/down select   enter stacks   w waits   d dump",
         _ => "q quit   up/down/pages scroll   esc back",
     };
     frame.render_widget(Paragraph::new(keys).dim(), foot);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::{
-    model::{Group, Groups, Hello, Site, Sites, Stats},
+    model::{Group, Groups, Hello, Longest, Site, Sites, Stats, Wait},
     worker::{Update, Wish},
 };
 
@@ -18,12 +18,24 @@ pub(crate) struct Text {
     pub(crate) scroll: usize,
 }
 
+impl Text {
+    /// One that is asked for.
+    fn of(title: &str) -> Text {
+        Text {
+            title: title.to_owned(),
+            ..Text::default()
+        }
+    }
+}
+
 #[derive(Default, Debug)]
 pub(crate) enum Page {
     #[default]
     Numbers,
     /// The stacks of the goroutines of a site.
     Stacks(Site, Text),
+    /// The goroutines that have waited longest.
+    Longest(Text),
     Dump(Text),
 }
 
@@ -91,6 +103,11 @@ impl State {
                     text.lines = Some(stacks(&groups, site));
                 }
             }
+            Update::Longest(longest) => {
+                if let Page::Longest(text) = &mut self.page {
+                    text.lines = Some(waits(&longest));
+                }
+            }
             Update::Dump(dump) => {
                 if let Page::Dump(text) = &mut self.page {
                     text.lines = Some(dump.lines().map(str::to_owned).collect());
@@ -106,19 +123,17 @@ impl State {
             (KeyCode::Char('q'), _) => return Action::Leave,
             (KeyCode::Char('c'), _) if is_control => return Action::Leave,
             (KeyCode::Char('d'), _) => {
-                self.page = Page::Dump(Text {
-                    title: "dump".to_owned(),
-                    ..Text::default()
-                });
+                self.page = Page::Dump(Text::of("dump"));
                 return Action::Ask(Wish::Dump);
+            }
+            (KeyCode::Char('w'), _) => {
+                self.page = Page::Longest(Text::of("longest waits"));
+                return Action::Ask(Wish::Longest);
             }
             (KeyCode::Enter, Page::Numbers) => {
                 if let Some(site) = self.sites.sites.get(self.selected()).cloned() {
                     let title = format!("stacks of {} [{}]", site.spawned_as, site.state);
-                    let text = Text {
-                        title,
-                        ..Text::default()
-                    };
+                    let text = Text::of(&title);
                     self.page = Page::Stacks(site, text);
                     return Action::Ask(Wish::Groups);
                 }
@@ -126,7 +141,7 @@ impl State {
             (KeyCode::Esc, Page::Numbers) => return Action::Leave,
             (KeyCode::Esc | KeyCode::Backspace, _) => self.page = Page::Numbers,
             (code, Page::Numbers) => self.move_selection(code),
-            (code, Page::Stacks(_, text) | Page::Dump(text)) => {
+            (code, Page::Stacks(_, text) | Page::Longest(text) | Page::Dump(text)) => {
                 let length = text.lines.as_ref().map_or(0, Vec::len);
                 let last = length.saturating_sub(self.height);
                 text.scroll = moved(text.scroll, code, self.height).min(last);
@@ -184,6 +199,28 @@ fn stacks(groups: &Groups, site: &Site) -> Vec<String> {
     }
     if lines.is_empty() {
         lines.push("no goroutine is there any more".to_owned());
+    }
+    lines
+}
+
+/// The longest waits, as lines.
+fn waits(longest: &Longest) -> Vec<String> {
+    let line = |wait: &Wait| {
+        let (id, time) = (wait.goroutine, wait.parked_for);
+        format!(
+            "{time:>9.1} s  goroutine {id:<9} [{}]  {}",
+            wait.state, wait.spawned_as
+        )
+    };
+    let mut lines: Vec<String> = longest.waits.iter().map(line).collect();
+    match longest.further {
+        0 => {}
+        further => lines.push(format!("and {further} more")),
+    }
+    if lines.is_empty() {
+        lines.push(
+            "of no goroutine is known that it has waited for an idle time of stacks".to_owned(),
+        );
     }
     lines
 }
@@ -292,6 +329,31 @@ mod tests {
             press(&mut state, code);
             assert_eq!(scroll(&state), place, "{code:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_waits_are_a_page() {
+        let mut state = State::new(Hello::default());
+        let w = press(&mut state, KeyCode::Char('w'));
+        assert_eq!(w, Action::Ask(Wish::Longest));
+        let lines = |state: &State| match &state.page {
+            Page::Longest(text) => text.lines.clone().expect("they came"),
+            page => panic!("{page:?}"),
+        };
+        state.heed(Update::Longest(Longest::default()));
+        assert!(lines(&state)[0].starts_with("of no goroutine is known"));
+        let wait = Wait {
+            goroutine: 17,
+            parked_for: 61.25,
+            state: "mutex lock".to_owned(),
+            spawned_as: "app::f".to_owned(),
+        };
+        let (waits, further) = (vec![wait], 3);
+        state.heed(Update::Longest(Longest { waits, further }));
+        let line = "     61.2 s  goroutine 17        [mutex lock]  app::f";
+        assert_eq!(lines(&state), [line, "and 3 more"]);
+        assert_eq!(press(&mut state, KeyCode::Esc), Action::Nothing);
+        assert!(matches!(state.page, Page::Numbers));
     }
 
     #[test]

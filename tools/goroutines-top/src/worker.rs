@@ -7,13 +7,14 @@ use std::{
 
 use crate::{
     connection::Connection,
-    model::{Groups, Sites, Stats, read},
+    model::{Groups, Longest, Sites, Stats, read},
 };
 
 /// What the program has answered.
 pub(crate) enum Update {
     Numbers(Box<Stats>, Box<Sites>),
     Groups(Groups),
+    Longest(Longest),
     Dump(String),
     /// It is gone, for this reason.
     Gone(String),
@@ -23,6 +24,7 @@ pub(crate) enum Update {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
     Groups,
+    Longest,
     Dump,
 }
 
@@ -60,6 +62,7 @@ fn answer(connection: &mut Connection, wish: Option<Wish>) -> Result<Update, Str
             Update::Numbers(stats, sites)
         }
         Some(Wish::Groups) => Update::Groups(read(&connection.ask("goroutines group 1000")?)?),
+        Some(Wish::Longest) => Update::Longest(read(&connection.ask("longest 1000")?)?),
         Some(Wish::Dump) => {
             let answer = connection.ask("dump")?;
             Update::Dump(answer["text"].as_str().unwrap_or_default().to_owned())

@@ -1,0 +1,118 @@
+//! The answers that look at waits: the graph, the longest, leaks, and profiles.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    block::{block, contention},
+    cpu::cpu,
+    graph::wait_graph,
+    json::{Json, Ring, Text},
+    leaks::{Leaks, leaks},
+    longest::Longest,
+    profile::{Profile, ProfileKind},
+    profiler::ProfileError,
+};
+
+use super::{answer::line, request::LISTED};
+
+/// The rate of a CPU profile, in samples a second.
+const HZ: u32 = 99;
+
+/// One sample in so much waiting.
+const RATE: Duration = Duration::from_micros(100);
+
+/// `waits`
+pub(super) fn waits() -> Vec<u8> {
+    let graph = wait_graph();
+    let rings: Vec<String> = graph
+        .cycles()
+        .iter()
+        .map(|cycle| Ring(cycle).to_string())
+        .collect();
+    line(format_args!(
+        r#"{{"waits": {}, "deadlocks": [{}]}}"#,
+        graph.edges().len(),
+        rings.join(", ")
+    ))
+}
+
+/// `longest`
+pub(super) fn longest(most: usize) -> Vec<u8> {
+    line(Longest::take(most))
+}
+
+/// `leaks`
+pub(super) fn old(older_than: Duration) -> Vec<u8> {
+    line(Listed(&leaks(older_than), older_than))
+}
+
+struct Listed<'a>(&'a Leaks, Duration);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listed(leaks, older_than) = self;
+        write!(
+            f,
+            r#"{{"older_than": {}, "goroutines": {}, "groups": ["#,
+            older_than.as_secs(),
+            leaks.count()
+        )?;
+        let listed = leaks.groups().iter().take(LISTED);
+        let mut shown = 0;
+        for (at, leak) in listed.enumerate() {
+            let before = if at == 0 { "" } else { ", " };
+            shown += leak.group.count;
+            let group = Json(&leak.group, leaks.frames(&leak.group), leaks.graph());
+            write!(
+                f,
+                r#"{before}{{"certain": {}, "group": {group}}}"#,
+                leak.is_certain
+            )?;
+        }
+        write!(
+            f,
+            r#"], "further_groups": {}, "further_goroutines": {}}}"#,
+            leaks.groups().len().saturating_sub(LISTED),
+            leaks.count().saturating_sub(shown)
+        )
+    }
+}
+
+/// `profile`: takes one while `wait` waits. `None` where that says that the client has left.
+pub(super) fn profile(
+    kind: ProfileKind,
+    wait: impl FnOnce() -> bool,
+) -> Result<Option<Vec<u8>>, ProfileError> {
+    let profile = match kind {
+        ProfileKind::Cpu => {
+            let running = cpu(HZ)?;
+            wait().then(|| running.stop())
+        }
+        ProfileKind::Block => {
+            let running = block(RATE)?;
+            wait().then(|| running.stop())
+        }
+        ProfileKind::Contention => {
+            let running = contention(RATE)?;
+            wait().then(|| running.stop())
+        }
+    };
+    Ok(profile.as_ref().map(folded))
+}
+
+fn folded(profile: &Profile) -> Vec<u8> {
+    let kind = match profile.kind() {
+        ProfileKind::Cpu => "cpu",
+        ProfileKind::Block => "block",
+        ProfileKind::Contention => "contention",
+    };
+    let mut lines = Vec::new();
+    // Writing to a vector does not fail.
+    let _ = profile.write_folded(&mut lines);
+    line(format_args!(
+        r#"{{"kind": "{kind}", "seconds": {}, "lost": {}, "folded": {}}}"#,
+        profile.duration().as_secs_f64(),
+        profile.lost(),
+        Text(&String::from_utf8_lossy(&lines))
+    ))
+}
