@@ -62,7 +62,7 @@ pub struct Block(Running);
 /// a goroutine that keeps its thread while it waits.
 ///
 /// It takes 16 tables of 170 KB, and 2 MB that are kept for the next profile. Meanwhile each wait takes some 50 ns more, and one
-/// that is a sample 0.2 us if its stack is short, and some microseconds if it is deep: with a rate of a microsecond or more
+/// that is a sample 0.2 us if its stack is short, and some microseconds if it is deep: with a rate of ten microseconds or more
 /// the samples are not seen beside the waits.
 ///
 /// From goroutines and plain threads. It takes some milliseconds; on a goroutine it counts as a blocking call.

@@ -46,9 +46,10 @@ fn busy(waiting: usize) -> impl Drop {
     tx
 }
 
+/// So long that a busy machine gives it time for a sample, also where it changes threads after each call.
 #[inline(never)]
 fn burns() {
-    (0..10_000).for_each(|round: u32| _ = black_box(round));
+    (0..1_000_000).for_each(|round: u32| _ = black_box(round));
 }
 
 #[inline(never)]
