@@ -34,7 +34,7 @@
 //!
 //! | module | what is in it | shaped as |
 //! |---|---|---|
-//! | the root | [`start`], [`run`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`sleep`], [`timeout`](timeout()), [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
+//! | the root | [`start`], [`run`], [`go`](go()), [`Builder`], [`JoinHandle`], [`Done`], [`JoinSet`], [`join`], [`sleep`], [`timeout`](timeout()), [`yield_now`], [`blocking`](blocking()), [`block_on`], [`Config`], [`metrics`](metrics()) | Go |
 //! | [`thread`] | spawn, scopes, park and unpark, names, goroutine-local values | [`std::thread`] |
 //! | [`chan`] | channels, [`select!`](macro@chan::select), timers | `crossbeam-channel` |
 //! | [`sync`] | locks with poisoning, once cells, barrier, wait group, semaphore, `mpsc`; channels for one value, the latest value, all receivers; rates | [`std::sync`] |
@@ -121,6 +121,7 @@ mod debugger;
 mod done;
 mod drive;
 pub mod errgroup;
+mod fork_join;
 pub mod fs;
 mod future;
 mod go;
@@ -151,6 +152,7 @@ pub use builder::Builder;
 pub use checkpoint::checkpoint;
 pub use config::Config;
 pub use done::Done;
+pub use fork_join::join;
 pub use future::{Join, block_on};
 pub use go::{JoinHandle, go, sleep, start, yield_now};
 pub use goroutines_macros::grow;

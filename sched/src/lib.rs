@@ -138,6 +138,7 @@ pub use {
         tasks::as_own_thread,
     },
     task::{
+        fork_join::join,
         handle::Task,
         inherited::{inherited, replace_inherited},
         io_poll::IoFuture,

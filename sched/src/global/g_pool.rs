@@ -22,7 +22,7 @@ use crate::{
         g::{FreeList, G, GRef, Kind},
         m::M,
         p::{Local, P},
-        payload::Entry,
+        payload::{self, Entry},
         trace_event::EventKind,
     },
     protocol::sync::lock,
@@ -190,6 +190,21 @@ fn written(slots: &'static mut [MaybeUninit<G>]) -> &'static [G] {
     }
     // SAFETY: each slot was written above.
     unsafe { slots.assume_init_ref() }
+}
+
+/// Begins a new life of `g`, in which it runs `entry` on `value`.
+///
+/// # Safety
+///
+/// `g` came from [`Sched::new_g`] and is not used by others yet; `entry` takes a `V` out of the payload.
+#[inline(always)]
+pub(crate) unsafe fn begin<V>(g: GRef, entry: &'static Entry, value: V) {
+    let desc = g.get();
+    desc.entry.set(Some(entry));
+    // SAFETY: a G from the list of dead ones has an empty payload, and the caller owns it.
+    unsafe { payload::put(desc.payload(), value) };
+    desc.join.reset();
+    desc.spawned();
 }
 
 /// Frees the descriptor of a finished goroutine, with its identity.

@@ -8,6 +8,7 @@
 //! | queue.rs: the global queue | ready.rs: the one door into run queues |
 //! | procs.rs: the Ps; update_procs.rs: how many CPUs there are | procs.rs: changing their number |
 //! | g_pool.rs: dead Gs | |
+//! | jobs.rs: the deques of goroutines in a fork-join | jobs.rs: having one, searching all |
 //! | poll.rs: when the kernel was asked for events | poll.rs: asking it, and sleeping in that |
 //! | start_m.rs: the threads | starter.rs: starting one; wake.rs: waking an M, passing a P on; retake.rs: taking a P |
 //!
@@ -20,6 +21,7 @@
 #![cfg(not(goroutines_loom))]
 
 pub(crate) mod g_pool;
+pub(crate) mod jobs;
 pub(crate) mod poll;
 pub(crate) mod procs;
 pub(crate) mod queue;

@@ -7,6 +7,7 @@ use goroutines_stack::Class;
 use crate::{
     global::{
         g_pool::GPool,
+        jobs::Jobs,
         poll::Poller,
         procs::Procs,
         queue::GlobalQueue,
@@ -55,6 +56,8 @@ pub(crate) struct Sched {
     pub(crate) home_waits: HomeWaits,
     pub(crate) sysmon_sleep: SysmonSleep,
     pub(crate) poller: Poller,
+    /// The deques of goroutines in a fork-join.
+    pub(crate) jobs: Jobs,
     /// The requests to the starter.
     pub(crate) requests: Requests<Request>,
     /// Whether the start whose scheduler this is has succeeded (start/mod.rs).
@@ -108,6 +111,7 @@ impl Sched {
             home_waits: HomeWaits::new(),
             sysmon_sleep: SysmonSleep::new(),
             poller: Poller::new(),
+            jobs: Jobs::new(),
             requests: Requests::new(),
             launched: OnceLock::new(),
         }

@@ -4,6 +4,7 @@
 //!   +0    ctx, stack, wait, kind, status      what a switch and a park touch: one cache line
 //!   +64   join word, entry, id, identity, parker what spawn, join and the end touch
 //!   +128  payload                                the closure, later the result, if they fit
+//!   +240  deque                                  what a fork-join touches
 //! ```
 //!
 //! Descriptors lie densely in a slab, not in the windows of their stacks: a header at a fixed place of each window
@@ -24,8 +25,9 @@ use goroutines_stack::{Image, Stack, StackSlot};
 use crate::{
     gmp::{
         identity::IdentityCell,
+        job::OwnDeque,
         join::Join,
-        payload::{Entry, Payload},
+        payload::{Entry, INLINE, Payload},
         segment::Segments,
         shared::{Link, Number},
         window::Window,
@@ -95,7 +97,15 @@ pub(crate) struct G {
     pub(crate) image: UnsafeCell<Option<Image>>,
     /// Further stacks of a deep recursion (see on_segment.rs).
     pub(crate) segments: Segments,
-    pub(crate) payload: Linked<UnsafeCell<Payload>>,
+    pub(crate) rest: Linked<Rest>,
+}
+
+/// The last two lines of a G.
+#[repr(C)]
+pub(crate) struct Rest {
+    payload: UnsafeCell<Payload>,
+    /// Its deque of jobs, while it is in a fork-join. For the goroutine itself.
+    pub(crate) deque: Cell<Option<OwnDeque>>,
 }
 
 /// Starts a cache line.
@@ -104,6 +114,7 @@ pub(crate) struct Linked<T>(pub(crate) T);
 
 const _: () = assert!(size_of::<G>() == 256, "a G is four cache lines");
 const _: () = assert!(std::mem::offset_of!(G, join) == 64);
+const _: () = assert!(std::mem::offset_of!(Rest, deque) == INLINE);
 
 // SAFETY: a G's cells are touched only by the side that its status names (see status.rs); the queues, locks and the
 // join word through which a G passes from one owner to the next synchronise.
@@ -136,7 +147,10 @@ impl G {
             bound: Cell::new(0),
             image: UnsafeCell::new(None),
             segments: Segments::new(),
-            payload: Linked(UnsafeCell::new(Payload::empty())),
+            rest: Linked(Rest {
+                payload: UnsafeCell::new(Payload::empty()),
+                deque: Cell::new(None),
+            }),
         }
     }
 
@@ -242,7 +256,7 @@ impl G {
     }
 
     pub(crate) fn payload(&self) -> *mut u8 {
-        self.payload.0.get().cast()
+        self.rest.0.payload.get().cast()
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! | event | what has happened | by |
 //! |---|---|---|
-//! | `spawned` | it is made, and goes into a queue | task/spawn.rs |
+//! | `spawned` | it is made, and goes into a queue or runs at once | global/g_pool.rs |
 //! | `started` | it is about to run for the first time | schedule/mod.rs |
 //! | `resumed` | g0 jumps onto its stack | schedule/mod.rs |
 //! | `waits` | it is about to leave its stack, for this reason; not before it yields or ends | switch/mod.rs |

@@ -11,6 +11,7 @@
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
 //! | poll_desc.rs, io_waiter.rs | the record of a socket for which a goroutine or future has waited, and its waiters |
 //! | lock_owner.rs | the holder of a lock |
+//! | job.rs | the second closure of a fork-join, in its owner's frame |
 //! | flag_waker.rs | a goroutine or thread and the flag that its wakers set |
 //! | all_gs.rs, debug_table.rs | all Gs; the table by which debuggers find them |
 //! | counters.rs, mode.rs | counters; what is decided once before the first M |
@@ -30,6 +31,7 @@ pub(crate) mod flag_waker;
 pub(crate) mod g;
 pub(crate) mod identity;
 pub(crate) mod io_waiter;
+pub(crate) mod job;
 pub(crate) mod join;
 pub(crate) mod life_cycle;
 pub(crate) mod locals;

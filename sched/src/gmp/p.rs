@@ -9,7 +9,7 @@ use std::{
 use goroutines_stack::Cache;
 
 use crate::{
-    gmp::{counters::ProcCounters, g::FreeList, m::M, ticket::Ticket},
+    gmp::{counters::ProcCounters, g::FreeList, job::OwnDeque, m::M, ticket::Ticket},
     protocol::{
         lending::Lending,
         ring::Ring,
@@ -53,6 +53,8 @@ pub(crate) struct Local {
     pub(crate) free: FreeList,
     /// Goroutine numbers that are not used yet.
     pub(crate) ids: std::ops::Range<u64>,
+    /// A deque of jobs for the next goroutine that begins a fork-join here.
+    pub(crate) deque: Option<OwnDeque>,
     /// State of the generator that picks where stealing starts.
     pub(crate) random: u32,
 }
@@ -86,6 +88,7 @@ impl P {
             Cache::make_at(&raw mut (*local).stacks);
             (&raw mut (*local).free).write(FreeList::new());
             (&raw mut (*local).ids).write(0..0);
+            (&raw mut (*local).deque).write(None);
             (&raw mut (*local).random).write(0x9e37_79b9 ^ (number as u32 + 1));
         }
         // SAFETY: the fields below were written above, and the compiler knows that there are no others.
@@ -107,6 +110,7 @@ impl P {
             stacks: _,
             free: _,
             ids: _,
+            deque: _,
             random: _,
         } = local.get_mut();
         p

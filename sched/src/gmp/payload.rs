@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Bytes of closure or result that need no allocation of their own.
-pub(crate) const INLINE: usize = 128;
+pub(crate) const INLINE: usize = 112;
 
 /// Room for the closure, later for the result.
 #[repr(C, align(16))]
@@ -33,6 +33,20 @@ pub(crate) struct Entry {
     pub(crate) drop_outcome: unsafe fn(*mut u8),
     /// The closure's type, for messages.
     pub(crate) name: fn() -> &'static str,
+}
+
+impl Entry {
+    /// The entry of a function that puts an `Outcome<T>` into its place; `name` is the type for messages.
+    pub(crate) const fn of_function<T>(
+        run: unsafe fn(*mut u8),
+        name: fn() -> &'static str,
+    ) -> Entry {
+        Entry {
+            run,
+            drop_outcome: drop_value::<Outcome<T>>,
+            name,
+        }
+    }
 }
 
 struct EntryOf<F, T>(F, T);

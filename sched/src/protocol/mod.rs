@@ -15,6 +15,7 @@
 //! | the number of Ps | p_numbers.rs |
 //! | a wait that several wakers may end; a wait in several queues | wait_seq.rs, park_state.rs |
 //! | the end of a goroutine and its handle | join_word.rs |
+//! | a fork-join: jobs that others may take, and the end of one that was taken | job_deque.rs, job_deques.rs, job_word.rs |
 //! | `unpark`, wakers, sleeping threads | park_token.rs, wake_flag.rs, parker.rs |
 //! | timers | timers.rs |
 //! | sysmon asleep, requests to threads of the runtime | sysmon_sleep.rs, requests.rs |
@@ -33,6 +34,9 @@ pub(crate) mod idle;
 pub(crate) mod inbox;
 pub(crate) mod io_line;
 pub(crate) mod io_nodes;
+pub(crate) mod job_deque;
+pub(crate) mod job_deques;
+pub(crate) mod job_word;
 pub(crate) mod join_word;
 pub(crate) mod lending;
 pub(crate) mod p_numbers;

@@ -5,7 +5,8 @@
 //! every round:      from time to time a goroutine that only this M may run (inbox.rs)
 //! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
 //! otherwise:        runnext - local ring - global queue - what only this M may run - network poller (poll.rs)
-//!                   - steal, timers of others included - spin - a `runnext` of a P that stood still meanwhile - sleep
+//!                   - steal, timers of others included - jobs of
+//!                   fork-joins (steal_job.rs) - spin - a `runnext` of a P that stood still meanwhile - sleep
 //! ```
 //!
 //! Fair rounds (fairness.rs) keep the global queue, and the ring behind a pair of goroutines that pass `runnext` to
@@ -26,7 +27,10 @@ use crate::{
         tracer,
     },
     protocol::{ring::Rest, steps, sync::spin_loop, timers::NEVER},
-    schedule::fairness::{self, Attended},
+    schedule::{
+        fairness::{self, Attended},
+        steal_job::steal_job,
+    },
     switch::{prefetch_g, prefetch_stack},
     sys::clock::now,
 };
@@ -184,7 +188,7 @@ fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
 /// Work of other Ps; spins until there is some. `None`: the M is on the idle list.
 #[cold]
 pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
-    if let Some(word) = steal(sched, p, true) {
+    if let Some(word) = steal(sched, p, true).or_else(|| steal_job(sched, p, true)) {
         return Some(word);
     }
     if !m.spinning.get() && !waits_for_the_kernel(sched) {
@@ -252,7 +256,8 @@ fn spin(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usize> {
             spin_loop();
         }
         // Timers are left to the timekeeper, which wakes for many at once.
-        if let Some(word) = sched.take_batch(p).or_else(|| steal(sched, p, false)) {
+        let found = sched.take_batch(p).or_else(|| steal(sched, p, false));
+        if let Some(word) = found.or_else(|| steal_job(sched, p, false)) {
             return Some(word);
         }
         if looks.is_multiple_of(4)

@@ -8,6 +8,7 @@
 //! | mod.rs | the loop, a round, the first run of a goroutine |
 //! | exit.rs | the first function of a goroutine, and its end |
 //! | find_runnable.rs, fairness.rs | where work comes from, and which goroutine goes first |
+//! | steal_job.rs | the goroutine for a job that was stolen |
 //! | migrate.rs, locked.rs, unwinders.rs | which M may run a goroutine, and what it must do before |
 //! | observed.rs, waits.rs | what a round adds while a trace or a profile of waits is on; samples of waits |
 //! | thread_main.rs | the first function of a thread |
@@ -23,6 +24,7 @@ pub(crate) mod find_runnable;
 pub(crate) mod locked;
 pub(crate) mod migrate;
 mod observed;
+mod steal_job;
 pub(crate) mod thread_main;
 pub(crate) mod unwinders;
 pub(crate) mod waits;

@@ -173,7 +173,7 @@ impl Scheduler for &'static Sched {
     }
 
     fn any_work(self) -> bool {
-        Sched::any_work(self)
+        Sched::any_work(self) || self.any_job()
     }
 
     fn any_injected(self) -> bool {

@@ -6,7 +6,7 @@ use goroutines_stack::{self as stack, Class, Step};
 
 use crate::{
     global::{
-        g_pool::free,
+        g_pool::{begin, free},
         ready, retake,
         sched::{self, Sched},
     },
@@ -130,11 +130,8 @@ pub(crate) fn make<F>(
         return Err((error, f));
     }
     inherited::pass_on(desc);
-    desc.entry.set(Some(entry));
-    // SAFETY: `g` came from the list of dead Gs, so the caller owns it and its payload is empty.
-    unsafe { payload::put(desc.payload(), f) };
-    desc.join.reset();
-    desc.spawned();
+    // SAFETY: `g` came from the list of dead Gs, so it is this caller's; it runs `entry`, which is for closures like `f`.
+    unsafe { begin(g, entry, f) };
     match p {
         Some(p) => p.counters.spawned.add_own(1),
         None => {

@@ -18,6 +18,7 @@ use crate::protocol::{
 };
 
 mod channel;
+mod fork_join;
 mod gate;
 mod hold;
 mod home_wait;
