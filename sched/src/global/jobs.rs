@@ -108,21 +108,22 @@ impl Sched {
         lock(&self.jobs.free).push(deque);
     }
 
-    /// Steals a job for the M that holds `p`: its word. With `clears` as in job_deques.rs.
-    pub(crate) fn steal_job(&'static self, p: &P, clears: bool) -> Option<usize> {
+    /// Steals a job for the M that holds `p`: its word.
+    pub(crate) fn steal_job(&self, p: &P) -> Option<usize> {
         // SAFETY: the calling M owns `p`, and nothing below parks.
         let from = unsafe { p.local() }.random() as usize;
+        self.jobs.all().find_map(|block| block.steal(from))
+    }
+
+    /// C1 to C3 of job_deques.rs, by an M that has found no job.
+    pub(crate) fn clear_empty_deques(&'static self) {
         let mut refilled = false;
-        let found = self.jobs.all().find_map(|block| {
-            let (word, again) = block.steal(from, clears);
-            refilled |= again;
-            word
-        });
-        // C3 and O4 of job_deques.rs.
+        self.jobs
+            .all()
+            .for_each(|block| refilled |= block.clear_empty());
         if refilled && self.idle.may_wake() {
             self.wake();
         }
-        found
     }
 
     /// Returns whether there is a job to steal. A snapshot; a fence of the caller orders it.

@@ -3,7 +3,7 @@
 //!
 //! | wait | the other | known by |
 //! |---|---|---|
-//! | the end of a goroutine | that goroutine | the object of the wait, which is its G |
+//! | the end of a goroutine, or of the second closure of a fork-join | the goroutine that runs it | the object of the wait, which is its G |
 //! | a mutex, a read-write lock | its holder, or the writer that is inside | the lock's owner (gmp/lock_owner.rs) |
 //! | an initialisation | the one that runs it | the same |
 //! | anything else | unknown | a message, a permit or a token may come from anywhere |
@@ -256,7 +256,7 @@ impl Seen {
         let (status, reason, object) = wait_of(g)?;
         let holder = match reason {
             _ if object == 0 => Found::Nobody,
-            // A join waits on a G (task/handle.rs).
+            // A join waits on a G (task/handle.rs, task/fork_join.rs).
             WaitReason::Join => Found::G(object),
             _ if !is_lock(reason) => Found::Nobody,
             _ if is_held => {

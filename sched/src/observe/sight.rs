@@ -114,7 +114,7 @@ pub(crate) fn thread_of(g: &'static G) -> Option<&'static M> {
 
 fn joined(reason: Option<WaitReason>, object: usize) -> Option<u64> {
     (reason == Some(WaitReason::Join) && object != 0).then(|| {
-        // SAFETY: a join waits on a G (task/handle.rs), and Gs are never freed.
+        // SAFETY: a join waits on a G (task/handle.rs, task/fork_join.rs), and Gs are never freed.
         unsafe { GRef::from_word(object) }.id()
     })
 }

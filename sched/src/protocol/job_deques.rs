@@ -87,21 +87,25 @@ impl JobDeques {
         fence(Ordering::SeqCst);
     }
 
-    /// A thief takes a job out of a deque, from the deque `from` on. With `clears` the bits of empty ones are cleared; the
-    /// second value: C3 has found one, and the caller goes on with O4.
-    pub(crate) fn steal(&self, from: usize, clears: bool) -> (Option<usize>, bool) {
-        let mut refilled = false;
+    /// A thief takes a job out of a deque, from the deque `from` on.
+    pub(crate) fn steal(&self, from: usize) -> Option<usize> {
         // Relaxed: partner is the store in `mark`; an M that is about to sleep looks again after a fence.
         let filled = self.filled.load(Ordering::Relaxed);
-        for at in in_turn(filled, from) {
-            match self.deques[at].steal() {
-                Stolen::Word(word) => return (Some(word), refilled),
-                Stolen::Lost => {}
-                Stolen::Nothing if clears => refilled |= self.clear(at),
-                Stolen::Nothing => {}
-            }
+        in_turn(filled, from).find_map(|at| match self.deques[at].steal() {
+            Stolen::Word(word) => Some(word),
+            Stolen::Nothing | Stolen::Lost => None,
+        })
+    }
+
+    /// C1 to C3 for each deque that is empty: true if one was filled meanwhile, and the caller goes on with O4.
+    pub(crate) fn clear_empty(&self) -> bool {
+        // Relaxed: a bit that is set later is left to the next look.
+        let filled = self.filled.load(Ordering::Relaxed);
+        let mut refilled = false;
+        for at in in_turn(filled, 0).filter(|&at| self.deques[at].is_empty()) {
+            refilled |= self.clear(at);
         }
-        (None, refilled)
+        refilled
     }
 
     /// C1 to C3: true if the deque `at` was filled meanwhile.
@@ -162,14 +166,14 @@ mod tests {
             assert!(block.offer(3, word));
         }
         assert!(block.any());
-        assert_eq!(block.steal(9, true), (Some(1), false));
+        assert_eq!(block.steal(9), Some(1));
         assert_eq!(block.deque(3).pop(), Some(4));
-        assert_eq!(block.steal(0, false), (Some(2), false));
+        assert_eq!(block.steal(0), Some(2));
         assert_eq!(block.deque(3).pop(), Some(3));
-        assert_eq!(block.steal(0, true), (None, false));
-        assert!(!block.any());
+        assert_eq!(block.steal(0), None);
+        assert!(!block.clear_empty() && !block.any());
         assert!(block.offer(3, 5), "a bit that was cleared is set again");
-        assert_eq!(block.steal(0, true), (Some(5), false));
+        assert_eq!(block.steal(0), Some(5));
         assert_eq!(block.deque(3).pop(), None);
     }
 
@@ -181,7 +185,7 @@ mod tests {
             offered += 1;
         }
         assert_eq!(offered, crate::protocol::job_deque::SLOTS);
-        assert_eq!(block.steal(0, true).0, Some(1));
+        assert_eq!(block.steal(0), Some(1));
         assert!(block.offer(0, 100));
         assert_eq!(block.deque(0).pop(), Some(100));
     }

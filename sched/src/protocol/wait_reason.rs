@@ -76,7 +76,7 @@ wait_reasons! {
     BarrierWait = "barrier wait",
     /// An initialisation that another goroutine runs.
     Once = "once",
-    /// The end of a goroutine.
+    /// The end of a goroutine, or of the second closure of a fork-join, which it runs.
     Join = "join",
     /// A moment.
     Sleep = "sleep",

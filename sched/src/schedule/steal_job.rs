@@ -14,18 +14,25 @@ use crate::{
 
 /// Steals a job, for the M that holds `p` and has nothing to run. Returns the word of a goroutine that runs it.
 ///
-/// There is none while no goroutine can be made: the job stays with its owner.
+/// There is none while no goroutine can be made: the job stays with its owner. With `clears`, and no job, later looks are
+/// shorter.
 #[inline]
 pub(crate) fn steal_job(sched: &'static Sched, p: &'static P, clears: bool) -> Option<usize> {
-    sched.any_job().then(|| take(sched, p, clears))?
+    if sched.any_job() {
+        return take(sched, p);
+    }
+    if clears {
+        sched.clear_empty_deques();
+    }
+    None
 }
 
 #[cold]
 #[inline(never)]
-fn take(sched: &'static Sched, p: &'static P, clears: bool) -> Option<usize> {
+fn take(sched: &'static Sched, p: &'static P) -> Option<usize> {
     // First, because a job that was stolen must be run.
     let g = make(sched, p)?;
-    let Some(job) = sched.steal_job(p, clears) else {
+    let Some(job) = sched.steal_job(p) else {
         forget(p, g);
         return None;
     };

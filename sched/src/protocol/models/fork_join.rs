@@ -87,10 +87,10 @@ impl Scene {
         frame.end();
     }
 
-    /// A thief looks once.
+    /// A thief looks once, and with `clears` then clears the bits of empty deques.
     fn steal(&self, clears: bool) -> bool {
-        let Some(word) = self.block.steal(0, clears).0 else {
-            return false;
+        let Some(word) = self.block.steal(0) else {
+            return clears && self.block.clear_empty();
         };
         let frame = &self.frames[word - 1];
         self.stolen.fetch_add(1, Ordering::Relaxed); // Relaxed: a count.
@@ -157,8 +157,8 @@ fn a_full_deque_leaves_the_job_to_its_owner() {
     });
 }
 
-/// I3 and I4 of idle.rs against O4 of job_deques.rs: an M that looks once more before it sleeps, beside a thief that clears the bit of the
-/// deque when it was empty. The owner does not join before the job was taken.
+/// I3 and I4 of idle.rs against O4 of job_deques.rs: an M that looks once more before it sleeps, beside one that clears the
+/// bit of the deque, which was empty.
 #[test]
 fn an_m_that_falls_asleep_finds_the_job_or_is_woken() {
     explore(Some(3), || {
@@ -170,9 +170,9 @@ fn an_m_that_falls_asleep_finds_the_job_or_is_woken() {
         let clearing = thread::spawn({
             let (scene, idle) = (scene.clone(), idle.clone());
             move || {
-                let (word, refilled) = scene.block.steal(0, true);
+                let refilled = scene.block.clear_empty();
                 // Relaxed: ordered by the fence in `mark`.
-                word.is_some() || refilled && idle.load(Ordering::Relaxed) == 1
+                refilled && idle.load(Ordering::Relaxed) == 1
             }
         });
         let sleeping = thread::spawn({
