@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use goroutines::{chan, go, sleep, yield_now};
+use corosensei::Coroutine;
+use goroutines::{chan, go, join, sleep, yield_now};
 
 fn main() -> ExitCode {
     let case = env::args().nth(1).unwrap_or_default();
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         "fork-on-a-new-thread" => thread::spawn(|| report(fork(|| drop(go(|| ())))))
             .join()
             .unwrap(),
+        "join-that-is-suspended" => go(suspended_join).join().unwrap(),
         "fork-and-exec" => go(fork_and_exec).join().unwrap(),
         other => {
             eprintln!("misuse: no case `{other}`");
@@ -56,6 +58,15 @@ fn main() -> ExitCode {
     }
     println!("went on");
     ExitCode::SUCCESS
+}
+
+/// A coroutine suspends a `join`, and goes on in another one that has begun after it.
+fn suspended_join() {
+    let mut first: Coroutine<(), (), ()> = Coroutine::new(|yielder, ()| {
+        join(|| yielder.suspend(()), || ());
+    });
+    first.resume(());
+    join(|| first.resume(()).as_return().is_some(), || ());
 }
 
 const LONG: Duration = Duration::from_secs(20);

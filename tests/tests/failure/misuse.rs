@@ -1,5 +1,5 @@
 //! Runtime calls where there may be none, in signal handlers and in the child of a fork: each ends with a text that
-//! names the remedy. What is allowed there works.
+//! names the remedy. What is allowed there works. A `join` that is suspended by a coroutine of others.
 
 use goroutines_tests::{Death, program, run};
 
@@ -61,5 +61,17 @@ fn the_child_of_a_fork_may_grow_its_stack_and_exec() {
     assert_eq!(
         (&*death.stdout, &*death.stderr),
         ("child: exit 0\nwent on\n", "")
+    );
+}
+
+#[test]
+fn a_join_that_is_suspended_by_a_coroutine_is_fatal_and_says_so() {
+    let death = case("join-that-is-suspended");
+    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+    assert!(
+        death
+            .stderr
+            .starts_with("goroutines: fatal: goroutines::join: a closure has returned "),
+        "{death:?}"
     );
 }

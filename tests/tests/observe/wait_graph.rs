@@ -344,3 +344,26 @@ fn goroutines_that_lock_in_one_order_are_never_in_a_ring() {
         worker.join().expect("it does not panic");
     }
 }
+
+#[test]
+fn the_caller_of_a_join_waits_for_the_goroutine_that_runs_the_second_closure() {
+    start(2);
+    let (tx, rx) = chan::bounded::<u64>(1);
+    let (end, ends) = chan::bounded::<()>(0);
+    let caller = go(move || {
+        let (begun, begins) = chan::bounded::<u64>(1);
+        goroutines::join(
+            || tx.send(begins.recv().unwrap()).unwrap(),
+            || {
+                begun.send(goroutines_sched::current().id()).unwrap();
+                assert!(ends.recv().is_err());
+            },
+        );
+    });
+    let other = rx.recv().unwrap();
+    let edge = edge_of(caller.id(), WaitReason::Join);
+    assert_eq!(edge.to.map(|to| to.id), Some(other));
+    assert_eq!(edge.certainty, Certainty::Exact);
+    drop(end);
+    caller.join().unwrap();
+}
