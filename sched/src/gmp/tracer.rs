@@ -404,11 +404,9 @@ pub(crate) fn threads_without_ring() -> u64 {
 
 /// All Ms shall look which copy of their loop they need.
 pub(crate) fn ask_all() {
-    let registry = lock(&REGISTRY);
-    registry
-        .ms
-        .iter()
-        .for_each(|m| m.inbox.ask_for_other_loop());
+    for m in &lock(&REGISTRY).ms {
+        m.inbox.ask_for_other_loop();
+    }
 }
 
 /// `m`, which is new, will run goroutines. It has not looked yet which copy of its loop it needs.

@@ -419,7 +419,7 @@ fn sums_are_right_whatever_happens_in_the_closures() {
         match dice.roll(12) {
             0 => yield_now(),
             1 => sleep(dice.micros(50)),
-            2 => _ = join(|| yield_now(), || yield_now()),
+            2 => _ = join(yield_now, yield_now),
             _ => {}
         }
         if size == 1 {
