@@ -198,7 +198,11 @@ fn object(group: &Group) -> Option<String> {
     match group.object {
         Object::None => None,
         Object::One(address) => Some(format!("{noun} {address:#x}")),
-        Object::Different => Some(format!("different {noun}s")),
+        Object::Different => {
+            // One of the nouns is a mutex.
+            let ending = if noun.ends_with('x') { "es" } else { "s" };
+            Some(format!("different {noun}{ending}"))
+        }
     }
 }
 
