@@ -329,8 +329,8 @@ fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
     let message = "\ngoroutine 17 [deep thought]: stack exceeds 1048576-byte limit\n\
          spawned as a test\n\
          help: give it a larger one with `Builder::stack_size(8388608)`, or every goroutine with `Config`; \
-         a recursion whose depth the input decides can continue on further stacks with `goroutines::grow`; one without an \
-         end needs another cure\n\
+         a recursion whose depth the input decides can continue on further stacks with `#[goroutines::grow]` above its \
+         function; one without an end needs another cure\n\
          backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n";
     let trace = text.strip_prefix(message).expect(&text);
     let frames: Vec<&str> = trace.lines().collect();

@@ -156,14 +156,14 @@ fn message(out: &mut dyn Write, class: Class, hooks: &Hooks) -> fmt::Result {
         Some(larger) => writeln!(
             out,
             "help: give it a larger one with `Builder::stack_size({})`, or every goroutine with `Config`; a recursion \
-             whose depth the input decides can continue on further stacks with `#[goroutines::grow]` above its function, or `goroutines::grow` in it; one without an end needs \
-             another cure",
+             whose depth the input decides can continue on further stacks with `#[goroutines::grow]` above its function; \
+             one without an end needs another cure",
             larger.window()
         ),
         None => writeln!(
             out,
-            "help: this is the largest stack there is: continue on further ones with `#[goroutines::grow]` above the function, or `goroutines::grow` in it, recurse less deeply, \
-             or move large values to the heap"
+            "help: this is the largest stack there is: continue on further ones with `#[goroutines::grow]` above the \
+             function, recurse less deeply, or move large values to the heap"
         ),
     }
 }
