@@ -1,6 +1,10 @@
 //! Parks goroutines in each way that a debugger must see through, and aborts: for tests/observe/gdb.rs.
 
-use std::{hint, process, thread, time::Duration};
+use std::{
+    hint, process,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use goroutines::{
     Builder, Config,
@@ -16,6 +20,9 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Held by the main thread.
 static LOCK: Mutex<u32> = Mutex::new(0);
+
+/// Whether the one that computes runs.
+static COMPUTES: AtomicBool = AtomicBool::new(false);
 
 /// Goroutines with copy stacks: more than there are windows.
 const COPIED: usize = 80;
@@ -61,7 +68,8 @@ fn main() {
     };
     until("all are parked", park);
     go(computes);
-    thread::sleep(Duration::from_millis(50));
+    // Relaxed: only whether it runs.
+    until("it computes", || COMPUTES.load(Ordering::Relaxed));
     stops_here();
     drop(held);
 }
@@ -130,6 +138,7 @@ fn waits_copied_out() {
 
 #[inline(never)]
 fn computes() {
+    COMPUTES.store(true, Ordering::Relaxed); // Relaxed: as above.
     loop {
         hint::spin_loop();
     }

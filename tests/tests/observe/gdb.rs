@@ -85,14 +85,18 @@ const BREAK: &str = match cfg!(debug_assertions) {
 };
 
 /// What is asked of a process that is stopped, and of a core file.
-const QUESTIONS: [&str; 17] = [
+const QUESTIONS: [&str; 20] = [
     "info goroutines",
     "goroutine 1 bt",
     "goroutine 2 bt",
     "goroutine 3 bt",
     "goroutine 4 bt",
     "goroutine 5 bt",
+    // One of these may be the last that has run in its window, and is there still.
     "goroutine 9 bt",
+    "goroutine 10 bt",
+    "goroutine 11 bt",
+    "goroutine 12 bt",
     "goroutine 89 bt",
     "goroutine all bt -3",
     "info goroutines -group",
@@ -160,8 +164,10 @@ fn answered(all: &str) {
             "cpu::root",
         ],
     );
+    let copied = (9..=12).map(|number| of(all, &format!("goroutine {number} bt")));
+    let mut out = copied.filter(|text| text.contains("(image: candidates)\n"));
     in_order(
-        of(all, "goroutine 9 bt"),
+        out.next().expect("one of them is copied out"),
         &[
             "(image: candidates)\n",
             "parked::waits_for_a_message",

@@ -77,11 +77,15 @@ fn in_order(text: &str, words: &[&str]) {
 }
 
 /// What is asked of a process that is stopped, and of a core file.
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 12] = [
     "goroutines",
     "goroutine 2 bt",
     "goroutine 5 bt",
+    // One of these may be the last that has run in its window, and is there still.
     "goroutine 9 bt",
+    "goroutine 10 bt",
+    "goroutine 11 bt",
+    "goroutine 12 bt",
     "goroutine 900 bt",
     "goroutine 4",
     "bt",
@@ -122,13 +126,10 @@ fn answered(all: &str) {
             "cpu::root",
         ],
     );
-    for (command, says) in [
-        ("goroutine 9 bt", "the stack of goroutine 9 is copied out"),
-        ("goroutine 900 bt", "no goroutine 900"),
-    ] {
-        // Refusals are on the other stream.
-        assert!(all.contains(says), "{command}: {all}");
-    }
+    // Refusals are on the other stream.
+    assert!(all.contains("no goroutine 900"), "{all}");
+    let out = |number| all.contains(&format!("the stack of goroutine {number} is copied out"));
+    assert!((9..=12).any(out), "{all}");
     in_order(
         of(all, "goroutine 4"),
         &["goroutine 4 \"sleeper\" [sleep]\n"],
