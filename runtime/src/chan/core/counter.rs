@@ -30,8 +30,9 @@ pub(super) struct Counter<T> {
     destroy: AtomicBool,
 }
 
-/// One counted reference. Neither cloned nor dropped by itself: the handles do both.
-pub(crate) struct Handle<T>(NonNull<Counter<T>>);
+/// One counted reference: a pointer to the channel in its block, of which every operation has need. Neither cloned nor dropped
+/// by itself: the handles do both.
+pub(crate) struct Handle<T>(NonNull<Channel<T>>);
 
 /// Two handles, one for each side, on a new block.
 pub(crate) fn new<T>(channel: Channel<T>) -> (Handle<T>, Handle<T>) {
@@ -46,7 +47,7 @@ pub(crate) fn new_receiver<T>(channel: Channel<T>) -> Handle<T> {
 
 fn new_block<T>(channel: Channel<T>, senders: usize) -> Handle<T> {
     const { assert!(offset_of!(Counter<T>, channel) == size_of::<ChannelHead>()) };
-    let counter = NonNull::from(Box::leak(Box::new(Counter {
+    let block = Box::into_raw(Box::new(Counter {
         // SAFETY: it is the head of a block with a channel of these messages; `look_at` locks only if the lock is free, and
         // allocates nothing.
         head: unsafe { ChannelHead::new(look_at::<T>) },
@@ -54,10 +55,11 @@ fn new_block<T>(channel: Channel<T>, senders: usize) -> Handle<T> {
         senders: AtomicUsize::new(senders),
         receivers: AtomicUsize::new(1),
         destroy: AtomicBool::new(senders == 0),
-    })));
+    }));
     // Reports find it by the address of its channel.
-    let _ = counter.as_ptr().expose_provenance();
-    Handle(counter)
+    let _ = block.expose_provenance();
+    // SAFETY: from a box, so it is not null and has a channel; the pointer may be used for the whole block.
+    Handle(unsafe { NonNull::new_unchecked(&raw mut (*block).channel) })
 }
 
 /// What a report is told of the channel at `address`.
@@ -81,15 +83,23 @@ unsafe fn look_at<T>(address: usize) -> ChannelCounts {
 }
 
 impl<T> Handle<T> {
+    /// The block.
+    #[inline(always)]
+    fn block(&self) -> NonNull<Counter<T>> {
+        // SAFETY: the channel is the field of a block, which `new_block` has made.
+        unsafe { self.0.byte_sub(offset_of!(Counter<T>, channel)).cast() }
+    }
+
     #[inline(always)]
     fn counter(&self) -> &Counter<T> {
         // SAFETY: the block lives until both sides are released, and we are a part of one.
-        unsafe { self.0.as_ref() }
+        unsafe { self.block().as_ref() }
     }
 
     #[inline(always)]
     pub(crate) fn channel(&self) -> &Channel<T> {
-        &self.counter().channel
+        // SAFETY: as in `counter`.
+        unsafe { self.0.as_ref() }
     }
 
     pub(crate) fn is_same(&self, other: &Handle<T>) -> bool {
@@ -134,8 +144,8 @@ impl<T> Handle<T> {
         };
         // AcqRel: partner is the same swap of the other side; the second sees the first one's end.
         if self.counter().destroy.swap(true, Ordering::AcqRel) {
-            // SAFETY: leaked from a box in `new`; both sides have given it up.
-            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+            // SAFETY: from a box in `new_block`; both sides have given it up.
+            drop(unsafe { Box::from_raw(self.block().as_ptr()) });
         }
         // Messages last: their drop is the user's code, and may panic.
         drop(left_over);
