@@ -98,7 +98,7 @@ impl<T> Handle<T> {
 
     #[inline(always)]
     pub(crate) fn channel(&self) -> &Channel<T> {
-        // SAFETY: as in `counter`.
+        // SAFETY: the channel lives as long as its block, until both sides are released.
         unsafe { self.0.as_ref() }
     }
 
