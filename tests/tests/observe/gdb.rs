@@ -85,18 +85,20 @@ const BREAK: &str = match cfg!(debug_assertions) {
 };
 
 /// What is asked of a process that is stopped, and of a core file.
-const QUESTIONS: [&str; 20] = [
+const QUESTIONS: [&str; 22] = [
     "info goroutines",
     "goroutine 1 bt",
     "goroutine 2 bt",
     "goroutine 3 bt",
     "goroutine 4 bt",
     "goroutine 5 bt",
-    // One of these may be the last that has run in its window, and is there still.
+    // Of those with copy stacks, about every third was the last that ran in its window, and is there still.
     "goroutine 9 bt",
-    "goroutine 10 bt",
-    "goroutine 11 bt",
-    "goroutine 12 bt",
+    "goroutine 24 bt",
+    "goroutine 39 bt",
+    "goroutine 54 bt",
+    "goroutine 69 bt",
+    "goroutine 84 bt",
     "goroutine 89 bt",
     "goroutine all bt -3",
     "info goroutines -group",
@@ -164,7 +166,9 @@ fn answered(all: &str) {
             "cpu::root",
         ],
     );
-    let copied = (9..=12).map(|number| of(all, &format!("goroutine {number} bt")));
+    let copied = (9..=84)
+        .step_by(15)
+        .map(|number| of(all, &format!("goroutine {number} bt")));
     let mut out = copied.filter(|text| text.contains("(image: candidates)\n"));
     in_order(
         out.next().expect("one of them is copied out"),
