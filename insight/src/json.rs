@@ -69,17 +69,16 @@ impl fmt::Display for Ring<'_> {
             r#"{{"certain": {}, "others": {}, "waits": ["#,
             self.0.is_certain, self.0.others
         )?;
-        for (at, edge) in self.0.edges.iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
+        list(f, &self.0.edges, |f, edge| {
             write!(
                 f,
-                r#"{before}{{"goroutine": {}, "thread": {}, "reason": {}, "object": "{:#x}"}}"#,
+                r#"{{"goroutine": {}, "thread": {}, "reason": {}, "object": "{:#x}"}}"#,
                 edge.from.id,
                 edge.from.thread,
                 Text(&edge.reason.to_string()),
                 edge.object,
-            )?;
-        }
+            )
+        })?;
         f.write_str("]}")
     }
 }
@@ -112,20 +111,16 @@ impl fmt::Display for Json<'_> {
         f.write_str(r#", "channel": "#)?;
         or_null(group.channel.map(Counts), f)?;
         write!(f, r#", "ids": {:?}, "names": {{"#, group.ids)?;
-        for (at, (id, name)) in group.names.iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
-            write!(f, r#"{before}"{id}": {}"#, Text(name))?;
-        }
+        list(f, &group.names, |f, (id, name)| {
+            write!(f, r#""{id}": {}"#, Text(name))
+        })?;
         write!(
             f,
             r#"}}, "spawned_as": {}, "complete": {}, "frames": ["#,
             Text(group.spawned_as),
             group.is_complete()
         )?;
-        for (at, frame) in frames.iter().enumerate() {
-            f.write_str(if at == 0 { "" } else { ", " })?;
-            write_frame(frame, f)?;
-        }
+        list(f, frames, |f, frame| write_frame(frame, f))?;
         f.write_str(r#"], "thread": "#)?;
         or_null(group.thread, f)?;
         f.write_str(r#", "proc": "#)?;
@@ -192,6 +187,21 @@ fn write_frame(frame: &Frame, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(r#", "line": "#)?;
     or_null(frame.place.as_ref().map(|&(_, line)| line), f)?;
     f.write_str("}")
+}
+
+/// Writes `items` with `each`, and commas between them.
+pub(crate) fn list<T>(
+    f: &mut fmt::Formatter<'_>,
+    items: impl IntoIterator<Item = T>,
+    mut each: impl FnMut(&mut fmt::Formatter<'_>, T) -> fmt::Result,
+) -> fmt::Result {
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            f.write_str(", ")?;
+        }
+        each(f, item)?;
+    }
+    Ok(())
 }
 
 fn or_null(value: Option<impl fmt::Display>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use std::{
 
 use goroutines_sched::{Glance, State, census_of_parked};
 
-use crate::json::Text;
+use crate::json::{Text, list};
 
 /// Goroutines that have waited longest, the longest first.
 pub(crate) struct Longest {
@@ -44,17 +44,16 @@ impl Longest {
 impl fmt::Display for Longest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, r#"{{"took_us": {}, "waits": ["#, self.took.as_micros())?;
-        for (at, (time, glance)) in self.waits.iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
+        list(f, &self.waits, |f, (time, glance)| {
             write!(
                 f,
-                r#"{before}{{"goroutine": {}, "parked_for": {}, "state": {}, "spawned_as": {}}}"#,
+                r#"{{"goroutine": {}, "parked_for": {}, "state": {}, "spawned_as": {}}}"#,
                 glance.id,
                 time.as_secs_f64(),
                 Text(&glance.state.to_string()),
                 Text(glance.spawned_as),
-            )?;
-        }
+            )
+        })?;
         write!(f, r#"], "further": {}}}"#, self.further)
     }
 }

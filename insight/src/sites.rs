@@ -10,7 +10,7 @@ use std::{
 
 use goroutines_sched::{State, census};
 
-use crate::json::Text;
+use crate::json::{Text, list};
 
 /// The goroutines that were spawned as one closure, and do the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -101,26 +101,20 @@ impl fmt::Display for Sites {
             self.goroutines,
             self.took.as_micros()
         )?;
-        for (at, (state, count)) in self.states.iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
+        list(f, &self.states, |f, (state, count)| {
             let state = state.to_string();
-            write!(
-                f,
-                r#"{before}{{"state": {}, "count": {count}}}"#,
-                Text(&state)
-            )?;
-        }
+            write!(f, r#"{{"state": {}, "count": {count}}}"#, Text(&state))
+        })?;
         f.write_str(r#"], "sites": ["#)?;
-        for (at, (site, count)) in self.sites.iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
+        list(f, &self.sites, |f, (site, count)| {
             write!(
                 f,
-                r#"{before}{{"count": {count}, "state": {}, "long": {}, "spawned_as": {}}}"#,
+                r#"{{"count": {count}, "state": {}, "long": {}, "spawned_as": {}}}"#,
                 Text(&site.state.to_string()),
                 site.waits_long,
                 Text(site.spawned_as)
-            )?;
-        }
+            )
+        })?;
         let (sites, goroutines) = self.further;
         write!(
             f,

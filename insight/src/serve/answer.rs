@@ -14,7 +14,11 @@ use super::{
     looks,
     request::{KNOWN, Request},
 };
-use crate::{json::Text, sites::Sites, snapshot::Dump};
+use crate::{
+    json::{Text, list},
+    sites::Sites,
+    snapshot::Dump,
+};
 
 /// The version of what goes over the socket. A field that comes is no new version; one that goes, or means something else,
 /// is.
@@ -86,15 +90,11 @@ impl Display for Stats {
             r#", "global_queue": {}, "sockets": {}, "registered": {}, "procs": ["#,
             now.global_queue, now.sockets, now.registered
         )?;
-        for (at, proc) in now.procs.iter().enumerate() {
-            f.write_str(if at == 0 { "" } else { ", " })?;
-            write_proc(proc, f)?;
-        }
+        list(f, &now.procs, |f, proc| write_proc(proc, f))?;
         f.write_str(r#"], "counts": {"#)?;
-        for (at, (name, count)) in counts(now).iter().enumerate() {
-            let before = if at == 0 { "" } else { ", " };
-            write!(f, r#"{before}"{name}": {count}"#)?;
-        }
+        list(f, counts(now), |f, (name, count)| {
+            write!(f, r#""{name}": {count}"#)
+        })?;
         f.write_str("}}")
     }
 }

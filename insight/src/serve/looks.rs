@@ -5,15 +5,18 @@ use std::{fmt, time::Duration};
 use crate::{
     block::{block, contention},
     cpu::cpu,
-    graph::wait_graph,
-    json::{Json, Ring, Text},
+    graph::{WaitGraph, wait_graph},
+    json::{Json, Ring, Text, list},
     leaks::{Leaks, leaks},
     longest::Longest,
     profile::{Profile, ProfileKind},
     profiler::ProfileError,
 };
 
-use super::{answer::line, request::LISTED};
+use super::{
+    answer::line,
+    request::{LISTED, word_of},
+};
 
 /// The rate of a CPU profile, in samples a second.
 const HZ: u32 = 99;
@@ -23,17 +26,18 @@ const RATE: Duration = Duration::from_micros(100);
 
 /// `waits`
 pub(super) fn waits() -> Vec<u8> {
-    let graph = wait_graph();
-    let rings: Vec<String> = graph
-        .cycles()
-        .iter()
-        .map(|cycle| Ring(cycle).to_string())
-        .collect();
-    line(format_args!(
-        r#"{{"waits": {}, "deadlocks": [{}]}}"#,
-        graph.edges().len(),
-        rings.join(", ")
-    ))
+    line(Rings(&wait_graph()))
+}
+
+struct Rings<'a>(&'a WaitGraph);
+
+impl fmt::Display for Rings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waits = self.0.edges().len();
+        write!(f, r#"{{"waits": {waits}, "deadlocks": ["#)?;
+        list(f, self.0.cycles(), |f, cycle| Ring(cycle).fmt(f))?;
+        f.write_str("]}")
+    }
 }
 
 /// `longest`
@@ -57,18 +61,12 @@ impl fmt::Display for Listed<'_> {
             older_than.as_secs(),
             leaks.count()
         )?;
-        let listed = leaks.groups().iter().take(LISTED);
         let mut shown = 0;
-        for (at, leak) in listed.enumerate() {
-            let before = if at == 0 { "" } else { ", " };
+        list(f, leaks.groups().iter().take(LISTED), |f, leak| {
             shown += leak.group.count;
             let group = Json(&leak.group, leaks.frames(&leak.group), leaks.graph());
-            write!(
-                f,
-                r#"{before}{{"certain": {}, "group": {group}}}"#,
-                leak.is_certain
-            )?;
-        }
+            write!(f, r#"{{"certain": {}, "group": {group}}}"#, leak.is_certain)
+        })?;
         write!(
             f,
             r#"], "further_groups": {}, "further_goroutines": {}}}"#,
@@ -101,11 +99,7 @@ pub(super) fn profile(
 }
 
 fn folded(profile: &Profile) -> Vec<u8> {
-    let kind = match profile.kind() {
-        ProfileKind::Cpu => "cpu",
-        ProfileKind::Block => "block",
-        ProfileKind::Contention => "contention",
-    };
+    let kind = word_of(profile.kind());
     let mut lines = Vec::new();
     // Writing to a vector does not fail.
     let _ = profile.write_folded(&mut lines);

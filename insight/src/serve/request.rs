@@ -115,20 +115,29 @@ fn number(word: &str, things: &str) -> Result<usize, String> {
     }
 }
 
+/// The word for a kind of profile, in requests and in answers.
+pub(super) fn word_of(kind: ProfileKind) -> &'static str {
+    match kind {
+        ProfileKind::Cpu => "cpu",
+        ProfileKind::Block => "block",
+        ProfileKind::Contention => "contention",
+    }
+}
+
 fn profile(words: &[&str]) -> Result<Request, String> {
     let [kind, time] = *words else {
         return Err("`profile` takes a kind and seconds".to_owned());
     };
-    let of = match kind {
-        "cpu" => ProfileKind::Cpu,
-        "block" => ProfileKind::Block,
-        "contention" => ProfileKind::Contention,
-        kind => {
-            return Err(format!(
-                "`profile {}`: say cpu, block or contention",
-                kind.escape_debug()
-            ));
-        }
+    let known = [
+        ProfileKind::Cpu,
+        ProfileKind::Block,
+        ProfileKind::Contention,
+    ];
+    let Some(of) = known.into_iter().find(|&known| word_of(known) == kind) else {
+        return Err(format!(
+            "`profile {}`: say cpu, block or contention",
+            kind.escape_debug()
+        ));
     };
     let request = format!("profile {kind}");
     let time = seconds(&request, time, 1..=LONGEST_PROFILE)?;
