@@ -251,6 +251,14 @@ impl Context {
         self.err().unwrap_or(ContextError::DeadlineExceeded)
     }
 
+    /// The answer of a wait for a lock under this context, which came to its end in time, or else at the context's.
+    pub(crate) fn answer(&self, in_time: bool) -> Result<(), ContextError> {
+        match in_time {
+            true => Ok(()),
+            false => Err(self.must_err()),
+        }
+    }
+
     /// The limit of a wait for a lock.
     pub(crate) fn limit(&self) -> Option<Limit<'_>> {
         let inner = self.0.as_ref()?;

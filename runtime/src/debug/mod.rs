@@ -53,7 +53,7 @@
 //! [`Config::on_sigquit`](crate::Config::on_sigquit) lets a dump be asked for from outside, as `kill -QUIT` does with Go
 //! programs; [`Config::dump_on_fatal`](crate::Config::dump_on_fatal) writes one before a fatal error ends the process.
 //!
-//! [`profile`] says who uses the CPU time.
+//! [`profile`] says who uses the CPU time, where goroutines wait, and which locks they wait for.
 //!
 //! [`serve`] opens a socket on which `goroutines-top`, or any program that reads lines, looks into this one while it runs.
 //!

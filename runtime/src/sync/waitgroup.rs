@@ -109,11 +109,7 @@ impl WaitGroup {
     pub fn wait_ctx(self, ctx: &Context) -> Result<(), ContextError> {
         let inner = Arc::clone(&self.inner);
         drop(self);
-        if inner.wait(ctx.limit().as_ref()) {
-            Ok(())
-        } else {
-            Err(ctx.must_err())
-        }
+        ctx.answer(inner.wait(ctx.limit().as_ref()))
     }
 }
 

@@ -49,11 +49,8 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     pub fn lock_ctx(&self, ctx: &Context) -> Result<LockResult<MutexGuard<'_, T>>, ContextError> {
         give_way();
-        if self.raw.lock_until(ctx.limit().as_ref()) {
-            Ok(self.guard())
-        } else {
-            Err(ctx.must_err())
-        }
+        ctx.answer(self.raw.lock_until(ctx.limit().as_ref()))?;
+        Ok(self.guard())
     }
 }
 
@@ -93,11 +90,8 @@ impl<T: ?Sized> RwLock<T> {
         &self,
         ctx: &Context,
     ) -> Result<LockResult<RwLockReadGuard<'_, T>>, ContextError> {
-        if self.read_at(ctx.limit().as_ref()) {
-            Ok(self.reader())
-        } else {
-            Err(ctx.must_err())
-        }
+        ctx.answer(self.read_at(ctx.limit().as_ref()))?;
+        Ok(self.reader())
     }
 
     /// As [`write`](RwLock::write), until `ctx` is done at most. A lock that is free is taken even then.
@@ -133,11 +127,8 @@ impl<T: ?Sized> RwLock<T> {
         &self,
         ctx: &Context,
     ) -> Result<LockResult<RwLockWriteGuard<'_, T>>, ContextError> {
-        if self.raw.write(ctx.limit().as_ref()) {
-            Ok(self.writer())
-        } else {
-            Err(ctx.must_err())
-        }
+        ctx.answer(self.raw.write(ctx.limit().as_ref()))?;
+        Ok(self.writer())
     }
 }
 
@@ -177,12 +168,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         ctx: &Context,
     ) -> Waited<'a, T> {
-        let notified = self.wait_at(&guard, ctx.limit().as_ref());
-        let answer = if notified {
-            Ok(())
-        } else {
-            Err(ctx.must_err())
-        };
+        let answer = ctx.answer(self.wait_at(&guard, ctx.limit().as_ref()));
         let poison = &guard.mutex().poison;
         poison.wrap((guard, answer))
     }
@@ -339,10 +325,6 @@ impl Semaphore {
 
     #[track_caller]
     fn take_ctx(&self, n: usize, ctx: &Context) -> Result<(), ContextError> {
-        if self.take(n, ctx.limit().as_ref()) {
-            Ok(())
-        } else {
-            Err(ctx.must_err())
-        }
+        ctx.answer(self.take(n, ctx.limit().as_ref()))
     }
 }
