@@ -7,6 +7,7 @@ mod program;
 mod sockets;
 mod start;
 mod streams;
+mod text;
 mod wait;
 mod waiting;
 
@@ -17,5 +18,6 @@ pub use program::{Death, program, run};
 pub use sockets::{in_epoll, nothing_left_by, tcp_pair};
 pub use start::{alone, start, start_with};
 pub use streams::Stream;
+pub use text::in_order;
 pub use wait::{compute, until, until_metrics};
 pub use waiting::{EVERYBODY, Waiting, Who};

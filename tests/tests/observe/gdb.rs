@@ -6,7 +6,7 @@ use std::{
     process::{self, Command},
 };
 
-use goroutines_tests::program;
+use goroutines_tests::{in_order, program};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_parked");
 
@@ -55,18 +55,6 @@ fn of<'a>(all: &'a str, command: &str) -> &'a str {
         panic!("no output of `{command}`:\n{all}");
     };
     rest.split_once("\n== ").map_or(rest, |(own, _)| own)
-}
-
-/// Checks that the words stand in the text, one after the other.
-#[track_caller]
-fn in_order(text: &str, words: &[&str]) {
-    let mut rest = text;
-    for word in words {
-        match rest.split_once(word) {
-            Some((_, after)) => rest = after,
-            None => panic!("no `{word}` in its place:\n{text}"),
-        }
-    }
 }
 
 /// The name of a function as a backtrace has it: without its path where only lines are known, as in release builds.

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path, process};
 
-use goroutines_tests::program;
+use goroutines_tests::{in_order, program};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_parked");
 
@@ -62,18 +62,6 @@ fn of<'a>(all: &'a str, command: &str) -> &'a str {
     };
     rest.split_once("\n(lldb) script print(")
         .map_or(rest, |(own, _)| own)
-}
-
-/// Checks that the words stand in the text, one after the other.
-#[track_caller]
-fn in_order(text: &str, words: &[&str]) {
-    let mut rest = text;
-    for word in words {
-        match rest.split_once(word) {
-            Some((_, after)) => rest = after,
-            None => panic!("no `{word}` in its place:\n{text}"),
-        }
-    }
 }
 
 /// What is asked of a process that is stopped, and of a core file.

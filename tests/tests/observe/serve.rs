@@ -12,9 +12,9 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Child, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
 };
 
+use client::Client;
 use goroutines::{
     chan::{self, Receiver},
     debug::{Server, serve},
@@ -22,6 +22,9 @@ use goroutines::{
 };
 use goroutines_tests::{program, start, until};
 use serde_json::Value;
+
+#[path = "serve/client.rs"]
+mod client;
 
 /// A path that no other test uses.
 fn new_path() -> PathBuf {
@@ -34,47 +37,6 @@ fn new_path() -> PathBuf {
 fn served() -> Server {
     start(2);
     serve(new_path()).expect("it serves")
-}
-
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn of(path: &Path) -> Client {
-        let stream = UnixStream::connect(path).expect("it listens");
-        // Longer than anything takes.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .unwrap();
-        Client(BufReader::new(stream))
-    }
-
-    fn say(&mut self, line: &str) {
-        writeln!(self.0.get_mut(), "{line}").unwrap();
-    }
-
-    /// The next line; `None` at the end.
-    fn hear(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        match self.0.read_line(&mut line) {
-            Ok(0) => None,
-            Ok(_) => Some(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
-            Err(error) => panic!("no answer: {error}"),
-        }
-    }
-
-    #[track_caller]
-    fn ask(&mut self, line: &str) -> Value {
-        self.say(line);
-        self.hear().expect("an answer")
-    }
-
-    #[track_caller]
-    fn refused(&mut self, line: &str) -> String {
-        let answer = self.ask(line);
-        let why = answer["error"].as_str();
-        why.unwrap_or_else(|| panic!("{answer}")).to_owned()
-    }
 }
 
 #[inline(never)]

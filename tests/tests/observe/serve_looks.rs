@@ -2,15 +2,17 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, ErrorKind, Write},
-    os::unix::net::UnixStream,
+    io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{self, Child, ChildStdout, Stdio},
-    time::Duration,
 };
 
+use client::Client;
 use goroutines_tests::{program, until};
 use serde_json::Value;
+
+#[path = "serve/client.rs"]
+mod client;
 
 /// A child program of which two goroutines wait for each other, others contend for a lock, and one computes.
 struct Stuck {
@@ -42,11 +44,7 @@ impl Stuck {
     }
 
     fn client(&self) -> Client {
-        let stream = UnixStream::connect(&self.path).expect("it listens");
-        // Longer than anything takes.
-        let long = Duration::from_secs(120);
-        stream.set_read_timeout(Some(long)).unwrap();
-        Client(BufReader::new(stream))
+        Client::of(&self.path)
     }
 
     /// It closes its server, and ends.
@@ -57,38 +55,6 @@ impl Stuck {
         assert_eq!(line, "ended\n");
         assert!(self.child.wait().unwrap().success());
         assert!(!self.path.exists());
-    }
-}
-
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn say(&mut self, line: &str) {
-        writeln!(self.0.get_mut(), "{line}").unwrap();
-    }
-
-    /// The next line; `None` at the end, also where the server has not read all that was said.
-    fn hear(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        let length = match self.0.read_line(&mut line) {
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
-            heard => heard.expect("a line or the end"),
-        };
-        let read = || serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        (length > 0).then(read)
-    }
-
-    #[track_caller]
-    fn ask(&mut self, line: &str) -> Value {
-        self.say(line);
-        self.hear().expect("an answer")
-    }
-
-    #[track_caller]
-    fn refused(&mut self, line: &str) -> String {
-        let answer = self.ask(line);
-        let why = answer["error"].as_str();
-        why.unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 }
 
