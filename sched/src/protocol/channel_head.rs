@@ -8,8 +8,8 @@
 //!                         └─────────────────────────┘
 //! ```
 //!
-//! A goroutine that waits to send or to receive borrows the channel. So the channel stays while the goroutine is held
-//! (hold.rs), and only then it is read.
+//! The block is that of runtime/src/chan/core/counter.rs. A goroutine that waits to send or to receive borrows the channel. So
+//! the channel stays while the goroutine is held (hold.rs), and a report reads it only then.
 
 /// What there is in a channel, and how many hold it, at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,7 +26,7 @@ pub struct ChannelCounts {
     pub is_never: bool,
 }
 
-/// What lies right before each channel.
+/// The function with which a report reads a channel. It lies right before each channel.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct ChannelHead {

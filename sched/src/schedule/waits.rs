@@ -1,15 +1,15 @@
 //! The waits of goroutines and threads, as a profile samples them.
 //!
 //! ```text
-//!  a goroutine leaves its M and waits     the moment and the reason go into a table, by its G
-//!  an M is about to run it                the wait is over: is it sampled? If so it is reported, while the goroutine is
-//!                                         still off its stack, and nobody but this M may read that
+//!  a goroutine leaves its M and waits     the M writes the moment and the reason into a table, under the G
+//!  an M is about to run it                the M takes the moment out of the table. If the wait is sampled, the M reports
+//!                                         it: the goroutine is still off its stack, which only this M may read
 //!
-//!  one that keeps its thread, or a        the moment stays on its stack; when the wait is over it reports itself
-//!  plain thread
+//!  a goroutine waits and keeps its        the moment stays on the stack of the waiter, which reports the wait itself
+//!  thread, or a plain thread waits        when it is over
 //! ```
 //!
-//! The first is done by the copy of the loop that is observed (observed.rs), the second where threads wait (park/mod.rs), which
+//! The copy of the loop that is observed (observed.rs) does the first. The second is in park/mod.rs, where threads wait: that
 //! is cold.
 //!
 //! A wait of the *rate* or longer is always sampled. A shorter one is with the probability wait / rate, and stands for as

@@ -2,7 +2,8 @@
 
 use super::{door::Instant, waits::Waits};
 
-/// See the file's head. A wait without a limit has `None` in its place.
+/// The limit of a wait: a moment, the end of a context, or whichever comes first. A wait without a limit has `None` in its
+/// place.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit<'a> {
     pub(super) deadline: Option<Instant>,

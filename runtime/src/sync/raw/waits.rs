@@ -1,12 +1,12 @@
-//! The waits that one event ends, whatever they wait for: what a context has for those that wait under it.
+//! The list of the waits for locks that one event ends: each context has such a list, and its end is the event.
 //!
-//! The event ends a wait as the time does, by a claim of its ticket, and the waiter then leaves the queue of its lock on
-//! its own. So a lock has one way out for both; the protocol below only finds the tickets.
+//! The event ends a wait as a timer does: it claims the ticket of the wait, and the waiter then leaves the queue of its
+//! lock itself. So a waiter leaves a lock in one way for both; the protocol below only finds the tickets.
 //!
 //! ```text
 //! waiter; its node is in a locked queue             the event
 //! K1  lock the list; over: claim the own ticket,    N1  lock the list; it is over
-//!     unlock both, leave the queue                  N2  take all out; claim each ticket; lost: not ours
+//!     unlock both, leave the queue                  N2  take all out; claim the tickets: some are won
 //! K2  into the list                                 N3  unlock; wake those whose ticket was won
 //! K3  park; the commit unlocks queue and list
 //! K4  woken: lock the list, leave it
@@ -29,7 +29,7 @@ use super::{
 /// What the event claims a ticket with. (A taker claims with 0.)
 pub(crate) const OVER: u32 = 1;
 
-/// See the file's head.
+/// The waits that the event ends, and whether it has happened.
 pub(crate) struct Waits {
     /// The event has happened. Written under the lock.
     over: AtomicBool,
