@@ -7,8 +7,8 @@
 //!    the same everywhere: the drawing of the memory, and macros for the functions of which only the instructions differ.
 //! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
 //!    thread word, is for all CPUs; it is written for 64 bits and for assemblers that know `@nobits`.
-//! 3. One row in `scripts/conformance.sh`, so that the promises below are tested on the CPU or its emulator, and one in
-//!    `scripts/cross.sh` that says which packages the emulated run needs.
+//! 3. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
+//!    promises below, and the runtime, on the CPU or its emulator.
 //! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
 //! 5. `tests/step/<cpu>.rs`: how to stop at an instruction.
 //!
