@@ -91,6 +91,13 @@ pub use arch::Native;
 pub use interrupted::{Interrupted, SignalLayout, interrupted, interrupted_sp};
 pub use port::{Context, Entry, FrameLayout, Port, Probe, Root, Saved, Suspended};
 
+/// Returns whether the CPU keeps a shadow stack for this thread, as far as an instruction tells: see
+/// [`Port::has_shadow_stack`]. A switch under one ends the process.
+#[must_use]
+pub fn has_shadow_stack() -> bool {
+    Native::has_shadow_stack()
+}
+
 /// Makes a fresh stack into a context whose first resumption calls `entry`: see [`Port::prepare`].
 ///
 /// # Safety

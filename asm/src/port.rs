@@ -19,6 +19,7 @@
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
 //! | [`prefetch`](Port::prefetch), by `prefetch!` | a hint |
+//! | [`has_shadow_stack`](Port::has_shadow_stack) | if an instruction tells |
 //! | [`ticks`](Port::ticks), [`ticks_are_steady`](Port::ticks_are_steady) | a counter of time; by `counter!` |
 //! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
 //! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
@@ -279,6 +280,13 @@ pub unsafe trait Port {
     /// The code that [`switch`](Port::switch) jumps to. Backtraces from a profiler's signal may begin in it.
     #[must_use]
     fn body<const PLACE: usize>() -> *const u8;
+
+    /// Returns whether an instruction says that the CPU keeps a second stack of return addresses for this thread, on which a
+    /// switch of stacks would fault at the next return. Where no instruction tells, `false`; the kernel can be asked too.
+    #[must_use]
+    fn has_shadow_stack() -> bool {
+        false
+    }
 
     /// The code of the first frame of every context: it calls `entry`, and backtraces end in it.
     #[must_use]

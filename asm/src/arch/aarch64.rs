@@ -107,6 +107,15 @@ unsafe impl Port for Native {
     register!(frame_pointer, "mov {}, x29");
     prefetch!("prfum pstl1keep, [{}, #-{}]");
     counter!("mrs {}, cntvct_el0");
+    fn has_shadow_stack() -> bool {
+        let disabled: usize;
+        // SAFETY: CHKFEAT clears bit 0 of x16 if guarded control stacks are on. On older CPUs the hint does nothing.
+        unsafe {
+            asm!("mov x16, #1", "hint #40", out("x16") disabled, options(nomem, nostack, preserves_flags));
+        }
+        disabled == 0
+    }
+
     thread_word!(
         load(at) "adrp {at}, :gottprel:{name}.thread_word", "ldr {at}, [{at}, :gottprel_lo12:{name}.thread_word]",
             "mrs {word}, tpidr_el0", "ldr {word}, [{word}, {at}]";

@@ -108,6 +108,15 @@ unsafe impl Port for Native {
         __cpuid(0x8000_0000).eax >= LEAF && __cpuid(LEAF).edx & 1 << 8 != 0
     }
 
+    fn has_shadow_stack() -> bool {
+        let pointer: usize;
+        // SAFETY: reads the pointer of the shadow stack. Without one, and on older CPUs, the instruction does nothing.
+        unsafe {
+            asm!("xor {0:e}, {0:e}", "rdsspq {0}", out(reg) pointer, options(nomem, nostack));
+        }
+        pointer != 0
+    }
+
     thread_word!(
         load() "mov {word}, qword ptr [rip + {name}.thread_word@gottpoff]", "mov {word}, qword ptr fs:[{word}]";
         store(at) "mov {at}, qword ptr [rip + {name}.thread_word@gottpoff]", "mov qword ptr fs:[{at}], {word}";

@@ -80,6 +80,8 @@ pub enum StartError {
     Godebug(String),
     /// The environment variable of this name is neither `on` (`1`) nor `off` (`0`).
     Switch(&'static str, String),
+    /// The hardware keeps a shadow stack for the program's threads, which a switch of stacks would not match.
+    ShadowStack,
     /// The operating system refused something: what, and why.
     Os(&'static str, io::Error),
 }
@@ -137,6 +139,10 @@ impl fmt::Display for StartError {
                 f,
                 "goroutines::start: {name} is `{value}`, which is neither `on` nor `off`; set it to one \
                  of them, or unset it"
+            ),
+            StartError::ShadowStack => f.write_str(
+                "goroutines::start: shadow stacks are on, and a switch between goroutines would not match them; start the \
+                 program without: GLIBC_TUNABLES must not have glibc.cpu.x86_shstk=on or glibc.cpu.aarch64_gcs=1",
             ),
             StartError::Os(what, error) => write!(
                 f,

@@ -36,7 +36,7 @@ use crate::{
     start::config::{Config, Resolved, StartError},
     switch::fork_check,
     sys::{
-        fatal, mask,
+        fatal, mask, shadow_stack,
         spawn::{SMALL, spawn},
         tasks,
     },
@@ -85,6 +85,10 @@ pub fn start(config: &Config) -> Result<(), StartError> {
 /// L2 to L5.
 fn launch(config: &Config, caller: libc::pid_t) -> Result<&'static Sched, StartError> {
     let resolved = config.resolve()?;
+    // This thread's setting is that of the threads which it will start.
+    if shadow_stack::is_on() {
+        return Err(StartError::ShadowStack);
+    }
     let settings = &resolved.settings;
     let stacks = resolved.hogs.is_some_and(|rule| rule.stacks);
     mask::unblock_needed(stacks.then_some(stack::SAMPLING_SIGNAL))

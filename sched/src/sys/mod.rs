@@ -9,6 +9,7 @@
 //! | futex.rs, membarrier.rs | how threads sleep, and the barrier in all of them |
 //! | errno.rs, mask.rs, spawn.rs, thread_stack.rs, tls.rs | what belongs to a thread: `errno`, signal mask, its start, its stack, its storage |
 //! | peek.rs, tasks.rs | memory that may go away, the threads of the process |
+//! | shadow_stack.rs | whether the CPU keeps a second stack of return addresses |
 //! | epoll.rs | the kernel's list of sockets and their events |
 //! | xorshift.rs | pseudo-random numbers |
 //! | fatal.rs | messages, and the two ways to end the process |
@@ -30,6 +31,7 @@ pub(crate) mod membarrier;
 pub(crate) mod peek;
 pub(crate) mod proc_stat;
 pub(crate) mod record;
+pub(crate) mod shadow_stack;
 pub(crate) mod spawn;
 pub(crate) mod tasks;
 pub(crate) mod thread_stack;

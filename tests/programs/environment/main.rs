@@ -3,6 +3,7 @@
 mod filter;
 mod hogs;
 mod refusals;
+mod shadow;
 mod small;
 mod state;
 mod threads;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         "signal-stack-disabled" => refusals::signal_stack_disabled(),
         "timer-of-a-taken-p" => timers::timer_of_a_p_that_is_taken(),
         "timer-of-a-p-that-leaves" => timers::timer_of_a_p_that_leaves(),
+        "shadow-stacks" => shadow::shadow_stacks(),
         "start-on-a-small-stack" => small::start_on_a_small_stack(),
         other => {
             eprintln!("environment: no case `{other}`");

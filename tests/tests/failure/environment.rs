@@ -106,6 +106,16 @@ fn a_start_without_signal_stacks_is_an_error_that_names_the_call() {
 }
 
 #[test]
+fn a_start_under_shadow_stacks_is_an_error_that_names_the_setting() {
+    says(
+        "shadow-stacks",
+        "Err: goroutines::start: shadow stacks are on, and a switch between goroutines would not match them; start the \
+         program without: GLIBC_TUNABLES must not have glibc.cpu.x86_shstk=on or glibc.cpu.aarch64_gcs=1\n\
+         joined 7\n",
+    );
+}
+
+#[test]
 fn a_start_without_threads_is_an_error_and_a_later_one_succeeds() {
     let death = case("no-threads-at-all");
     assert_eq!((death.code, &*death.stderr), (Some(0), ""), "{death:?}");
