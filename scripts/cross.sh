@@ -3,15 +3,13 @@
 #
 #   scripts/cross.sh ARCH...        e.g. scripts/cross.sh aarch64 riscv64
 #
-# The pinned toolchain has a standard library for this machine's CPU only. Debian's security archive carries a newer Rust
-# (packages *-web) with its source; it is unpacked into ${GOROUTINES_CROSS:-target/cross}, not installed, and is used for
-# the emulated run alone. The standard library of a CPU is unpacked too where the archive has it, and built from that
-# source else, once. Installed from the distribution: the cross linker, its libc, the emulator, and LLVM.
+# Installed from the distribution: the cross linker, its libc, and the emulator. The standard library comes from rustup if it
+# has that of the CPU for the pinned toolchain. If not, a newer Rust from Debian's security archive (packages *-web) is unpacked
+# into ${GOROUTINES_CROSS:-target/cross}, not installed, and used for this CPU alone; its standard library is unpacked too
+# where the archive has it, and built from its source else, once.
 #
-# Leaves in that folder:   rustc             the compiler, for RUSTC=
-#                          rustdoc           its rustdoc, for RUSTDOC=
-#                          ARCH.env          CARGO_TARGET_*_LINKER and _RUNNER, and TARGET
-# Does nothing when all that is there already.
+# Leaves in that folder ARCH.env: TARGET, CARGO_TARGET_*_LINKER and _RUNNER, CARGO_TARGET_DIR, and where the pinned toolchain
+# is not used RUSTC and RUSTDOC. Does nothing when all that is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +25,7 @@ folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
 root=$folder/root
 
 # One row a CPU, by its target_arch: the target, the prefix of its compiler, Debian's name for its libc, the emulator, and
-# where the standard library comes from: Debian's architecture, or `source`.
+# where the standard library comes from without rustup: Debian's architecture, or `source`.
 row() {
     case $1 in
         aarch64) echo "aarch64-unknown-linux-gnu aarch64-linux-gnu arm64 aarch64 arm64" ;;
@@ -42,8 +40,8 @@ row() {
 }
 
 ready() {
-    [ -e "$folder/$arch.env" ] && [ -x "$folder/rustc" ] && [ -d "$library/$triple/lib" ] &&
-        command -v "$(linker)" "qemu-$qemu-static" > /dev/null && "$folder/rustc" --version > /dev/null 2>&1
+    [ -e "$folder/$arch.env" ] && command -v "$(linker)" "$(emulator)" > /dev/null &&
+        (. "$folder/$arch.env" && [ -d "$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/$triple/lib" ]) 2> /dev/null
 }
 
 # The newest version, and of that one dependency whose name matches: `dependency PACKAGE REGEX`.
@@ -79,6 +77,13 @@ END
     mv "$folder/$1.new" "$folder/$1"
 }
 
+emulator() {
+    case $arch in
+        loongarch64) echo "$root/usr/bin/qemu-$qemu" ;;
+        *) echo "qemu-$qemu-static" ;;
+    esac
+}
+
 linker() {
     case $arch in
         loongarch64 | x86) echo "$folder/$arch-linker" ;;
@@ -87,20 +92,28 @@ linker() {
 }
 
 # The compiler, and the library of this machine's CPU for build scripts.
-set_up_rust() {
+rust_of_debian() {
     local std llvm
+    if [ "$source" != source ] && ! dpkg --print-foreign-architectures | grep -qx "$source"; then
+        say "adding the architecture $source"
+        as_root dpkg --add-architecture "$source"
+        apt_get update
+    fi
     std=$(dependency libstd-rust-web-dev 'libstd-rust-web-[0-9.]+') ||
         die "the package rustc-web is not known here: enable Debian's security archive (suite <release>-security, main)"
     llvm=$(dependency "$std" 'libllvm[0-9]+') || die "$std names no LLVM among its dependencies"
-    say "installing $llvm qemu-user-static"
-    apt_get install --no-install-recommends "$llvm" qemu-user-static > /dev/null
+    say "installing $llvm"
+    apt_get install --no-install-recommends "$llvm" > /dev/null
     unpack rustc-web libstd-rust-web-dev "$std"
     wrapper rustc
     wrapper rustdoc
     "$folder/rustc" --version > /dev/null || die "the unpacked compiler does not run"
-    if [ "$source" != source ]; then
+    if [ "$source" = source ]; then
+        build_std
+    else
         unpack "libstd-rust-web-dev:$source" "$std:$source"
     fi
+    [ -d "$library/$triple/lib" ] || die "no standard library for $triple in Debian's archive for $source"
 }
 
 # Builds the standard library and puts it where the compiler looks for that of the target: no flag of a later build
@@ -131,8 +144,9 @@ exec $prefix-gcc "\$@" -Wl,--dynamic-linker=/usr/$prefix/lib/ld-linux.so.2 -Wl,-
 END
 }
 
-# Debian 12 has neither a libc nor a linker for it: the libc is that of the next release, unpacked like the compiler, and
-# the linker is the toolchain's. rustc gives it the arguments of gcc.
+# Debian 12 has neither a libc nor a linker for it, and its emulator lacks instructions that every libc for it uses: libc
+# and emulator are those of the next release, unpacked like the compiler, and the linker is the toolchain's. rustc gives it
+# the arguments of gcc.
 linker_loongarch64() {
     cat > "$(linker)" << END
 #!/bin/bash
@@ -162,7 +176,7 @@ libc_loongarch64() {
     archive=(-o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$lists/parts" -o "Dir::State::Lists=$lists/lists"
         -o "Dir::Cache=$lists/cache")
     apt-get -qq "${archive[@]}" -o APT::Sandbox::User=root update
-    unpack libc6-loong64-cross libc6-dev-loong64-cross libgcc-s1-loong64-cross libgcc-14-dev-loong64-cross
+    unpack libc6-loong64-cross libc6-dev-loong64-cross libgcc-s1-loong64-cross libgcc-14-dev-loong64-cross qemu-user
     archive=()
     # Where its programs expect the loader.
     ln -sfn lib "$root/usr/$prefix/lib64"
@@ -171,9 +185,9 @@ libc_loongarch64() {
 # What runs a program of the CPU. Nothing, if the kernel does.
 runner() {
     case $arch in
-        loongarch64) echo "qemu-$qemu-static -L $root/usr/$prefix" ;;
-        x86) runs_natively || echo "qemu-$qemu-static" ;;
-        *) echo "qemu-$qemu-static -L /usr/$prefix" ;;
+        loongarch64) echo "$(emulator) -L $root/usr/$prefix" ;;
+        x86) runs_natively || emulator ;;
+        *) echo "$(emulator) -L /usr/$prefix" ;;
     esac
 }
 
@@ -189,34 +203,34 @@ set_up() {
         return
     fi
     command -v apt-get dpkg > /dev/null || die "works on Debian and its descendants only: apt-get and dpkg not found"
-    if [ "$source" != source ] && ! dpkg --print-foreign-architectures | grep -qx "$source"; then
-        say "adding the architecture $source"
-        as_root dpkg --add-architecture "$source"
-        unset lists_are_read
-    fi
-    read_lists rustc-web
+    read_lists "gcc-$prefix"
     if [ "$arch" = loongarch64 ]; then
-        set_up_rust
         libc_loongarch64
     else
-        say "installing gcc-$prefix libc6-dev-$libc-cross"
-        apt_get install --no-install-recommends "gcc-$prefix" "libc6-dev-$libc-cross" > /dev/null
-        set_up_rust
+        say "installing qemu-user-static gcc-$prefix libc6-dev-$libc-cross"
+        apt_get install --no-install-recommends qemu-user-static "gcc-$prefix" "libc6-dev-$libc-cross" > /dev/null
     fi
     if [[ $(linker) == /* ]]; then
         "linker_$arch"
         chmod +x "$(linker)"
     fi
-    if [ "$source" = source ]; then build_std; fi
-    [ -d "$library/$triple/lib" ] || die "no standard library for $triple in Debian's archive for $source"
     upper=$(echo "$triple" | tr 'a-z-' 'A-Z_')
-    cat > "$folder/$arch.env" << END
+    cat > "$folder/$arch.env.new" << END
 export TARGET=$triple
 export CARGO_TARGET_${upper}_LINKER=$(linker)
 export CARGO_TARGET_${upper}_RUNNER="$(runner)"
+export CARGO_TARGET_DIR=$folder/target
 END
+    if command -v rustup > /dev/null && rustup target add "$triple" 2> "$folder/rustup.log"; then
+        say "$triple: the standard library of rustup"
+    else
+        say "$triple: rustup has no standard library for it: $(grep -m 1 error "$folder/rustup.log" || true)"
+        rust_of_debian
+        printf 'export RUSTC=%s\nexport RUSTDOC=%s\n' "$folder/rustc" "$folder/rustdoc" >> "$folder/$arch.env.new"
+    fi
+    mv "$folder/$arch.env.new" "$folder/$arch.env"
     ready || die "$arch: still incomplete after installation"
-    say "$arch: $("$folder/rustc" --version), $(qemu-"$qemu"-static --version | head -n 1)"
+    say "$arch: $("$(emulator)" --version | head -n 1)"
 }
 
 for arch in "$@"; do

@@ -149,15 +149,14 @@ for arch in "$@"; do
     declare -F "mutants_$arch" > /dev/null || die "no mutants for $arch"
     target=()
     unset RUSTC
-    export CARGO_TARGET_DIR=$copy/target
     if [ "$arch" != "$(uname -m)" ]; then
         scripts/cross.sh "$arch"
         folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
         # shellcheck source=/dev/null # written by cross.sh
         . "$folder/$arch.env"
-        export RUSTC=$folder/rustc
         target=("--target=$TARGET")
     fi
+    export CARGO_TARGET_DIR=$copy/target
     cp -r "$copy/pristine" "$copy/asm"
     limits=([conformance]=10 [step]=60)
     [ "$arch" = "$(uname -m)" ] || limits[step]=600

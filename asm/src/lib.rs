@@ -76,14 +76,13 @@
 //! ```
 #![no_std]
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
-compile_error!(
-    "goroutines-asm is written for 64-bit Linux: the thread word relies on ELF thread-local storage"
-);
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("goroutines-asm is written for 64 bits");
 
 mod arch;
 mod interrupted;
 mod port;
+mod unsupported;
 #[cfg(feature = "valgrind")]
 pub mod valgrind;
 

@@ -5,7 +5,8 @@
 //! | [`Frame`] | x19 (the base register), x29, `resume`, a word that keeps sp a multiple of 16 |
 //! | during a switch | x0 carries the argument, x1 is `save`, x2 is `load`, x3 holds where the suspended code resumes, x4 is free, x5 is the jump's target |
 //! | not saved | FPCR |
-//! | not supported | branch target identification (BTI): the code has no landing pads |
+//! | under BTI | `hint #36` (`bti j`) is where the jump may go: behind the inlined jump, and where a root begins |
+//! | under PAC | `resume` is not signed; return addresses on a stack are, by sp, which is the same when it resumes |
 //!
 //! Linux delivers signals right below sp, so sp moves before the frame is written and after it has been read: then the
 //! frame may be overwritten at once, and with it what a segment's backtrace continues with. The tables therefore tell of
@@ -66,8 +67,8 @@ unsafe impl Port for Native {
     const ROOT: Root = root;
     const LINKED_ROOT: Root = linked_root;
     const PROBE: Probe = probe;
-    const ROOT_LENGTH: usize = 12;
-    const LINKED_ROOT_LENGTH: usize = 28;
+    const ROOT_LENGTH: usize = 16;
+    const LINKED_ROOT_LENGTH: usize = 32;
     const BODY_LENGTH: usize = 17 * 4;
     const LAYOUT: FrameLayout = FrameLayout {
         ip: offset_of!(Frame, resume),
@@ -85,6 +86,7 @@ unsafe impl Port for Native {
                 "adr x3, 2f",
                 "b {body}",
                 "2:",
+                "hint #36",
                 body = sym switch_body::<PLACE>,
                 inlateout("x0") arg => received,
                 in("x1") save,
@@ -158,7 +160,7 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
 
 // The first trap never runs: ROOT_BEGINS. Behind that of a linked root comes its record.
 roots! {
-    begin: "brk #1";
+    begin: "brk #1\nhint #36";
     code: "blr x19", "brk #1";
     outermost: ".cfi_undefined x30";
     linked: ".cfi_escape 0x0f, 3, 0x8f, 0, 0x06", ".cfi_offset x30, -16", ".cfi_offset x29, -24", ".cfi_offset x19, -32";
@@ -179,6 +181,7 @@ unsafe extern "C" fn probe(_: *mut Context, _: Context, _: usize, _: *mut u64) -
         ".endr",
         ".endm",
         ".cfi_startproc",
+        "hint #34", // `bti c`: called by its address
         "sub sp, sp, #176",
         ".cfi_def_cfa_offset 176",
         "each str, sp",
