@@ -18,11 +18,12 @@ pub struct SignalLayout {
 impl SignalLayout {
     /// `ip`, `sp`, `fp` and `link` are these words of an array that begins at `start`.
     pub(crate) const fn words_from(start: usize, [ip, sp, fp, link]: [usize; 4]) -> SignalLayout {
+        const WORD: usize = size_of::<usize>();
         SignalLayout {
-            ip: start + ip * 8,
-            sp: start + sp * 8,
-            fp: start + fp * 8,
-            link: start + link * 8,
+            ip: start + ip * WORD,
+            sp: start + sp * WORD,
+            fp: start + fp * WORD,
+            link: start + link * WORD,
         }
     }
 }

@@ -34,7 +34,7 @@
 //!
 //! # The thread word
 //!
-//! [`thread_word`] is eight bytes of thread-local storage that are read anew each time they are asked for. A
+//! [`thread_word`] is a word of thread-local storage that is read anew each time it is asked for. A
 //! `thread_local!` cannot serve code that switches: the compiler takes for granted that a function stays on one thread
 //! and may reuse the old thread's address after the computation has moved to another.
 //!
@@ -76,10 +76,11 @@
 //! ```
 #![no_std]
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("goroutines-asm is written for 64 bits");
+#[cfg(not(any(target_pointer_width = "64", target_pointer_width = "32")))]
+compile_error!("goroutines-asm is written for CPUs of 32 and 64 bits");
 
 mod arch;
+mod context;
 mod interrupted;
 mod port;
 mod unsupported;
@@ -87,8 +88,9 @@ mod unsupported;
 pub mod valgrind;
 
 pub use arch::Native;
+pub use context::{Context, Suspended};
 pub use interrupted::{Interrupted, SignalLayout, interrupted, interrupted_sp};
-pub use port::{Context, Entry, FrameLayout, Port, Probe, Root, Saved, Suspended};
+pub use port::{Entry, FrameLayout, Port, Probe, Root, Saved};
 
 /// Returns whether the CPU keeps a shadow stack for this thread, as far as an instruction tells: see
 /// [`Port::has_shadow_stack`]. A switch under one ends the process.

@@ -6,7 +6,7 @@
 //!    registers the compiler refuses as clobbers, and how thread-local storage is addressed. `arch/common.rs` has what is
 //!    the same everywhere: the drawing of the memory, and macros for the functions of which only the instructions differ.
 //! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
-//!    thread word, is for all CPUs; it is written for 64 bits and for assemblers that know `@nobits`.
+//!    thread word, is for all CPUs; it is written for assemblers that know `@nobits`.
 //! 3. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
 //!    promises below, and the runtime, on the CPU or its emulator.
 //! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
@@ -15,7 +15,8 @@
 //! | what a port has | what it is |
 //! |---|---|
 //! | `Frame` with [`Saved`] | what is saved by hand; a context that has not run; what an unwinder starts with |
-//! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED` | what the platform's ABI says |
+//! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED`; `HEADROOM`, if callees own memory of their callers | what the platform's ABI says |
+//! | `FAULT_GRAIN`, if a fault does not tell its address to the byte | what the CPU says |
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
 //! | [`prefetch`](Port::prefetch), by `prefetch!` | a hint |
@@ -79,70 +80,8 @@
 //! - A context that is never resumed again is forgotten, not unwound: what its frames own is leaked.
 //! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
 
-use crate::{Native, SignalLayout, switch};
+use crate::{Context, SignalLayout, switch};
 use core::ops::Range;
-use core::ptr;
-
-/// A suspended computation: the stack pointer with which it resumes. Its saved [`Frame`](Port::Frame) lies right below.
-///
-/// A plain address. It is good for one resumption: the resumed code uses the memory again at once.
-#[repr(transparent)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Context(*mut u8);
-
-// SAFETY: a `Context` is an address and dereferences nothing by itself; only `switch` does, whose caller answers for it.
-unsafe impl Send for Context {}
-// SAFETY: a shared `Context` is only read, and an address may be read from any thread.
-unsafe impl Sync for Context {}
-
-impl Context {
-    /// No computation. Must not be resumed.
-    pub const NULL: Self = Self(ptr::null_mut());
-
-    /// Returns whether this is [`Context::NULL`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_null(self) -> bool {
-        self.0.is_null()
-    }
-
-    /// Where the live stack of the suspended computation begins; null for [`Context::NULL`].
-    ///
-    /// All that lives on its stack is found from here upwards: first the saved registers, then the frames.
-    #[inline(always)]
-    #[must_use]
-    pub const fn sp(self) -> *mut u8 {
-        match self.is_null() {
-            true => ptr::null_mut(),
-            false => self.0.wrapping_sub(size_of::<<Native as Port>::Frame>()),
-        }
-    }
-
-    /// The stack pointer with which it resumes: the end of its frame.
-    #[inline(always)]
-    pub(crate) const fn top_of_frame(self) -> *mut u8 {
-        self.0
-    }
-
-    /// What the context has saved: where an unwinder starts. `frame` is where its `Frame` lies now: [`Context::sp`], or the
-    /// place in a copy of the stack that corresponds to it.
-    ///
-    /// # Safety
-    ///
-    /// The context was prepared, or saved by a switch, and has not been resumed since. From `frame` on there is its
-    /// `Frame`, aligned to a word, which no thread writes to meanwhile.
-    #[must_use]
-    pub unsafe fn suspended(self, frame: *const u8) -> Suspended {
-        // SAFETY: the caller's frame is whole, and is not written meanwhile.
-        let frame = unsafe { frame.cast::<<Native as Port>::Frame>().read_unaligned() };
-        let (ip, fp) = (frame.ip(), frame.fp());
-        Suspended {
-            ip,
-            sp: self.0.addr(),
-            fp,
-        }
-    }
-}
 
 /// Where a fresh context begins; `arg` is what the first switch to it carried.
 ///
@@ -183,20 +122,6 @@ pub struct FrameLayout {
     pub base: usize,
 }
 
-/// Where an unwinder starts in a suspended context: the registers that it has when it resumes.
-///
-/// These are all that the tables of compiled code need. The base register, which a [`Frame`](Port::Frame) has as well, is
-/// used by code whose frame is aligned by hand, and there the tables refer to the frame pointer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Suspended {
-    /// The address at which it resumes.
-    pub ip: usize,
-    /// The stack pointer.
-    pub sp: usize,
-    /// The frame pointer.
-    pub fp: usize,
-}
-
 /// What a CPU has to provide. Module `port.rs` opens with the guide to writing one.
 ///
 /// # Safety
@@ -220,6 +145,13 @@ pub unsafe trait Port {
     /// The alignment of the stack pointer at every call.
     const STACK_ALIGN: usize;
 
+    /// The bytes from the stack pointer up that belong to the function that is called; a multiple of
+    /// [`STACK_ALIGN`](Port::STACK_ALIGN). The first frame of a context leaves room for them; the code that switches has.
+    const HEADROOM: usize = 0;
+
+    /// The address of a memory fault is that of the access, rounded down to a multiple of this power of two.
+    const FAULT_GRAIN: usize = 1;
+
     /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them.
     const CALLEE_SAVED: &'static [&'static str];
 
@@ -234,7 +166,8 @@ pub unsafe trait Port {
 
     /// Makes a fresh stack into a context whose first resumption calls `entry` with the argument of that switch.
     ///
-    /// `top` is the exclusive end of the stack. Only the topmost `Frame` below it is written.
+    /// `top` is the exclusive end of the stack. Only the topmost `Frame` below it is written; with a
+    /// [`HEADROOM`](Port::HEADROOM), the `Frame` below that, and the first word of the headroom, which ends back chains.
     ///
     /// # Safety
     ///
@@ -370,12 +303,13 @@ pub unsafe trait Port {
     /// Calls a compiled function around [`switch`](Port::switch) with known values in all callee-saved registers.
     ///
     /// Loads the registers of [`CALLEE_SAVED`](Port::CALLEE_SAVED) from `registers`, makes the call, and after the
-    /// resumption stores what the registers hold then to `registers`. For the conformance test.
+    /// resumption stores what the registers hold then to `registers`. Each has eight bytes there, of which a narrower one
+    /// takes the lower, and leaves the others as they are. For the conformance test.
     ///
     /// # Safety
     ///
-    /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of as many words as
-    /// [`CALLEE_SAVED`](Port::CALLEE_SAVED) has names.
+    /// As for [`switch`](Port::switch); and `registers` must be valid for reads and writes of eight bytes for each name in
+    /// [`CALLEE_SAVED`](Port::CALLEE_SAVED).
     unsafe fn probe(save: *mut Context, load: Context, arg: usize, registers: *mut u64) -> usize {
         // SAFETY: `PROBE` is the port's, which makes the switch that this function's contract allows and accesses only the
         // words of `registers`.
@@ -390,15 +324,23 @@ pub unsafe trait Port {
 /// As for [`Port::prepare`].
 #[inline(always)]
 unsafe fn begin<P: Port + ?Sized>(top: *mut u8, entry: Entry, root: Root) -> Context {
-    const { assert!(size_of::<P::Frame>().is_multiple_of(size_of::<usize>())) };
+    const {
+        assert!(size_of::<P::Frame>().is_multiple_of(size_of::<usize>()));
+        assert!(P::HEADROOM.is_multiple_of(P::STACK_ALIGN));
+    }
     // SAFETY: the memory below `top` is writable and used by nothing else, and `top` is a multiple of the stack's alignment,
-    // so a frame of words that ends there is in bounds and aligned.
+    // as the headroom is: so the word above `sp`, if there is one, and a frame of words that ends at `sp` are in bounds and
+    // aligned.
     unsafe {
-        top.cast::<P::Frame>()
+        let sp = top.sub(P::HEADROOM);
+        if P::HEADROOM > 0 {
+            sp.cast::<usize>().write(0);
+        }
+        sp.cast::<P::Frame>()
             .sub(1)
             .write(P::Frame::fresh(root, entry));
+        Context::at(sp)
     }
-    Context(top)
 }
 
 /// What [`Port::probe`] calls: an ordinary function around a switch, so that its prologue shows what the clobbers name.

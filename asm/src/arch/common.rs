@@ -6,8 +6,8 @@
 //!   suspended                   running                        fresh (prepared)
 //!
 //!   higher addresses
-//!   |  frames of     |          |  frames of     |
-//!   |  the code      |          |  the code      |                               top, aligned
+//!   |  frames of     |          |  frames of     |                               top, aligned
+//!   |  the code      |          |  the code      |             :  headroom, 0.. : of callees, if the ABI has one
 //!   +----------------+ Context  +----------------+ sp          +----------------+ Context
 //!   | Frame:         |          :  red zone, if  :             | Frame:         |
 //!   |  frame pointer |          :  the ABI has   :             |  frame pointer | = 0: ends the frame-pointer chain
@@ -18,7 +18,8 @@
 //!
 //! A switch away writes a `Frame` below the stack pointer, a switch back reads it and jumps to `resume`: behind the jump in
 //! the inlined code, or in `root` for a fresh context. `root` then finds `entry` in the base register, the argument where
-//! the switch carries it, a frame pointer of zero, and the stack pointer at `top`. Frame pointer and base register are the
+//! the switch carries it, a frame pointer of zero, and the stack pointer at `top`, or where the headroom below it begins:
+//! the bytes that belong to the function that `root` calls, the first word of which is zero. Frame pointer and base register are the
 //! two that the compiler does not accept as clobbers; the head of each port names them, and the order in its `Frame`.
 //!
 //! The tables that unwinders read are explained in `arch/mod.rs`.
@@ -61,7 +62,7 @@ macro_rules! thread_word {
         #[inline(always)]
         fn thread_word() -> *mut () {
             let word;
-            // SAFETY: reads the eight bytes of word.rs, to which there is no Rust reference (hence `nomem`). Not `pure`: two
+            // SAFETY: reads the word of word.rs, to which there is no Rust reference (hence `nomem`). Not `pure`: two
             // reads differ if a switch between them has moved the computation to another thread.
             unsafe {
                 core::arch::asm!($($load,)+ name = sym root, $($load_tmp = out(reg) _,)* word = out(reg) word,
@@ -72,7 +73,7 @@ macro_rules! thread_word {
 
         #[inline(always)]
         fn set_thread_word(word: *mut ()) {
-            // SAFETY: writes the eight bytes of word.rs, which belong to this thread and to which there is no Rust reference.
+            // SAFETY: writes the word of word.rs, which belongs to this thread and to which there is no Rust reference.
             // Not `nomem`: a later read makes the memory behind `word` reachable.
             unsafe {
                 core::arch::asm!($($store,)+ name = sym root, $($store_tmp = out(reg) _,)* word = in(reg) word,

@@ -1,4 +1,4 @@
-//! The memory of the thread word: eight zeroed bytes in every thread's local storage.
+//! The memory of the thread word: a zeroed word in every thread's local storage.
 //!
 //! ```text
 //!   x86_64                                     aarch64
@@ -20,10 +20,11 @@ core::arch::global_asm!(
     ".globl {name}.thread_word",
     ".hidden {name}.thread_word",
     ".type {name}.thread_word, @object",
-    ".size {name}.thread_word, 8",
-    ".p2align 3",
+    ".size {name}.thread_word, {size}",
+    ".balign {size}",
     "{name}.thread_word:",
-    ".zero 8",
+    ".zero {size}",
     ".popsection",
     name = sym super::cpu::root,
+    size = const size_of::<*mut ()>(),
 );

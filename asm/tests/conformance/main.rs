@@ -15,9 +15,9 @@ const PATTERNS: [usize; 6] = [
     0,
     1,
     usize::MAX,
-    1 << 63,
-    0x5555_5555_5555_5555,
-    0xdead_beef_0bad_cafe,
+    usize::MAX ^ usize::MAX >> 1,
+    usize::MAX / 3,
+    0xdead_beef_0bad_cafe_u64 as usize,
 ];
 
 #[test]

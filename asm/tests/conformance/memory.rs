@@ -25,7 +25,7 @@ fn suspension_uses_at_most_a_frame_below_sp() {
     });
     assert_eq!(
         fiber.stack.top() as usize - fiber.context().sp() as usize,
-        size_of::<<Native as Port>::Frame>()
+        Native::HEADROOM + size_of::<<Native as Port>::Frame>()
     );
 
     let mut resume = {
@@ -74,7 +74,7 @@ fn leaf(save: *mut Context, load: *const Context, seed: usize) -> usize {
 
 #[test]
 fn red_zone_is_intact() {
-    const { assert!(Native::RED_ZONE <= 128) };
+    const { assert!(Native::RED_ZONE <= 288) };
     let mut fiber = Fiber::new(|inside, first| {
         let (save, load) = inside.contexts();
         for seed in first.. {
@@ -179,7 +179,12 @@ fn guard_hit_reports_the_right_address() {
             unsafe { ((guard + POKE.load(Relaxed)) as *mut u8).write_volatile(1) };
             0
         });
-        assert_eq!(fault, guard + offset, "the address that was written");
+        let written = guard + offset;
+        assert_eq!(
+            fault,
+            written & !(Native::FAULT_GRAIN - 1),
+            "the address that was written"
+        );
     }
 
     /// Needs more than the stack has, and less than the stack and its guard.

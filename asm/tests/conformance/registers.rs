@@ -8,7 +8,9 @@ use std::{iter, slice};
 /// A different value for each register, side and round.
 fn values(seed: u64) -> Vec<u64> {
     let tag = |i: usize| ((seed << 32) | (i as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..Native::CALLEE_SAVED.len()).map(tag).collect()
+    // Different in the lower half as well, which may be all that a register holds.
+    let fold = |tag: u64| tag ^ (tag >> 32);
+    (0..Native::CALLEE_SAVED.len()).map(tag).map(fold).collect()
 }
 
 /// The names of the registers that came back with another value.

@@ -102,7 +102,8 @@ fn backtrace_ends_at_root() {
     // What an unwinder finds that does not stop: return addresses that look right.
     let beyond: fn() -> Vec<*const u8> = backtrace;
     // SAFETY: the words between the lowered top and the end of the stack.
-    unsafe { slice::from_raw_parts_mut(top.cast::<usize>(), 4096 / 8) }.fill(beyond as usize + 8);
+    unsafe { slice::from_raw_parts_mut(top.cast::<usize>(), 4096 / size_of::<usize>()) }
+        .fill(beyond as usize + 8);
 
     let mut fiber = Fiber::with_top(stack, top, |_, _| {
         let (functions, text) = nested(10);
@@ -230,7 +231,7 @@ fn suspended_context_tells_where_it_resumes() {
     // SAFETY: it was prepared and has not run.
     let start = unsafe { fresh.suspended(fresh.sp()) };
     assert!(Native::root_range().contains(&start.ip), "{start:x?}");
-    assert_eq!((start.sp, start.fp), (top.addr(), 0));
+    assert_eq!((start.sp, start.fp), (top.addr() - Native::HEADROOM, 0));
 
     let mut ends = Ends {
         inside: fresh,

@@ -20,7 +20,9 @@ const SEEDS: usize = 8;
 
 /// What the probe of `seed` has in the register of that index.
 pub(crate) const fn value(seed: usize, register: usize) -> u64 {
-    ((seed << 32 | (register + 1)) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    let tag = (((seed as u64) << 32) | (register as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // Different in the lower half as well, which may be all that a register holds.
+    tag ^ (tag >> 32)
 }
 
 /// All registers of the probe of `seed`.
@@ -195,7 +197,7 @@ fn compare(context: *mut c_void) {
             .all(|(index, name)| {
                 // SAFETY: the unwinder's own context, and one of its registers.
                 number(name).is_none_or(|number| unsafe {
-                    _Unwind_GetGR(context, number) as u64 == value(seed, index)
+                    _Unwind_GetGR(context, number) == value(seed, index) as usize
                 })
             })
     };
