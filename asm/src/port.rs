@@ -14,8 +14,8 @@
 //!
 //! | what a port has | what it is |
 //! |---|---|
-//! | `Frame` with [`Saved`] | what is saved by hand; a context that has not run; what an unwinder starts with |
-//! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED`; `HEADROOM`, if callees own memory of their callers | what the platform's ABI says |
+//! | `Frame` with [`Saved`], by `frame!` | what is saved by hand; a context that has not run; what an unwinder starts with |
+//! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED`; `HEADROOM`, if callees own memory of their callers; `RECORD_BELOW_FRAME_POINTER` | what the platform's ABI says |
 //! | `FAULT_GRAIN`, if a fault does not tell its address to the byte | what the CPU says |
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
@@ -101,6 +101,9 @@ pub type Probe = unsafe extern "C" fn(*mut Context, Context, usize, *mut u64) ->
 /// A switch that loads the result of `fresh` jumps to `root`, with the stack pointer right above the frame, `entry` where
 /// `root` looks for it, and a frame pointer of zero.
 pub unsafe trait Saved: Sized {
+    /// Where its words are.
+    const LAYOUT: FrameLayout;
+
     /// The frame of a context that has not run.
     fn fresh(root: Root, entry: Entry) -> Self;
 
@@ -144,6 +147,9 @@ pub unsafe trait Port {
 
     /// The alignment of the stack pointer at every call.
     const STACK_ALIGN: usize;
+
+    /// How far below the frame pointer the frame record lies, in bytes: {frame pointer of the caller, return address}.
+    const RECORD_BELOW_FRAME_POINTER: usize = 0;
 
     /// The bytes from the stack pointer up that belong to the function that is called; a multiple of
     /// [`STACK_ALIGN`](Port::STACK_ALIGN). The first frame of a context leaves room for them; the code that switches has.
@@ -237,7 +243,7 @@ pub unsafe trait Port {
     const BODY_LENGTH: usize;
 
     /// Where the words of a [`Frame`](Port::Frame) are, for debuggers.
-    const LAYOUT: FrameLayout;
+    const LAYOUT: FrameLayout = <Self::Frame as Saved>::LAYOUT;
 
     /// The addresses that a walk of a stack finds in the outermost frame of a context: there it ends.
     #[must_use]
@@ -265,8 +271,9 @@ pub unsafe trait Port {
     #[must_use]
     fn stack_pointer() -> *const u8;
 
-    /// The frame pointer, as it is where this is inlined: the address of the innermost frame record, {previous record,
-    /// return address}. Only meaningful in code that is built with frame pointers, and at the start of an entry.
+    /// The frame pointer, as it is where this is inlined. The innermost frame record lies
+    /// [`RECORD_BELOW_FRAME_POINTER`](Port::RECORD_BELOW_FRAME_POINTER) bytes below. Only meaningful in code that is built
+    /// with frame pointers, and at the start of an entry.
     #[must_use]
     fn frame_pointer() -> *const u8;
 
@@ -281,8 +288,8 @@ pub unsafe trait Port {
     fn set_thread_word(word: *mut ());
 
     /// Asks for the cache line `BELOW` bytes below `addr`, to be written soon; at most 255. A hint: any address will do, none
-    /// faults.
-    fn prefetch<const BELOW: usize>(addr: *const u8);
+    /// faults. Does nothing on CPUs whose port has no instruction for it.
+    fn prefetch<const BELOW: usize>(_addr: *const u8) {}
 
     /// A counter that goes up with the time, at a rate that the program has to find out.
     #[must_use]

@@ -12,44 +12,15 @@
 //! frame may be overwritten at once, and with it what a segment's backtrace continues with. The tables therefore tell of
 //! the resumed code as soon as sp has moved.
 
-use super::common::{Native, client_request, counter, prefetch, register, roots, thread_word};
-use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
-use crate::{Context, Entry, Port, SignalLayout};
+use super::common::{
+    Native, client_request, counter, frame, prefetch, register, roots, thread_word,
+};
+use crate::port::{Probe, Root, compiled_switch};
+use crate::{Context, Port, SignalLayout};
 use core::arch::{asm, naked_asm};
-use core::mem::offset_of;
 
-/// What a suspended context keeps below its stack pointer, lowest address first.
-#[repr(C, align(16))]
-#[derive(Debug)]
-pub struct Frame {
-    x19: usize,
-    x29: usize,
-    resume: usize,
-}
-
-/// Where the code of a root begins: behind a trap, so that an unwinder that looks its address up minus one is in it.
-const ROOT_BEGINS: usize = 4;
-
-// SAFETY: `switch_body` jumps to `resume`; `root` and `linked_root` call the `entry` that they find in x19.
-unsafe impl Saved for Frame {
-    #[inline(always)]
-    fn fresh(root: Root, entry: Entry) -> Self {
-        let (x19, x29, resume) = (entry as usize, 0, root as usize + ROOT_BEGINS);
-        Self { x19, x29, resume }
-    }
-
-    fn ip(&self) -> usize {
-        self.resume
-    }
-
-    fn fp(&self) -> usize {
-        self.x29
-    }
-}
-
-// The pairs that `switch_body` stores and loads are in this order.
-const _: () = assert!(offset_of!(Frame, x19) == 0 && offset_of!(Frame, x29) == 8);
-const _: () = assert!(offset_of!(Frame, resume) == 16 && size_of::<Frame>() == 32);
+// `resume` behind a trap: an unwinder looks it up minus one, and is to find the root.
+frame!(align(16) base, fp, resume; root + 4);
 
 // SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance runs all promises.
 unsafe impl Port for Native {
@@ -70,11 +41,6 @@ unsafe impl Port for Native {
     const ROOT_LENGTH: usize = 16;
     const LINKED_ROOT_LENGTH: usize = 32;
     const BODY_LENGTH: usize = 17 * 4;
-    const LAYOUT: FrameLayout = FrameLayout {
-        ip: offset_of!(Frame, resume),
-        fp: offset_of!(Frame, x29),
-        base: offset_of!(Frame, x19),
-    };
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {
@@ -158,7 +124,7 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
     )
 }
 
-// The first trap never runs: ROOT_BEGINS. Behind that of a linked root comes its record.
+// The first trap never runs. Behind that of a linked root comes its record.
 roots! {
     begin: "brk #1\nhint #36";
     code: "blr x19", "brk #1";

@@ -28,6 +28,46 @@
 #[derive(Debug)]
 pub enum Native {}
 
+/// [`Port::Frame`](crate::Port::Frame): its alignment, its words from the lowest address up, and how far into a root its code
+/// begins. `fp` is the frame pointer's word, `base` that of the base register.
+macro_rules! frame {
+    (align($align:literal) $($word:ident),+; root + $begins:literal) => {
+        /// What a suspended context keeps below its stack pointer, lowest address first.
+        #[repr(C, align($align))]
+        #[derive(Debug)]
+        pub struct Frame {
+            $($word: usize),+
+        }
+
+        // SAFETY: `switch_body` jumps to `resume`; `root` and `linked_root` call the `entry` that they find in the base
+        // register.
+        unsafe impl crate::port::Saved for Frame {
+            const LAYOUT: crate::FrameLayout = crate::FrameLayout {
+                ip: core::mem::offset_of!(Frame, resume),
+                fp: core::mem::offset_of!(Frame, fp),
+                base: core::mem::offset_of!(Frame, base),
+            };
+
+            #[inline(always)]
+            fn fresh(root: crate::Root, entry: crate::Entry) -> Self {
+                Self {
+                    fp: 0,
+                    base: entry as usize,
+                    resume: root as usize + $begins,
+                }
+            }
+
+            fn ip(&self) -> usize {
+                self.resume
+            }
+
+            fn fp(&self) -> usize {
+                self.fp
+            }
+        }
+    };
+}
+
 /// A function that copies a register.
 macro_rules! register {
     ($name:ident, $copy:literal) => {
@@ -98,6 +138,7 @@ macro_rules! prefetch {
 
 /// `Port::client_request`: the instructions that valgrind knows, and the registers in which it finds the words and leaves
 /// the answer. On a CPU they change no register: the rotations add up to whole turns.
+#[allow(unused_macros, reason = "valgrind does not know all CPUs")]
 macro_rules! client_request {
     ($words:tt, $answer:tt: $($code:literal),+) => {
         #[cfg(feature = "valgrind")]
@@ -116,13 +157,13 @@ macro_rules! client_request {
 /// for an entry does not return. `outermost` and `linked` are what the tables say of the caller; `record` comes before the
 /// code of a linked root.
 macro_rules! roots {
-    (begin: $begin:literal; code: $($code:literal),+; outermost: $($end:literal),+; linked: $($link:literal),+; record: $($record:literal),+;) => {
+    (begin: $($begin:literal),+; code: $($code:literal),+; outermost: $($end:literal),+; linked: $($link:literal),+; record: $($record:literal),+;) => {
         /// The first frame of every context. Entered by the jump of a switch, with the registers of a fresh [`Frame`].
         ///
         /// The return address is declared undefined: that is how an unwinder recognises the outermost frame.
         #[unsafe(naked)]
         pub(super) unsafe extern "C" fn root() {
-            core::arch::naked_asm!(".cfi_startproc", $($end,)+ $begin, $($code,)+ ".cfi_endproc")
+            core::arch::naked_asm!(".cfi_startproc", $($end,)+ $($begin,)+ $($code,)+ ".cfi_endproc")
         }
 
         /// The first frame of a linked context: [`root`], but its caller is the suspended code whose [`Context`] is at `top`.
@@ -135,9 +176,11 @@ macro_rules! roots {
         /// address} of that code, and lets the frame pointer point at it.
         #[unsafe(naked)]
         unsafe extern "C" fn linked_root() {
-            core::arch::naked_asm!(".cfi_startproc", $($link,)+ $begin, $($record,)+ $($code,)+ ".cfi_endproc")
+            core::arch::naked_asm!(".cfi_startproc", $($link,)+ $($begin,)+ $($record,)+ $($code,)+ ".cfi_endproc")
         }
     };
 }
 
-pub(super) use {client_request, counter, prefetch, register, roots, thread_word};
+#[allow(unused_imports, reason = "valgrind does not know all CPUs")]
+pub(super) use client_request;
+pub(super) use {counter, frame, prefetch, register, roots, thread_word};

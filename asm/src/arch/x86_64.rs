@@ -10,41 +10,14 @@
 //! rsp moves once, from one stack to the other. The frame lies below it on either side, in the red zone: signals skip these
 //! 128 bytes, and the compiler keeps nothing there as `nostack` is not given.
 
-use super::common::{Native, client_request, counter, prefetch, register, roots, thread_word};
-use crate::port::{FrameLayout, Probe, Root, Saved, compiled_switch};
-use crate::{Context, Entry, Port, SignalLayout};
+use super::common::{
+    Native, client_request, counter, frame, prefetch, register, roots, thread_word,
+};
+use crate::port::{Probe, Root, compiled_switch};
+use crate::{Context, Port, SignalLayout};
 use core::arch::{asm, naked_asm, x86_64::__cpuid};
-use core::mem::offset_of;
 
-/// What a suspended context keeps below its stack pointer, lowest address first.
-#[repr(C)]
-#[derive(Debug)]
-pub struct Frame {
-    resume: Root,
-    rbx: usize,
-    rbp: usize,
-}
-
-// SAFETY: `switch_body` jumps to `resume`; `root` and `linked_root` call the `entry` that they find in rbx.
-unsafe impl Saved for Frame {
-    #[inline(always)]
-    fn fresh(resume: Root, entry: Entry) -> Self {
-        let (rbx, rbp) = (entry as usize, 0);
-        Self { resume, rbx, rbp }
-    }
-
-    fn ip(&self) -> usize {
-        self.resume as usize
-    }
-
-    fn fp(&self) -> usize {
-        self.rbp
-    }
-}
-
-// The offsets in `switch_body` and in the tables of `linked_root`.
-const _: () = assert!(offset_of!(Frame, resume) == 0 && offset_of!(Frame, rbx) == 8);
-const _: () = assert!(offset_of!(Frame, rbp) == 16 && size_of::<Frame>() == 24);
+frame!(align(8) resume, base, fp; root + 0);
 
 // SAFETY: `switch` declares clobbered, or saves, every register of the ABI; tests/conformance runs all promises.
 unsafe impl Port for Native {
@@ -64,11 +37,6 @@ unsafe impl Port for Native {
     const LINKED_ROOT_LENGTH: usize = 20;
     // Stores of 5, 5, 5 and 3 bytes, loads of 4, 4 and 3, four clears of 3, the jump of 3.
     const BODY_LENGTH: usize = 44;
-    const LAYOUT: FrameLayout = FrameLayout {
-        ip: offset_of!(Frame, resume),
-        fp: offset_of!(Frame, rbp),
-        base: offset_of!(Frame, rbx),
-    };
 
     #[inline(always)]
     unsafe fn switch<const PLACE: usize>(save: *mut Context, load: Context, arg: usize) -> usize {

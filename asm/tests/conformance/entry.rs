@@ -69,6 +69,34 @@ fn entry_starts_with_an_aligned_stack() {
     }
 }
 
+/// What a function keeps to have a frame record of its own in all builds: a local aligned by hand needs a frame pointer.
+#[repr(align(64))]
+struct Wide([usize; 8]);
+
+/// The frame pointer that the record of `frame`'s function holds: that of its caller.
+///
+/// # Safety
+///
+/// `frame` is the frame pointer of a function that keeps a record, and has not returned.
+unsafe fn caller_of(frame: usize) -> usize {
+    // SAFETY: the record of the caller's function.
+    unsafe { ((frame - Native::RECORD_BELOW_FRAME_POINTER) as *const usize).read() }
+}
+
+/// Returns whether compiled code keeps frame records: then the frame pointer is as far from the stack pointer in each call of
+/// a function.
+#[inline(never)]
+fn keeps_records() -> bool {
+    #[inline(never)]
+    fn distance(depth: usize) -> usize {
+        if depth > 0 {
+            return black_box(distance(black_box(depth - 1)));
+        }
+        (Native::frame_pointer() as usize).wrapping_sub(Native::stack_pointer() as usize)
+    }
+    distance(3) == distance(7)
+}
+
 /// Follows the records from ten calls further in; returns how many there are before the one that is no record, and it.
 #[inline(never)]
 fn walk(depth: usize) -> (usize, usize) {
@@ -76,35 +104,40 @@ fn walk(depth: usize) -> (usize, usize) {
         return black_box(walk(black_box(depth - 1)));
     }
     let mut records = 0;
-    let mut frame = Native::frame_pointer().cast::<usize>();
-    while records < 100 && frame as usize > 0x10000 && frame.is_aligned() {
+    let mut frame = Native::frame_pointer() as usize;
+    while records < 100 && frame > 0x10000 && frame.is_multiple_of(size_of::<usize>()) {
         records += 1;
-        // SAFETY: the tests call this only in builds with frame pointers, where each record holds the address of the next.
-        frame = unsafe { frame.read() } as *const usize;
+        // SAFETY: the tests call this only in builds that keep records.
+        frame = unsafe { caller_of(frame) };
     }
-    (records, frame as usize)
+    (records, frame)
 }
 
 #[test]
 fn frame_pointer_chain_ends_in_zero() {
     unsafe extern "C" fn start(seen: usize) -> ! {
-        let frame = Native::frame_pointer();
+        let wide = Wide([0; 8]);
+        black_box(&wide.0);
         // SAFETY: the address of a `Seen` that waits for us.
         let seen = unsafe { &*(seen as *const Seen) };
-        seen.values[0].set(frame as usize);
-        // Built without frame pointers, an entry finds the zero itself, and compiled code has no chain to follow.
-        if !frame.is_null() {
+        let frame = Native::frame_pointer() as usize;
+        seen.values[0].set(frame);
+        // SAFETY: this function keeps a record.
+        seen.values[1].set(unsafe { caller_of(frame) });
+        if keeps_records() {
             let (records, end) = walk(10);
             seen.values[1].set(end);
             seen.values[2].set(records);
         }
+        black_box(&wide.0);
         seen.leave()
     }
     let stack = Stack::new();
     let seen = Seen::new();
     // The probe enters with something in the frame pointer that ends no chain.
-    let mut record = [0x1111_usize; 2];
-    let mut registers = vec![record.as_mut_ptr() as u64; Native::CALLEE_SAVED.len()];
+    let mut record = [0x1111_usize; 4];
+    let other = &raw mut record as usize + Native::RECORD_BELOW_FRAME_POINTER;
+    let mut registers = vec![other as u64; Native::CALLEE_SAVED.len()];
     let (save, arg) = (seen.outside.as_ptr(), &raw const seen as usize);
     // SAFETY: a fresh context, entered once; a word for every register.
     unsafe {
@@ -119,13 +152,14 @@ fn frame_pointer_chain_ends_in_zero() {
     let [frame, end, records] = seen.values.map(Cell::into_inner);
     let bounds = stack.low() as usize..stack.top() as usize;
     assert!(
-        frame == 0 || bounds.contains(&frame),
+        bounds.contains(&(frame - Native::RECORD_BELOW_FRAME_POINTER)),
         "the first record is at {frame:#x}"
     );
     assert!(
-        frame == 0 || (11..20).contains(&records),
+        records == 0 || (12..20).contains(&records),
         "{records} records, ending in {end:#x}"
     );
+    assert_eq!(records > 0, keeps_records(), "no walk");
     assert_eq!(end, 0, "the chain does not end in zero");
 }
 
@@ -134,7 +168,7 @@ fn frame_pointer_chain_ends_in_zero() {
 struct Link {
     back: Context,
     own: Context,
-    /// The frame pointer at the start of the entry; the record of its root; where `back` resumes, with what frame pointer.
+    /// The frame pointer that the entry was called with; the record of its root; where `back` resumes, with what frame pointer.
     frame: usize,
     record: [usize; 2],
     resumes: [usize; 2],
@@ -142,18 +176,24 @@ struct Link {
     walked: Option<(usize, usize)>,
 }
 
+/// The frame pointer of the root: its record lies right below the top.
+fn of_root(link: *const Link) -> usize {
+    link as usize - size_of::<[usize; 2]>() + Native::RECORD_BELOW_FRAME_POINTER
+}
+
 unsafe extern "C" fn linked_start(link: usize) -> ! {
-    let frame = Native::frame_pointer() as usize;
+    let wide = Wide([0; 8]);
+    black_box(&wide.0);
     let link = link as *mut Link;
     let record = link.cast::<[usize; 2]>().wrapping_sub(1);
     // SAFETY: the test waits, and reads what we write when we are back. A root's record lies right below its top.
     unsafe {
         let suspended = (*link).back.suspended((*link).back.sp());
-        (*link).frame = frame;
+        (*link).frame = caller_of(Native::frame_pointer() as usize);
         (*link).record = record.read();
         (*link).resumes = [suspended.fp, suspended.ip];
-        // Built without frame pointers, an entry finds that of the root.
-        (*link).walked = (frame != record as usize).then(|| walk(10));
+        (*link).walked = keeps_records().then(|| walk(10));
+        black_box(&wide.0);
         switch(&raw mut (*link).own, (*link).back, 0);
     }
     unreachable!("a context that has ended is not resumed");
@@ -189,12 +229,12 @@ fn frame_pointer_chain_follows_the_link() {
     // SAFETY: the entry is done.
     let seen = unsafe { link.read() };
     assert_eq!(seen.record, seen.resumes, "the record of the root");
-    match seen.walked {
-        None => assert_eq!(seen.frame, link as usize - 16),
-        // Eleven of `walk`, the entry, the root, eleven of `nested`, and those of the fiber.
-        Some((records, end)) => assert!(
+    assert_eq!(seen.frame, of_root(link), "the caller of the entry");
+    // Eleven of `walk`, the entry, the root, eleven of `nested`, and those of the fiber.
+    if let Some((records, end)) = seen.walked {
+        assert!(
             (24..40).contains(&records) && end == 0,
             "{records} records, ending in {end:#x}"
-        ),
+        );
     }
 }

@@ -24,8 +24,13 @@ fn lost(seed: u64, found: &[u64]) -> Vec<&'static str> {
 /// Returns whether the frame pointer is the same on both sides of a switch inlined here.
 ///
 /// The probe cannot tell where functions keep a frame record: they restore the frame pointer of their caller themselves.
+/// The local is aligned by hand, for which the compiler needs a frame pointer; without, the register may hold anything.
 #[inline(never)]
 fn frame_pointer_survives(save: *mut Context, load: Context) -> bool {
+    #[repr(align(64))]
+    struct Wide(#[allow(dead_code, reason = "only its alignment counts")] u8);
+    let mut wide = Wide(0);
+    black_box(&mut wide);
     let before = Native::frame_pointer();
     // SAFETY: `load` is where the other side was saved, and it waits there.
     unsafe { switch(save, load, 0) };
