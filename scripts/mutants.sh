@@ -81,7 +81,7 @@ mutants_x86_64() {
     mutant "the stack may be assumed untouched" "$(in_switch 's/out("r15") _,/&options(nostack),/')"
     mutant "the argument stays behind" "$(in_body 's/"jmp \[rsi - 24\]"/"xor eax, eax", &/')"
     mutant "a word more than Frame is used" "$(in_switch 's/"lea r8/"push 0", &/; s/"2:"/&, "add rsp, 8"/')"
-    mutant "the frame-pointer chain does not end" 's/(entry as usize, 0)/(entry as usize, 8)/'
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
     mutant "unwinding goes on behind root" 's/".cfi_undefined rip"/""/'
     mutant "root misaligns the stack" 's/"call rbx"/"push 0", &/'
     mutant "the record of a link has another frame pointer" 's/"push \[rcx - 8\]"/"push [rcx - 16]"/'
@@ -117,7 +117,7 @@ mutants_aarch64() {
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _, out("x5") _/')"
     mutant "the argument stays behind" "$(in_body 's/"br x5"/"mov x0, #0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"adr x3/"sub sp, sp, #16", &/; s/"2:"/&, "add sp, sp, #16"/')"
-    mutant "the frame-pointer chain does not end" 's/(entry as usize, 0,/(entry as usize, 8,/'
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
     mutant "unwinding goes on behind root" 's/".cfi_undefined x30"/""/'
     mutant "the record of a link has another frame pointer" 's/"ldp x5, x6, \[x4, #-24\]"/"ldp x5, x6, [x4, #-32]"/'
     mutant "the record of a link is not in the chain" 's/"mov x29, sp";/"";/'
@@ -133,7 +133,7 @@ mutants_aarch64() {
     table "the jump has x29 in a frame that is gone" "$(in_body '/".cfi_same_value x29",/d')"
     table "the jump has x19 in a frame that is gone" "$(in_body '/".cfi_same_value x19",/d')"
     table "what begins is looked up before root" \
-        's/ROOT_BEGINS: usize = 4/ROOT_BEGINS: usize = 0/; s/begin: "brk #1"/begin: ""/'
+        's/root + 4/root + 0/; s/begin: "brk #1"/begin: ""/'
     table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x8f, 0, 0x06"/0x0f, 5, 0x8f, 0, 0x06, 0x23, 8"/')"
     table "x19 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x19, -32"/".cfi_offset x19, -24"/')"
     table "x29 is a word off behind a link" "$(in_linked_root 's/".cfi_offset x29, -24"/".cfi_offset x29, -32"/')"

@@ -10,7 +10,7 @@
 //! 3. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
 //!    promises below, and the runtime, on the CPU or its emulator.
 //! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
-//! 5. `tests/step/<cpu>.rs`: how to stop at an instruction.
+//! 5. `tests/step/<cpu>.rs`: breakpoints, and where a signal handler finds registers; a line in `tests/step/main.rs`.
 //!
 //! | what a port has | what it is |
 //! |---|---|

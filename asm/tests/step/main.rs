@@ -4,14 +4,16 @@
 //! The program is stopped at each instruction, by whatever the CPU has for that, and the handler of the stop unwinds. Once
 //! the handler has a stack of its own, and once it runs on the stack that it finds, over which the kernel writes then.
 
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod cpu;
 #[path = "../fiber/mod.rs"]
 mod fiber;
 mod scenes;
-mod walk;
-
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "trap_flag.rs")]
+#[cfg_attr(not(target_arch = "x86_64"), path = "breakpoints.rs")]
 mod stop;
+mod walk;
 
 #[test]
 fn unwinds_at_every_instruction() {

@@ -1,7 +1,7 @@
 //! Switches of all kinds, to be stopped in: into running, fresh and linked contexts, and out of each.
 
 use crate::fiber::{Fiber, Inside, Stack};
-use crate::{stop, walk};
+use crate::{cpu, stop, walk};
 use goroutines_asm::{Context, Native, Port, prepare_linked, switch};
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -182,7 +182,7 @@ pub(crate) fn run(has_own_stack: bool) -> walk::Found {
         let (mut old_action, mut old_stack) = (mem::zeroed(), mem::zeroed());
         let mut action: libc::sigaction = mem::zeroed();
         action.sa_sigaction =
-            stop::handler as unsafe extern "C" fn(i32, *mut c_void, *mut c_void) as usize;
+            cpu::handler as unsafe extern "C" fn(i32, *mut c_void, *mut c_void) as usize;
         action.sa_flags = libc::SA_SIGINFO | if has_own_stack { libc::SA_ONSTACK } else { 0 };
         assert_eq!(libc::sigaltstack(&raw const ours, &raw mut old_stack), 0);
         assert_eq!(
@@ -190,7 +190,6 @@ pub(crate) fn run(has_own_stack: bool) -> walk::Found {
             0
         );
         // The unwinder reads tables when it is first asked.
-        walk::begin();
         walk::_Unwind_Backtrace(walk::visit, ptr::null_mut());
         walk::reset(driver as fn(&mut Stage) -> usize as usize);
         stop::everywhere(&mut || {

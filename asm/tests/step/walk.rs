@@ -1,6 +1,7 @@
 //! What an unwinder finds from an instruction, and whether that is right.
 
-use goroutines_asm::{Native, Port};
+use crate::cpu;
+use goroutines_asm::{Native, Port, interrupted};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -29,15 +30,6 @@ pub(crate) const fn value(seed: usize, register: usize) -> u64 {
 pub(crate) fn values(seed: usize) -> [u64; Native::CALLEE_SAVED.len()] {
     assert!((1..SEEDS).contains(&seed));
     std::array::from_fn(|register| value(seed, register))
-}
-
-/// The number that unwinders have for a register; none for those that hold no addresses.
-fn number(name: &str) -> Option<i32> {
-    match name {
-        "rbx" => Some(3),
-        "rbp" => Some(6),
-        _ => name.strip_prefix(['r', 'x'])?.parse().ok(),
-    }
 }
 
 /// The function that holds the instruction at `pc`, if there are tables for it.
@@ -141,8 +133,15 @@ fn name(function: usize) -> &'static str {
     }
 }
 
-/// The handler calls this before it unwinds.
-pub(crate) extern "C" fn begin() {
+/// Before the handler unwinds. `context` is the kernel's, of the code that was stopped.
+///
+/// # Safety
+///
+/// The handler has not returned.
+pub(crate) unsafe fn begin(context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's structure, of a handler that has not returned.
+    let (found, registers) = unsafe { (interrupted(context.cast()), cpu::registers(&*context)) };
+    assert_eq!([found.ip, found.sp, found.fp, found.link], registers);
     for word in [
         &WALK.start,
         &WALK.frames,
@@ -196,7 +195,7 @@ fn compare(context: *mut c_void) {
             .enumerate()
             .all(|(index, name)| {
                 // SAFETY: the unwinder's own context, and one of its registers.
-                number(name).is_none_or(|number| unsafe {
+                cpu::number(name).is_none_or(|number| unsafe {
                     _Unwind_GetGR(context, number) == value(seed, index) as usize
                 })
             })
@@ -207,8 +206,8 @@ fn compare(context: *mut c_void) {
     }
 }
 
-/// The handler calls this when it has unwound; returns where it was stopped.
-pub(crate) extern "C" fn end() -> usize {
+/// When the handler has unwound.
+pub(crate) fn end() {
     let pc = WALK.start.load(Relaxed);
     let at = function(pc);
     let counter = match name(at) {
@@ -233,5 +232,4 @@ pub(crate) extern "C" fn end() -> usize {
             place.store(pc, Relaxed);
         }
     }
-    pc
 }
