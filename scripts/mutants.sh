@@ -140,6 +140,43 @@ mutants_aarch64() {
     table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset x30, -16",//')"
 }
 
+mutants_riscv64() {
+    local register
+    mutant "s1 is not saved" "$(in_body 's/"sd s1, 0(sp)"/"sd t3, 0(sp)"/')"
+    mutant "s0 is not saved" "$(in_body 's/"sd s0, 8(sp)"/"sd t3, 8(sp)"/')"
+    for register in s2 s3 s4 s5 s6 s7 s8 s9 s10 s11; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+        mutant "$register is not cleared" "$(not_cleared "${register#s}")"
+    done
+    for register in fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("t1") _, out("t2") _, out("t3") _, out("t4") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"jr t4"/"li a0, 0", &/')"
+    mutant "more than Frame is used" "$(in_switch 's/"lla t3/"addi sp, sp, -16", &/; s/"2:"/&, "addi sp, sp, 16"/')"
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "unwinding goes on behind root" 's/".cfi_undefined ra"/""/'
+    mutant "root misaligns the stack" 's/"jalr s1"/"addi sp, sp, -8", &/'
+    mutant "the record of a link has another frame pointer" 's/"ld t5, -24(t4)"/"ld t5, -32(t4)"/'
+    mutant "the record of a link is not in the chain" 's/"addi s0, sp, 16";/"nop";/'
+    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    table "the body does not say who called" "$(in_body '/".cfi_register ra, t3",/d')"
+    table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
+    table "s1 is a word off in the body" "$(in_body 's/".cfi_offset s1, -32"/".cfi_offset s1, -24"/')"
+    table "s0 is a word off in the body" "$(in_body 's/".cfi_offset s0, -24"/".cfi_offset s0, -32"/')"
+    table "the frame is written below the stack pointer" \
+        "$(in_body '/"addi sp, sp, -32",\|def_cfa_offset 32/d; s/0(sp)/-32(sp)/; s/8(sp)/-24(sp)/; s/"sd t3, 16(sp)"/"sd t3, -16(sp)", "addi sp, sp, -32", ".cfi_def_cfa_offset 32"/')"
+    table "the jump has the stack pointer of the other side" "$(in_body '/".cfi_def_cfa sp, 0",/d')"
+    table "the jump has a caller that waits" "$(in_body '/".cfi_register ra, t4",/d')"
+    table "the jump has s0 in a frame that is gone" "$(in_body '/".cfi_same_value s0",/d')"
+    table "the jump has s1 in a frame that is gone" "$(in_body '/".cfi_same_value s1",/d')"
+    table "what begins is looked up before root" 's/root + 4/root + 0/; /^    begin: / s/, "ebreak"//'
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x72, 0, 0x06"/0x0f, 5, 0x72, 0, 0x06, 0x23, 8"/')"
+    table "s1 is a word off behind a link" "$(in_linked_root 's/".cfi_offset s1, -32"/".cfi_offset s1, -24"/')"
+    table "s0 is a word off behind a link" "$(in_linked_root 's/".cfi_offset s0, -24"/".cfi_offset s0, -32"/')"
+    table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset ra, -16",//')"
+}
+
 # Seconds that a test may take, and the tests, of each suite.
 declare -A limits tests
 ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)
