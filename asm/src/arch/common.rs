@@ -29,7 +29,7 @@
 pub enum Native {}
 
 /// [`Port::Frame`](crate::Port::Frame): its alignment, its words from the lowest address up, and how far into a root its code
-/// begins. `fp` is the frame pointer's word, `base` that of the base register.
+/// begins. `fp` is the frame pointer's word, `base` that of the base register; further ones begin as zero.
 macro_rules! frame {
     (align($align:literal) $($word:ident),+; root + $begins:literal) => {
         /// What a suspended context keeps below its stack pointer, lowest address first.
@@ -50,10 +50,12 @@ macro_rules! frame {
 
             #[inline(always)]
             fn fresh(root: crate::Root, entry: crate::Entry) -> Self {
+                #[allow(clippy::needless_update, reason = "some ports have further words")]
                 Self {
                     fp: 0,
                     base: entry as usize,
                     resume: root as usize + $begins,
+                    ..Self { $($word: 0),+ }
                 }
             }
 
@@ -82,6 +84,7 @@ macro_rules! register {
 }
 
 /// [`Port::ticks`](crate::Port::ticks): the instructions that leave the counter in a register, and the others that they use.
+#[allow(unused_macros, reason = "some ports have their own")]
 macro_rules! counter {
     ($($read:literal),+ $(, out($used:tt) _)*) => {
         #[inline(always)]
@@ -97,6 +100,7 @@ macro_rules! counter {
 
 /// The functions of the thread word. The instructions address it as `{name}.thread_word` and have `{word}` and, for
 /// addresses, further registers under the names that are given.
+#[allow(unused_macros, reason = "some ports have their own")]
 macro_rules! thread_word {
     (load($($load_tmp:ident)*) $($load:literal),+; store($($store_tmp:ident)*) $($store:literal),+;) => {
         #[inline(always)]
@@ -138,7 +142,7 @@ macro_rules! prefetch {
 
 /// `Port::client_request`: the instructions that valgrind knows, and the registers in which it finds the words and leaves
 /// the answer. On a CPU they change no register: the rotations add up to whole turns.
-#[allow(unused_macros, reason = "valgrind does not know all CPUs")]
+#[allow(unused_macros, reason = "some ports have their own")]
 macro_rules! client_request {
     ($words:tt, $answer:tt: $($code:literal),+) => {
         #[cfg(feature = "valgrind")]
@@ -181,6 +185,5 @@ macro_rules! roots {
     };
 }
 
-#[allow(unused_imports, reason = "valgrind does not know all CPUs")]
-pub(super) use client_request;
-pub(super) use {counter, frame, prefetch, register, roots, thread_word};
+#[allow(unused_imports, reason = "some ports have their own")]
+pub(super) use {client_request, counter, frame, prefetch, register, roots, thread_word};

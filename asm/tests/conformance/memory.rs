@@ -215,7 +215,7 @@ fn prefetch_takes_any_address() {
         stack.guard(),
         stack.low(),
         usize::MAX as *const u8,
-        (1_usize << 63) as *const u8,
+        (usize::MAX / 2 + 1) as *const u8,
     ] {
         prefetch(address);
     }

@@ -7,12 +7,19 @@
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
+#[cfg_attr(target_arch = "x86", path = "x86.rs")]
 mod cpu;
 #[path = "../fiber/mod.rs"]
 mod fiber;
 mod scenes;
-#[cfg_attr(target_arch = "x86_64", path = "trap_flag.rs")]
-#[cfg_attr(not(target_arch = "x86_64"), path = "breakpoints.rs")]
+#[cfg_attr(
+    any(target_arch = "x86_64", target_arch = "x86"),
+    path = "trap_flag.rs"
+)]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "x86")),
+    path = "breakpoints.rs"
+)]
 mod stop;
 mod walk;
 

@@ -1,7 +1,6 @@
 //! Stops after each instruction: the trap flag.
 
-use crate::walk;
-use std::arch::asm;
+use crate::{cpu, walk};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Calls `scenes`; between `on` and `off` the CPU stops after each instruction.
@@ -14,8 +13,7 @@ static IS_ON: AtomicBool = AtomicBool::new(false);
 #[inline(always)]
 pub(crate) fn on() {
     IS_ON.store(true, Relaxed);
-    // SAFETY: sets the trap flag; the handler is installed. The stack is declared to be used.
-    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    cpu::set_trap_flag();
 }
 
 /// The next stop is the last one. Here the stack pointer must not move: the compiler's tables would not know.
@@ -36,7 +34,11 @@ pub(crate) unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
 
 /// The handler calls this when it has unwound.
 pub(crate) unsafe extern "C" fn end(context: *mut libc::ucontext_t) {
-    walk::end();
+    // SAFETY: of a handler that has not returned.
+    let [ip, ..] = cpu::registers(unsafe { &*context });
+    if !cpu::is_imprecise(ip) {
+        walk::end();
+    }
     if !IS_ON.load(Relaxed) {
         // SAFETY: it lies in the handler's frame and is put back into the registers when that returns.
         unsafe { (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !0x100 };

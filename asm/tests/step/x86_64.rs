@@ -2,7 +2,7 @@
 
 use crate::stop;
 use crate::walk;
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 
 /// The number that unwinders have for a callee-saved register.
@@ -18,6 +18,17 @@ pub(crate) fn number(name: &str) -> Option<i32> {
 pub(crate) fn registers(context: &libc::ucontext_t) -> [usize; 4] {
     [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP, libc::REG_RIP]
         .map(|register| context.uc_mcontext.gregs[register as usize] as usize)
+}
+
+#[inline(always)]
+pub(crate) fn set_trap_flag() {
+    // SAFETY: the handler of the stops is installed. The stack is declared to be used.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+}
+
+/// Returns whether the compiler's own tables are imprecise at `ip`.
+pub(crate) fn is_imprecise(_ip: usize) -> bool {
+    false
 }
 
 /// The handler. It has tables, whatever the rest of the program has: walks begin in it.
