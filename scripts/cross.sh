@@ -196,7 +196,7 @@ runs_natively() {
 }
 
 set_up() {
-    local arch=$1 triple=$2 prefix=$3 libc=$4 qemu=$5 source=$6 upper
+    local arch=$1 triple=$2 prefix=$3 libc=$4 qemu=$5 source=$6 upper runner
     local library=$root/usr/lib/rustlib
     if ready; then
         say "$arch: ready in $folder"
@@ -218,9 +218,10 @@ set_up() {
     cat > "$folder/$arch.env.new" << END
 export TARGET=$triple
 export CARGO_TARGET_${upper}_LINKER=$(linker)
-export CARGO_TARGET_${upper}_RUNNER="$(runner)"
 export CARGO_TARGET_DIR=$folder/target
 END
+    runner=$(runner)
+    if [ -n "$runner" ]; then echo "export CARGO_TARGET_${upper}_RUNNER=\"$runner\"" >> "$folder/$arch.env.new"; fi
     if command -v rustup > /dev/null && rustup target add "$triple" 2> "$folder/rustup.log"; then
         say "$triple: the standard library of rustup"
     else

@@ -43,6 +43,10 @@ pub(crate) fn is_imprecise(ip: usize) -> bool {
     !ours.contains(&walk::function(ip)) && (is_behind_call || [0xc2, 0xc3].contains(&byte(pops)))
 }
 
+/// The type of `_Unwind_Backtrace`.
+type Unwinder =
+    unsafe extern "C" fn(extern "C" fn(*mut c_void, *mut c_void) -> i32, *mut c_void) -> i32;
+
 /// The handler. It has tables, whatever the rest of the program has: walks begin in it.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) {
@@ -59,7 +63,8 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         "call {visit}",
         "mov [esp], eax",
         "mov dword ptr [esp + 4], 0",
-        "call {unwind}",
+        "call {unwinder}",
+        "call eax",
         "mov [esp], ebx",
         "call {end}",
         "add esp, 8",
@@ -71,7 +76,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwinder = sym unwinder,
         end = sym stop::end,
     )
 }
@@ -79,4 +84,9 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
 /// The function that the unwinder is to call: the CPU has no addresses relative to the instruction.
 extern "C" fn visit() -> extern "C" fn(*mut c_void, *mut c_void) -> i32 {
     walk::visit
+}
+
+/// `_Unwind_Backtrace`. Not by a call from the handler's text: what a linker makes of one to another library needs ebx.
+extern "C" fn unwinder() -> Unwinder {
+    walk::_Unwind_Backtrace
 }
