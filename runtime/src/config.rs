@@ -9,7 +9,7 @@ use goroutines_sched::{self as sched, Deadlock, HogReport};
 #[cfg(feature = "insight")]
 use crate::debug::{
     Quit,
-    dumper::{Dumper, Settings as Dumps, at_deadlock},
+    dumper::{AtFatal, Settings as Dumps, at_deadlock},
     trace,
 };
 use crate::panic_hook;
@@ -261,12 +261,16 @@ impl Config {
         self
     }
 
-    /// Whether a fatal error of the program or the runtime, after its message, writes a dump of all goroutines to stderr before
-    /// it ends the process. Default: no. With it the process has two threads that take the dump.
+    /// Whether a fatal error of the program, after its message, writes a dump of all goroutines to stderr before it ends the
+    /// process: 1000 lines at most, then the message again. The other goroutines run on meanwhile, for 5 s at most, and the
+    /// process cannot end otherwise. Default: the dump is written, by a thread that is started for it.
     ///
-    /// A stack overflow has a message with a backtrace of its own, and no dump. After 5 s, because the error was found in the
-    /// middle of what a dump needs, and for an error that is found in a signal handler, it is the shorter dump of
-    /// [`on_sigquit`](Config::on_sigquit).
+    /// `true`: two threads are there for it from the start. Then it is also written for an internal error of the runtime,
+    /// which by default ends the process at once, because what runs after a contradiction may do harm. And the shorter dump
+    /// of [`on_sigquit`](Config::on_sigquit) is written after 5 s, where the error was found in the middle of what a dump
+    /// needs, and for an error that is found in a signal handler. `false`: the message alone.
+    ///
+    /// A stack overflow has a message with a backtrace of its own, and no dump.
     ///
     /// # Examples
     ///
@@ -276,7 +280,10 @@ impl Config {
     /// ```
     #[cfg(feature = "insight")]
     pub fn dump_on_fatal(mut self, on: bool) -> Config {
-        self.dumps.before_fatal = on;
+        self.dumps.at_fatal = match on {
+            true => AtFatal::Prepared,
+            false => AtFatal::Never,
+        };
         self
     }
 
@@ -367,7 +374,13 @@ impl Config {
             if let Some((flight, path)) = flight {
                 trace::keep_recorder(flight, path);
             }
-            dumper.map_or(Ok(()), Dumper::arm).map_err(refused)
+            match dumper {
+                Some(dumper) => dumper.arm().map_err(refused),
+                None => {
+                    self.dumps.arm_without_threads();
+                    Ok(())
+                }
+            }
         }
         #[cfg(not(feature = "insight"))]
         sched::start(&self.sched)

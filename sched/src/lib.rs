@@ -81,6 +81,7 @@ pub use {
     global::{
         ready::{ready, ready_tail},
         sched::{procs, rounds},
+        starter::run_aside,
     },
     gmp::{
         g::GRef,

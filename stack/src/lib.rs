@@ -68,5 +68,5 @@ pub use faults::backtrace::{place_of, walk as walk_interrupted};
 pub use faults::growth::growth_faults;
 pub use faults::hooks::Hooks;
 pub use faults::sample::{Answer, SAMPLING_SIGNAL, ask, handles_sampling, install_sampling};
-pub use faults::signal::{handles_faults, install};
+pub use faults::signal::{abort_at_faults, handles_faults, install};
 pub use faults::sigstack::{AddressRange, SignalStack, restore_if_disabled};

@@ -4,7 +4,9 @@ use std::{
     env,
     hint::black_box,
     io,
+    os::fd::RawFd,
     process::{self, Command},
+    ptr,
     sync::mpsc,
     thread,
     time::Duration,
@@ -58,6 +60,46 @@ fn quit_myself() {
     assert!(status.expect("a shell").success());
 }
 
+/// More goroutines block their threads than there may be.
+fn exceed_threads() {
+    for _ in 0..10 {
+        drop(go(|| blocking(|| thread::sleep(Duration::from_secs(60)))));
+    }
+}
+
+/// What stands in the pipe before a message.
+const FILLED: usize = 3000;
+
+/// From here on stderr is a pipe that takes a message and no dump. Returns its other end.
+fn narrow_stderr() -> RawFd {
+    let mut ends = [0; 2];
+    // SAFETY: the array has two places, the buffer its length; 2 is stderr.
+    unsafe {
+        assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
+        assert_eq!(libc::fcntl(ends[1], libc::F_SETPIPE_SZ, 4096), 4096);
+        assert_eq!(
+            libc::write(ends[1], [b'x'; FILLED].as_ptr().cast(), FILLED),
+            FILLED as isize
+        );
+        assert_eq!(libc::dup2(ends[1], 2), 2);
+    }
+    ends[0]
+}
+
+/// Waits until there is more in the pipe than there was.
+fn wait_for(pipe: RawFd) {
+    loop {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the call writes a number.
+        let result = unsafe { libc::ioctl(pipe, libc::FIONREAD, &raw mut bytes) };
+        assert_eq!(result, 0);
+        if bytes as usize > FILLED {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn main() {
     // A shell starts its background jobs with SIGQUIT ignored, and what they start inherits that.
     // SAFETY: no handler of this program is replaced.
@@ -89,13 +131,27 @@ fn main() {
             quit_myself();
             thread::sleep(Duration::from_secs(60));
         }
-        "fatal" | "fatal-without" => {
-            start(Config::new().max_threads(3).dump_on_fatal(case == "fatal"));
+        "fatal" | "fatal-without" | "fatal-default" => {
+            start(match case.as_str() {
+                "fatal-default" => Config::new().max_threads(3),
+                _ => Config::new().max_threads(3).dump_on_fatal(case == "fatal"),
+            });
             let _tx = three();
-            for _ in 0..10 {
-                drop(go(|| blocking(|| thread::sleep(Duration::from_secs(60)))));
-            }
+            exceed_threads();
             thread::sleep(Duration::from_secs(60));
+        }
+        "fatal-returns" | "fatal-exits" | "fatal-faults" => {
+            start(Config::new().max_threads(3));
+            let _tx = three();
+            let message = narrow_stderr();
+            exceed_threads();
+            wait_for(message);
+            match case.as_str() {
+                "fatal-exits" => process::exit(7),
+                // SAFETY: none: the fault is what is tested.
+                "fatal-faults" => unsafe { ptr::without_provenance_mut::<u8>(8).write_volatile(1) },
+                _ => {}
+            }
         }
         "replaced" => {
             start(Config::new());

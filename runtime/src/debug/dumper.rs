@@ -7,11 +7,13 @@
 //! ```
 //!
 //! The handler interrupts a thread anywhere, perhaps inside the allocator, so it makes system calls and nothing else. The
-//! thread exists only where the configuration asks for it. It waits for the allocator like any other thread, so a heap that
+//! thread exists only where the configuration asks for it; without it, a fatal error has the starter start one for its dump
+//! (sched/src/global/starter.rs), which needs no descriptor that the program could have closed. The thread waits for the allocator like any other thread, so a heap that
 //! stays locked for good means that there is no dump. A fatal error waits for its dump for [`PATIENCE`] at most: the code that
-//! found the error may hold a lock that the dump needs.
+//! found the error may hold a lock that the dump needs. What keeps the process from ending otherwise in that time is said in
+//! sched/src/sys/fatal.rs.
 //!
-//! For these cases there is a second thread, which allocates nothing and waits for no lock (insight/src/emergency.rs). It
+//! For these cases there is a second thread where the configuration asks for dumps, which allocates nothing and waits for no lock (insight/src/emergency.rs). It
 //! writes addresses without names:
 //!
 //! - at a SIGQUIT that comes while the dump of the one before is not written, if that is not written within [`GRACE`] either;
@@ -24,6 +26,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::{AsRawFd, OwnedFd},
     os::unix::net::UnixStream,
+    panic::catch_unwind,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -63,11 +66,25 @@ static URGENT_WRITTEN: AtomicU32 = AtomicU32::new(0);
 /// Whether the dump of a fatal error is written.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
+/// How many lines the dump of a fatal error has at most, so that the message stays in sight.
+const LINES: usize = 1000;
+
+/// Whether a fatal error writes a dump.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum AtFatal {
+    Never,
+    /// By a thread that is started then, or by that of SIGQUIT.
+    #[default]
+    Started,
+    /// By a thread that is there: internal errors too, and those that are found in signal handlers.
+    Prepared,
+}
+
 /// When dumps are written by themselves.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) quit: Option<Quit>,
-    pub(crate) before_fatal: bool,
+    pub(crate) at_fatal: AtFatal,
     /// Whether the flight recorder is written before a fatal error ends the process.
     pub(crate) flight: bool,
 }
@@ -81,13 +98,13 @@ pub(crate) struct Dumper {
 }
 
 impl Settings {
-    /// Starts the thread, if it is asked for.
+    /// Starts the threads, if they are asked for.
     ///
     /// # Errors
     ///
     /// When the system refuses the thread or the socket.
     pub(crate) fn prepare(self) -> io::Result<Option<Dumper>> {
-        if self.quit.is_none() && !self.waits_at_fatal() {
+        if self.quit.is_none() && !self.is_prepared() {
             return Ok(None);
         }
         let (commands, bytes) = UnixStream::pair()?;
@@ -108,8 +125,16 @@ impl Settings {
         }))
     }
 
-    fn waits_at_fatal(self) -> bool {
-        self.before_fatal || self.flight
+    /// Whether there are threads for fatal errors.
+    fn is_prepared(self) -> bool {
+        self.at_fatal == AtFatal::Prepared || self.flight
+    }
+
+    /// The runtime has been started, and none of the threads was asked for.
+    pub(crate) fn arm_without_threads(self) {
+        if self.at_fatal == AtFatal::Started {
+            sched::before_fatal(dump_aside, false);
+        }
     }
 }
 
@@ -128,11 +153,12 @@ impl Dumper {
         // Set once: a process starts the runtime once.
         let commands = (self.commands, self.thread, self.settings);
         let is_first = URGENT.set(self.urgent).is_ok() && COMMANDS.set(commands).is_ok();
-        if is_first && self.settings.waits_at_fatal() {
-            sched::before_fatal(wait_for_dump);
-            if self.settings.before_fatal {
-                sched::before_fatal_in_signal(dump_urgently);
-            }
+        let settings = self.settings;
+        if is_first && (settings.at_fatal != AtFatal::Never || settings.flight) {
+            sched::before_fatal(wait_for_dump, settings.is_prepared());
+        }
+        if is_first && settings.at_fatal == AtFatal::Prepared {
+            sched::before_fatal_in_signal(dump_urgently);
         }
         Ok(())
     }
@@ -151,8 +177,8 @@ fn serve(mut bytes: UnixStream, settings: Settings) {
                 }
             }
             _ => {
-                if settings.before_fatal {
-                    write_dump("all goroutines, at the fatal error");
+                if settings.at_fatal != AtFatal::Never {
+                    write_short_dump();
                 }
                 super::trace::write_recorder();
                 // Release: partner is the load in `wait_for_dump`.
@@ -181,10 +207,11 @@ fn serve_urgently(mut bytes: UnixStream, mut emergency: Emergency) {
     }
 }
 
-/// Has the second thread write a dump, and waits for it, for [`PATIENCE`] at most. Async-signal-safe.
-fn dump_urgently() {
+/// Has the second thread write a dump, and waits for it, for [`PATIENCE`] at most. Returns whether there is that thread.
+/// Async-signal-safe.
+fn dump_urgently() -> bool {
     let Some(urgent) = URGENT.get() else {
-        return;
+        return false;
     };
     // Acquire (both): partner is the addition in `serve_urgently`.
     let before = URGENT_WRITTEN.load(Ordering::Acquire);
@@ -192,10 +219,11 @@ fn dump_urgently() {
     let pause = Duration::from_millis(1);
     for _ in 0..PATIENCE.as_millis() {
         if URGENT_WRITTEN.load(Ordering::Acquire) != before {
-            return;
+            break;
         }
         thread::sleep(pause);
     }
+    true
 }
 
 /// Writes all goroutines to stderr, as much of it as the system takes. Without std's lock of stderr, which a parked
@@ -207,25 +235,62 @@ fn write_dump(cause: &str) {
     sched::write_to_stderr(&text);
 }
 
-/// Called by the thread that has found a fatal error, and has said which.
-fn wait_for_dump() {
+/// The same at a fatal error, with [`LINES`] lines at most.
+fn write_short_dump() {
+    let mut text = b"goroutines: all goroutines, at the fatal error\n".to_vec();
+    // Writing to a vector does not fail.
+    let _ = super::dump(&mut text);
+    let mut ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+    if let Some((end, _)) = ends.nth(LINES) {
+        let more = ends.count();
+        text.truncate(end + 1);
+        let _ = writeln!(text, "(and {more} lines more)");
+    }
+    sched::write_to_stderr(&text);
+}
+
+/// Called by the thread that has found a fatal error, and has said which, where the thread of the dumps is there.
+fn wait_for_dump() -> bool {
     let Some((commands, dumper, settings)) = COMMANDS.get() else {
-        return;
+        return false;
     };
     if thread::current().id() == *dumper || (&mut &*commands).write_all(&[FATAL]).is_err() {
-        return;
+        return false;
     }
+    if !is_written_in_time() && settings.at_fatal == AtFatal::Prepared {
+        dump_urgently();
+    }
+    true
+}
+
+/// The same where it is not there.
+fn dump_aside() -> bool {
+    fn body() {
+        // A dump that fails leaves the message.
+        let _ = catch_unwind(write_short_dump);
+        over();
+    }
+    fn over() {
+        // Release: partner is the load in `is_written_in_time`.
+        WRITTEN.store(true, Ordering::Release);
+    }
+    sched::run_aside(body, over) && {
+        is_written_in_time();
+        true
+    }
+}
+
+/// Waits for the dump of a fatal error, for [`PATIENCE`] at most.
+fn is_written_in_time() -> bool {
     let end = Instant::now() + PATIENCE;
-    // Acquire: partner is the store in `serve`.
+    // Acquire: partners are the stores in `serve` and `dump_aside`.
     while !WRITTEN.load(Ordering::Acquire) {
         if Instant::now() >= end {
-            if settings.before_fatal {
-                dump_urgently();
-            }
-            return;
+            return false;
         }
         thread::sleep(Duration::from_millis(1));
     }
+    true
 }
 
 /// Called by the scheduler's monitor, which has found that nothing can wake a goroutine again, and has said so. Its stack is

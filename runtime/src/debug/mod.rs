@@ -51,7 +51,7 @@
 //! are read by unwind tables, which Rust programs have; a stack through code without them is marked as truncated.
 //!
 //! [`Config::on_sigquit`](crate::Config::on_sigquit) lets a dump be asked for from outside, as `kill -QUIT` does with Go
-//! programs; [`Config::dump_on_fatal`](crate::Config::dump_on_fatal) writes one before a fatal error ends the process.
+//! programs. A fatal error writes one before it ends the process: [`Config::dump_on_fatal`](crate::Config::dump_on_fatal).
 //!
 //! [`profile`] says who uses the CPU time, where goroutines wait, and which locks they wait for.
 //!

@@ -19,14 +19,20 @@
 //! `start` that cannot have it fails. It also counts panics for other threads (unwinding.rs), because it never reads
 //! its own count.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI32, Ordering},
+};
 
 use crate::{
-    global::sched::Sched,
+    global::sched::{Sched, get},
     gmp::{counters::GLOBAL, p::P},
     switch::panic_count::{Charge, Order},
-    sys::spawn::spawn,
+    sys::{spawn::spawn, tasks},
 };
+
+/// The number of the starter; 0 before it runs.
+static STARTER: AtomicI32 = AtomicI32::new(0);
 
 /// The requests to the starter.
 pub(crate) enum Request {
@@ -38,10 +44,28 @@ pub(crate) enum Request {
     Charge(Arc<Order>),
     /// Discount one that another thread has counted in return.
     Spend(Charge),
+    /// Start a thread that runs `body`; or run `refused`.
+    Aside { body: fn(), refused: fn() },
+}
+
+/// Has `body` run on a new thread of the runtime, or `refused` on the starter if the system refuses the thread. Returns false
+/// if there is nobody to start one: before the start of the runtime, and on the starter.
+pub fn run_aside(body: fn(), refused: fn()) -> bool {
+    // Relaxed: the starter itself has stored its number.
+    let is_starter = STARTER.load(Ordering::Relaxed) == tasks::own();
+    match get().filter(|_| !is_starter) {
+        Some(sched) => {
+            sched.requests.push(Request::Aside { body, refused });
+            true
+        }
+        None => false,
+    }
 }
 
 /// R3 and R4, in an endless loop.
 pub(crate) fn serve(sched: &'static Sched) -> ! {
+    // Relaxed: for the starter itself.
+    STARTER.store(tasks::own(), Ordering::Relaxed);
     loop {
         match sched.requests.next() {
             Request::M { p, as_spinner } => {
@@ -51,6 +75,11 @@ pub(crate) fn serve(sched: &'static Sched) -> ! {
             }
             Request::Charge(order) => order.deliver(Charge::make(sched.class)),
             Request::Spend(charge) => charge.spend(),
+            Request::Aside { body, refused } => {
+                if spawn("goroutines-dump", None, body).is_err() {
+                    refused();
+                }
+            }
             Request::Shrinker => {
                 let started = spawn("goroutines-stks", None, move || run_shrinker(sched));
                 if started.is_err() {

@@ -79,7 +79,7 @@ fn thread() -> i32 {
     unsafe { libc::gettid() }
 }
 
-fn abort() -> ! {
+pub(crate) fn abort() -> ! {
     // SAFETY: abort is async-signal-safe and has no preconditions.
     unsafe { libc::abort() }
 }

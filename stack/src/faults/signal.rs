@@ -11,11 +11,14 @@
 //! | a handler | call it, with its own mask | the same |
 //!
 //! std's handler, which reports overflows of OS threads, is such a handler.
+//!
+//! While a fatal error ends the process ([`abort_at_faults`]), a fault that is not the runtime's aborts it.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 
@@ -36,6 +39,15 @@ struct Installed {
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+/// Whether [`abort_at_faults`] was called.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// A fatal error ends the process, by SIGABRT: from here on a fault that is not the runtime's does so too, at once.
+pub fn abort_at_faults() {
+    // Relaxed: a flag alone.
+    ENDING.store(true, Ordering::Relaxed);
+}
 
 /// Decides how guards are made, and installs the fault handler. Once for a process.
 ///
@@ -79,6 +91,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     if let Some(installed) = INSTALLED.get() {
         // SAFETY: `install` sets SA_SIGINFO, so the kernel passes a siginfo that is valid until the handler returns.
         if !ours(installed, unsafe { &*info }, context) {
+            // Relaxed: as in `abort_at_faults`.
+            if ENDING.load(Ordering::Relaxed) {
+                overflow::abort();
+            }
             // SAFETY: this is the handler, and `signal`, `info` and `context` are the arguments that the kernel passed to it.
             unsafe { forward(installed, signal, info, context) };
         }

@@ -1,4 +1,4 @@
-//! Dumps that a program writes by itself: at SIGQUIT, and before a fatal error ends it. Both only where it was asked for.
+//! Dumps that a program writes by itself: at SIGQUIT, where it was asked for, and before a fatal error ends it.
 
 use goroutines_tests::{Death, program, run};
 
@@ -49,21 +49,33 @@ fn a_program_that_did_not_ask_for_it_dies_of_sigquit() {
 }
 
 #[test]
-fn a_fatal_error_is_followed_by_a_dump_where_it_was_asked_for() {
-    let death = case("fatal");
-    assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+fn a_fatal_error_is_followed_by_a_dump_and_said_again_below_it() {
     let says = "goroutines: fatal: the program exceeds 3 threads";
-    assert!(death.stderr.starts_with(says), "{death:?}");
-    assert_dumped(
-        &death.stderr,
-        "goroutines: all goroutines, at the fatal error\n",
-        1,
-    );
+    for name in ["fatal", "fatal-default"] {
+        let death = case(name);
+        assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
+        assert!(death.stderr.starts_with(says), "{death:?}");
+        assert_dumped(
+            &death.stderr,
+            "goroutines: all goroutines, at the fatal error\n",
+            1,
+        );
+        let last = death.stderr.lines().next_back();
+        assert!(last.is_some_and(|line| line.starts_with(says)), "{death:?}");
+    }
 
     let death = case("fatal-without");
     assert_eq!(death.signal, Some(libc::SIGABRT), "{death:?}");
     assert!(death.stderr.starts_with(says), "{death:?}");
     assert!(!death.stderr.contains("waits_in_dumping"), "{death:?}");
+}
+
+#[test]
+fn a_fatal_error_ends_the_program_by_sigabrt_whatever_it_does_while_nobody_reads_the_dump() {
+    for name in ["fatal-returns", "fatal-exits", "fatal-faults"] {
+        let death = case(name);
+        assert_eq!(death.signal, Some(libc::SIGABRT), "{name}: {death:?}");
+    }
 }
 
 #[test]
