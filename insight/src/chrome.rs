@@ -13,7 +13,7 @@ use goroutines_sched::Whose;
 
 use crate::{
     json::Text,
-    trace::sink::{Args, Flow, Sink, Track, Value},
+    trace::sink::{Args, Flow, Sink, Slice, Track, Value},
 };
 
 /// The process whose threads are the Ps. No process has this number: Linux counts to 2^22.
@@ -136,7 +136,15 @@ impl Sink for Chrome {
         self.metadata(self.pid, tid, "thread_name", &name, ",\n");
     }
 
-    fn begin(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
+    fn begin(
+        &mut self,
+        track: Track,
+        at: u64,
+        _slice: Slice,
+        name: &str,
+        args: Args<'_>,
+        flow: Flow,
+    ) {
         self.event("B", track, at, Some(name), args);
         self.flow(track, at, flow);
     }

@@ -29,7 +29,7 @@
 //! | room.rs | room on the stack for what the system does |
 //! | sites.rs | goroutines counted by what they do and were spawned as |
 //! | trace | recording what the scheduler does into a file, and the flight recorder |
-//! | perfetto.rs, chrome.rs | the formats of such files |
+//! | perfetto.rs, chrome.rs, page | the formats of such files |
 //! | serve | a socket on which other processes look into this one |
 //!
 //! A stack is read, and nothing runs on it: the goroutine is held in its wait, or in its run queue, for some microseconds
@@ -51,6 +51,7 @@ mod json;
 mod leaks;
 mod longest;
 mod modules;
+mod page;
 mod perfetto;
 mod pprof;
 mod profile;

@@ -12,7 +12,7 @@ use goroutines_sched::Whose;
 
 use crate::{
     proto::Message,
-    trace::sink::{Args, Flow, Sink, Track, Value},
+    trace::sink::{Args, Flow, Sink, Slice, Track, Value},
 };
 
 /// `Trace.packet`.
@@ -281,7 +281,15 @@ impl Sink for Perfetto {
         });
     }
 
-    fn begin(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow) {
+    fn begin(
+        &mut self,
+        track: Track,
+        at: u64,
+        _slice: Slice,
+        name: &str,
+        args: Args<'_>,
+        flow: Flow,
+    ) {
         self.event(SLICE_BEGIN, track, at, Some(name), args, flow);
     }
 

@@ -25,7 +25,7 @@ use crate::{
 const PROTOCOL: u32 = 1;
 
 /// The answer to `request`. `wait` lets a time pass, and says whether the client is still there; `None` where it is not.
-pub(super) fn to(request: &Request, wait: impl FnOnce(Duration) -> bool) -> Option<Vec<u8>> {
+pub(super) fn to(request: &Request, wait: impl Fn(Duration) -> bool) -> Option<Vec<u8>> {
     Some(match request {
         Request::Hello => hello(),
         Request::Stats(_) => stats(),
@@ -37,6 +37,10 @@ pub(super) fn to(request: &Request, wait: impl FnOnce(Duration) -> bool) -> Opti
         Request::Profile(kind, time) => {
             let profile = looks::profile(*kind, || wait(*time));
             return profile.unwrap_or_else(|why| Some(error(&why.to_string())));
+        }
+        Request::Trace(time) => {
+            let trace = looks::trace(*time, wait);
+            return trace.unwrap_or_else(|why| Some(error(&why.to_string())));
         }
         Request::Dump => dump(),
         Request::Bye => line(r#"{"bye": true}"#),

@@ -1,4 +1,4 @@
-//! The answers that look at waits: the graph, the longest, leaks, and profiles.
+//! The answers that look at waits: the graph, the longest, leaks, profiles, and traces.
 
 use std::{fmt, time::Duration};
 
@@ -11,6 +11,7 @@ use crate::{
     longest::Longest,
     profile::{Profile, ProfileKind},
     profiler::ProfileError,
+    trace::{TraceError, page_of},
 };
 
 use super::{
@@ -96,6 +97,24 @@ pub(super) fn profile(
         }
     };
     Ok(profile.as_ref().map(folded))
+}
+
+/// `trace`: takes one while `wait` waits. `None` where that says that the client has left.
+pub(super) fn trace(
+    time: Duration,
+    wait: impl Fn(Duration) -> bool,
+) -> Result<Option<Vec<u8>>, TraceError> {
+    let taken = page_of(time, wait)?;
+    Ok(taken.map(|(page, summary)| {
+        line(format_args!(
+            r#"{{"seconds": {}, "events": {}, "lost": {}, "threads_without_events": {}, "page": {}}}"#,
+            time.as_secs(),
+            summary.events,
+            summary.lost,
+            summary.threads_without_events,
+            Text(&String::from_utf8_lossy(&page))
+        ))
+    }))
 }
 
 fn folded(profile: &Profile) -> Vec<u8> {

@@ -17,11 +17,11 @@ pub(super) const LISTED: usize = 50;
 /// The most seconds that a wait is asked to be old.
 const OLDEST: u64 = 31_536_000;
 
-/// The most seconds that a profile takes.
-const LONGEST_PROFILE: u64 = 60;
+/// The most seconds that a profile or a trace takes.
+const LONGEST_LOOK: u64 = 60;
 
 /// What `hello` lists.
-pub(super) const KNOWN: [&str; 9] = [
+pub(super) const KNOWN: [&str; 10] = [
     "hello",
     "stats",
     "goroutines",
@@ -29,6 +29,7 @@ pub(super) const KNOWN: [&str; 9] = [
     "waits",
     "leaks",
     "profile",
+    "trace",
     "dump",
     "bye",
 ];
@@ -51,6 +52,8 @@ pub(super) enum Request {
     Leaks(Duration),
     /// A profile of this kind, for so long.
     Profile(ProfileKind, Duration),
+    /// A trace of so long, as a page.
+    Trace(Duration),
     Dump,
     Bye,
 }
@@ -70,6 +73,8 @@ impl Request {
             ["leaks", time] => seconds("leaks", time, 0..=OLDEST).map(Request::Leaks),
             ["leaks"] => Err("`leaks`: say for how many seconds they have waited".to_owned()),
             ["profile", ref rest @ ..] => profile(rest),
+            ["trace", time] => seconds("trace", time, 1..=LONGEST_LOOK).map(Request::Trace),
+            ["trace"] => Err("`trace`: say for how many seconds".to_owned()),
             ["dump"] => Ok(Request::Dump),
             ["bye"] => Ok(Request::Bye),
             [] => Err("an empty line is no request: `hello` lists them".to_owned()),
@@ -140,7 +145,7 @@ fn profile(words: &[&str]) -> Result<Request, String> {
         ));
     };
     let request = format!("profile {kind}");
-    let time = seconds(&request, time, 1..=LONGEST_PROFILE)?;
+    let time = seconds(&request, time, 1..=LONGEST_LOOK)?;
     Ok(Request::Profile(of, time))
 }
 
@@ -194,6 +199,7 @@ mod tests {
                 "profile contention 5",
                 Request::Profile(ProfileKind::Contention, Duration::from_secs(5)),
             ),
+            ("trace 2", Request::Trace(Duration::from_secs(2))),
             ("dump", Request::Dump),
             ("bye", Request::Bye),
         ] {
@@ -228,6 +234,10 @@ mod tests {
             ),
             ("profile cpu 0", "`profile cpu 0`: the seconds are 1 to 60"),
             ("profile block 61", "`profile block 61`: the seconds"),
+            ("trace", "`trace`: say for how many seconds"),
+            ("trace 0", "`trace 0`: the seconds are 1 to 60"),
+            ("trace 61", "`trace 61`: the seconds are 1 to 60"),
+            ("trace 1 2", "`trace` takes no such words"),
             ("goroutines site 1 2", "`goroutines` takes a kind"),
         ] {
             let error = Request::of(line).expect_err(line);

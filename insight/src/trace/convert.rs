@@ -7,6 +7,7 @@ use goroutines_sched::{self as sched, Batch, ClockPoint, Recording, Sight};
 use super::{clock::Clock, merge::Merge, sink::Sink, story::Story};
 use crate::{
     chrome::Chrome,
+    page::Page,
     perfetto::{Head, Perfetto},
     trace::{Format, TraceSummary},
 };
@@ -53,6 +54,7 @@ impl Converter {
                 }))
             }
             Format::Chrome => Box::new(Chrome::new(pid, &program)),
+            Format::Page => Box::new(Page::new(pid, &program)),
         };
         let mut clock = Clock::default();
         clock.add(begin);

@@ -7,7 +7,7 @@
 //!  story.rs: which goroutine ran where, and who made it ready
 //!    │ sink.rs: slices and moments on tracks
 //!    ▼
-//!  perfetto.rs, chrome.rs: bytes
+//!  perfetto.rs, chrome.rs, page: bytes
 //! ```
 //!
 //! A trace is written by a thread of its own, which drains the rings when one is half full, and at least each second. If it
@@ -16,6 +16,7 @@
 mod clock;
 mod convert;
 mod flight;
+mod here;
 mod merge;
 pub(crate) mod sink;
 mod story;
@@ -38,6 +39,8 @@ use goroutines_sched::{self as sched, Recording, with_room};
 use crate::room;
 use convert::Converter;
 pub use flight::{Flight, flight};
+pub(crate) use here::page_of;
+pub(crate) use story::YIELDS;
 
 /// The memory of a thread's ring where the caller does not say.
 const RING: usize = 4 << 20;
@@ -54,6 +57,10 @@ pub enum Format {
     Perfetto,
     /// JSON, for Firefox Profiler (<https://profiler.firefox.com>) and `chrome://tracing`. About five times as large.
     Chrome,
+    /// A page of HTML that a browser opens by itself, with what the trace comes to: how long Ps and threads were busy, what
+    /// goroutines waited for and how long, the longest waits, and a time line of the first 6000 slices. It is written when the
+    /// trace is stopped, and is less than 2 MiB however long that was.
+    Page,
 }
 
 /// What is traced, and where it goes.
@@ -200,7 +207,7 @@ impl Trace {
     /// # Errors
     ///
     /// [`TraceError::Io`] if something could not be written. The file ends with the last whole packet then (a JSON file is
-    /// not closed).
+    /// not closed, a page is empty).
     pub fn stop(mut self) -> Result<TraceSummary, TraceError> {
         self.end()
     }
@@ -263,7 +270,7 @@ impl Writer {
     }
 }
 
-/// How many of `bytes`, the begin of a part of a file, are whole packets. JSON has none.
+/// How many of `bytes`, the begin of a part of a file, are whole packets. JSON and pages have none.
 fn whole_packets(bytes: &[u8]) -> usize {
     let mut whole = 0;
     while let Some(end) = end_of_packet(bytes, whole) {

@@ -11,6 +11,21 @@ pub(crate) enum Track {
     Thread(usize),
 }
 
+/// What a slice is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Slice {
+    /// A goroutine runs.
+    Run,
+    /// A blocking call.
+    Call,
+    /// A goroutine or a thread waits, and keeps its thread.
+    Wait,
+    /// The thread sleeps.
+    Sleep,
+    /// A region of the program.
+    Region,
+}
+
 /// A value that is shown with a slice or moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Value<'a> {
@@ -36,7 +51,15 @@ pub(crate) trait Sink {
     /// Before everything else of its track.
     fn thread(&mut self, ring: usize, whose: Whose);
     /// A slice begins, inside those of the track that are open.
-    fn begin(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow);
+    fn begin(
+        &mut self,
+        track: Track,
+        at: u64,
+        slice: Slice,
+        name: &str,
+        args: Args<'_>,
+        flow: Flow,
+    );
     /// The innermost slice of the track ends.
     fn end(&mut self, track: Track, at: u64, args: Args<'_>);
     fn instant(&mut self, track: Track, at: u64, name: &str, args: Args<'_>, flow: Flow);

@@ -19,8 +19,11 @@ use goroutines_sched::{Event, WaitReason, What, Whose};
 
 use super::{
     merge::Merge,
-    sink::{Flow, Sink, Track, Value},
+    sink::{Flow, Sink, Slice, Track, Value},
 };
+
+/// Why a goroutine leaves that does not wait.
+pub(crate) const YIELDS: &str = "yields or ends";
 
 /// What is known of a goroutine.
 #[derive(Default)]
@@ -49,18 +52,9 @@ struct Thread {
     p: Option<u32>,
     runs: Option<u64>,
     /// Slices that are open: of the goroutine, and in it.
-    open: Vec<Open>,
+    open: Vec<Slice>,
     /// The regions of a plain thread.
     regions: Vec<&'static str>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Open {
-    Run,
-    Call,
-    Wait,
-    Sleep,
-    Region,
 }
 
 /// The slices that are open on a P: how many, and of which ring.
@@ -208,11 +202,12 @@ impl Story {
             self.name_of(goroutine),
             [("goroutine", Value::Number(goroutine))],
         );
-        self.sink.begin(track, self.now, &name, &args, on_thread);
-        self.threads[ring].open.push(Open::Run);
+        self.sink
+            .begin(track, self.now, Slice::Run, &name, &args, on_thread);
+        self.threads[ring].open.push(Slice::Run);
         let regions = self.goroutines.get(&goroutine).map(|g| g.regions.clone());
         for name in regions.unwrap_or_default() {
-            self.begin(ring, Open::Region, name, &[]);
+            self.begin(ring, Slice::Region, name, &[]);
         }
     }
 
@@ -222,7 +217,8 @@ impl Story {
         self.close_p(p, &[]);
         let name = self.name_of(goroutine);
         let args = [("goroutine", Value::Number(goroutine))];
-        self.sink.begin(Track::P(p), self.now, &name, &args, flow);
+        self.sink
+            .begin(Track::P(p), self.now, Slice::Run, &name, &args, flow);
         self.ps.insert(p, OpenP { ring, depth: 1 });
     }
 
@@ -265,7 +261,7 @@ impl Story {
             return self.close_all(ring);
         };
         let text = reason.map(|reason| reason.to_string());
-        let text = text.as_deref().unwrap_or("yields or ends");
+        let text = text.as_deref().unwrap_or(YIELDS);
         let mut args = vec![("leaves", Value::Text(text))];
         if object != 0 {
             args.push(("object", Value::Address(object)));

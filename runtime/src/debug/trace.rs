@@ -1,6 +1,6 @@
 //! Execution traces: what the scheduler does, event by event, in a file for [Perfetto](https://ui.perfetto.dev) or
 //! [Firefox Profiler](https://profiler.firefox.com); and a flight recorder, which keeps the last events of each thread until
-//! somebody wants to see them.
+//! somebody wants to see them. [`Format::Page`] needs no viewer: a browser opens it.
 //!
 //! A trace shows a track for each P and each thread, with a slice for each time that a goroutine ran, under the goroutine's
 //! name or the type of its closure. At its end stands why it left: what it waits for, and the address of that. An arrow goes

@@ -1,4 +1,4 @@
-//! What a client of the socket may ask of waits, and for profiles.
+//! What a client of the socket may ask of waits, and for profiles and traces.
 
 use std::{
     env,
@@ -159,6 +159,42 @@ fn profiles_are_taken_for_a_client_one_of_a_kind_at_a_time() {
 }
 
 #[test]
+fn a_trace_is_taken_for_a_client_one_at_a_time() {
+    let stuck = Stuck::start("traced");
+    let mut client = stuck.client();
+    let trace = client.ask("trace 1");
+    assert_eq!(trace["seconds"], 1, "{trace}");
+    assert!(trace["events"].as_u64() > Some(0) && trace["lost"].is_u64());
+    let page = trace["page"].as_str().unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for words in ["<td>mutex lock</td>", "served::stuck::", "<td>P 1</td>"] {
+        assert!(page.contains(words), "no {words}: {page}");
+    }
+    // One that takes long, and another beside it. Where the other was first, the one that takes long was refused.
+    let mut long = stuck.client();
+    long.say("trace 60");
+    until("it runs", || {
+        let answer = client.ask("trace 1");
+        let why = answer["error"].as_str().unwrap_or_default();
+        let runs = why.contains("a trace or a flight recorder is on already");
+        if !runs {
+            long = stuck.client();
+            long.say("trace 60");
+        }
+        runs
+    });
+    // It ends when its client leaves.
+    drop(long);
+    until("there is room for another", || {
+        client.ask("trace 1")["page"].is_string()
+    });
+    // And when the server is closed.
+    client.say("trace 60");
+    stuck.end();
+    while client.hear().is_some() {}
+}
+
+#[test]
 fn requests_that_make_no_sense_are_refused_on_a_line() {
     let stuck = Stuck::start("refused");
     let mut client = stuck.client();
@@ -182,6 +218,8 @@ fn requests_that_make_no_sense_are_refused_on_a_line() {
             "`profile cpu 61`: the seconds are 1 to 60",
         ),
         ("profile", "`profile` takes a kind and seconds"),
+        ("trace", "`trace`: say for how many seconds"),
+        ("trace start", "`trace start`: the seconds are 1 to 60"),
     ] {
         assert_eq!(client.refused(line), says);
     }

@@ -8,6 +8,8 @@
 //!  model.rs: what the lines say             numbers.rs: how numbers stand there
 //! ```
 //!
+//! json.rs writes lines instead, and trace.rs a page with a trace.
+//!
 //! A program that does not answer, because it is stopped, freezes the worker and not the screen, which says so.
 //!
 //! The exit status is 0 when the user leaves, 1 when the program cannot be reached or goes away, and 2 for a wrong call.
@@ -19,6 +21,7 @@ mod numbers;
 mod screen;
 mod state;
 mod terminal;
+mod trace;
 mod worker;
 
 use std::{
@@ -53,6 +56,12 @@ struct Args {
     /// Ends after the first line.
     #[arg(long, requires = "json")]
     once: bool,
+    /// Takes a trace of the program, and writes it to this file, as a page for a browser.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    trace_page: Option<PathBuf>,
+    /// Seconds that the trace takes, 1 to 60.
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "trace_page", value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
     /// Prints the script for gdb: `goroutines-top --gdb-script > goroutines.py`, and in gdb `source goroutines.py`.
     #[arg(long, exclusive = true)]
     gdb_script: bool,
@@ -102,6 +111,9 @@ fn run(args: &Args) -> Result<(), Trouble> {
     let Some(path) = &args.socket else {
         return Err(Trouble::Call("name the socket of a program".to_owned()));
     };
+    if let Some(file) = &args.trace_page {
+        return trace::run(path, args.seconds, file);
+    }
     let interval = Duration::from_secs_f64(args.interval);
     if args.json {
         return json::run(path, interval, args.once, &mut |line| print(line));

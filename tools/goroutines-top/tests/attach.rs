@@ -112,6 +112,31 @@ fn a_program_that_goes_away_ends_it_with_status_1() {
 }
 
 #[test]
+fn a_trace_of_the_program_is_written_as_a_page() {
+    let server = served();
+    let page = new_path();
+    let name = page.to_str().expect("UTF-8");
+    let output = run(server.path(), &["--trace-page", name, "--seconds", "1"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{output:?}");
+    assert!(err.contains(" events of 1 s, 0 lost"), "{err}");
+    let text = std::fs::read_to_string(&page).expect("a page");
+    assert!(text.starts_with("<!doctype html>"), "{text}");
+    std::fs::remove_file(page).expect("it is there");
+
+    let output = run(server.path(), &["--trace-page", "/dev/null/page"]);
+    refused(&output, 2, "/dev/null/page: Not a directory");
+    let output = run(server.path(), &["--trace-page", "/dev/full", "--seconds=1"]);
+    refused(&output, 2, "/dev/full: No space left on device");
+    for words in [
+        ["--trace-page=x", "--seconds=61"],
+        ["--seconds=1", "--json"],
+    ] {
+        refused(&run(server.path(), &words), 2, "--");
+    }
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_with_a_remedy() {
     let server = served();
     // No terminal.

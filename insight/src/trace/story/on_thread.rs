@@ -2,30 +2,31 @@
 
 use goroutines_sched::What;
 
-use super::{Open, Story};
-use crate::trace::sink::{Flow, Track, Value};
+use super::Story;
+use crate::trace::sink::{Flow, Slice, Track, Value};
 
 impl Story {
     /// A slice begins on the thread, and on the P where it runs a goroutine.
     pub(super) fn begin(
         &mut self,
         ring: usize,
-        open: Open,
+        slice: Slice,
         name: &str,
         args: &[(&'static str, Value<'_>)],
     ) {
         let track = self.threads[ring].track;
-        self.sink.begin(track, self.now, name, args, Flow::None);
-        self.threads[ring].open.push(open);
+        self.sink
+            .begin(track, self.now, slice, name, args, Flow::None);
+        self.threads[ring].open.push(slice);
         if let Some(p) = self.own_p(ring) {
             self.sink
-                .begin(Track::P(p), self.now, name, args, Flow::None);
+                .begin(Track::P(p), self.now, slice, name, args, Flow::None);
             self.ps.entry(p).or_default().depth += 1;
         }
     }
 
     /// The slice that [`Story::begin`] began ends, with those in it.
-    fn end(&mut self, ring: usize, which: Open) {
+    fn end(&mut self, ring: usize, which: Slice) {
         let open = &self.threads[ring].open;
         let Some(at) = open.iter().rposition(|&open| open == which) else {
             return;
@@ -60,27 +61,27 @@ impl Story {
                 let text = reason.map(|reason| reason.to_string());
                 let args = [("object", Value::Address(object))];
                 let name = text.as_deref().unwrap_or("waits");
-                return self.begin(ring, Open::Wait, name, &args);
+                return self.begin(ring, Slice::Wait, name, &args);
             }
-            What::GoesOn => return self.end(ring, Open::Wait),
-            What::CallBegins => return self.begin(ring, Open::Call, "blocking call", &[]),
-            What::CallEnds => return self.end(ring, Open::Call),
+            What::GoesOn => return self.end(ring, Slice::Wait),
+            What::CallBegins => return self.begin(ring, Slice::Call, "blocking call", &[]),
+            What::CallEnds => return self.end(ring, Slice::Call),
             What::Sleeps { in_poll } => {
                 let name = if in_poll {
                     "sleeps in the poll"
                 } else {
                     "sleeps"
                 };
-                return self.begin(ring, Open::Sleep, name, &[]);
+                return self.begin(ring, Slice::Sleep, name, &[]);
             }
-            What::Rises => return self.end(ring, Open::Sleep),
+            What::Rises => return self.end(ring, Slice::Sleep),
             What::RegionBegins { name } => {
                 self.regions(ring).push(name);
-                return self.begin(ring, Open::Region, name, &[]);
+                return self.begin(ring, Slice::Region, name, &[]);
             }
             What::RegionEnds { .. } => {
                 self.regions(ring).pop();
-                return self.end(ring, Open::Region);
+                return self.end(ring, Slice::Region);
             }
             What::Mark { name } => (name, None),
             What::Wake => ("wakes an M", None),
