@@ -30,6 +30,38 @@
 //! The package has eight programs to start from in `examples`: hello, worker pool, pipeline, fan-in with a timeout, error
 //! groups, scopes, blocking calls, and goroutines beside tokio.
 //!
+//! # I want to ...
+//!
+//! | I want to ... | call |
+//! |---|---|
+//! | run code beside mine, and have its result | [`go`](go()), [`JoinHandle::join`] |
+//! | let it borrow from me | [`thread::scope`]; for two pieces of a computation [`join`] |
+//! | start many, and take whichever ends first | [`JoinSet`] |
+//! | start many, and stop all at the first error | [`errgroup::scope`] |
+//! | wait until all are done | [`sync::WaitGroup`], or the end of a scope |
+//! | run `main` itself as a goroutine | [`run`] |
+//! | pass messages | [`chan::bounded`], [`chan::unbounded`] |
+//! | send one answer, the latest value, each message to all | [`sync::oneshot`], [`sync::watch`], [`sync::broadcast`] |
+//! | wait for whichever of several comes first | [`chan::select!`](macro@chan::select), with the end of a goroutine too: [`JoinHandle::done`] |
+//! | give up after some time | [`timeout`](timeout()), or the call's own variant: [`chan::Receiver::recv_timeout`], [`JoinHandle::join_timeout`] |
+//! | do something each second | [`chan::tick`], or [`sleep`] in a loop |
+//! | tell work to stop | [`context::Context::with_cancel`], [`context::Canceller::cancel_on_drop`] |
+//! | limit how many run at once, or how often | [`sync::Semaphore`], [`errgroup::Group::limit`], [`sync::Limiter`] |
+//! | share a value that changes | [`sync::Mutex`], [`sync::RwLock`], with [`Arc`](std::sync::Arc) |
+//! | make a value once | [`sync::OnceLock`], [`sync::LazyLock`] |
+//! | have a value for each goroutine, such as the number of a request | [`goroutine_local!`] |
+//! | call what blocks: C, a library, a lock of others | [`blocking`](blocking()) |
+//! | compute for long beside others | [`checkpoint`] now and then; nothing has to be called |
+//! | wait for a future, or be awaited by one | [`block_on`], `handle.await`, [`chan::Receiver::recv_async`] |
+//! | read files, talk over sockets, run programs | [`fs`], [`net`], [`process`] |
+//! | connect within a time, to whichever address answers | [`net::Dialer`] |
+//! | stop at SIGTERM or Ctrl-C | [`signal::notify`] |
+//! | recurse deeply | [`#[goroutines::grow]`](macro@grow), [`Builder::stack_size`] |
+//! | stay on one thread, for a library that asks for that | [`lock_os_thread`], [`Builder::pinned`] |
+//! | see where everything waits | [`debug::dump`], [`Config::on_sigquit`], [`debug::wait_graph`] |
+//! | see what uses the time | [`debug::profile`], [`debug::trace`], [`metrics`](metrics()) |
+//! | know what I promise with the one `unsafe` | [The promise](#the-promise), and *Safety* of [`start`] |
+//!
 //! # Modules
 //!
 //! | module | what is in it | shaped as |
