@@ -15,8 +15,11 @@
 //!
 //! Every argument is bound anew inside, in order: patterns and `mut` work as they did, what the body does
 //! not use is dropped where it was, and in the same order.
+//!
+//! And what `goroutines::chan::select!` says of a wrong arm: `select.rs`.
 
 mod expand;
+mod select;
 
 use proc_macro::TokenStream;
 
@@ -110,4 +113,19 @@ pub fn grow(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::grow(options.into(), item.into())
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
+}
+
+/// Not for use by hand: the error of a `select!` at the tokens of the arm that is wrong.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_error(input: TokenStream) -> TokenStream {
+    select::error(input.into()).into_compile_error().into()
+}
+
+/// Not for use by hand: the variable of a `select!` that stands first, at the place of the expression after it, so that a
+/// wrong type is reported there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_placed(input: TokenStream) -> TokenStream {
+    select::placed(input.into()).into()
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub use super::case::Arm;
+pub use goroutines_macros::{select_error, select_placed};
 use goroutines_sched::WaitReason;
 
 use super::{choose::Order, operation::Operation};

@@ -3,8 +3,8 @@
 //! The arms are parsed one after the other into a normal form, and then opened from the outside in:
 //!
 //! ```text
-//! match $receiver { ref handle => { let handle: &Receiver<_> = handle;      evaluated once, borrowed,
-//!     match $sender { ref handle => { let handle: &Sender<_> = handle;      coerced; temporaries live on
+//! match $receiver { ref handle => { let handle: &Receiver<_> = handle;   evaluated once, borrowed,
+//!     match $sender { ref handle => { let handle: &Sender<_> = handle;   coerced; temporaries live on
 //!         let chosen = random(&[receiver(handle), sender(handle)], wait);
 //!         if chosen.is_none() { drop(chosen); $default } else {
 //!             let chosen = chosen.unwrap();
@@ -21,6 +21,10 @@
 //! No arm runs while a borrow of the handles is alive: `chosen` has a destructor, so every path moves it away
 //! before its arm. A `match` on it, or on the call itself, would keep it until after the arms, and with it the
 //! borrows. So an arm may assign to its own receiver, or borrow mutably the struct that owns it.
+//!
+//! The compiler underlines the whole call for what stands in this file. So errors of arms come from a procedural macro,
+//! `select_error`, which is given their tokens; and where a handle is coerced, its name is given the place of the user's
+//! expression, by `select_placed`. Neither changes what is compiled.
 
 /// See `chan::select`.
 #[doc(hidden)]
@@ -47,6 +51,13 @@ macro_rules! __chan_select_steps {
     (@arms $order:ident $cases:tt $default:tt) => {
         $crate::__chan_select_steps!(@open $order $cases [] $default)
     };
+    // A second default, or no arm at all: no other arm has so little before its `=>`.
+    (@arms $order:ident $cases:tt [$($default:tt)+] $word:tt => $($rest:tt)*) => {
+        $crate::chan::expansion::select_error!(once $word => $($rest)*)
+    };
+    (@arms $order:ident $cases:tt [$($default:tt)+] $word:tt $arguments:tt => $($rest:tt)*) => {
+        $crate::chan::expansion::select_error!(once $word $arguments => $($rest)*)
+    };
     (@arms $order:ident $cases:tt $default:tt recv($receiver:expr $(,)?) -> $pattern:pat => $($rest:tt)+) => {
         $crate::__chan_select_steps!(
             @body $order $cases $default (recv ($receiver) ($pattern)) $($rest)+
@@ -70,11 +81,7 @@ macro_rules! __chan_select_steps {
         )
     };
     (@arms $order:ident $cases:tt $default:tt $($rest:tt)+) => {
-        compile_error!(concat!(
-            "expected `recv(receiver) -> pattern => expression`, ",
-            "`send(sender, message) -> pattern => expression`, `default => expression` or ",
-            "`default(timeout) => expression`, found `", stringify!($($rest)+), "`"
-        ))
+        $crate::chan::expansion::select_error!(arm $($rest)+)
     };
 
     // Its body: a block needs no comma, another expression does, unless it is the last.
@@ -90,19 +97,13 @@ macro_rules! __chan_select_steps {
     (@body $order:ident $cases:tt $default:tt $head:tt $body:expr) => {
         $crate::__chan_select_steps!(@add $order $cases $default $head ($body))
     };
-    (@body $order:ident $cases:tt $default:tt $head:tt $body:expr; $($rest:tt)*) => {
-        compile_error!(concat!("expected a comma after `", stringify!($body), "`, found `;`"))
-    };
     (@body $order:ident $cases:tt $default:tt $head:tt $($rest:tt)*) => {
-        compile_error!(concat!("expected a comma after the arm that begins at `", stringify!($($rest)*), "`"))
+        $crate::chan::expansion::select_error!(body $($rest)*)
     };
 
     // To the others.
-    (@add $order:ident $cases:tt [] (default $wait:tt) $body:tt $($rest:tt)*) => {
+    (@add $order:ident $cases:tt $default:tt (default $wait:tt) $body:tt $($rest:tt)*) => {
         $crate::__chan_select_steps!(@arms $order $cases [$wait $body] $($rest)*)
-    };
-    (@add $order:ident $cases:tt $default:tt (default $wait:tt) $($rest:tt)*) => {
-        compile_error!("there can be only one `default` in a `select!`")
     };
     (@add $order:ident [$($cases:tt)*] $default:tt ($($head:tt)*) $body:tt $($rest:tt)*) => {
         $crate::__chan_select_steps!(@arms $order [$($cases)* ($($head)* $body)] $default $($rest)*)
@@ -112,7 +113,7 @@ macro_rules! __chan_select_steps {
     (@open $order:ident [(recv ($receiver:expr) $pattern:tt $body:tt) $($cases:tt)*] [$($open:tt)*] $default:tt) => {
         match $receiver {
             ref handle => {
-                let handle: &$crate::chan::Receiver<_> = handle;
+                let handle: &$crate::chan::Receiver<_> = $crate::chan::expansion::select_placed!(handle $receiver);
                 $crate::__chan_select_steps!(
                     @open $order [$($cases)*]
                     [$($open)* (receiver handle recv (handle) $pattern $body)] $default
@@ -123,7 +124,7 @@ macro_rules! __chan_select_steps {
     (@open $order:ident [(send ($sender:expr, $msg:expr) $pattern:tt $body:tt) $($cases:tt)*] [$($open:tt)*] $default:tt) => {
         match $sender {
             ref handle => {
-                let handle: &$crate::chan::Sender<_> = handle;
+                let handle: &$crate::chan::Sender<_> = $crate::chan::expansion::select_placed!(handle $sender);
                 $crate::__chan_select_steps!(
                     @open $order [$($cases)*]
                     [$($open)* (sender handle send (handle, $msg) $pattern $body)] $default
