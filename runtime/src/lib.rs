@@ -27,8 +27,9 @@
 //! Everything here works on goroutines and on plain OS threads, on either end. A panic in a goroutine reaches its
 //! [`JoinHandle::join`] and nothing else; its message says which goroutine it was ([`Config::panic_hook`]). The process ends when `main` returns, whether goroutines are left or not.
 //!
-//! The package has eight programs to start from in `examples`: hello, worker pool, pipeline, fan-in with a timeout, error
-//! groups, scopes, blocking calls, and goroutines beside tokio.
+//! The package has small programs to start from in `examples`: hello, worker pool, pipeline, fan-in with a timeout, error
+//! groups, scopes, blocking calls, goroutines beside tokio, word count, crawler, chat server, a client that keeps to a rate,
+//! supervisor, fork-join, calls that are tried again, publish and subscribe, and a shutdown at SIGTERM.
 //!
 //! # I want to ...
 //!

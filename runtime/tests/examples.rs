@@ -87,4 +87,7 @@ macro_rules! examples {
     };
 }
 
-examples! { blocking errgroup fan_in hello mixed_async pipeline scope worker_pool }
+examples! {
+    blocking chat_server crawl errgroup fan_in fork_join hello mixed_async pipeline pub_sub rate_limited retry scope
+    shutdown supervisor word_count worker_pool
+}
