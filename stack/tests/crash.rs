@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
     MIB, assert_success, child, descend, forever, guarded, install_now, install_once, on_stack,
-    soft_guards, stderr,
+    page, soft_guards, stderr,
 };
 use goroutines_stack::{Class, SignalStack, acquire};
 
@@ -21,7 +21,7 @@ fn forbidden() -> *mut u8 {
     let page = unsafe {
         libc::mmap(
             ptr::null_mut(),
-            4096,
+            page(),
             libc::PROT_NONE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             -1,
@@ -56,9 +56,9 @@ extern "C" fn with_info(_: libc::c_int, info: *mut libc::siginfo_t, context: *mu
     // SAFETY: the kernel's siginfo about a fault.
     let addr = unsafe { (*info).si_addr() };
     SEEN.store(addr as usize, Ordering::Relaxed);
-    let page = (addr as usize & !4095) as *mut libc::c_void;
+    let place = (addr as usize & !(page() - 1)) as *mut libc::c_void;
     // SAFETY: the page is the test's.
-    unsafe { libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_WRITE) };
+    unsafe { libc::mprotect(place, page(), libc::PROT_READ | libc::PROT_WRITE) };
 }
 
 extern "C" fn plain(signal: libc::c_int) {
@@ -113,7 +113,7 @@ fn overflow(class: Class) {
 
 /// On one of two stacks, touches the hard guard of the other, which lies below or above it.
 fn touch_guard_of_neighbour(below: bool) {
-    let mut stacks = [(); 2].map(|()| acquire(Class::DEFAULT).unwrap());
+    let mut stacks = [(); 2].map(|()| acquire(MIB).unwrap());
     stacks.sort_by_key(|stack| stack.top() as usize);
     if below {
         stacks.reverse();
@@ -167,7 +167,7 @@ fn play() {
         return;
     };
     match scenario.as_str() {
-        "overflow" => overflow(Class::DEFAULT),
+        "overflow" => overflow(MIB),
         "overflow with a large frame" => {
             // 100 KB from the end of the window: its probes meet the hard guard, however far below it the frame would end.
             #[inline(never)]
@@ -175,8 +175,8 @@ fn play() {
                 let mut frame = [7_u8; 100_000];
                 std::hint::black_box(&mut frame)[99_999]
             }
-            let stack = acquire(Class::DEFAULT).unwrap();
-            let others: Vec<_> = (0..50).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+            let stack = acquire(MIB).unwrap();
+            let others: Vec<_> = (0..50).map(|_| acquire(MIB).unwrap()).collect();
             on_stack(&stack, || {
                 #[inline(never)]
                 fn down(goal: usize) -> u8 {
@@ -190,7 +190,7 @@ fn play() {
         }
         "overflow in the handler" => {
             // The walk meets a return address that is none: whatever the unwinder makes of it, the process ends by SIGABRT.
-            let stack = acquire(Class::DEFAULT).unwrap();
+            let stack = acquire(MIB).unwrap();
             on_stack(&stack, || {
                 #[inline(never)]
                 fn spoil(stack: &goroutines_stack::Stack) {
@@ -205,7 +205,7 @@ fn play() {
                 spoil(&stack);
             });
         }
-        "overflow of the smallest" => overflow(Class::ALL[0]),
+        "overflow of the smallest" => overflow(Class::usable()[0]),
         "overflow of the largest" => {
             // At its far end: recursing there would use a gigabyte.
             let stack = acquire(Class::LARGEST).unwrap();
@@ -222,14 +222,14 @@ fn play() {
             touch(forbidden());
         }
         "wild pointer of a goroutine" => {
-            let stack = acquire(Class::DEFAULT).unwrap();
+            let stack = acquire(MIB).unwrap();
             on_stack(&stack, || touch(forbidden()));
         }
         "wild pointer into the guard above" => touch_guard_of_neighbour(false),
         "wild pointer into the guard below" => touch_guard_of_neighbour(true),
         "hard guard without a goroutine" => {
             install_once();
-            let stack = acquire(Class::DEFAULT).unwrap();
+            let stack = acquire(MIB).unwrap();
             touch(stack.top().wrapping_sub(stack.limit() + 1));
         }
         "previous handler with info" => previous_handler_with_info(),
@@ -269,7 +269,7 @@ fn play() {
         "a frame at a soft guard" => {
             // A handler without SA_ONSTACK, at each depth around the guard: somewhere only its frame does not fit.
             set_action(libc::SIGUSR1, nothing as *const () as usize, 0);
-            let stack = guarded(Class::DEFAULT);
+            let stack = guarded(MIB);
             on_stack(&stack, || {
                 descend(54 << 10);
                 raise_at_each_depth((&raw const stack).addr(), stack.top().addr() - (80 << 10))
@@ -278,11 +278,11 @@ fn play() {
         }
         "a frame at the hard guard" => {
             set_action(libc::SIGUSR1, nothing as *const () as usize, 0);
-            let stack = acquire(Class::ALL[0]).unwrap();
+            let stack = acquire(Class::usable()[0]).unwrap();
             on_stack(&stack, || raise_at_each_depth(0, 0));
         }
         "no signal stack" => {
-            let stack = acquire(Class::DEFAULT).unwrap();
+            let stack = acquire(MIB).unwrap();
             on_stack(&stack, || {
                 // SAFETY: all zeroes but the flag that takes the signal stack away, on which nothing runs.
                 unsafe {
@@ -294,7 +294,7 @@ fn play() {
             });
         }
         "replaced handler" => {
-            let stack = guarded(Class::DEFAULT);
+            let stack = guarded(MIB);
             on_stack(&stack, || {
                 // SAFETY: the handler has the type that the flags announce; `REPLACED` is a place for an action.
                 unsafe {
@@ -360,8 +360,9 @@ fn a_stack_that_cannot_be_walked_ends_the_process_all_the_same() {
 fn an_overflow_in_the_smallest_and_the_largest_class_names_their_limits() {
     let output = child("overflow of the smallest", &[]);
     assert_died_of(&output, libc::SIGABRT);
-    assert!(stderr(&output).contains("stack exceeds 65536-byte limit"));
-    assert!(stderr(&output).contains("Builder::stack_size(262144)"));
+    let [window, larger] = [0, 1].map(|row| Class::usable()[row].window());
+    assert!(stderr(&output).contains(&format!("stack exceeds {window}-byte limit")));
+    assert!(stderr(&output).contains(&format!("Builder::stack_size({larger})")));
 
     let output = child("overflow of the largest", &[]);
     assert_died_of(&output, libc::SIGABRT);
@@ -426,9 +427,10 @@ fn a_handler_on_the_goroutines_stack_grows_it_or_is_named() {
         "{text}"
     );
     assert!(
-        text.contains("65536-byte stack") && text.contains("SA_ONSTACK"),
+        text.contains(&format!("{}-byte stack", Class::usable()[0].window())),
         "{text}"
     );
+    assert!(text.contains("SA_ONSTACK"), "{text}");
 }
 
 #[test]

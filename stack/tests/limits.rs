@@ -4,7 +4,7 @@ mod common;
 
 use std::io;
 
-use common::{MIB, assert_success, child, descend, on_stack, stderr};
+use common::{MIB, assert_success, at_most, child, descend, on_stack, page, stderr};
 use goroutines_stack::{
     Cache, Class, Slab, Stack, acquire, give_back_idle, release, reserve, unreserve,
 };
@@ -19,19 +19,21 @@ fn memory_areas() -> usize {
 /// Whether the kernel has guards that split no memory area, as the crate would find out.
 fn has_guard_advice() -> bool {
     let areas = memory_areas();
-    let stacks: Vec<Stack> = (0..100).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    let stacks: Vec<Stack> = (0..100).map(|_| acquire(MIB).unwrap()).collect();
     drop(stacks);
     memory_areas() < areas + 50
 }
 
 fn many_windows() {
     let areas = memory_areas();
-    let stacks: Vec<Stack> = (0..100_000)
-        .map(|_| acquire(Class::DEFAULT).unwrap())
-        .collect();
+    let count = at_most(100_000, MIB);
+    let stacks: Vec<Stack> = (0..count).map(|_| acquire(MIB).unwrap()).collect();
     let more = memory_areas() - areas;
-    assert!(more < 20, "100 000 stacks made {more} memory areas");
-    for stack in stacks.iter().step_by(10_000) {
+    assert!(
+        more < 20 + count / 64,
+        "{count} stacks made {more} memory areas"
+    );
+    for stack in stacks.iter().step_by(count / 10) {
         on_stack(stack, || descend(150 << 10));
     }
 }
@@ -43,7 +45,7 @@ fn reuse_without_system_calls(count: usize) {
     let mut rounds = |n: usize| {
         for _ in 0..n {
             stacks.drain(..).for_each(|stack| cache.release(stack));
-            stacks.extend((0..count).map_while(|_| cache.acquire(Class::DEFAULT).ok()));
+            stacks.extend((0..count).map_while(|_| cache.acquire(MIB).ok()));
         }
         stacks.len()
     };
@@ -68,7 +70,7 @@ fn reuse_without_system_calls(count: usize) {
 
 /// A huge page would make each parked stack cost 2 MiB, and memory that is promised would make the kernel refuse 64 GiB.
 fn arena_flags() {
-    let stack = acquire(Class::DEFAULT).unwrap();
+    let stack = acquire(MIB).unwrap();
     let inside = stack.top() as usize - 1;
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut within = false;
@@ -93,7 +95,7 @@ fn locked_memory() {
         eprintln!("skipped: mlockall is not permitted here");
         return;
     }
-    let stacks: Vec<Stack> = (0..20).map(|_| acquire(Class::DEFAULT).unwrap()).collect();
+    let stacks: Vec<Stack> = (0..20).map(|_| acquire(MIB).unwrap()).collect();
     for stack in &stacks {
         on_stack(stack, || descend(150 << 10));
     }
@@ -109,7 +111,7 @@ fn locked_memory() {
     assert!(kilobytes < 500_000, "{kilobytes} kB for 20 stacks");
 }
 
-fn limit_address_space(bytes: u64) {
+fn limit_address_space(bytes: libc::rlim_t) {
     let limit = libc::rlimit {
         rlim_cur: bytes,
         rlim_max: bytes,
@@ -141,7 +143,7 @@ fn little_address_space() {
 /// The first reservation leaves most of a scarce address space to the rest of the process.
 fn a_share_of_little_address_space() {
     limit_address_space(2 << 30);
-    let stack = acquire(Class::DEFAULT).unwrap();
+    let stack = acquire(MIB).unwrap();
     let rest = vec![1u8; 1 << 30];
     on_stack(&stack, || descend(150 << 10));
     assert_eq!(rest.len(), 1 << 30);
@@ -198,7 +200,7 @@ fn mprotect_ends_at_the_sysctl() {
     let mut stacks: Vec<Stack> = Vec::new();
     let error = loop {
         assert!(stacks.len() <= limit, "more stacks than memory areas");
-        match acquire(Class::DEFAULT) {
+        match acquire(MIB) {
             Ok(stack) => stacks.push(stack),
             Err(error) => break error,
         }
@@ -210,22 +212,22 @@ fn mprotect_ends_at_the_sysctl() {
     // SAFETY: the areas are ours and unused.
     assert_eq!(unsafe { libc::munmap(spare, len) }, 0);
     let last = stacks[stacks.len() - 1].top() as usize - 1;
-    let next = acquire(Class::DEFAULT).unwrap();
+    let next = acquire(MIB).unwrap();
     assert!(
-        next.contains(last + Class::DEFAULT.window()),
+        next.contains(last + MIB.window()),
         "the window whose guard was refused is not lost"
     );
     on_stack(&next, || descend(150 << 10));
     let top = next.top() as usize;
     release(next);
-    assert_eq!(acquire(Class::DEFAULT).unwrap().top() as usize, top);
+    assert_eq!(acquire(MIB).unwrap().top() as usize, top);
 }
 
 /// What is admitted has its guards, so that it is the admission that fails, and the rest of the process has areas left.
 fn mprotect_ends_at_admission() {
     let mut admitted = 0;
     let error = loop {
-        match reserve(Class::DEFAULT, 64) {
+        match reserve(MIB, 64) {
             Ok(()) => admitted += 64,
             Err(error) => break error,
         }
@@ -237,20 +239,20 @@ fn mprotect_ends_at_admission() {
     let rest = memory_areas();
     std::thread::spawn(|| ()).join().unwrap();
     let mut stacks: Vec<Stack> = Vec::with_capacity(admitted);
-    stacks.extend((0..admitted).map(|_| acquire(Class::DEFAULT).unwrap()));
+    stacks.extend((0..admitted).map(|_| acquire(MIB).unwrap()));
     assert!(
         memory_areas() <= rest + 10,
         "an admitted stack needed areas"
     );
     on_stack(&stacks[admitted - 1], || descend(150 << 10));
     drop(stacks);
-    unreserve(Class::DEFAULT, admitted);
-    reserve(Class::DEFAULT, admitted).unwrap();
+    unreserve(MIB, admitted);
+    reserve(MIB, admitted).unwrap();
 }
 
 /// A mapping that takes `areas` memory areas until it is unmapped.
 fn spare_areas(areas: usize) -> (*mut libc::c_void, usize) {
-    let (page, len) = (4096, areas * 4096);
+    let (page, len) = (page(), areas * page());
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a fresh mapping, of which every second page is made readable.
     unsafe {
@@ -265,7 +267,7 @@ fn spare_areas(areas: usize) -> (*mut libc::c_void, usize) {
 
 fn mprotect_gives_memory_back() {
     let mut cache = Cache::new();
-    let stack = cache.acquire(Class::DEFAULT).unwrap();
+    let stack = cache.acquire(MIB).unwrap();
     let deep = stack.top().wrapping_sub(150 << 10);
     on_stack(&stack, || descend(180 << 10));
     // SAFETY: the byte is in the window, which nothing runs on.
@@ -279,11 +281,7 @@ fn mprotect_gives_memory_back() {
 }
 
 fn resident(addr: *mut u8) -> u64 {
-    let mut vec = 0u8;
-    let page = (addr as usize & !4095) as *mut libc::c_void;
-    // SAFETY: mincore writes one byte for one page.
-    assert_eq!(unsafe { libc::mincore(page, 4096, &mut vec) }, 0);
-    u64::from(vec & 1)
+    u64::from(common::is_resident(addr as usize))
 }
 
 #[test]
@@ -306,17 +304,17 @@ fn play() {
         "admission" => mprotect_ends_at_admission(),
         "gives back" => mprotect_gives_memory_back(),
         "grow" => {
-            for &class in Class::ALL {
+            for &class in Class::usable() {
                 let stack = acquire(class).unwrap();
                 on_stack(&stack, || descend((stack.limit() / 2).min(20 << 20)));
             }
         }
         "overflow" => {
-            let stack = acquire(Class::DEFAULT).unwrap();
+            let stack = acquire(MIB).unwrap();
             on_stack(&stack, || common::forever(0));
         }
         "bad variable" => {
-            let error = acquire(Class::DEFAULT).unwrap_err();
+            let error = acquire(MIB).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(
                 error.to_string().contains("GOROUTINE_GUARD=wall"),

@@ -5,7 +5,9 @@ mod common;
 use std::os::unix::process::ExitStatusExt;
 use std::ptr;
 
-use common::{assert_success, child, descend, forever, guarded, on_stack, soft_guards, stderr};
+use common::{
+    MIB, assert_success, child, descend, forever, guarded, on_stack, soft_guards, stderr,
+};
 use goroutines_stack::{Cache, Class, Stack, acquire, growth_faults, has_steps, reserve};
 
 /// A byte in the soft guard of a stack that was started with 64 KiB.
@@ -52,7 +54,7 @@ fn block_faults() {
 }
 
 fn system_call_into_a_guard() {
-    let stack = guarded(Class::DEFAULT);
+    let stack = guarded(MIB);
     let place = stack.top().wrapping_sub(IN_GUARD);
     on_stack(&stack, || {
         if has_steps() {
@@ -96,7 +98,7 @@ fn locked(before: bool) {
     let lock = || unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } == 0;
     if before {
         if lock() {
-            let stack = acquire(Class::ALL[0]).unwrap();
+            let stack = acquire(Class::usable()[0]).unwrap();
             assert!(!has_steps());
             on_stack(&stack, || descend(30 << 10));
         }
@@ -110,16 +112,16 @@ fn locked(before: bool) {
     // SAFETY: the limit is whole.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
     let mut cache = Cache::new();
-    let stack = cache.acquire(Class::DEFAULT).unwrap();
+    let stack = cache.acquire(MIB).unwrap();
     if !has_steps() || !lock() {
         return;
     }
     on_stack(&stack, || descend(30 << 10));
     cache.release(stack);
-    let again = cache.acquire(Class::DEFAULT).unwrap();
-    let text = acquire(Class::DEFAULT).unwrap_err().to_string();
+    let again = cache.acquire(MIB).unwrap();
+    let text = acquire(MIB).unwrap_err().to_string();
     assert!(text.contains("mlockall"), "{text}");
-    reserve(Class::DEFAULT, 1).unwrap();
+    reserve(MIB, 1).unwrap();
     on_stack(&again, || descend(30 << 10));
 }
 
@@ -141,11 +143,11 @@ fn play() {
         "fork" => forked(),
         "locked before" => locked(true),
         "locked later" => locked(false),
-        "blocked, paged" => blocked(&acquire(Class::DEFAULT).unwrap(), 900 << 10),
-        "blocked, shallow" => blocked(&guarded(Class::DEFAULT), 50 << 10),
-        "blocked, deep" => blocked(&guarded(Class::DEFAULT), 100 << 10),
+        "blocked, paged" => blocked(&acquire(MIB).unwrap(), 900 << 10),
+        "blocked, shallow" => blocked(&guarded(MIB), 50 << 10),
+        "blocked, deep" => blocked(&guarded(MIB), 100 << 10),
         "blocked, reserved" => {
-            let stack = guarded(Class::DEFAULT);
+            let stack = guarded(MIB);
             // SAFETY: nothing runs on the stack yet.
             unsafe { stack.reserve(stack.top().wrapping_sub(110 << 10)).unwrap() };
             blocked(&stack, 100 << 10);

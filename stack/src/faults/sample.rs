@@ -84,14 +84,26 @@ struct Queued {
     signal: libc::c_int,
     errno: libc::c_int,
     code: libc::c_int,
+    sender: Sender,
+    _rest: [libc::c_int; REST],
+}
+
+/// What SI_QUEUE says besides: aligned to a pointer, and so behind a gap where pointers have 64 bits.
+#[repr(C)]
+struct Sender {
     pid: libc::pid_t,
     uid: libc::uid_t,
     value: *const u8,
-    _rest: [u64; 12],
 }
 
+/// The words of a `siginfo_t`, which is 128 bytes, behind those that are named.
+const REST: usize = (128 - BEFORE - size_of::<Sender>()) / size_of::<libc::c_int>();
+
+/// The bytes before what SI_QUEUE says.
+const BEFORE: usize = (3 * size_of::<libc::c_int>()).next_multiple_of(align_of::<Sender>());
+
 const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
-const _: () = assert!(mem::offset_of!(Queued, value) == 24);
+const _: () = assert!(mem::offset_of!(Queued, sender) == BEFORE);
 
 /// Asks `thread` of this process: its handler calls the function of [`install_sampling`] soon, or when it unblocks the
 /// signal. Returns false if that was not called, or there is no such thread.
@@ -105,19 +117,21 @@ pub fn ask(thread: libc::pid_t) -> bool {
         signal: SAMPLING_SIGNAL,
         errno: 0,
         code: libc::SI_QUEUE,
-        pid: 0,
-        uid: 0,
-        value: &raw const MARK,
-        _rest: [0; 12],
+        sender: Sender {
+            pid: 0,
+            uid: 0,
+            value: &raw const MARK,
+        },
+        _rest: [0; REST],
     };
     // SAFETY: getpid and getuid have no preconditions. The system call reads `info`, which has the size and layout of a
     // siginfo (asserted above), and sends a signal for which `install_sampling` has installed a handler.
     unsafe {
-        info.pid = libc::getpid();
-        info.uid = libc::getuid();
+        info.sender.pid = libc::getpid();
+        info.sender.uid = libc::getuid();
         libc::syscall(
             libc::SYS_rt_tgsigqueueinfo,
-            info.pid,
+            info.sender.pid,
             thread,
             SAMPLING_SIGNAL,
             &raw mut info,

@@ -71,7 +71,7 @@ impl SignalStack {
 /// How much stack the kernel needs at most for the frame of a handler.
 pub(crate) fn frame_size() -> usize {
     /// Where the kernel does not say: more than any CPU needed before kernels did.
-    const UNKNOWN: usize = 4 << 10;
+    const UNKNOWN: usize = 8 << 10;
     static FRAME: AtomicUsize = AtomicUsize::new(0);
     // Relaxed (both): every thread computes the same value.
     match FRAME.load(Ordering::Relaxed) {

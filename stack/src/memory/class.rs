@@ -3,6 +3,9 @@
 //! A class is a row of [`WINDOWS`]; a further size is a further row (ascending, a power of two, at least 64 KiB).
 //! Everything else about a class follows from its window: the arena it is carved from, how large its hard guard is and
 //! where a soft guard can stand (`window.rs`).
+//!
+//! Where addresses have 32 bits, windows are smaller, for all of them share 3 GiB. Where pages have 64 KiB, the hard guard
+//! alone fills the smallest window: that class is not served then ([`Class::usable`]).
 
 use std::fmt;
 use std::io;
@@ -10,13 +13,26 @@ use std::io;
 use crate::memory::map;
 
 /// The window sizes in bytes, smallest first.
+#[cfg(target_pointer_width = "64")]
 const WINDOWS: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20, 1 << 30];
+#[cfg(target_pointer_width = "32")]
+const WINDOWS: [usize; 5] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20];
 
 /// How many classes there are.
 pub(crate) const CLASSES: usize = WINDOWS.len();
 
-/// The row of the default class.
-const DEFAULT_ROW: usize = 2;
+/// The row of the default class. With 32 bits ten thousand stacks of it must leave room for the rest of the process.
+const DEFAULT_ROW: usize = if cfg!(target_pointer_width = "64") {
+    2
+} else {
+    0
+};
+
+/// Pages that a window has at least: one for the hard guard, one for a soft guard, and two to run on.
+const LEAST_PAGES: usize = 4;
+
+/// The largest page of which some class can make its guards.
+pub(crate) const LARGEST_PAGE: usize = HARD_GUARD;
 
 /// The hard guard of windows that are large enough for it: C frames without stack probes step over smaller ones.
 const HARD_GUARD: usize = 64 << 10;
@@ -39,23 +55,43 @@ const ROWS: [Class; CLASSES] = {
 /// ```
 /// use goroutines_stack::Class;
 /// assert_eq!(Class::for_size(100_000)?.window(), 256 * 1024);
-/// assert_eq!(Class::for_size(1024 * 1024)?, Class::DEFAULT);
+/// assert_eq!(Class::for_size(300_000)?.window(), 1024 * 1024);
 /// # Ok::<(), goroutines_stack::SizeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Class(u8);
 
 impl Class {
-    /// The class of a stack for which no size was asked: a window of 1 MiB.
+    /// The class of a stack for which no size was asked: a window of 1 MiB, or 64 KiB where addresses have 32 bits.
     pub const DEFAULT: Class = ROWS[DEFAULT_ROW];
 
     /// The class with the largest window.
     pub const LARGEST: Class = ROWS[CLASSES - 1];
 
-    /// Every class, smallest window first.
+    /// Every class, smallest window first. What can be made of them depends on the kernel: see [`Class::usable`].
     pub const ALL: &'static [Class] = &ROWS;
 
-    /// The smallest class whose window holds `bytes`.
+    /// The classes of which stacks can be made with this kernel's pages, smallest window first: all of [`Class::ALL`] but
+    /// those whose window has less than four pages.
+    ///
+    /// ```
+    /// use goroutines_stack::Class;
+    /// let smallest = Class::usable()[0];
+    /// assert_eq!(Class::for_size(1)?, smallest);
+    /// # Ok::<(), goroutines_stack::SizeError>(())
+    /// ```
+    #[must_use]
+    pub fn usable() -> &'static [Class] {
+        let small = ROWS.iter().take_while(|class| !class.is_usable());
+        &Class::ALL[small.count()..]
+    }
+
+    /// Returns whether stacks can be made of it with this kernel's pages.
+    pub(crate) fn is_usable(self) -> bool {
+        self.window() >= LEAST_PAGES * map::page_size()
+    }
+
+    /// The smallest class whose window holds `bytes`, and of which stacks can be made.
     ///
     /// # Errors
     ///
@@ -64,8 +100,9 @@ impl Class {
         if bytes == 0 {
             return Err(SizeError { bytes });
         }
-        let fits = ROWS.into_iter().find(|class| class.window() >= bytes);
-        fits.ok_or(SizeError { bytes })
+        let mut usable = Class::usable().iter();
+        let fits = usable.find(|class| class.window() >= bytes);
+        fits.copied().ok_or(SizeError { bytes })
     }
 
     /// The size of the window in bytes. The hard guard at its bottom and the colour at its top are part of it.
@@ -141,34 +178,49 @@ mod tests {
 
     #[test]
     fn a_size_gets_the_smallest_window_that_holds_it() {
-        assert_eq!(Class::for_size(1).unwrap().window(), 64 << 10);
-        assert_eq!(Class::for_size(64 << 10).unwrap().window(), 64 << 10);
+        let smallest = Class::usable()[0].window();
+        assert_eq!(Class::for_size(1).unwrap().window(), smallest);
+        assert_eq!(Class::for_size(64 << 10).unwrap().window(), smallest);
         assert_eq!(Class::for_size((64 << 10) + 1).unwrap().window(), 256 << 10);
         assert_eq!(Class::for_size(1 << 20).unwrap().window(), 1 << 20);
         assert_eq!(Class::for_size((1 << 20) + 1).unwrap().window(), 8 << 20);
         assert_eq!(Class::for_size(9 << 20).unwrap().window(), 64 << 20);
-        assert_eq!(Class::for_size(1 << 30).unwrap(), Class::LARGEST);
-        assert_eq!(Class::DEFAULT.window(), 1 << 20);
+        let largest = Class::LARGEST.window();
+        assert_eq!(Class::for_size(largest).unwrap(), Class::LARGEST);
+    }
+
+    #[test]
+    fn ten_thousand_stacks_for_which_no_size_was_asked_fit_into_the_address_space() {
+        assert!(Class::DEFAULT.window() <= (usize::MAX / 10_000).min(1 << 20));
     }
 
     #[test]
     fn a_size_no_class_can_serve_is_named_with_the_remedy() {
+        let largest = Class::LARGEST.window();
         let zero = Class::for_size(0).unwrap_err().to_string();
-        assert!(zero.contains("stack size 0 ") && zero.contains("1073741824"));
-        let huge = Class::for_size((1 << 30) + 1).unwrap_err();
-        assert!(huge.to_string().contains("stack size 1073741825 "));
-        assert!(huge.to_string().contains("at most 1073741824 bytes"));
+        assert!(zero.contains("stack size 0 ") && zero.contains(&largest.to_string()));
+        let huge = Class::for_size(largest + 1).unwrap_err();
+        let text = huge.to_string();
+        assert!(text.contains(&format!("stack size {} ", largest + 1)));
+        assert!(text.contains(&format!("at most {largest} bytes")));
         assert_eq!(io::Error::from(huge).kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
-    fn a_hard_guard_is_64_kib_or_an_eighth_of_the_window() {
-        if map::page_size() != 4096 {
-            return;
+    fn a_hard_guard_is_64_kib_or_an_eighth_of_the_window_and_leaves_pages_to_run_on() {
+        let page = map::page_size();
+        for class in Class::usable() {
+            let guard = (64 << 10).min(class.window() / 8).max(page);
+            assert_eq!(class.hard_guard(), guard, "{class:?}");
+            assert!(guard.is_multiple_of(page) && guard + 3 * page <= class.window());
         }
-        let guards: Vec<usize> = Class::ALL.iter().map(|class| class.hard_guard()).collect();
-        assert_eq!(guards[..3], [8 << 10, 32 << 10, 64 << 10]);
-        assert!(guards[3..].iter().all(|&guard| guard == 64 << 10));
+    }
+
+    #[test]
+    fn only_the_smallest_windows_can_be_too_small_for_the_pages() {
+        let usable = Class::usable();
+        assert!(Class::ALL.ends_with(usable) && usable.len() + 1 >= CLASSES);
+        assert_eq!(usable.len() == CLASSES, map::page_size() <= 16 << 10);
     }
 
     #[test]

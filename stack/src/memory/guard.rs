@@ -14,6 +14,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use crate::memory::class::LARGEST_PAGE;
 use crate::memory::map;
 
 /// The variable that forces a flavour, for tests and for kernels where the choice should not be left to trying.
@@ -196,9 +197,12 @@ pub(crate) unsafe fn discard(start: *mut u8, len: usize) {
 
 /// Returns whether any page of a range of at most [`MOST_PAGES`] is memory. Pages that were swapped out do not count.
 pub(crate) fn any_in_use(start: *mut u8, len: usize) -> bool {
-    let mut resident = [0_u8; MOST_PAGES];
+    /// The bytes that are written for one page at most: emulators write one for each page of the system that they run on.
+    const BYTES: usize = LARGEST_PAGE / (4 << 10);
+    let mut resident = [0_u8; MOST_PAGES * BYTES];
     assert!(len <= MOST_PAGES * map::page_size());
-    // SAFETY: mincore reads page tables and writes one byte for each page; `resident` has `MOST_PAGES`, asserted above.
+    // SAFETY: mincore reads page tables and writes one byte for each page, or for each 4 KiB; `resident` has room for those
+    // of `MOST_PAGES`, asserted above.
     let failed = unsafe { libc::mincore(start.cast(), len, resident.as_mut_ptr()) };
     failed == 0 && resident.iter().any(|&page| page & 1 != 0)
 }

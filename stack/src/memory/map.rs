@@ -42,7 +42,18 @@ pub(crate) fn reserve(len: usize, align: usize, huge_pages: bool) -> io::Result<
     // Never dropped, so never unmapped: stacks and descriptors in it stay valid memory for the life of the process.
     let mut map = std::mem::ManuallyDrop::new(map);
     let start = map.as_mut_ptr();
-    let aligned = start.wrapping_add(start.align_offset(align));
+    let before = start.align_offset(align);
+    if cfg!(target_pointer_width = "32") && slack > 0 {
+        // Address space is scarce, and the largest windows are as large as their chunk.
+        // SAFETY: whole pages of the new mapping, to which nothing refers: `align` and the mapping's start are multiples of
+        // a page, and what is returned are the `len` bytes between.
+        unsafe {
+            libc::munmap(start.cast(), before);
+            let end = (before + len).next_multiple_of(page_size());
+            libc::munmap(start.wrapping_add(end).cast(), total.saturating_sub(end));
+        }
+    }
+    let aligned = start.wrapping_add(before);
     Ok(NonNull::new(aligned).expect("a mapping is never at address 0"))
 }
 
@@ -98,6 +109,6 @@ mod tests {
     #[test]
     fn more_than_the_address_space_is_an_error() {
         assert!(reserve(usize::MAX, 1 << 20, false).is_err());
-        assert!(reserve(1 << 60, 4096, false).is_err());
+        assert!(reserve(isize::MAX.cast_unsigned(), 4096, false).is_err());
     }
 }

@@ -11,7 +11,7 @@
 //! This file holds the state of an arena and the steps that lie under its lock. `admission.rs` promises windows,
 //! `shared.rs` hands them out and takes them back. No system call is made under the lock except to reserve a chunk.
 //!
-//! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has. Where the kernel refuses that much (RLIMIT_AS, strict
+//! **Scarcity.** A chunk is 64 GiB, or doubles what the arena has; with 32 bits it is 64 MiB. Where the kernel refuses that much (RLIMIT_AS, strict
 //! overcommit) the size is halved until it grants one; the rest of the process needs address space too, so a quarter of
 //! the granted size is taken, and never less than what was asked for. The first chunk is as small as what was asked for in
 //! two kinds of process: one that locks its memory (`mlockall`), because the kernel fills a reservation at once, and one
@@ -25,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::memory::class::{CLASSES, Class};
 use crate::memory::guard;
-use crate::windows::chunk::{Range, check_page_size, least_chunk, no_space, reserve_chunk};
+use crate::windows::chunk::{Range, check_page_size, no_space, reserve_chunk, wish};
 use crate::windows::window::Stack;
 
 /// Chunks an arena can have. Each doubles the arena, so a few rows are used; many only where address space is scarce and
@@ -115,12 +115,12 @@ impl Arena {
             return Err(no_space(class, need, "the table of reservations is full"));
         }
         let flavour = guard::decide()?;
-        check_page_size()?;
+        check_page_size(class)?;
         state
             .fresh
             .try_reserve(1)
             .map_err(|error| no_space(class, need, error))?;
-        let wish = need.max(state.capacity).max(least_chunk(class, flavour));
+        let wish = wish(class, flavour, need, state.capacity);
         let (base, windows) = reserve_chunk(class, need, wish)?;
         let start = base.as_ptr() as usize;
         // Relaxed: published by the Release store of `len` below.

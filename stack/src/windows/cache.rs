@@ -251,13 +251,15 @@ mod tests {
     #[test]
     fn large_windows_are_kept_in_small_numbers() {
         let bounds: Vec<usize> = Class::ALL.iter().map(|&class| bound(class)).collect();
-        assert_eq!(bounds, [64, 64, 64, 32, 4, 4]);
+        assert!([64, 64, 64, 32, 4, 4].starts_with(&bounds), "{bounds:?}");
     }
 
     #[test]
     fn a_cache_never_holds_more_than_it_admitted() {
-        for &class in Class::ALL {
-            waves(class);
+        // As many as there are at most of the largest are a quarter of the address space where that has 32 bits.
+        let classes = Class::usable().iter();
+        for class in classes.filter(|class| 200 * class.window() <= usize::MAX / 2) {
+            waves(*class);
         }
     }
 

@@ -3,24 +3,35 @@
 use std::io;
 use std::ptr::NonNull;
 
-use crate::memory::class::Class;
+use crate::memory::class::{Class, LARGEST_PAGE};
 use crate::memory::guard::Flavour;
 use crate::memory::map;
 use crate::windows::window::Stack;
 
-/// The largest page of which guards in all classes can be made, with room left between them.
-const LARGEST_PAGE: usize = 16 << 10;
-
-/// The size of the first chunk where address space is plentiful: 64 windows of the largest class.
+/// The size of the first chunk where address space is plentiful: 64 windows of the largest class. With 32 bits it is not:
+/// then no chunk has more than this, or more than what was asked for.
+#[cfg(target_pointer_width = "64")]
 const CHUNK: usize = 64 << 30;
+#[cfg(target_pointer_width = "32")]
+const CHUNK: usize = 64 << 20;
 
 /// Returns how many windows are asked for at least: see `arena.rs`, under scarcity.
-pub(crate) fn least_chunk(class: Class, flavour: Flavour) -> usize {
+fn least_chunk(class: Class, flavour: Flavour) -> usize {
     let little = map::new_memory_is_locked() || map::is_watched() || flavour == Flavour::Mprotect;
     match little {
         true => 0,
         false => CHUNK / class.window(),
     }
+}
+
+/// Returns how many windows are asked for, where `need` are needed and there are `present` ones.
+pub(crate) fn wish(class: Class, flavour: Flavour, need: usize, present: usize) -> usize {
+    let most = match usize::BITS {
+        32 => CHUNK / class.window(),
+        _ => usize::MAX,
+    };
+    let doubled = present.min(most);
+    need.max(doubled).max(least_chunk(class, flavour))
 }
 
 /// Reserves a chunk: `wish` windows if possible, `need` at least.
@@ -70,18 +81,25 @@ pub(crate) fn no_space(class: Class, need: usize, cause: impl std::fmt::Display)
     )
 }
 
-/// Refuses pages that are too large for the guards of small windows.
-pub(crate) fn check_page_size() -> io::Result<()> {
+/// Refuses pages that are too large for the guards of a window.
+///
+/// # Errors
+///
+/// When they are; the error names a window that is large enough, if there is one.
+pub(crate) fn check_page_size(class: Class) -> io::Result<()> {
     let page = map::page_size();
-    if page <= LARGEST_PAGE {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!(
+    let text = match page <= LARGEST_PAGE {
+        true if class.is_usable() => return Ok(()),
+        true => format!(
+            "a stack of {} bytes has no room for guards of {page} bytes, the pages of this kernel: ask for {} bytes",
+            class.window(),
+            Class::usable()[0].window()
+        ),
+        false => format!(
             "goroutine stacks need pages of at most {LARGEST_PAGE} bytes, this kernel has {page}: use a kernel with smaller ones"
         ),
-    ))
+    };
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
 /// Windows that lie side by side and have no guards yet.

@@ -52,7 +52,11 @@ pub static SIZES: [usize; 34] = {
 };
 
 /// Address space taken at a time for slots of a class.
-const CHUNK: usize = 4 << 20;
+const CHUNK: usize = if cfg!(target_pointer_width = "64") {
+    4 << 20
+} else {
+    256 << 10
+};
 
 static LISTS: [Mutex<List>; SIZES.len()] = [const { Mutex::new(List::new()) }; SIZES.len()];
 

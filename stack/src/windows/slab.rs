@@ -13,8 +13,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::memory::map;
 
-/// Slots a reservation holds where address space is plentiful.
-const CHUNK: usize = 1 << 20;
+/// Slots a reservation holds where address space is plentiful, which it is with 64 bits.
+const CHUNK: usize = if cfg!(target_pointer_width = "64") {
+    1 << 20
+} else {
+    1 << 12
+};
 
 /// Slots for values of type `T` that live as long as the process. Dropping a `Slab` frees nothing.
 ///
@@ -147,7 +151,11 @@ mod tests {
         let slab: Slab<Line> = Slab::new();
         let text = slab.grow(usize::MAX).unwrap_err().to_string();
         assert!(text.contains("descriptors of 64 bytes"), "{text}");
-        let text = slab.grow(1 << 45).unwrap_err().to_string();
+        // As many bytes as there can be addresses of programs, or more.
+        let text = slab
+            .grow(isize::MAX.cast_unsigned() / 64)
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("RLIMIT_AS"), "{text}");
         assert_eq!(slab.grow(3).unwrap().len(), 3);
     }

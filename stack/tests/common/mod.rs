@@ -15,6 +15,28 @@ use goroutines_stack::{Class, Hooks, SignalStack, Stack, Step, acquire_at, insta
 /// Windows of 1 MiB.
 pub const MIB: Class = Class::ALL[2];
 
+/// The kernel's page size.
+pub fn page() -> usize {
+    // SAFETY: sysconf reads a number.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Whether the page that holds `addr` is in memory.
+pub fn is_resident(addr: usize) -> bool {
+    // Emulators write a byte for each page of the system that they run on.
+    let mut bytes = [0_u8; 64];
+    let start = addr & !(page() - 1);
+    // SAFETY: mincore writes a byte for one page, or for each 4 KiB of it.
+    let failed = unsafe { libc::mincore(start as *mut _, page(), bytes.as_mut_ptr()) };
+    assert_eq!(failed, 0);
+    bytes.iter().any(|byte| byte & 1 == 1)
+}
+
+/// How many windows of `class` a test may have, of `wish`: half of the address space at most.
+pub fn at_most(wish: usize, class: Class) -> usize {
+    wish.min(usize::MAX / 2 / class.window())
+}
+
 /// Code that runs on a stack; the thread word points here while it does.
 struct Run<'a> {
     stack: &'a Stack,
@@ -115,7 +137,7 @@ pub fn scenario() -> Option<String> {
 /// Whether this process has soft guards, which kernels before Linux 6.13 and `GOROUTINE_GUARD=mprotect` do without. Where it
 /// has none, stacks must work all the same; what cannot be seen then is the single step.
 pub fn soft_guards() -> bool {
-    let stack = guarded(Class::DEFAULT);
+    let stack = guarded(MIB);
     let steps = stack.committed() < stack.limit();
     if !steps {
         eprintln!("no soft guards here: the steps of growth are not looked at");
