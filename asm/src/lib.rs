@@ -87,7 +87,7 @@ mod unsupported;
 #[cfg(feature = "valgrind")]
 pub mod valgrind;
 
-pub use arch::Native;
+pub use arch::{Native, TLS_BELOW_THREAD_POINTER, UNWIND_REGISTERS, UnwindRegisters};
 pub use context::{Context, Suspended};
 pub use interrupted::{Interrupted, SignalLayout, interrupted, interrupted_sp};
 pub use port::{Entry, FrameLayout, Port, Probe, Root, Saved};

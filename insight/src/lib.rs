@@ -8,6 +8,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | modules.rs | the code of the process, and its unwind tables |
+//! | unwind.rs, cfi.rs | from a frame to its caller: which unwinder does it; the one for any CPU |
 //! | walk.rs | the frames of one stack |
 //! | context.rs | the state of the context that is current in a goroutine |
 //! | groups.rs | goroutines that do the same at the same place |
@@ -38,6 +39,7 @@
 #![cfg(target_os = "linux")]
 
 mod block;
+mod cfi;
 mod chrome;
 mod context;
 mod cpu;
@@ -66,6 +68,7 @@ mod sums;
 mod symbols;
 mod text;
 pub mod trace;
+mod unwind;
 mod walk;
 mod walker;
 

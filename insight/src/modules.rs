@@ -20,15 +20,14 @@ use std::{
     sync::Mutex,
 };
 
-use framehop::{
-    CacheNative, ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _,
-    UnwinderNative,
-};
+pub(crate) use crate::unwind::{Cache, Unwinder};
+use crate::unwind::{Module, Unwind as _};
 
-/// The unwinder of all modules.
-pub(crate) type Unwinder = UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
-/// The rules that it has found.
-pub(crate) type Cache = CacheNative<MustNotAllocateDuringUnwind>;
+/// A program header.
+#[cfg(target_pointer_width = "64")]
+type Header = libc::Elf64_Phdr;
+#[cfg(target_pointer_width = "32")]
+type Header = libc::Elf32_Phdr;
 
 /// The modules, and what is known of them.
 pub(crate) struct Modules {
@@ -69,7 +68,7 @@ impl Modules {
         self.changes = Some(listed.changes);
         self.unwinder = Unwinder::new();
         for module in listed.modules {
-            self.unwinder.add_module(module);
+            self.unwinder.add(module);
         }
         listed.files
     }
@@ -97,7 +96,7 @@ impl Tables {
                 self.changes = Some(listed.changes);
                 let mut unwinder = Unwinder::new();
                 for module in listed.modules {
-                    unwinder.add_module(module);
+                    unwinder.add(module);
                 }
                 let unwinder = Box::into_raw(Box::new(unwinder));
                 self.unwinders.push(unwinder);
@@ -132,7 +131,7 @@ fn copy_of(table: &[u8]) -> &'static [u8] {
 }
 
 struct Listed {
-    modules: Vec<Module<&'static [u8]>>,
+    modules: Vec<Module>,
     files: Vec<File>,
     changes: (u64, u64),
     /// As they were before: then the modules are not listed.
@@ -212,8 +211,8 @@ unsafe extern "C" fn list_mapping(
         if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0 {
             let span = span(header);
             mappings.push(Mapping {
-                range: info.dlpi_addr + span.start..info.dlpi_addr + span.end,
-                offset: header.p_offset,
+                range: wide(info.dlpi_addr) + span.start..wide(info.dlpi_addr) + span.end,
+                offset: wide(header.p_offset),
                 file: file.clone(),
             });
         }
@@ -227,6 +226,12 @@ pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) base: u64,
     pub(crate) range: Range<u64>,
+}
+
+/// The modules of now.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<Module> {
+    Listed::now(None, false).modules
 }
 
 /// The unwinder of the modules of now, and their files.
@@ -262,22 +267,28 @@ unsafe extern "C" fn list(
     // SAFETY: the record's headers, of which it has so many.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     // SAFETY: the headers are those of a module that is loaded with this displacement, at least until this returns.
-    let module = unsafe { module(info.dlpi_addr, headers, copies) };
+    let module = unsafe { module(wide(info.dlpi_addr), headers, copies) };
     let name = (!info.dlpi_name.is_null()).then(|| {
         // SAFETY: not null, so it is the linker's name of the module.
         unsafe { CStr::from_ptr(info.dlpi_name) }.to_string_lossy()
     });
     listed.files.extend(module.as_ref().map(|module| File {
         name: name.unwrap_or_default().into_owned(),
-        base: info.dlpi_addr,
-        range: module.avma_range(),
+        base: wide(info.dlpi_addr),
+        range: module.range.clone(),
     }));
     listed.modules.extend(module);
     0
 }
 
-fn span(header: &libc::Elf64_Phdr) -> Range<u64> {
-    header.p_vaddr..header.p_vaddr + header.p_memsz
+fn span(header: &Header) -> Range<u64> {
+    let start = wide(header.p_vaddr);
+    start..start + wide(header.p_memsz)
+}
+
+/// A number of the dynamic linker's, which are as wide as a word.
+fn wide(word: impl Into<u64>) -> u64 {
+    word.into()
 }
 
 /// The module that is mapped `base` above its own addresses; `None` if it has no table that can be searched.
@@ -285,11 +296,7 @@ fn span(header: &libc::Elf64_Phdr) -> Range<u64> {
 /// # Safety
 ///
 /// The headers describe what is mapped there.
-unsafe fn module(
-    base: u64,
-    headers: &[libc::Elf64_Phdr],
-    copies: bool,
-) -> Option<Module<&'static [u8]>> {
+unsafe fn module(base: u64, headers: &[Header], copies: bool) -> Option<Module> {
     let loads = || {
         headers
             .iter()
@@ -313,20 +320,15 @@ unsafe fn module(
     let kept = |table| if copies { copy_of(table) } else { table };
     // Its length stands nowhere; it ends with an entry of length 0, and searches go to entries that the table names.
     let frames = start..load.end;
-    Some(Module::new(
-        String::new(),
-        base + all.start..base + all.end,
+    // SAFETY: from its start to the end of the segment that it lies in.
+    let frames_bytes = unsafe { mapped(base, &frames) };
+    Some(Module {
+        range: base + all.start..base + all.end,
         base,
-        ExplicitModuleSectionInfo {
-            text_svma: Some(code),
-            eh_frame_hdr_svma: Some(table),
-            eh_frame_hdr: Some(kept(table_bytes)),
-            eh_frame_svma: Some(frames.clone()),
-            // SAFETY: from its start to the end of the segment that it lies in.
-            eh_frame: Some(kept(unsafe { mapped(base, &frames) })),
-            ..ExplicitModuleSectionInfo::default()
-        },
-    ))
+        code,
+        header: (table, kept(table_bytes)),
+        frames: (frames, kept(frames_bytes)),
+    })
 }
 
 /// # Safety
@@ -347,18 +349,20 @@ fn eh_frame(at: u64, table: &[u8]) -> Option<u64> {
     if (*version, *encoding) != (1, PC_RELATIVE_SDATA4) {
         return None;
     }
-    let distance = i32::from_le_bytes(*distance);
+    let distance = i32::from_ne_bytes(*distance);
     (at + mem::size_of::<u32>() as u64).checked_add_signed(i64::from(distance))
 }
 
 #[cfg(test)]
 mod tests {
+    use goroutines_sched::UNWIND_REGISTERS;
+
     use super::*;
 
     #[test]
     fn the_address_of_the_frames_is_read_from_a_head_that_is_understood() {
         let mut head = [1, 0x1b, 3, 0x3b, 0, 0, 0, 0, 9];
-        head[4..8].copy_from_slice(&(-20_i32).to_le_bytes());
+        head[4..8].copy_from_slice(&(-20_i32).to_ne_bytes());
         assert_eq!(eh_frame(100, &head), Some(84));
         assert_eq!(eh_frame(100, &head[..7]), None, "too short");
         head[1] = 0x1c;
@@ -368,6 +372,7 @@ mod tests {
     #[test]
     fn the_program_itself_is_one_of_the_modules() {
         let here = the_program_itself_is_one_of_the_modules as fn() as usize as u64;
-        with(|modules| assert!(modules.unwinder.max_known_code_address() >= here));
+        let holds = |module: &Module| module.range.contains(&here);
+        assert_eq!(all().iter().any(holds), UNWIND_REGISTERS.has_tables);
     }
 }

@@ -1,7 +1,7 @@
 //! The frames of one stack, as addresses.
 //!
-//! framehop takes one step at a time: from the registers of a frame to those of its caller, with words that the scheduler
-//! reads for it. It knows nothing of segments: the tables of their outermost code refer to a word that it does not read, and
+//! An unwinder (unwind.rs) takes one step at a time: from the registers of a frame to those of its caller, with words that the
+//! scheduler reads for it. It knows nothing of segments: the tables of their outermost code refer to a word that it does not read, and
 //! it would guess. So before each step this module looks whether the address is the outermost of a segment, and goes on in
 //! the older piece. A walk is whole only if it arrives at the outermost code of a goroutine; any other end is reported.
 //!
@@ -13,10 +13,9 @@ use std::{
     slice,
 };
 
-use framehop::{FrameAddress, UnwindRegsNative, Unwinder as _};
 use goroutines_sched::{Interrupted, Registers, StackView, Suspended, Walks};
 
-use crate::modules::{Cache, Unwinder};
+use crate::unwind::{Cache, Caller, Place, Unwind, Unwinder};
 
 /// The innermost frames that are kept of a deep stack; and as many of the outermost.
 pub(crate) const HALF: usize = 32;
@@ -173,9 +172,9 @@ fn resumed(start: Suspended) -> Registers {
 }
 
 /// Walks all pieces of a stack.
-pub(crate) fn pieces(
-    unwinder: &Unwinder,
-    cache: &mut Cache,
+pub(crate) fn pieces<U: Unwind>(
+    unwinder: &U,
+    cache: &mut U::Cache,
     stack: &mut impl Pieces,
     mut start: Registers,
     walk: &mut Walk,
@@ -195,17 +194,20 @@ pub(crate) fn pieces(
 }
 
 /// Walks one piece. Returns the address in the outermost code of a segment, if it arrives there.
-fn piece(
-    unwinder: &Unwinder,
-    cache: &mut Cache,
+fn piece<U: Unwind>(
+    unwinder: &U,
+    cache: &mut U::Cache,
     stack: &impl Pieces,
     start: Registers,
     walk: &mut Walk,
 ) -> Option<u64> {
-    let mut registers = UnwindRegsNative::new(start.link as u64, start.sp as u64, start.fp as u64);
-    let mut address = FrameAddress::from_instruction_pointer(start.ip as u64);
+    let mut registers = U::begin(start);
+    let mut place = Place {
+        ip: start.ip as u64,
+        is_return: false,
+    };
     while walk.found < walk.most {
-        let ip = address.address();
+        let ip = place.ip;
         if StackView::is_root(ip as usize) {
             walk.end = End::Root;
             return None;
@@ -214,19 +216,13 @@ fn piece(
             return Some(ip);
         }
         walk.push(ip);
-        let caller = unwinder.unwind_frame(address, &mut registers, cache, &mut |at| {
-            stack.read(at).ok_or(())
-        });
-        walk.is_outermost = matches!(caller, Ok(None));
-        let Some(caller) = caller
-            .ok()
-            .flatten()
-            .and_then(FrameAddress::from_return_address)
-        else {
+        let caller = unwinder.caller(place, &mut registers, cache, &mut |at| stack.read(at));
+        walk.is_outermost = caller == Caller::Outermost;
+        let Caller::At(next) = caller else {
             walk.end = End::Lost(ip);
             return None;
         };
-        address = caller;
+        place = next;
     }
     None
 }

@@ -141,7 +141,7 @@ struct Block {
 impl Block {
     fn read(&mut self, address: u64) -> Option<u64> {
         let address = usize::try_from(address).ok()?;
-        if !address.is_multiple_of(align_of::<u64>()) || address < BLOCK {
+        if !address.is_multiple_of(align_of::<usize>()) || address < BLOCK {
             return None;
         }
         let start = address - address % BLOCK;

@@ -133,7 +133,7 @@ pub use {
         random::random,
     },
     sys::{
-        asm::{Registers, Suspended},
+        asm::{CPU, Registers, Suspended, UNWIND_REGISTERS, UnwindRegisters},
         fatal::{before_fatal, before_fatal_in_signal, exit_now, write as write_to_stderr},
         peek::read_memory,
         tasks::as_own_thread,

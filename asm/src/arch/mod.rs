@@ -39,6 +39,8 @@ mod common;
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]
 #[cfg_attr(target_arch = "x86", path = "x86.rs")]
 mod cpu;
+mod dwarf;
 mod word;
 
 pub use common::Native;
+pub use dwarf::{TLS_BELOW_THREAD_POINTER, UNWIND_REGISTERS, UnwindRegisters};

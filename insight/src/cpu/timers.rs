@@ -164,7 +164,9 @@ mod tests {
             // SAFETY: `time` is live.
             assert_eq!(unsafe { libc::clock_gettime(clock, time) }, 0);
         }
-        let nanoseconds = |time: libc::timespec| time.tv_sec * 1_000_000_000 + time.tv_nsec;
+        let nanoseconds = |time: libc::timespec| {
+            i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+        };
         let apart = nanoseconds(own[1]) - nanoseconds(own[0]);
         // Both are of this thread, which has used little CPU time between.
         assert!((0..500_000_000).contains(&apart), "{apart}");

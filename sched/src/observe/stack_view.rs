@@ -189,9 +189,9 @@ impl<'a> Piece<'a> {
 
     pub(crate) fn read(&self, address: u64) -> Option<u64> {
         let address = usize::try_from(address).ok()?;
-        let end = address.checked_add(size_of::<u64>())?;
+        let end = address.checked_add(size_of::<usize>())?;
         let is_alive =
-            self.low <= address && end <= self.top && address.is_multiple_of(align_of::<u64>());
+            self.low <= address && end <= self.top && address.is_multiple_of(align_of::<usize>());
         let is_guard = || {
             let stack = self.stack.filter(|_| self.image.is_none());
             stack.is_some_and(|stack| stack.is_guard(address, end))
@@ -202,6 +202,6 @@ impl<'a> Piece<'a> {
         // SAFETY: the word is aligned and lies between the stack pointer and the top of a stack that stays, and not in the
         // guard, so there is memory; an image keeps the alignment. Volatile: the commit of a park may write to the stack at
         // the same time, and then the word is new or old.
-        Some(unsafe { self.place(address).cast::<u64>().read_volatile() })
+        Some(unsafe { self.place(address).cast::<usize>().read_volatile() } as u64)
     }
 }

@@ -1,0 +1,194 @@
+//! From a frame to its caller: the step of which walks are made.
+//!
+//! | CPU | who steps |
+//! |---|---|
+//! | x86_64, aarch64 | framehop: it knows their registers, and keeps the rules that it has found |
+//! | others | [`Cfi`](crate::cfi::Cfi): evaluates the tables of each frame by the numbers that they give to registers |
+//!
+//! All of them are compiled for every CPU, and its name chooses one ([`Unwinder`]). None allocates in a step, takes a lock, or
+//! reads memory by itself.
+
+use std::ops::Range;
+
+use framehop::{
+    ExplicitModuleSectionInfo, FrameAddress, MustNotAllocateDuringUnwind as NoAllocation,
+    aarch64::{UnwindRegsAarch64, UnwinderAarch64},
+    x86_64::{UnwindRegsX86_64, UnwinderX86_64},
+};
+use goroutines_sched::{CPU, Registers};
+
+use crate::cfi::Cfi;
+
+/// The one of this CPU.
+pub(crate) type Unwinder = <By<{ by(CPU) }> as Choice>::Unwinder;
+/// What it keeps between steps.
+pub(crate) type Cache = <Unwinder as Unwind>::Cache;
+
+/// Steps from frame to frame.
+pub(crate) trait Unwind {
+    /// What it keeps between steps.
+    type Cache: Default;
+    /// The registers of a frame, as far as they are known.
+    type Registers;
+
+    /// Knows no code.
+    fn new() -> Self;
+
+    /// Makes the code of a module known.
+    fn add(&mut self, module: Module);
+
+    /// The registers with which a walk begins.
+    fn begin(start: Registers) -> Self::Registers;
+
+    /// The caller of the frame at `place`, whose registers become those of the caller. `read` reads a word. Async-signal-safe.
+    fn caller(
+        &self,
+        place: Place,
+        registers: &mut Self::Registers,
+        cache: &mut Self::Cache,
+        read: &mut impl FnMut(u64) -> Option<u64>,
+    ) -> Caller;
+}
+
+/// The code of a module, and the tables that tell of it. Ranges are the module's own addresses, but for the first.
+pub(crate) struct Module {
+    /// Where it is mapped.
+    pub(crate) range: Range<u64>,
+    /// How far above its own addresses.
+    pub(crate) base: u64,
+    pub(crate) code: Range<u64>,
+    /// `.eh_frame_hdr`.
+    pub(crate) header: (Range<u64>, &'static [u8]),
+    /// `.eh_frame`, and what lies behind.
+    pub(crate) frames: (Range<u64>, &'static [u8]),
+}
+
+/// Where the code of a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) ip: u64,
+    /// Whether this is where a call returns to: it may be the start of the next function.
+    pub(crate) is_return: bool,
+}
+
+/// What a step has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Caller {
+    At(Place),
+    /// The tables say that nothing has called this frame.
+    Outermost,
+    /// There is no table for it, or a word could not be read.
+    Unknown,
+}
+
+/// The unwinder with a number: see [`by`].
+pub(crate) struct By<const NUMBER: u8>;
+
+/// What a number chooses.
+pub(crate) trait Choice {
+    type Unwinder: Unwind;
+}
+
+impl Choice for By<0> {
+    type Unwinder = Cfi;
+}
+
+impl Choice for By<1> {
+    type Unwinder = Framehop<UnwinderX86_64<&'static [u8], NoAllocation>>;
+}
+
+impl Choice for By<2> {
+    type Unwinder = Framehop<UnwinderAarch64<&'static [u8], NoAllocation>>;
+}
+
+/// The number of the unwinder for a CPU.
+const fn by(cpu: &str) -> u8 {
+    match cpu.as_bytes() {
+        b"x86_64" => 1,
+        b"aarch64" => 2,
+        _ => 0,
+    }
+}
+
+/// A CPU that framehop knows.
+trait Known: framehop::Unwinder<Module = framehop::Module<&'static [u8]>> + Default {
+    fn begin(start: Registers) -> Self::UnwindRegs;
+}
+
+impl Known for UnwinderX86_64<&'static [u8], NoAllocation> {
+    fn begin(start: Registers) -> UnwindRegsX86_64 {
+        UnwindRegsX86_64::new(start.link as u64, start.sp as u64, start.fp as u64)
+    }
+}
+
+impl Known for UnwinderAarch64<&'static [u8], NoAllocation> {
+    fn begin(start: Registers) -> UnwindRegsAarch64 {
+        UnwindRegsAarch64::new(start.link as u64, start.sp as u64, start.fp as u64)
+    }
+}
+
+/// Framehop's unwinder for a CPU.
+pub(crate) struct Framehop<U>(U);
+
+impl<U: Known<Cache: Default>> Unwind for Framehop<U> {
+    type Cache = U::Cache;
+    type Registers = U::UnwindRegs;
+
+    fn new() -> Framehop<U> {
+        Framehop(U::default())
+    }
+
+    fn add(&mut self, module: Module) {
+        let Module {
+            range,
+            base,
+            code,
+            header,
+            frames,
+        } = module;
+        self.0.add_module(framehop::Module::new(
+            String::new(),
+            range,
+            base,
+            ExplicitModuleSectionInfo {
+                text_svma: Some(code),
+                eh_frame_hdr_svma: Some(header.0),
+                eh_frame_hdr: Some(header.1),
+                eh_frame_svma: Some(frames.0),
+                eh_frame: Some(frames.1),
+                ..ExplicitModuleSectionInfo::default()
+            },
+        ));
+    }
+
+    fn begin(start: Registers) -> U::UnwindRegs {
+        U::begin(start)
+    }
+
+    fn caller(
+        &self,
+        place: Place,
+        registers: &mut U::UnwindRegs,
+        cache: &mut U::Cache,
+        read: &mut impl FnMut(u64) -> Option<u64>,
+    ) -> Caller {
+        let address = match place.is_return {
+            false => Some(FrameAddress::from_instruction_pointer(place.ip)),
+            true => FrameAddress::from_return_address(place.ip),
+        };
+        let Some(address) = address else {
+            return Caller::Unknown;
+        };
+        let caller = self
+            .0
+            .unwind_frame(address, registers, cache, &mut |at| read(at).ok_or(()));
+        match caller {
+            Ok(Some(0)) | Err(_) => Caller::Unknown,
+            Ok(Some(ip)) => Caller::At(Place {
+                ip,
+                is_return: true,
+            }),
+            Ok(None) => Caller::Outermost,
+        }
+    }
+}
