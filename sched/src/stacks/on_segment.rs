@@ -288,7 +288,7 @@ fn larger(class: Option<Class>, red_zone: usize) -> Class {
         None => FIRST_OF_A_THREAD,
     };
     let fits = |class: &&Class| class.window() >= least && usable(**class) >= red_zone;
-    match Class::ALL.iter().find(fits) {
+    match Class::usable().iter().find(fits) {
         Some(class) => *class,
         None => panic!(
             "goroutines::grow: a red zone of {red_zone} bytes is above the largest stack: ask for at \

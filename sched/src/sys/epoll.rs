@@ -119,9 +119,26 @@ pub(crate) fn get_or_make() -> io::Result<&'static Poll> {
     Ok(POLL.get_or_init(|| made))
 }
 
+/// What `epoll_pwait2` takes: 64 bits each on every CPU, whatever the C library's `timespec` is.
+#[repr(C)]
+struct Timeout {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Timeout {
+    fn new(nanos: u64) -> Timeout {
+        Timeout {
+            seconds: (nanos / 1_000_000_000) as i64,
+            nanoseconds: (nanos % 1_000_000_000) as i64,
+        }
+    }
+}
+
 fn timespec(nanos: u64) -> libc::timespec {
     libc::timespec {
-        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
+        // A longer wait ends early, which it may.
+        tv_sec: libc::time_t::try_from(nanos / 1_000_000_000).unwrap_or(libc::time_t::MAX),
         tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
     }
 }
@@ -296,7 +313,7 @@ impl Poll {
         events: &mut [MaybeUninit<Event>; BATCH],
         timeout: Option<u64>,
     ) -> Option<usize> {
-        let time = timeout.map(timespec);
+        let time = timeout.map(Timeout::new);
         let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: there is room for as many events as are asked for; the time lives until the call returns.
         let count = unsafe {

@@ -10,14 +10,15 @@
 
 use std::{
     iter,
+    ops::Range,
     sync::atomic::{AtomicUsize, Ordering},
     thread::{self, Thread},
 };
 
 use super::peek::{self, PLACES};
 
-/// Two reference counts, and at least a name and a number: the least size of the record, in bytes.
-const SIZE: usize = 40;
+/// Two reference counts, and at least a name and a number of eight bytes: the least size of the record, in bytes.
+const SIZE: usize = 4 * size_of::<usize>() + 8;
 
 /// How many references there are while nobody keeps a handle: that of the thread itself, and the one in `Record`.
 const OWN: usize = 2;
@@ -25,8 +26,14 @@ const OWN: usize = 2;
 /// How much is read behind a pointer, in words: the head of an allocation.
 const WORDS: usize = 16;
 
-/// Pages are no smaller, in bytes.
+/// Pages are no smaller, in bytes: nothing ends between two multiples of it.
 const PAGE: usize = 4096;
+
+/// The addresses that programs have. With 32 bits the upper half may be theirs too.
+const ADDRESSES: Range<usize> = PAGE..match usize::BITS {
+    32 => usize::MAX - PAGE,
+    _ => isize::MAX.cast_unsigned(),
+};
 
 /// The record of one thread.
 #[derive(Debug)]
@@ -75,7 +82,7 @@ impl Record {
         let ends = words.as_ptr_range();
         let here = ends.start.addr()..ends.end.addr();
         let mut pointers = words.iter().copied().filter(|word| {
-            (PAGE..isize::MAX.cast_unsigned()).contains(word)
+            ADDRESSES.contains(word)
                 && word.is_multiple_of(align_of::<usize>())
                 && !here.contains(word)
         });
@@ -128,6 +135,8 @@ mod tests {
 
     use super::*;
 
+    const WORD: usize = size_of::<usize>();
+
     /// Runs `body` on a thread whose starter has given up its handle.
     fn on_a_thread(body: impl FnOnce(Record) + Send + 'static) {
         let (tx, rx) = mpsc::channel();
@@ -160,7 +169,8 @@ mod tests {
     fn a_handle_behind_a_pointer_is_found_while_it_is_kept() {
         on_a_thread(|record| {
             let boxed = Box::new((1_usize, 2_usize, thread::current()));
-            let words = [7, usize::MAX, 4096, 1 << 40, &raw const *boxed as usize, 0];
+            let nowhere = isize::MAX.cast_unsigned() & !(PAGE - 1);
+            let words = [7, usize::MAX, 4096, nowhere, &raw const *boxed as usize, 0];
             assert!(record.is_behind(black_box(&words)));
             assert!(!record.is_behind(&words[..4]));
             assert!(!record.is_behind(&[]));
@@ -206,11 +216,11 @@ mod tests {
             // SAFETY: the second half of the mapping, which nothing uses; then a word of the first half.
             unsafe {
                 assert_eq!(libc::mprotect(end as *mut _, len / 2, libc::PROT_NONE), 0);
-                ((end - 8) as *mut usize).write(record.start);
+                ((end - WORD) as *mut usize).write(record.start);
             }
             let kept = thread::current();
-            assert!(record.is_behind(black_box(&[end - 16])));
-            assert!(record.is_behind(black_box(&[end, end - 8])));
+            assert!(record.is_behind(black_box(&[end - 2 * WORD])));
+            assert!(record.is_behind(black_box(&[end, end - WORD])));
             assert!(!record.is_behind(black_box(&[end])));
             drop(kept);
             // SAFETY: the mapping made above.

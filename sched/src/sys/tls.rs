@@ -1,7 +1,7 @@
 //! Where a thread's thread-local storage lies.
 //!
 //! ```text
-//!   x86_64                                        aarch64
+//!   variant II (x86, s390x)                       variant I (others)
 //!   | blocks of the modules: libc, ..., program |  | thread descriptor  |
 //!   +-------------------------------------------+  +--------------------+ ◄ thread pointer
 //!   | thread descriptor                         |  | blocks: program, ..., libc
@@ -9,15 +9,17 @@
 //! ```
 //!
 //! The dynamic linker reports the blocks that exist (the block of a library that is loaded later does not exist yet),
-//! and `pthread_self` is the descriptor, which lies beside the thread pointer. Blocks that lie close together form
-//! one range, so that there is usually one. A further range is std's record of the thread (record.rs).
+//! and `pthread_self` is the descriptor, which lies beside the thread pointer. Its size is the C library's secret. In variant
+//! I it ends where the nearest block begins. In variant II it lies at the end of a mapping, and is smaller than a page.
+//! Blocks that lie close together form one range, so that there is usually one. A further range is std's record of the
+//! thread (record.rs).
 
 use std::{
     ffi::{c_int, c_void},
     slice,
 };
 
-use super::record::Record;
+use super::{asm::TLS_BELOW_THREAD_POINTER, record::Record};
 
 /// Blocks no further apart than this, in bytes, form one range: the descriptor is larger than the distances between
 /// blocks, and smaller than this.
@@ -53,12 +55,7 @@ impl Tls {
         unsafe { libc::dl_iterate_phdr(Some(note_block), (&raw mut blocks).cast()) };
         // SAFETY: takes nothing and only reads.
         let descriptor = unsafe { libc::pthread_self() } as usize;
-        // Threads' descriptors lie at the end of a mapping, or have blocks behind them.
-        let end = (descriptor + 1).next_multiple_of(CLOSE);
-        blocks.push(Range {
-            start: descriptor,
-            len: end - descriptor,
-        });
+        blocks.push(descriptor_range(descriptor, &blocks));
         let record = Record::here();
         let mut ranges = merged(blocks);
         // Not merged: what lies between is memory of others.
@@ -97,6 +94,20 @@ impl Range {
                 .map(|word| word.wrapping_sub(self.start) < self.len);
             hits.fold(false, |any, hit| any | hit)
         })
+    }
+}
+
+/// Where the descriptor of a thread lies, which begins at `start`.
+fn descriptor_range(start: usize, blocks: &[Range]) -> Range {
+    let nearest = blocks.iter().map(|block| block.start);
+    let nearest = nearest.filter(|block| !TLS_BELOW_THREAD_POINTER && *block > start);
+    let end = match nearest.min() {
+        Some(block) if block - start <= CLOSE => block,
+        _ => (start + 1).next_multiple_of(CLOSE),
+    };
+    Range {
+        start,
+        len: end - start,
     }
 }
 
@@ -190,6 +201,17 @@ mod tests {
         let other = thread::spawn(thread::current).join().unwrap();
         assert!(points_into(&here, word(&thread::current())));
         assert!(!points_into(&here, word(&other)));
+    }
+
+    #[test]
+    fn a_descriptor_ends_at_the_block_behind_it_or_at_the_end_of_its_page() {
+        let block = |start| Range { start, len: 8 };
+        let len = |start, blocks: &[Range]| descriptor_range(start, blocks).len;
+        assert_eq!(len(4096 + 3000, &[]), 1096);
+        assert_eq!(len(4096 + 3000, &[block(100), block(90_000)]), 1096);
+        let behind = if TLS_BELOW_THREAD_POINTER { 1096 } else { 2000 };
+        let blocks = [block(10_000), block(4096 + 5000), block(5000)];
+        assert_eq!(len(4096 + 3000, &blocks), behind);
     }
 
     #[test]
