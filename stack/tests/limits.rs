@@ -192,6 +192,14 @@ fn assert_no_space(error: &io::Error, what: &str) {
     assert!(text.contains("RLIMIT_AS"), "{text}");
 }
 
+/// A class of which there is address space for all that the memory areas allow.
+fn many() -> Class {
+    match usize::BITS {
+        32 => Class::usable()[0],
+        _ => MIB,
+    }
+}
+
 /// With mprotect each window is two memory areas: the sysctl ends it, with its name, and nothing is lost.
 fn mprotect_ends_at_the_sysctl() {
     let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
@@ -200,7 +208,7 @@ fn mprotect_ends_at_the_sysctl() {
     let mut stacks: Vec<Stack> = Vec::new();
     let error = loop {
         assert!(stacks.len() <= limit, "more stacks than memory areas");
-        match acquire(MIB) {
+        match acquire(many()) {
             Ok(stack) => stacks.push(stack),
             Err(error) => break error,
         }
@@ -212,22 +220,22 @@ fn mprotect_ends_at_the_sysctl() {
     // SAFETY: the areas are ours and unused.
     assert_eq!(unsafe { libc::munmap(spare, len) }, 0);
     let last = stacks[stacks.len() - 1].top() as usize - 1;
-    let next = acquire(MIB).unwrap();
+    let next = acquire(many()).unwrap();
     assert!(
-        next.contains(last + MIB.window()),
+        next.contains(last + many().window()),
         "the window whose guard was refused is not lost"
     );
-    on_stack(&next, || descend(150 << 10));
+    on_stack(&next, || descend(30 << 10));
     let top = next.top() as usize;
     release(next);
-    assert_eq!(acquire(MIB).unwrap().top() as usize, top);
+    assert_eq!(acquire(many()).unwrap().top() as usize, top);
 }
 
 /// What is admitted has its guards, so that it is the admission that fails, and the rest of the process has areas left.
 fn mprotect_ends_at_admission() {
     let mut admitted = 0;
     let error = loop {
-        match reserve(MIB, 64) {
+        match reserve(many(), 64) {
             Ok(()) => admitted += 64,
             Err(error) => break error,
         }
@@ -239,15 +247,15 @@ fn mprotect_ends_at_admission() {
     let rest = memory_areas();
     std::thread::spawn(|| ()).join().unwrap();
     let mut stacks: Vec<Stack> = Vec::with_capacity(admitted);
-    stacks.extend((0..admitted).map(|_| acquire(MIB).unwrap()));
+    stacks.extend((0..admitted).map(|_| acquire(many()).unwrap()));
     assert!(
         memory_areas() <= rest + 10,
         "an admitted stack needed areas"
     );
-    on_stack(&stacks[admitted - 1], || descend(150 << 10));
+    on_stack(&stacks[admitted - 1], || descend(30 << 10));
     drop(stacks);
-    unreserve(MIB, admitted);
-    reserve(MIB, admitted).unwrap();
+    unreserve(many(), admitted);
+    reserve(many(), admitted).unwrap();
 }
 
 /// A mapping that takes `areas` memory areas until it is unmapped.

@@ -24,7 +24,7 @@ const AHEAD: usize = 32;
 /// use goroutines_stack::{Class, acquire, release, reserve, unreserve};
 /// reserve(Class::DEFAULT, 1000)?; // A thousand goroutines may start.
 /// let stack = acquire(Class::DEFAULT)?; // One of them does.
-/// assert!(stack.limit() > 200 * 1024);
+/// assert!(stack.limit() > 40 * 1024);
 /// release(stack);
 /// unreserve(Class::DEFAULT, 1000);
 /// # Ok::<(), std::io::Error>(())

@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn a_cache_never_holds_more_than_it_admitted() {
-        // As many as there are at most of the largest are a quarter of the address space where that has 32 bits.
+        // Of the largest there would be more than an address space of 32 bits has room for.
         let classes = Class::usable().iter();
-        for class in classes.filter(|class| 200 * class.window() <= usize::MAX / 2) {
+        for class in classes.filter(|class| class.window() <= usize::MAX / 8 / 200) {
             waves(*class);
         }
     }

@@ -32,9 +32,9 @@ pub fn is_resident(addr: usize) -> bool {
     bytes.iter().any(|byte| byte & 1 == 1)
 }
 
-/// How many windows of `class` a test may have, of `wish`: half of the address space at most.
+/// How many windows of `class` a test may have, of `wish`: a sixteenth of the address space at most.
 pub fn at_most(wish: usize, class: Class) -> usize {
-    wish.min(usize::MAX / 2 / class.window())
+    wish.min(usize::MAX / 16 / class.window())
 }
 
 /// Code that runs on a stack; the thread word points here while it does.
