@@ -59,7 +59,8 @@ unpack() {
         [ -e "$folder/deb/$package.done" ] && continue
         say "unpacking $package"
         rm -f "$folder/deb/${package%%:*}"_*.deb
-        (cd "$folder/deb" && apt-get -qq "${archive[@]}" -o APT::Sandbox::User=root download "$package")
+        (cd "$folder/deb" && apt-get -qq "${archive[@]}" -o APT::Sandbox::User=root download "$package") ||
+            die "$arch needs the package $package, which cannot be downloaded"
         dpkg -x "$folder/deb/${package%%:*}"_*.deb "$root"
         rm "$folder/deb/${package%%:*}"_*.deb
         touch "$folder/deb/$package.done"
@@ -208,7 +209,8 @@ set_up() {
         libc_loongarch64
     else
         say "installing qemu-user-static gcc-$prefix libc6-dev-$libc-cross"
-        apt_get install --no-install-recommends qemu-user-static "gcc-$prefix" "libc6-dev-$libc-cross" > /dev/null
+        apt_get install --no-install-recommends qemu-user-static "gcc-$prefix" "libc6-dev-$libc-cross" > /dev/null ||
+            die "$arch needs the packages qemu-user-static, gcc-$prefix and libc6-dev-$libc-cross, which cannot be installed"
     fi
     if [[ $(linker) == /* ]]; then
         "linker_$arch"
