@@ -90,7 +90,7 @@ pub mod valgrind;
 pub use arch::{Native, TLS_BELOW_THREAD_POINTER, UNWIND_REGISTERS, UnwindRegisters};
 pub use context::{Context, Suspended};
 pub use interrupted::{Interrupted, SignalLayout, interrupted, interrupted_sp};
-pub use port::{Entry, FrameLayout, Port, Probe, Root, Saved};
+pub use port::{Chain, Entry, FrameLayout, Port, Probe, Root, Saved};
 
 /// Returns whether the CPU keeps a shadow stack for this thread, as far as an instruction tells: see
 /// [`Port::has_shadow_stack`]. A switch under one ends the process.

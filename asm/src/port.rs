@@ -114,6 +114,20 @@ pub unsafe trait Saved: Sized {
     fn fp(&self) -> usize;
 }
 
+/// How tools that read no tables find the frames of compiled code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chain {
+    /// By frame records, in code that is built with frame pointers: [`Port::RECORD_BELOW_FRAME_POINTER`].
+    FramePointers,
+    /// By back chains: the word at the stack pointer is the stack pointer of the caller.
+    BackChains {
+        /// How far above the stack pointer of the caller the return address lies, in bytes.
+        link: usize,
+    },
+    /// Not at all.
+    None,
+}
+
 /// Where the words of a [`Frame`](Port::Frame) are, in bytes from its start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameLayout {
@@ -147,6 +161,9 @@ pub unsafe trait Port {
 
     /// The alignment of the stack pointer at every call.
     const STACK_ALIGN: usize;
+
+    /// How frames are found without tables. A context begins with the end of such a chain, or with a link.
+    const CHAIN: Chain = Chain::FramePointers;
 
     /// How far below the frame pointer the frame record lies, in bytes: {frame pointer of the caller, return address}.
     const RECORD_BELOW_FRAME_POINTER: usize = 0;

@@ -99,17 +99,21 @@ macro_rules! counter {
 }
 
 /// The functions of the thread word. The instructions address it as `{name}.thread_word` and have `{word}` and, for
-/// addresses, further registers under the names that are given.
+/// addresses, further registers under the names that are given. If not all registers can be addresses, the class of those
+/// that can comes first, with what else the instructions overwrite.
 #[allow(unused_macros, reason = "some ports have their own")]
 macro_rules! thread_word {
-    (load($($load_tmp:ident)*) $($load:literal),+; store($($store_tmp:ident)*) $($store:literal),+;) => {
+    (load $($code:tt)*) => {
+        thread_word!(reg(): load $($code)*);
+    };
+    ($class:ident($($lost:tt),*): load($($load_tmp:ident)*) $($load:literal),+; store($($store_tmp:ident)*) $($store:literal),+;) => {
         #[inline(always)]
         fn thread_word() -> *mut () {
             let word;
             // SAFETY: reads the word of word.rs, to which there is no Rust reference (hence `nomem`). Not `pure`: two
             // reads differ if a switch between them has moved the computation to another thread.
             unsafe {
-                core::arch::asm!($($load,)+ name = sym root, $($load_tmp = out(reg) _,)* word = out(reg) word,
+                core::arch::asm!($($load,)+ name = sym root, $($load_tmp = out($class) _,)* word = out($class) word, $(out($lost) _,)*
                     options(nomem, nostack, preserves_flags));
             }
             word
@@ -120,7 +124,7 @@ macro_rules! thread_word {
             // SAFETY: writes the word of word.rs, which belongs to this thread and to which there is no Rust reference.
             // Not `nomem`: a later read makes the memory behind `word` reachable.
             unsafe {
-                core::arch::asm!($($store,)+ name = sym root, $($store_tmp = out(reg) _,)* word = in(reg) word,
+                core::arch::asm!($($store,)+ name = sym root, $($store_tmp = out($class) _,)* word = in($class) word, $(out($lost) _,)*
                     options(nostack, preserves_flags));
             }
         }
@@ -130,11 +134,14 @@ macro_rules! thread_word {
 /// [`Port::prefetch`](crate::Port::prefetch): the instruction gets the address and the distance below it.
 macro_rules! prefetch {
     ($hint:literal) => {
+        prefetch!(reg: $hint);
+    };
+    ($class:ident: $hint:literal) => {
         #[inline(always)]
         fn prefetch<const BELOW: usize>(addr: *const u8) {
             // SAFETY: a prefetch changes nothing that a program can observe, and ignores bad addresses.
             unsafe {
-                core::arch::asm!($hint, in(reg) addr.addr(), const BELOW, options(nomem, nostack, preserves_flags));
+                core::arch::asm!($hint, in($class) addr.addr(), const BELOW, options(nomem, nostack, preserves_flags));
             }
         }
     };

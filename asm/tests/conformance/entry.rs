@@ -1,7 +1,7 @@
 //! What an entry finds that is not wrapped by a fiber: an aligned stack, and a chain of frame pointers that ends.
 
 use crate::fiber::{Fiber, Stack};
-use goroutines_asm::{Context, Native, Port, prepare, prepare_linked, switch};
+use goroutines_asm::{Chain, Context, Native, Port, prepare, prepare_linked, switch};
 use std::cell::Cell;
 use std::hint::black_box;
 
@@ -73,20 +73,52 @@ fn entry_starts_with_an_aligned_stack() {
 #[repr(align(64))]
 struct Wide([usize; 8]);
 
-/// The frame pointer that the record of `frame`'s function holds: that of its caller.
+/// The frame of the function into which this is inlined: its frame pointer, or its stack pointer.
+#[inline(always)]
+fn innermost() -> usize {
+    match Native::CHAIN {
+        Chain::FramePointers => Native::frame_pointer() as usize,
+        Chain::BackChains { .. } => Native::stack_pointer() as usize,
+        Chain::None => 0,
+    }
+}
+
+/// What the record of `frame`'s function holds: the frame of its caller, and where it returns to.
 ///
 /// # Safety
 ///
-/// `frame` is the frame pointer of a function that keeps a record, and has not returned.
+/// `frame` is that of a function that keeps a record, and has not returned.
+unsafe fn record_of(frame: usize) -> [usize; 2] {
+    // SAFETY: a record is readable; so is the frame of the caller, if there is one.
+    unsafe {
+        let record = (frame - Native::RECORD_BELOW_FRAME_POINTER) as *const [usize; 2];
+        match (Native::CHAIN, record.cast::<usize>().read()) {
+            (Chain::BackChains { .. }, 0) => [0, 0],
+            (Chain::BackChains { link }, caller) => {
+                [caller, ((caller + link) as *const usize).read()]
+            }
+            _ => record.read(),
+        }
+    }
+}
+
+/// The frame of the caller: see [`record_of`].
+///
+/// # Safety
+///
+/// As for [`record_of`].
 unsafe fn caller_of(frame: usize) -> usize {
-    // SAFETY: the record of the caller's function.
-    unsafe { ((frame - Native::RECORD_BELOW_FRAME_POINTER) as *const usize).read() }
+    // SAFETY: the caller's frame is of a function that keeps a record.
+    unsafe { record_of(frame)[0] }
 }
 
 /// Returns whether compiled code keeps frame records: then the frame pointer is as far from the stack pointer in each call of
 /// a function.
 #[inline(never)]
 fn keeps_records() -> bool {
+    if Native::CHAIN != Chain::FramePointers {
+        return Native::CHAIN != Chain::None;
+    }
     #[inline(never)]
     fn distance(depth: usize) -> usize {
         if depth > 0 {
@@ -104,7 +136,7 @@ fn walk(depth: usize) -> (usize, usize) {
         return black_box(walk(black_box(depth - 1)));
     }
     let mut records = 0;
-    let mut frame = Native::frame_pointer() as usize;
+    let mut frame = innermost();
     while records < 100 && frame > 0x10000 && frame.is_multiple_of(size_of::<usize>()) {
         records += 1;
         // SAFETY: the tests call this only in builds that keep records.
@@ -115,12 +147,15 @@ fn walk(depth: usize) -> (usize, usize) {
 
 #[test]
 fn frame_pointer_chain_ends_in_zero() {
+    if Native::CHAIN == Chain::None {
+        return;
+    }
     unsafe extern "C" fn start(seen: usize) -> ! {
         let wide = Wide([0; 8]);
         black_box(&wide.0);
         // SAFETY: the address of a `Seen` that waits for us.
         let seen = unsafe { &*(seen as *const Seen) };
-        let frame = Native::frame_pointer() as usize;
+        let frame = innermost();
         seen.values[0].set(frame);
         // SAFETY: this function keeps a record.
         seen.values[1].set(unsafe { caller_of(frame) });
@@ -176,22 +211,29 @@ struct Link {
     walked: Option<(usize, usize)>,
 }
 
-/// The frame pointer of the root: its record lies right below the top.
+/// The frame of the root: its record lies right below the top, or where its stack pointer is.
 fn of_root(link: *const Link) -> usize {
-    link as usize - size_of::<[usize; 2]>() + Native::RECORD_BELOW_FRAME_POINTER
+    match Native::CHAIN {
+        Chain::FramePointers => {
+            link as usize - size_of::<[usize; 2]>() + Native::RECORD_BELOW_FRAME_POINTER
+        }
+        _ => link as usize - Native::HEADROOM,
+    }
 }
 
 unsafe extern "C" fn linked_start(link: usize) -> ! {
     let wide = Wide([0; 8]);
     black_box(&wide.0);
     let link = link as *mut Link;
-    let record = link.cast::<[usize; 2]>().wrapping_sub(1);
-    // SAFETY: the test waits, and reads what we write when we are back. A root's record lies right below its top.
+    // SAFETY: the test waits, and reads what we write when we are back. This function and the root keep records.
     unsafe {
         let suspended = (*link).back.suspended((*link).back.sp());
-        (*link).frame = caller_of(Native::frame_pointer() as usize);
-        (*link).record = record.read();
-        (*link).resumes = [suspended.fp, suspended.ip];
+        (*link).frame = caller_of(innermost());
+        (*link).record = record_of(of_root(link));
+        (*link).resumes = match Native::CHAIN {
+            Chain::FramePointers => [suspended.fp, suspended.ip],
+            _ => [suspended.sp, suspended.ip],
+        };
         (*link).walked = keeps_records().then(|| walk(10));
         black_box(&wide.0);
         switch(&raw mut (*link).own, (*link).back, 0);
@@ -201,6 +243,9 @@ unsafe extern "C" fn linked_start(link: usize) -> ! {
 
 #[test]
 fn frame_pointer_chain_follows_the_link() {
+    if Native::CHAIN == Chain::None {
+        return;
+    }
     #[inline(never)]
     fn nested(depth: usize, link: *mut Link) -> usize {
         if depth > 0 {

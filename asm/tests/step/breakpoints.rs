@@ -76,6 +76,12 @@ pub(crate) fn everywhere(scenes: &mut dyn FnMut()) {
     }
 }
 
+/// Where we stop.
+#[allow(dead_code, reason = "most CPUs tell")]
+pub(crate) fn place() -> usize {
+    PLACE.load(Relaxed) as usize
+}
+
 pub(crate) fn on() {
     IS_ON.store(true, Relaxed);
     write(&BREAKPOINT);
@@ -116,6 +122,13 @@ fn exchange(context: &libc::ucontext_t) {
 /// The memory below its stack pointer is not in use. The kernel's own frame begins there if the handler has no stack, but
 /// leaves the first words as they were: so they are overwritten here, until the walk is done.
 pub(crate) unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
+    // SAFETY: the context of a handler that has not returned.
+    let [ip, ..] = cpu::registers(unsafe { &*context });
+    let place = PLACE.load(Relaxed) as usize;
+    if !(place..=place + LENGTH.load(Relaxed)).contains(&ip) {
+        // SAFETY: it has no preconditions. A trap of the program itself would be met again and again.
+        unsafe { libc::abort() };
+    }
     BELOW.iter().for_each(|word| word.store(8, Relaxed));
     // SAFETY: the context of a handler that has not returned.
     unsafe {

@@ -169,6 +169,9 @@ pub(crate) fn functions() -> Vec<usize> {
     all
 }
 
+/// What a stop raises, on one CPU or another.
+const STOPS: [i32; 2] = [libc::SIGTRAP, libc::SIGILL];
+
 /// Runs all scenes with stops everywhere.
 pub(crate) fn run(has_own_stack: bool) -> walk::Found {
     let mut signal_stack = vec![0_u8; 256 << 10];
@@ -185,20 +188,20 @@ pub(crate) fn run(has_own_stack: bool) -> walk::Found {
             cpu::handler as unsafe extern "C" fn(i32, *mut c_void, *mut c_void) as usize;
         action.sa_flags = libc::SA_SIGINFO | if has_own_stack { libc::SA_ONSTACK } else { 0 };
         assert_eq!(libc::sigaltstack(&raw const ours, &raw mut old_stack), 0);
-        assert_eq!(
-            libc::sigaction(libc::SIGTRAP, &raw const action, &raw mut old_action),
-            0
-        );
+        for signal in STOPS {
+            let result = libc::sigaction(signal, &raw const action, &raw mut old_action);
+            assert_eq!(result, 0);
+        }
         // The unwinder reads tables when it is first asked.
         walk::_Unwind_Backtrace(walk::visit, ptr::null_mut());
         walk::reset(driver as fn(&mut Stage) -> usize as usize);
         stop::everywhere(&mut || {
             black_box(driver(&mut Stage::new()));
         });
-        assert_eq!(
-            libc::sigaction(libc::SIGTRAP, &raw const old_action, ptr::null_mut()),
-            0
-        );
+        for signal in STOPS {
+            let result = libc::sigaction(signal, &raw const old_action, ptr::null_mut());
+            assert_eq!(result, 0);
+        }
         assert_eq!(libc::sigaltstack(&raw const old_stack, ptr::null_mut()), 0);
     }
     walk::found()

@@ -44,6 +44,7 @@ const BAD: usize = 32;
 /// The running walk and the sum of all. Relaxed everywhere: handler and test are one thread.
 struct Walk {
     driver: AtomicUsize,
+    interrupted: AtomicUsize,
     start: AtomicUsize,
     frames: AtomicUsize,
     last: AtomicUsize,
@@ -61,6 +62,7 @@ struct Walk {
 
 static WALK: Walk = Walk {
     driver: AtomicUsize::new(0),
+    interrupted: AtomicUsize::new(0),
     start: AtomicUsize::new(0),
     frames: AtomicUsize::new(0),
     last: AtomicUsize::new(0),
@@ -152,24 +154,27 @@ pub(crate) unsafe fn begin(context: *mut libc::ucontext_t) {
     ] {
         word.store(0, Relaxed);
     }
+    WALK.interrupted.store(found.ip, Relaxed);
 }
 
-/// For each frame. Those of the handler come first; the first that was interrupted is where the walk begins.
+/// For each frame. Those of the handler come first; the first that was interrupted is where the walk begins. Not all unwinders
+/// mark it, on CPUs that say they were stopped behind the instruction.
 pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
     let mut before = 0;
     // SAFETY: the unwinder's own context.
     let ip = unsafe { _Unwind_GetIPInfo(context, &raw mut before) };
     let begins = WALK.start.load(Relaxed) == 0;
-    if begins && before == 0 {
+    if begins && before == 0 && ip != WALK.interrupted.load(Relaxed) {
         return 0;
-    }
-    if begins {
-        WALK.start.store(ip, Relaxed);
     }
     if ip == 0 {
         return 0; // libgcc's mark that the stack has ended
     }
-    let function = function(if before == 0 { ip - 1 } else { ip });
+    let place = if before == 0 { ip - 1 } else { ip };
+    if begins {
+        WALK.start.store(place, Relaxed);
+    }
+    let function = function(place);
     WALK.last.store(function, Relaxed);
     if function == WALK.driver.load(Relaxed) {
         WALK.drivers.fetch_add(1, Relaxed);
@@ -177,7 +182,7 @@ pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
     if function == Native::ROOT as usize {
         WALK.roots.fetch_add(1, Relaxed);
     }
-    if function == Native::PROBE as usize && before == 0 {
+    if function == Native::PROBE as usize && before == 0 && !begins {
         compare(context);
     }
     if WALK.frames.fetch_add(1, Relaxed) < MANY {
