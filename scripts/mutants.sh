@@ -177,6 +177,43 @@ mutants_riscv64() {
     table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset ra, -16",//')"
 }
 
+mutants_loongarch64() {
+    local register
+    mutant "s8 is not saved" "$(in_body 's/"st.d $s8, $sp, 0"/"st.d $t3, $sp, 0"/')"
+    mutant "fp is not saved" "$(in_body 's/"st.d $fp, $sp, 8"/"st.d $t3, $sp, 8"/')"
+    for register in s0 s1 s2 s3 s4 s5 s6 s7; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"\$$register\") _,//")"
+        mutant "$register is not cleared" "$(not_cleared "${register#s}")"
+    done
+    for register in fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"\$$register\") _,//")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("$t1") _, out("$t2") _, out("$t3") _, out("$t4") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"jr $t4"/"move $a0, $zero", &/')"
+    mutant "more than Frame is used" "$(in_switch 's/"la.local $t3/"addi.d $sp, $sp, -16", &/; s/"2:"/&, "addi.d $sp, $sp, 16"/')"
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "unwinding goes on behind root" 's/".cfi_undefined $ra"/""/'
+    mutant "root misaligns the stack" 's/"jirl $ra, $s8, 0"/"addi.d $sp, $sp, -8", &/'
+    mutant "the record of a link has another frame pointer" 's/"ld.d $t5, $t4, -24"/"ld.d $t5, $t4, -32"/'
+    mutant "the record of a link is not in the chain" 's/"addi.d $fp, $sp, 16";/"nop";/'
+    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    table "the body does not say who called" "$(in_body '/".cfi_register $ra, $t3",/d')"
+    table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
+    table "s8 is a word off in the body" "$(in_body 's/".cfi_offset $s8, -32"/".cfi_offset $s8, -24"/')"
+    table "fp is a word off in the body" "$(in_body 's/".cfi_offset $fp, -24"/".cfi_offset $fp, -32"/')"
+    table "the frame is written below the stack pointer" \
+        "$(in_body '/"addi.d $sp, $sp, -32",\|def_cfa_offset 32/d; /st.d/ { s/$sp, 0"/$sp, -32"/; s/$sp, 8"/$sp, -24"/; }; s/"st.d $t3, $sp, 16"/"st.d $t3, $sp, -16", "addi.d $sp, $sp, -32", ".cfi_def_cfa_offset 32"/')"
+    table "the jump has the stack pointer of the other side" "$(in_body '/".cfi_def_cfa $sp, 0",/d')"
+    table "the jump has a caller that waits" "$(in_body '/".cfi_register $ra, $t4",/d')"
+    table "the jump has fp in a frame that is gone" "$(in_body '/".cfi_same_value $fp",/d')"
+    table "the jump has s8 in a frame that is gone" "$(in_body '/".cfi_same_value $s8",/d')"
+    table "what begins is looked up before root" 's/root + 4/root + 0/; s/begin: "break 0"/begin: ""/'
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x73, 0, 0x06"/0x0f, 5, 0x73, 0, 0x06, 0x23, 8"/')"
+    table "s8 is a word off behind a link" "$(in_linked_root 's/".cfi_offset $s8, -32"/".cfi_offset $s8, -24"/')"
+    table "fp is a word off behind a link" "$(in_linked_root 's/".cfi_offset $fp, -24"/".cfi_offset $fp, -32"/')"
+    table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset $ra, -16",//')"
+}
+
 # Seconds that a test may take, and the tests, of each suite.
 declare -A limits tests
 ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)

@@ -10,7 +10,7 @@ use std::{io, ptr, slice};
 pub(crate) struct Instruction {
     /// How long it is, in bytes.
     pub(crate) length: usize,
-    /// What is written over it: not longer.
+    /// What is written over it: not longer, and nothing where the compiler's tables are wrong.
     pub(crate) breakpoint: &'static [u8],
 }
 
