@@ -120,6 +120,22 @@ impl WaitGraph {
         self.stuck.contains(&id)
     }
 
+    /// How many others wait for one of `nodes`, at first or second hand, and have no other way out.
+    pub(crate) fn waiting_for(&self, nodes: &[Node]) -> usize {
+        let key = |node: &Node| (node.id, node.thread);
+        let places: HashMap<_, usize> = (self.edges.iter().map(|edge| key(&edge.from)))
+            .zip(0..)
+            .collect();
+        let next = |place: usize| {
+            let edge = &self.edges[place];
+            let to = edge.to.as_ref().filter(|_| !edge.has_way_out)?;
+            places.get(&key(to)).copied()
+        };
+        let of_nodes = nodes.iter().filter_map(|node| places.get(&key(node)));
+        let of_nodes: Vec<usize> = of_nodes.copied().collect();
+        with_leading_to(&of_nodes, self.edges.len(), next).len() - of_nodes.len()
+    }
+
     /// What holds the lock at `object`.
     pub(crate) fn holder(&self, object: usize) -> Option<Holder<'_>> {
         let is_it = |edge: &&Edge| {
@@ -209,6 +225,15 @@ fn with_leading_to(
         }
     }
     found
+}
+
+/// The waits of plain threads in calls of the runtime.
+pub(crate) fn waits_of_threads() -> Vec<Edge> {
+    let waits = sched::waits_of_threads();
+    let name = |wait: &Wait| Some((wait.from, wait.name.clone()?));
+    let names: HashMap<Waiter, String> = waits.iter().filter_map(name).collect();
+    let names = names.iter().map(|(&from, name)| (from, &**name)).collect();
+    waits.iter().map(|wait| Edge::of(wait, &names)).collect()
 }
 
 impl Edge {

@@ -42,6 +42,7 @@ pub(crate) struct Seen {
     pub(crate) waits_long: bool,
     pub(crate) silence: Option<Silence>,
     pub(crate) parked_for: Option<Duration>,
+    pub(crate) ends: Option<Instant>,
     pub(crate) context: Option<ContextState>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) thread: Option<i32>,
@@ -64,6 +65,7 @@ impl Seen {
             waits_long: sight.waits_long,
             silence: sight.silence,
             parked_for: sight.parked_for,
+            ends: sight.ends_in.map(|time| Instant::now() + time),
             context: context.map(|(state, _)| state),
             deadline: context.and_then(|(_, deadline)| deadline),
             thread: sight.thread,
@@ -83,6 +85,8 @@ pub struct Group {
     pub waits_long: bool,
     /// How long the one that has been parked longest has been, at least. Known from the first look at idle stacks on.
     pub parked_for: Option<Duration>,
+    /// When the wait ends, if that has a time, which ends first among them. It may end earlier otherwise.
+    pub ends: Option<Instant>,
     /// The type of the closure that they were spawned as.
     pub spawned_as: &'static str,
     /// How many they are.
@@ -141,6 +145,8 @@ impl Group {
         self.joins = None;
         self.descriptor = None;
         self.parked_for = self.parked_for.max(seen.parked_for);
+        let both = self.ends.into_iter().chain(seen.ends);
+        self.ends = both.min();
         (self.deadline, self.thread, self.proc) = (None, None, None);
         if self.ids.len() < IDS {
             self.ids.push(seen.id);
@@ -218,6 +224,7 @@ impl Groups {
             state: seen.state,
             waits_long: seen.waits_long,
             parked_for: seen.parked_for,
+            ends: seen.ends,
             spawned_as: seen.spawned_as,
             count: 1,
             ids: vec![seen.id],
@@ -255,6 +262,7 @@ mod tests {
             waits_long: false,
             silence: None,
             parked_for: None,
+            ends: None,
             context: None,
             deadline: None,
             thread: None,

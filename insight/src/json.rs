@@ -7,19 +7,21 @@
 //!  "groups": [{"count": 3, "state": "chan receive", "long": false, "object": {"kind": "channel", "address": "0x7f3a10"},
 //!              "held_by": null, "joins": null, "descriptor": null, "channel": null, "ids": [17, 19], "names": {"17": "flush"}, "spawned_as": "..",
 //!              "complete": true, "frames": [{"address": "0x55..", "function": "..", "file": "..", "line": 41}],
-//!              "thread": null, "proc": null, "parked_for": null,
-//!              "context": "context with deadline", "deadline_in": 2.5, "spawned_at": null, "note": null}]}
+//!              "thread": null, "proc": null, "parked_for": null, "ends_in": null,
+//!              "context": "context with deadline", "deadline_in": 2.5, "spawned_at": null, "note": null}],
+//!  "waiting_threads": [{"thread": 4711, "name": "app", "reason": "join", "object": "0x7f.."}]}
 //! ```
 
 use std::{
     fmt::{self, Write as _},
     io,
+    time::Instant,
 };
 
 use goroutines_sched::{ChannelCounts, State};
 
 use crate::{
-    graph::{Cycle, WaitGraph},
+    graph::{Cycle, Edge, WaitGraph},
     groups::{Group, Object},
     snapshot::Snapshot,
     symbols::Frame,
@@ -56,7 +58,12 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
             Json(group, snapshot.frames(group), &snapshot.graph)
         )?;
     }
-    out.write_all(b"\n]}\n")
+    out.write_all(b"\n], \"waiting_threads\": [")?;
+    for (at, wait) in snapshot.threads().iter().enumerate() {
+        let before = if at == 0 { "" } else { ", " };
+        write!(out, "{before}{}", OfThread(wait))?;
+    }
+    out.write_all(b"]}\n")
 }
 
 /// A deadlock.
@@ -129,6 +136,11 @@ impl fmt::Display for Json<'_> {
         f.write_str(r#", "parked_for": "#)?;
         or_null(parked, f)?;
         let context = group.context.map(|context| context.to_string());
+        let ends = group
+            .ends
+            .map(|ends| ends.saturating_duration_since(Instant::now()));
+        f.write_str(r#", "ends_in": "#)?;
+        or_null(ends.map(|left| left.as_secs_f64()), f)?;
         f.write_str(r#", "context": "#)?;
         or_null(context.as_deref().map(Text), f)?;
         f.write_str(r#", "deadline_in": "#)?;
@@ -141,6 +153,22 @@ impl fmt::Display for Json<'_> {
         f.write_str(r#", "note": "#)?;
         or_null(note(group, frames).as_deref().map(Text), f)?;
         f.write_str("}")
+    }
+}
+
+/// The wait of a plain thread.
+struct OfThread<'a>(&'a Edge);
+
+impl fmt::Display for OfThread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Edge { from, reason, .. } = self.0;
+        write!(f, r#"{{"thread": {}, "name": "#, from.thread)?;
+        or_null(from.name.as_deref().map(Text), f)?;
+        write!(
+            f,
+            r#", "reason": "{reason}", "object": "{:#x}"}}"#,
+            self.0.object
+        )
     }
 }
 

@@ -14,6 +14,7 @@
 //! | groups.rs | goroutines that do the same at the same place |
 //! | symbols.rs | names and lines of addresses, and which frames are the runtime's |
 //! | graph.rs, cycles.rs | [`WaitGraph`]: what waits for what, and rings of such waits |
+//! | stuck.rs | the channels at which a deadlock ends |
 //! | longest.rs | goroutines that have waited longest |
 //! | leaks.rs | [`Leaks`]: goroutines that have waited for long |
 //! | snapshot.rs | [`Dump`] and [`Snapshot`]: taking all of them at one time |
@@ -64,6 +65,7 @@ mod room;
 mod serve;
 mod sites;
 mod snapshot;
+mod stuck;
 mod sums;
 mod symbols;
 mod text;
@@ -83,4 +85,5 @@ pub use profile::{Owner, Profile, ProfileKind, Sample, StackEnd};
 pub use profiler::ProfileError;
 pub use serve::{Server, serve};
 pub use snapshot::{Dump, Snapshot, Summary, dump, walk_hog};
+pub use stuck::write_stuck_channels;
 pub use symbols::Frame;

@@ -8,7 +8,7 @@ use std::{
 use goroutines_sched::{self as sched, Sight, Visitor, Walks, with_room};
 
 use crate::{
-    graph::{Cycle, WaitGraph},
+    graph::{Cycle, Edge, WaitGraph, waits_of_threads},
     groups::{Group, Groups, Seen},
     json,
     modules::{self, Cache, Unwinder},
@@ -135,6 +135,7 @@ impl Dump {
             symbols,
             runtime_frames: self.runtime_frames,
             graph: WaitGraph::look(false),
+            threads: waits_of_threads(),
             summary: Summary {
                 goroutines: total,
                 further_groups: further,
@@ -224,6 +225,7 @@ pub struct Snapshot {
     symbols: Symbols,
     runtime_frames: bool,
     pub(crate) graph: WaitGraph,
+    threads: Vec<Edge>,
     summary: Summary,
 }
 
@@ -238,6 +240,12 @@ impl Snapshot {
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// What plain threads wait for in calls of the runtime. Their stacks are not read.
+    #[must_use]
+    pub fn threads(&self) -> &[Edge] {
+        &self.threads
     }
 
     /// Goroutines and threads that wait for each other: deadlocks, also where the rest of the program runs.

@@ -18,7 +18,7 @@ use std::{
 use goroutines_sched::{ChannelCounts, Silence, State, WaitReason};
 
 use crate::{
-    graph::{Holder, WaitGraph},
+    graph::{Edge, Holder, WaitGraph},
     groups::{Group, IDS, Object},
     snapshot::Snapshot,
     symbols::Frame,
@@ -49,6 +49,12 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
         out.write_all(b"\n")?;
         write_group(snapshot, group, out)?;
     }
+    for (place, wait) in snapshot.threads().iter().enumerate() {
+        if place == 0 {
+            out.write_all(b"\n")?;
+        }
+        write_thread(wait, &snapshot.graph, out)?;
+    }
     if summary.further_groups > 0 {
         writeln!(
             out,
@@ -58,6 +64,23 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
         )?;
     }
     Ok(())
+}
+
+/// `thread 4711 "app" [mutex lock] mutex 0x55d0c8, held by goroutine 31 (exact)`.
+fn write_thread(wait: &Edge, graph: &WaitGraph, out: &mut dyn io::Write) -> io::Result<()> {
+    write!(out, "{} [{}]", wait.from, wait.reason)?;
+    match (wait.object, &wait.to) {
+        (_, Some(to)) => write!(out, " {to}")?,
+        (0, None) => {}
+        (object, None) => write!(out, " {} {object:#x}", noun(wait.reason))?,
+    }
+    if let Some(holder) = graph.holder(wait.object).filter(|_| wait.object != 0) {
+        write!(out, ", held by {holder}")?;
+    }
+    if wait.has_way_out {
+        out.write_all(b" (has a deadline)")?;
+    }
+    writeln!(out)
 }
 
 fn write_group(snapshot: &Snapshot, group: &Group, out: &mut dyn io::Write) -> io::Result<()> {
@@ -167,6 +190,14 @@ fn place(group: &Group) -> String {
     if let Some(time) = group.parked_for.filter(|time| time.as_secs() > 0) {
         place += &format!(", {} s or more", time.as_secs());
     }
+    if let Some(ends) = group.ends {
+        let first = if group.count > 1 { "the first " } else { "" };
+        // Another may end any wait but this.
+        let sleeps = group.state == State::Waiting(WaitReason::Sleep);
+        let or_earlier = if sleeps { "" } else { " at most" };
+        let left = ends.saturating_duration_since(Instant::now());
+        place += &format!(", {first}ends in {left:.1?}{or_earlier}");
+    }
     if let Some(context) = group.context {
         place += &format!(", {context}");
     }
@@ -207,7 +238,7 @@ fn object(group: &Group) -> Option<String> {
 }
 
 /// What there is in a channel, and how many hold it.
-fn counts(channel: ChannelCounts) -> String {
+pub(crate) fn counts(channel: ChannelCounts) -> String {
     if channel.is_never {
         return "of never".to_owned();
     }

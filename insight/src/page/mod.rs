@@ -233,8 +233,8 @@ impl Sink for Page {
         }
         // Those too that ran nothing.
         for p in 0..sched::procs() {
-            let track = u32::try_from(p).map(Track::P);
-            track.map_or((), |track| _ = self.tracks.entry(track).or_default());
+            // A P's number has 13 bits.
+            self.tracks.entry(Track::P(p as u32)).or_default();
         }
         self.grown = sched::growth_faults().saturating_sub(self.grown);
         self.write().into_bytes()

@@ -298,7 +298,11 @@ fn is_written_in_time() -> bool {
 pub(crate) fn at_deadlock() {
     let builder = thread::Builder::new().name("goroutines-dump".to_owned());
     let dump = || {
-        write_dump("all goroutines, at the deadlock");
+        let mut text = b"goroutines: all goroutines, at the deadlock\n".to_vec();
+        // Writing to a vector does not fail (both).
+        let _ = goroutines_insight::write_stuck_channels(&mut text);
+        let _ = super::dump(&mut text);
+        sched::write_to_stderr(&text);
         super::trace::write_recorder();
     };
     // Without a thread there is the message alone.

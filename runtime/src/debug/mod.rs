@@ -22,6 +22,9 @@
 //! is taken: a dump can be taken of a program that is stuck, and of one that is busy. A thread that blocks SIGURG, or does not
 //! run within [`Dump::patience`], is listed as such.
 //!
+//! A wait that has a time says when it ends: `[sleep], ends in 1.5s`. Plain threads that wait in calls of the runtime come last,
+//! without their stacks: `thread 4711 "app" [chan receive] channel 0x7f3a1008c280`.
+//!
 //! # Deadlocks and leaks
 //!
 //! A lock names its holder, and a join the goroutine that is joined. So dumps say what holds the lock that a goroutine waits
@@ -41,6 +44,12 @@
 //! the runtime. So are the readers of a read-write lock, and what could end the waits of all other kinds.
 //!
 //! When no goroutine can ever be woken again, the program ends: [`Config::deadlock`](crate::Config::deadlock).
+//!
+//! The report names the channels at which it ends:
+//!
+//! ```text
+//! goroutines 7 8 -> chan receive -> channel 0x7f3a1008c280 (0 of 8 messages, 1 sender, 2 receivers): nobody is left to send
+//! ```
 //!
 //! [`leaks`] finds goroutines that have waited for long, and says which of them can never go on. The counts of a channel tell
 //! where to look: a receiver whose channel has one sender waits for whoever holds that one.

@@ -20,7 +20,11 @@
 //! verdict, the look is repeated, more and more seldom: what is in the way may go without a P becoming busy, or while sysmon
 //! does not notice. A program in which a look was in vain before is looked at later the next time that it is idle.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use crate::{
     global::sched::Sched,
@@ -60,6 +64,15 @@ pub enum Deadlock {
     Report,
     /// Nothing.
     Off,
+}
+
+/// Whether the hook of a [`Rule`] runs.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether a deadlock is being reported: nothing that runs could end a wait.
+pub(crate) fn is_told_now() -> bool {
+    // Acquire: partner is the store in `tell`; what the look has seen is there.
+    TOLD.load(Ordering::Acquire)
 }
 
 /// What happens at a deadlock, and what runs after the message.
@@ -228,7 +241,10 @@ impl fmt::Display for Asleep {
 fn tell(rule: Rule, asleep: &Asleep) {
     fatal::say(format_args!("{asleep}"));
     if let Some(hook) = rule.hook {
+        // Release: partner is the load in `is_told_now`.
+        TOLD.store(true, Ordering::Release);
         hook();
+        TOLD.store(false, Ordering::Release);
     }
     if rule.then == Deadlock::Exit {
         fatal::exit_now(STATUS);

@@ -117,6 +117,21 @@ pub fn waits(all: bool) -> Vec<Wait> {
     look.waits
 }
 
+/// The waits of plain threads in calls of the runtime, without what holds the locks that they wait for.
+#[must_use]
+pub fn waits_of_threads() -> Vec<Wait> {
+    let mut look = Look {
+        all: true,
+        waits: Vec::new(),
+        places: Vec::new(),
+        segments: Vec::new(),
+    };
+    let mut threads = Vec::new();
+    attach::threads(&mut |m, g| threads.push((m, g)));
+    threads.iter().for_each(|&(m, g)| look.at_thread(m, g));
+    look.waits
+}
+
 /// One look at all that waits.
 struct Look {
     all: bool,
@@ -326,7 +341,7 @@ fn waiter_of(g: GRef) -> Waiter {
     found
 }
 
-fn name_of(from: Waiter, is_held: bool) -> Option<String> {
+pub(crate) fn name_of(from: Waiter, is_held: bool) -> Option<String> {
     if from.thread != 0 {
         return tasks::name(from.thread);
     }

@@ -20,6 +20,7 @@ use crate::{
     gmp::{g::G, m::M},
     observe::{
         interrupted::Interrupted,
+        moments::Moments,
         running::{self, Question, Walks},
         sight::{Sight, State, thread_of},
     },
@@ -99,6 +100,7 @@ pub fn visit_all<V: Visitor>(visitor: &mut V, patience: Duration) -> bool {
         sched,
         able: membarrier::is_there(),
         asks: visitor.asks(),
+        moments: Moments::take(sched),
         later: Vec::new(),
     };
     let mut batch = Vec::with_capacity(BATCH);
@@ -131,6 +133,7 @@ struct Look {
     able: bool,
     /// Whether threads are asked.
     asks: bool,
+    moments: Moments,
     /// Those that were not seen yet: they are on threads, or could not be held. Allocated while none is held.
     later: Vec<&'static G>,
 }
@@ -140,6 +143,7 @@ impl Look {
     fn visit_batch<V: Visitor>(&mut self, batch: &[&'static G], visitor: &mut V, again: bool) {
         self.later.reserve(batch.len());
         let (able, asks, later) = (self.able, self.asks, &mut self.later);
+        let moments = &self.moments;
         let mut read = |place: usize, is_held: bool| {
             let g: &'static G = batch[place];
             let waits = !is_held
@@ -151,7 +155,7 @@ impl Look {
                 };
             match waits {
                 true => later.push(g),
-                false => see(g, is_held, visitor),
+                false => see(g, is_held, moments, visitor),
             }
         };
         if able && !batch.is_empty() {
@@ -219,8 +223,11 @@ impl Look {
 }
 
 /// Shows `g`, which is held or else may do anything.
-fn see<V: Visitor>(g: &'static G, is_held: bool, visitor: &mut V) {
+fn see<V: Visitor>(g: &'static G, is_held: bool, moments: &Moments, visitor: &mut V) {
     if let Some(mut sight) = Sight::of(g, is_held) {
+        if is_held && matches!(sight.state, State::Waiting(_)) {
+            sight.ends_in = moments.of(g);
+        }
         visitor.visit(&mut sight, None);
     }
 }

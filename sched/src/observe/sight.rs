@@ -91,6 +91,8 @@ pub struct Sight<'a> {
     pub waits_long: bool,
     /// How long it has been parked, at least. Known from the first look at idle stacks on (`Config::stack_idle`).
     pub parked_for: Option<Duration>,
+    /// In how long its wait ends, if that has a time; known only while it is held. The wait may end earlier.
+    pub ends_in: Option<Duration>,
     /// What it has inherited, or set since; known only while it is held.
     pub inherited: Option<&'a (dyn Any + Send + Sync)>,
     /// The thread that it is on: the kernel's number.
@@ -157,6 +159,7 @@ impl<'a> Sight<'a> {
             channel: channel(reason.filter(|_| is_held), object),
             waits_long: status == Status::Shrunk,
             parked_for: g.parked_for(),
+            ends_in: None,
             // SAFETY: it is held, so it does not run.
             inherited: identity.and_then(|identity| unsafe { identity.inherited_of_held() }),
             thread: m.map(M::thread),
@@ -182,6 +185,7 @@ impl<'a> Sight<'a> {
             channel: None,
             waits_long: false,
             parked_for: None,
+            ends_in: None,
             inherited: None,
             thread: Some(m.thread()),
             proc: found.proc,

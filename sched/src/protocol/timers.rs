@@ -26,6 +26,10 @@ const COALESCE_FROM: usize = 16;
 /// The largest number of entries that are looked at.
 const LOOKS: usize = 64;
 
+/// Entries that are copied at a time.
+#[cfg(not(goroutines_loom))]
+const PIECE: usize = 128;
+
 /// How late a sleeping M may be for an entry that waits for others, in nanoseconds.
 const SLACK: u64 = 500_000;
 
@@ -185,6 +189,30 @@ impl<S: Sleeper> Timers<S> {
         any
     }
 
+    /// Calls `visit` with the moment and the sleeper of each entry, without the lock. The heap is copied in pieces: one that
+    /// changes meanwhile may show an entry twice, or not.
+    #[cfg(not(goroutines_loom))]
+    pub(crate) fn each(&self, mut visit: impl FnMut(u64, S)) {
+        let mut from = 0;
+        loop {
+            let mut piece = [None; PIECE];
+            let heap = lock(&self.heap);
+            let rest = heap.as_slice().get(from..).unwrap_or_default();
+            for (place, Reverse(entry)) in piece.iter_mut().zip(rest) {
+                *place = Some((entry.when, entry.sleeper));
+            }
+            let is_last = rest.len() <= PIECE;
+            drop(heap);
+            for (when, sleeper) in piece.into_iter().flatten() {
+                visit(when, sleeper);
+            }
+            if is_last {
+                return;
+            }
+            from += PIECE;
+        }
+    }
+
     /// How many entries the heap holds, dead ones included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -236,6 +264,25 @@ mod tests {
         assert_eq!(fired, [10, 20, 30]);
         assert_eq!(timers.next(), 40);
         assert!(!timers.fire(39, |_| true));
+    }
+
+    #[test]
+    fn each_entry_is_shown_and_stays() {
+        let waiting = Cell::new(true);
+        let timers = Timers::new();
+        for count in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            while timers.len() < count {
+                let number = timers.len() as u32;
+                timers.insert_and(u64::from(number), Probe(number, &waiting), || true);
+            }
+            let mut shown = Vec::new();
+            timers.each(|when, probe| {
+                assert_eq!(when, u64::from(probe.0));
+                shown.push(probe.0);
+            });
+            shown.sort_unstable();
+            assert_eq!(shown, (0..count as u32).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -106,6 +106,32 @@ fn a_deadlock_names_the_ring_of_waits() {
 }
 
 #[test]
+fn a_deadlock_names_the_channels_at_which_it_ends() {
+    // The main thread waits for the goroutine that waits there.
+    for (name, side, nobody) in [
+        ("recv", "receive", "nobody is left to send"),
+        ("send", "send", "nobody is left to receive"),
+    ] {
+        let death = case("dead", name);
+        let line = death.stderr.lines().nth(3).unwrap_or_default();
+        let begin = format!("goroutine 1 -> chan {side} -> channel 0x");
+        let counts = "(unbuffered, 1 sender, 1 receiver): ";
+        let ends = format!("{counts}{nobody}; 1 other waits for it");
+        assert!(line.starts_with(&begin), "{name}: {death:?}");
+        assert!(line.ends_with(&ends), "{name}: {death:?}");
+    }
+    // Plain threads too.
+    let death = case("dead", "main");
+    let line = death.stderr.lines().find(|line| line.contains(" -> chan "));
+    let line = line.unwrap_or_else(|| panic!("{death:?}"));
+    assert!(line.starts_with("thread "), "{death:?}");
+    assert!(line.contains(": nobody is left to"), "{death:?}");
+    // Not of locks.
+    let death = case("dead", "locks");
+    assert!(!death.stderr.contains("nobody is left"), "{death:?}");
+}
+
+#[test]
 fn a_deadlock_is_found_by_default() {
     let death = case("default", "recv");
     assert_eq!(death.code, Some(2), "{death:?}");

@@ -49,7 +49,7 @@ fn play() -> impl Drop {
             sleep(std::time::Duration::from_millis(5));
         }),
     );
-    drop(spawn("waits", Box::new(move || drop(waits.recv()))));
+    drop(spawn("waits", Box::new(move || _ = waits.recv())));
     for one in [sends, receives, evil] {
         one.join().expect("it ends");
     }
