@@ -29,12 +29,12 @@ pub enum Kind {
     Thread,
 }
 
-/// The payload of panics that are part of the play.
-pub struct Deliberate;
+/// The payload of panics that are part of the play, with a number that says which.
+pub struct Deliberate(pub usize);
 
 /// Panics as a part of the play.
 pub fn fall() -> ! {
-    panic_any(Deliberate)
+    panic_any(Deliberate(0))
 }
 
 impl Kind {

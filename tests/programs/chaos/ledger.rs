@@ -68,6 +68,12 @@ impl Ledger {
         self.beliefs[number].store(belief as u8, Ordering::Relaxed);
     }
 
+    /// How many messages exist. The fates of those that are gone are known.
+    pub fn alive(&self) -> usize {
+        // Acquire: partner is the decrement of a message that is dropped.
+        self.alive.load(Ordering::Acquire)
+    }
+
     /// After all actors have been joined, and the channels are gone.
     pub fn close(&self) {
         // Relaxed: as above.
@@ -113,11 +119,12 @@ impl Parcel {
 impl Drop for Parcel {
     fn drop(&mut self) {
         // Relaxed: as above.
-        self.ledger.alive.fetch_sub(1, Ordering::Relaxed);
         if !self.delivered
             && self.ledger.fates[self.number].swap(DROPPED, Ordering::Relaxed) != UNDER_WAY
         {
             broken(&format!("message {} was dropped twice", self.number));
         }
+        // Release: partner is the load in `alive`, for the fate.
+        self.ledger.alive.fetch_sub(1, Ordering::Release);
     }
 }

@@ -1,8 +1,8 @@
 //! The scenes by name.
 
 use crate::{
-    board::Actor, bound, channels, clocks, contexts, foreign, futures, locals, locks, market,
-    meetings, rough, stacks, unwinding,
+    board::Actor, bound, channels, clocks, contexts, foreign, futures, limits, locals, locks,
+    market, meetings, news, rough, sets, stacks, unwinding,
 };
 
 /// A small program with a promise that it checks. All actors that it hires have ended when it returns.
@@ -81,5 +81,20 @@ pub const SCENES: &[Scene] = &[
         "locals",
         "local values of goroutines, and addresses of a thread's",
         locals::play,
+    ),
+    scene(
+        "news",
+        "channels for one value, the latest value, and all receivers",
+        news::play,
+    ),
+    scene(
+        "sets",
+        "sets of goroutines, joins of two closures, and ends in a select",
+        sets::play,
+    ),
+    scene(
+        "limits",
+        "rates, permits and locks under contexts, and calls that have a time",
+        limits::play,
     ),
 ];
