@@ -1,0 +1,1 @@
+//! The tests that `scripts/conform --suite` runs on every CPU: see Cargo.toml.
