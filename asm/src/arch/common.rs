@@ -132,6 +132,7 @@ macro_rules! thread_word {
 }
 
 /// [`Port::prefetch`](crate::Port::prefetch): the instruction gets the address and the distance below it.
+#[allow(unused_macros, reason = "some ports have their own")]
 macro_rules! prefetch {
     ($hint:literal) => {
         prefetch!(reg: $hint);

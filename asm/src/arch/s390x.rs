@@ -118,10 +118,8 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
         "lgr %r15, %r4",
         // Here the resumed code's: "Where the frame can be overwritten" in mod.rs.
         ".cfi_def_cfa %r15, 160",
-        ".cfi_same_value %r15",
         ".cfi_register %r14, %r5",
-        ".cfi_same_value %r10",
-        ".cfi_same_value %r11",
+        ".cfi_same_value %r15; .cfi_same_value %r10; .cfi_same_value %r11",
         "br %r5",
         ".cfi_endproc",
     )
@@ -149,8 +147,7 @@ unsafe extern "C" fn probe(_: *mut Context, _: Context, _: usize, _: *mut u64) -
         ".endm",
         ".cfi_startproc",
         "stmg %r14, %r15, 112(%r15)",
-        ".cfi_offset %r14, -48",
-        ".cfi_offset %r15, -40",
+        ".cfi_offset %r14, -48; .cfi_offset %r15, -40",
         "aghi %r15, -296",
         ".cfi_adjust_cfa_offset 296",
         "each stmg, std, 160, %r15",

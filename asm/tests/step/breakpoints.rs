@@ -10,7 +10,7 @@ use std::{io, ptr, slice};
 pub(crate) struct Instruction {
     /// How long it is, in bytes.
     pub(crate) length: usize,
-    /// What is written over it: not longer, and nothing where the compiler's tables are wrong.
+    /// What is written over it: not longer; nothing where the compiler's own tables are imprecise.
     pub(crate) breakpoint: &'static [u8],
 }
 
@@ -69,8 +69,10 @@ pub(crate) fn everywhere(scenes: &mut dyn FnMut()) {
         while walk::function(place) == function {
             open(place);
             let length = choose(place as *mut u8);
-            scenes();
-            write(&INSTRUCTION);
+            if LENGTH.load(Relaxed) > 0 {
+                scenes();
+                write(&INSTRUCTION);
+            }
             place += length;
         }
     }
