@@ -214,6 +214,36 @@ mutants_loongarch64() {
     table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset $ra, -16",//')"
 }
 
+mutants_arm() {
+    local register
+    mutant "r6 is not saved" "$(in_body 's/"stm sp, {{r6, r11}}"/"stm sp, {{r3, r11}}"/')"
+    mutant "r11 is not saved" "$(in_body 's/"stm sp, {{r6, r11}}"/"stm sp, {{r6, r12}}"/')"
+    for register in r4 r5 r7 r8 r9 r10; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
+    done
+    for register in d8 d9 d10 d11 d12 d13 d14 d15; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r3") _, out("r12") _, out("lr") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"bx r12"/"mov r0, #0", &/')"
+    mutant "more than Frame is used" "$(in_switch 's/"adr r3/"sub sp, sp, #8", &/; s/"2:"/&, "add sp, sp, #8"/')"
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "unwinding goes on behind root" 's/".unwind_raw 0, 0x80, 0";/".save {{r4, lr}}";/'
+    mutant "root misaligns the stack" 's/"blx r6"/"sub sp, sp, #4", &/'
+    mutant "the record of a link has another frame pointer" 's/"ldr r3, \[r12, #-12\]"/"ldr r3, [r12, #-16]"/'
+    mutant "the record of a link is not in the chain" 's/"mov r11, sp";/"nop";/'
+    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    mutant "a link leads a word too high" 's/0x94, 0x43, 0x88/0x94, 0x42, 0x88/'
+    mutant "a link does not say who called" 's/0x43, 0x88, 0x84/0x43, 0x80, 0x84/'
+    table "a link forgets its record" 's/".unwind_raw 0, 0x01, 0xa0/".unwind_raw 0, 0xa0/'
+    table "r6 is a word off behind a link" 's/0x43, 0x88, 0x84/0x43, 0x88, 0x88/'
+    table "r11 is a word off behind a link" 's/0x43, 0x88, 0x84/0x43, 0x88, 0x44/'
+    table "the body goes on" "$(in_body 's/".unwind_raw 0, 0x80, 0"/".save {{r4, lr}}"/')"
+    table "the body is entered where it begins" "$(in_switch 's/"b {body} + 4"/"b {body}"/; '); $(in_body '/"udf #0",/d')"
+    table "what begins is looked up before root" 's/root + 4/root + 0/; s/begin: "udf #0"/begin: ""/'
+}
+
 # Seconds that a test may take, and the tests, of each suite.
 declare -A limits tests
 ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)

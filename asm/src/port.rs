@@ -50,7 +50,7 @@
 //! | a hit of the guard below the stack reports the right address | `guard_hit_reports_the_right_address` |
 //! | no general register brings what the code that ran has kept in it | `registers_bring_nothing_of_the_code_that_ran` |
 //! | ticks are counted while time passes, and never backwards | `ticks_go_forward_with_the_time` |
-//! | an unwinder that starts at any instruction of a switch, a root or an entry finds the caller | `unwinds_at_every_instruction` |
+//! | an unwinder that starts at any instruction of a switch, a root or an entry finds the caller ([`UNWINDS_IN_SWITCH`](Port::UNWINDS_IN_SWITCH)) | `unwinds_at_every_instruction` |
 //!
 //! # Why registers are cleared
 //!
@@ -174,6 +174,10 @@ pub unsafe trait Port {
 
     /// The address of a memory fault is that of the access, rounded down to a multiple of this power of two.
     const FAULT_GRAIN: usize = 1;
+
+    /// Whether a backtrace that begins in [`body`](Port::body) finds the caller. Otherwise it ends there, for the CPU's tables
+    /// cannot say where that is.
+    const UNWINDS_IN_SWITCH: bool = true;
 
     /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them.
     const CALLEE_SAVED: &'static [&'static str];

@@ -166,8 +166,15 @@ fn arithmetic(suspend: Suspend<'_>, first: usize) -> usize {
     (x.to_bits() as usize) ^ (y.to_bits() as usize) ^ (wide >> 64) as usize
 }
 
+/// Without NEON, corosensei's list of clobbers for arm lacks d8 to d15: its clobbers q4 to q7 are ignored then.
+const ORACLE_KEEPS_FLOATS: bool = cfg!(not(target_arch = "arm"));
+
 #[test]
 fn values_of_all_kinds() {
+    if !ORACLE_KEEPS_FLOATS {
+        assert_eq!(events::<Fiber>(arithmetic, 1000).len(), 501);
+        return;
+    }
     assert_eq!(same(arithmetic, 1000).len(), 501);
 }
 
@@ -253,7 +260,11 @@ fn contexts_inside_contexts() {
 #[test]
 fn many_in_random_order() {
     fn interleaved<R: Runner>() -> Vec<(usize, Event)> {
-        let programs: [Program; 4] = [fibonacci, tree, arithmetic, panics];
+        let third = match ORACLE_KEEPS_FLOATS {
+            true => arithmetic,
+            false => fibonacci,
+        };
+        let programs: [Program; 4] = [fibonacci, tree, third, panics];
         let mut running: Vec<_> = (0..64).map(|i| (i, R::new(programs[i % 4]))).collect();
         let mut events = Vec::new();
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);

@@ -16,10 +16,10 @@
 //! compiler would be free to keep its address across a switch.
 
 core::arch::global_asm!(
-    ".pushsection .tbss.{name}.thread_word, \"awT\", @nobits",
+    ".pushsection .tbss.{name}.thread_word, \"awT\", %nobits",
     ".globl {name}.thread_word",
     ".hidden {name}.thread_word",
-    ".type {name}.thread_word, @object",
+    ".type {name}.thread_word, %object",
     ".size {name}.thread_word, {size}",
     ".balign {size}",
     "{name}.thread_word:",

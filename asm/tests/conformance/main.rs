@@ -6,6 +6,8 @@ mod fiber;
 mod memory;
 mod registers;
 mod threads;
+#[path = "../unwinder/mod.rs"]
+mod unwinder;
 mod unwinding;
 
 use fiber::{Fiber, SIZE, Stack};

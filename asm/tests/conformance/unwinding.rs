@@ -1,6 +1,7 @@
 //! Unwinding: panics that are caught, and backtraces that end in `root` or continue by a link.
 
 use crate::fiber::{Fiber, Inside, Stack};
+use crate::unwinder;
 use goroutines_asm::{Context, Native, Port, prepare_linked, switch};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -55,32 +56,22 @@ fn panic_outside_leaves_a_suspended_context_alone() {
     assert_eq!(fiber.resume(20), 22);
 }
 
-unsafe extern "C" {
-    // The unwinder that std itself uses.
-    fn _Unwind_Backtrace(
-        trace: extern "C-unwind" fn(*mut c_void, *mut c_void) -> i32,
-        arg: *mut c_void,
-    ) -> i32;
-    fn _Unwind_GetIP(context: *mut c_void) -> usize;
-    fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
-}
-
 /// The functions of the running stack, innermost first.
 fn backtrace() -> Vec<*const u8> {
-    extern "C-unwind" fn frame(context: *mut c_void, functions: *mut c_void) -> i32 {
+    extern "C" fn frame(context: *mut c_void, functions: *mut c_void) -> i32 {
         // SAFETY: `functions` is the vector below; a return address lies behind its call, hence the 1.
         unsafe {
-            let Some(pc) = _Unwind_GetIP(context).checked_sub(1) else {
+            let Some(pc) = unwinder::ip(context).0.checked_sub(1) else {
                 return 0; // libgcc's mark that the stack has ended
             };
             let functions = &mut *functions.cast::<Vec<*const u8>>();
-            functions.push(_Unwind_FindEnclosingFunction(pc as *mut c_void).cast());
+            functions.push(unwinder::function(pc) as *const u8);
             if functions.len() < 200 { 0 } else { 5 }
         }
     }
     let mut functions = Vec::new();
     // SAFETY: the callback gets the vector back as its argument.
-    unsafe { _Unwind_Backtrace(frame, (&raw mut functions).cast()) };
+    unsafe { unwinder::_Unwind_Backtrace(frame, (&raw mut functions).cast()) };
     functions
 }
 
@@ -211,8 +202,8 @@ unsafe extern "C" fn suspends(ends: usize) -> ! {
 
 #[test]
 fn suspended_context_tells_where_it_resumes() {
-    // SAFETY: any address will do. The function that has the instruction before `pc`.
-    let function = |pc: usize| unsafe { _Unwind_FindEnclosingFunction(pc as *mut c_void) };
+    // The function that has the instruction before `pc`.
+    let function = |pc: usize| unwinder::function(pc - 1) as *mut c_void;
     for (range, code) in [
         (Native::root_range(), Native::ROOT as *const c_void),
         (Native::linked_root_range(), Native::LINKED_ROOT as *const _),

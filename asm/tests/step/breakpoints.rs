@@ -1,6 +1,6 @@
 //! Stops at one instruction after another: breakpoints, written over the code.
 
-use crate::{cpu, scenes, walk};
+use crate::{cpu, scenes, unwinder, walk};
 use goroutines_asm::{Native, Port};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
@@ -66,7 +66,7 @@ fn open(place: usize) {
 pub(crate) fn everywhere(scenes: &mut dyn FnMut()) {
     for function in scenes::functions() {
         let mut place = function;
-        while walk::function(place) == function {
+        while unwinder::function(place) == function {
             open(place);
             let length = choose(place as *mut u8);
             if LENGTH.load(Relaxed) > 0 {

@@ -1,7 +1,7 @@
 //! What stops, instructions and registers are on loongarch64.
 
 use crate::stop::{self, Instruction};
-use crate::walk;
+use crate::{unwinder, walk};
 use goroutines_asm::{Native, Port};
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
@@ -24,7 +24,7 @@ pub(crate) fn instruction(place: *const u8) -> Instruction {
     let next = place.cast::<u32>();
     // SAFETY: code of this program, which does not end with a function of the tests.
     let is_end = (0..3).any(|ahead| unsafe { next.add(ahead).read() } == RETURN);
-    let is_ours = walk::function(place as usize) == Native::PROBE as usize;
+    let is_ours = unwinder::function(place as usize) == Native::PROBE as usize;
     Instruction {
         length: 4,
         breakpoint: match is_end && !is_ours {
@@ -71,7 +71,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym walk::visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwind = sym unwinder::_Unwind_Backtrace,
         end = sym stop::end,
     )
 }

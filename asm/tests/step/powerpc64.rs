@@ -1,7 +1,7 @@
 //! What stops, instructions and registers are on powerpc64le.
 
 use crate::stop::{self, Instruction};
-use crate::walk;
+use crate::{unwinder, walk};
 use goroutines_asm::{Native, Port};
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
@@ -37,7 +37,7 @@ pub(crate) fn instruction(place: *const u8) -> Instruction {
         Native::LINKED_ROOT as usize,
         Native::PROBE as usize,
     ];
-    let stops = ours.contains(&walk::function(place as usize))
+    let stops = ours.contains(&unwinder::function(place as usize))
         || INLINED.iter().any(|[mask, is]| code & mask == *is);
     Instruction {
         length: 4,
@@ -98,7 +98,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym walk::visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwind = sym unwinder::_Unwind_Backtrace,
         end = sym stop::end,
     )
 }

@@ -1,7 +1,7 @@
 //! What stops, instructions and registers are on riscv64.
 
 use crate::stop::{self, Instruction};
-use crate::walk;
+use crate::{unwinder, walk};
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 
@@ -71,7 +71,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym walk::visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwind = sym unwinder::_Unwind_Backtrace,
         end = sym stop::end,
     )
 }

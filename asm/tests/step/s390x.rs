@@ -1,7 +1,7 @@
 //! What stops, instructions and registers are on s390x.
 
 use crate::stop::{self, Instruction};
-use crate::walk;
+use crate::{unwinder, walk};
 use goroutines_asm::{Native, Port};
 use std::arch::naked_asm;
 use std::ffi::c_void;
@@ -25,7 +25,7 @@ pub(crate) fn instruction(place: *const u8) -> Instruction {
     const RETURN: [u8; 2] = [0x07, 0xfe];
     // SAFETY: code of this program, of which an instruction is at least as long.
     let bytes = unsafe { place.cast::<[u8; 2]>().read() };
-    let is_ours = walk::function(place as usize) == Native::PROBE as usize;
+    let is_ours = unwinder::function(place as usize) == Native::PROBE as usize;
     Instruction {
         length: match bytes[0] >> 6 {
             0 => 2,
@@ -78,7 +78,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym walk::visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwind = sym unwinder::_Unwind_Backtrace,
         end = sym end,
     )
 }

@@ -1,7 +1,7 @@
 //! Switches of all kinds, to be stopped in: into running, fresh and linked contexts, and out of each.
 
 use crate::fiber::{Fiber, Inside, Stack};
-use crate::{cpu, stop, walk};
+use crate::{cpu, stop, unwinder, walk};
 use goroutines_asm::{Context, Native, Port, prepare_linked, switch};
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -193,7 +193,8 @@ pub(crate) fn run(has_own_stack: bool) -> walk::Found {
             assert_eq!(result, 0);
         }
         // The unwinder reads tables when it is first asked.
-        walk::_Unwind_Backtrace(walk::visit, ptr::null_mut());
+        unwinder::get_ready();
+        unwinder::_Unwind_Backtrace(walk::visit, ptr::null_mut());
         walk::reset(driver as fn(&mut Stage) -> usize as usize);
         stop::everywhere(&mut || {
             black_box(driver(&mut Stage::new()));

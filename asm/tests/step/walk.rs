@@ -1,20 +1,10 @@
 //! What an unwinder finds from an instruction, and whether that is right.
 
 use crate::cpu;
+use crate::unwinder::{self, function};
 use goroutines_asm::{Native, Port, interrupted};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-unsafe extern "C" {
-    // The unwinder that std itself uses.
-    pub(crate) fn _Unwind_Backtrace(
-        visit: extern "C" fn(*mut c_void, *mut c_void) -> i32,
-        arg: *mut c_void,
-    ) -> i32;
-    fn _Unwind_GetIPInfo(context: *mut c_void, before: *mut i32) -> usize;
-    fn _Unwind_GetGR(context: *mut c_void, register: i32) -> usize;
-    fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
-}
 
 /// How many sets of values the probes of the scenes use.
 const SEEDS: usize = 8;
@@ -30,12 +20,6 @@ pub(crate) const fn value(seed: usize, register: usize) -> u64 {
 pub(crate) fn values(seed: usize) -> [u64; Native::CALLEE_SAVED.len()] {
     assert!((1..SEEDS).contains(&seed));
     std::array::from_fn(|register| value(seed, register))
-}
-
-/// The function that holds the instruction at `pc`, if there are tables for it.
-pub(crate) fn function(pc: usize) -> usize {
-    // SAFETY: any address will do. It looks its argument up minus one.
-    unsafe { _Unwind_FindEnclosingFunction((pc + 1) as *mut c_void) as usize }
 }
 
 const MANY: usize = 300;
@@ -160,17 +144,16 @@ pub(crate) unsafe fn begin(context: *mut libc::ucontext_t) {
 /// For each frame. Those of the handler come first; the first that was interrupted is where the walk begins. Not all unwinders
 /// mark it, on CPUs that say they were stopped behind the instruction.
 pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
-    let mut before = 0;
     // SAFETY: the unwinder's own context.
-    let ip = unsafe { _Unwind_GetIPInfo(context, &raw mut before) };
+    let (ip, is_exact) = unsafe { unwinder::ip(context) };
     let begins = WALK.start.load(Relaxed) == 0;
-    if begins && before == 0 && ip != WALK.interrupted.load(Relaxed) {
+    if begins && !is_exact && ip != WALK.interrupted.load(Relaxed) {
         return 0;
     }
     if ip == 0 {
         return 0; // libgcc's mark that the stack has ended
     }
-    let place = if before == 0 { ip - 1 } else { ip };
+    let place = if is_exact { ip } else { ip - 1 };
     if begins {
         WALK.start.store(place, Relaxed);
     }
@@ -182,7 +165,7 @@ pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
     if function == Native::ROOT as usize {
         WALK.roots.fetch_add(1, Relaxed);
     }
-    if function == Native::PROBE as usize && before == 0 && !begins {
+    if function == Native::PROBE as usize && !is_exact && !begins {
         compare(context);
     }
     if WALK.frames.fetch_add(1, Relaxed) < MANY {
@@ -201,7 +184,7 @@ fn compare(context: *mut c_void) {
             .all(|(index, name)| {
                 // SAFETY: the unwinder's own context, and one of its registers.
                 cpu::number(name).is_none_or(|number| unsafe {
-                    _Unwind_GetGR(context, number) == value(seed, index) as usize
+                    unwinder::register(context, number) == value(seed, index) as usize
                 })
             })
     };
@@ -227,6 +210,9 @@ pub(crate) fn end() {
     // On one side or the other, to its end. The linker's own code has no tables; walks that begin there end there.
     let right = match at {
         0 => WALK.frames.load(Relaxed) <= 1,
+        _ if name(at) == "switch_body" && !Native::UNWINDS_IN_SWITCH => {
+            WALK.frames.load(Relaxed) == 1
+        }
         _ => ended_in_root && drivers == 0 || roots == 0 && drivers == 1,
     };
     let strict = function(WALK.driver.load(Relaxed)) != 0;

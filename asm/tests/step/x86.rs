@@ -1,6 +1,6 @@
 //! What stops, and registers, are on i686.
 
-use crate::{stop, walk};
+use crate::{stop, unwinder, walk};
 use goroutines_asm::{Native, Port};
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
@@ -40,7 +40,8 @@ pub(crate) fn is_imprecise(ip: usize) -> bool {
         [0, 1, 2].map(byte) == [0x83, 0xec, 4] && (byte(-5) == 0xe8 || byte(-6) == 0xff);
     let is_pop = |offset: &isize| (0x58..0x60).contains(&byte(*offset));
     let pops = (0..4).take_while(is_pop).count() as isize;
-    !ours.contains(&walk::function(ip)) && (is_behind_call || [0xc2, 0xc3].contains(&byte(pops)))
+    !ours.contains(&unwinder::function(ip))
+        && (is_behind_call || [0xc2, 0xc3].contains(&byte(pops)))
 }
 
 /// The type of `_Unwind_Backtrace`.
@@ -63,7 +64,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         "call {visit}",
         "mov [esp], eax",
         "mov dword ptr [esp + 4], 0",
-        "call {unwinder}",
+        "call {backtrace}",
         "call eax",
         "mov [esp], ebx",
         "call {end}",
@@ -76,7 +77,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym visit,
-        unwinder = sym unwinder,
+        backtrace = sym backtrace,
         end = sym stop::end,
     )
 }
@@ -87,6 +88,6 @@ extern "C" fn visit() -> extern "C" fn(*mut c_void, *mut c_void) -> i32 {
 }
 
 /// `_Unwind_Backtrace`. Not by a call from the handler's text: what a linker makes of one to another library needs ebx.
-extern "C" fn unwinder() -> Unwinder {
-    walk::_Unwind_Backtrace
+extern "C" fn backtrace() -> Unwinder {
+    unwinder::_Unwind_Backtrace
 }

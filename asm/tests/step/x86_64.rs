@@ -1,7 +1,7 @@
 //! What stops, and registers, are on x86_64.
 
 use crate::stop;
-use crate::walk;
+use crate::{unwinder, walk};
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 
@@ -49,7 +49,7 @@ pub(crate) unsafe extern "C" fn handler(_: i32, _: *mut c_void, _: *mut c_void) 
         ".cfi_endproc",
         begin = sym stop::begin,
         visit = sym walk::visit,
-        unwind = sym walk::_Unwind_Backtrace,
+        unwind = sym unwinder::_Unwind_Backtrace,
         end = sym stop::end,
     )
 }
