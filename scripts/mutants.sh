@@ -242,6 +242,116 @@ mutants_arm() {
     table "the body goes on" "$(in_body 's/".unwind_raw 0, 0x80, 0"/".save {{r4, lr}}"/')"
     table "the body is entered where it begins" "$(in_switch 's/"b {body} + 4"/"b {body}"/; '); $(in_body '/"udf #0",/d')"
     table "what begins is looked up before root" 's/root + 4/root + 0/; s/begin: "udf #0"/begin: ""/'
+# Where the body tells of the suspended code, and where of the resumed one.
+at_entry() { in_body "/cfi_startproc/,/\"$1/ { $2; }"; }
+at_jump() { in_body "/\"$1/,/cfi_endproc/ { $2; }"; }
+
+mutants_x86() {
+    local more='s/"call {here}"/"pushl $0", &/; s/"3:"/&, "addl $4, %esp"/'
+    # The body uses both of those that it clears: what it leaves is not the code's own.
+    mutant "esi is not saved" "$(in_body 's/ecx,ebp,esi/ecx,ebp,ecx/')"
+    mutant "ebp is not saved" "$(in_body 's/ecx,ebp,esi/ecx,ecx,esi/')"
+    mutant "ebx is no clobber" "$(in_switch 's/out("ebx") _,//')"
+    mutant "edi is no clobber" "$(in_switch 's/inlateout("edi") save => _/in("edi") save/')"
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("ecx") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"jmp ecx"/"xor eax, eax", &/')"
+    mutant "a word more than Frame is used" "$(in_switch "$more")"
+    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "unwinding goes on behind root" 's/".cfi_undefined eip"/""/'
+    mutant "root misaligns the stack" 's/"sub esp, 12"/"sub esp, 8"/'
+    mutant "the record of a link has another frame pointer" 's/"push \[ecx - 8\]"/"push [ecx - 12]"/'
+    mutant "the record of a link is not in the chain" 's/"mov ebp, esp", ".cfi_escape[^"]*"/"nop", "nop"/'
+    mutant "the thread word is pure" '/fn thread_word/,/^    }/ s/options(nomem)/options(nomem, pure)/'
+    table "the body's frame begins a word too high" "$(at_entry 'mov ebx' '/.cfi_def_cfa/d')"
+    table "the body does not say who called" "$(at_entry 'mov ebx' '/.cfi_register/d')"
+    table "the body's frame moves with the stack pointer" "$(in_body '/.cfi_adjust_cfa_offset/d')"
+    table "esi is a word off in the body" "$(in_body 's/.cfi_offset esi, -12/.cfi_offset esi, -16/')"
+    table "ebp is a word off in the body" "$(in_body 's/.cfi_offset ebp, -8/.cfi_offset ebp, -12/')"
+    table "the caller is a word off in the body" "$(in_body 's/.cfi_offset eip, -4/.cfi_offset eip, -8/')"
+    table "the jump has the stack pointer of the other side" "$(at_jump 'mov esp' '/.cfi_def_cfa/d')"
+    table "the jump has a caller that waits" "$(at_jump 'mov esp' '/.cfi_register/d')"
+    table "the jump has ebp in a frame that is gone" "$(in_body 's/.cfi_same_value ebp; //')"
+    table "the jump has esi in a frame that is gone" "$(in_body 's/; .cfi_same_value esi//')"
+    table "what begins is looked up before root" 's/root + 2/root + 0/; s/begin: "ud2"/begin: ""/'
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x74, 0, 0x06"/0x0f, 5, 0x74, 0, 0x06, 0x23, 4"/')"
+    table "esi is a word off behind a link" "$(in_linked_root 's/".cfi_offset esi, -12"/".cfi_offset esi, -8"/')"
+    table "ebp is a word off behind a link" "$(in_linked_root 's/".cfi_offset ebp, -8"/".cfi_offset ebp, -12"/')"
+    table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset eip, -4",//')"
+    table "the inlined part moves the stack pointer" "$(in_switch "$more")"
+}
+
+mutants_s390x() {
+    local register
+    mutant "r10 is not saved" "$(in_body 's/"stmg %r10, %r11, 0(%r15)"/"stg %r11, 8(%r15)"/')"
+    mutant "r11 is not saved" "$(in_body 's/"stmg %r10, %r11, 0(%r15)"/"stg %r10, 0(%r15)"/')"
+    for register in r6 r7 r8 r9 r12 r13; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
+    done
+    for register in f8 f9 f10 f11 f12 f13 f14 f15; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r0") _, out("r1") _, out("r5") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"br %r5"/"lghi %r2, 0", &/')"
+    mutant "a word more than Frame is used" "$(in_switch 's/"larl %r1/"aghi %r15, -8", &/; s/"2:"/&, "aghi %r15, 8"/')"
+    mutant "a context begins with a frame pointer" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "unwinding goes on behind root" 's/".cfi_undefined %r14"/""/'
+    mutant "there is no headroom" 's/HEADROOM: usize = 160/HEADROOM: usize = 0/'
+    mutant "faults tell their address" 's/FAULT_GRAIN: usize = 4096/FAULT_GRAIN: usize = 1/'
+    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    table "the body does not say who called" "$(at_entry 'lgr %r0' '/.cfi_register/d')"
+    table "the body's frame stays where it was" "$(in_body '/.cfi_adjust_cfa_offset/d')"
+    table "the body's caller has its stack pointer" "$(in_body '/.cfi_escape 0x14/d')"
+    table "r10 is a word off in the body" "$(in_body 's/.cfi_offset %r10, -184/.cfi_offset %r10, -176/')"
+    table "r11 is a word off in the body" "$(in_body 's/.cfi_offset %r11, -176/.cfi_offset %r11, -184/')"
+    table "the jump has the stack pointer of the other side" "$(at_jump 'lgr %r15' '/.cfi_def_cfa/d')"
+    table "the jump has a caller that waits" "$(at_jump 'lgr %r15' '/.cfi_register/d')"
+    for register in r10 r11 r15; do
+        table "the jump has $register in a frame that is gone" "$(in_body "s/.cfi_same_value %$register\(; \)\?//")"
+    done
+    table "what begins is looked up before root" 's/root + 2/root + 0/; s/begin: ".short 0"/begin: ""/'
+    table "a link leads a word too high" "$(in_linked_root 's/0x23, 0xa0, 1/0x23, 0xa8, 1/')"
+}
+
+mutants_powerpc64() {
+    local register
+    for register in 2 30 31; do
+        mutant "r$register is not saved" "$(in_body "s/std $register, /std 0, /")"
+    done
+    for register in r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 r25 r26 r27 r28 r29; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
+    done
+    # Newer compilers name f14 to f31 by clobber_abi as well, as vs14 to vs31. So here it is written out without these.
+    local others also_lost='s/in(\("r[45]"\)) \(.*\),/inlateout(\1) \2 => _,/'
+    others=$(printf 'out("%s") _, ' r0 r{6..12} f{0..13} v{0..19} cr0 cr1 cr5 cr6 cr7 ctr lr xer)
+    for register in f{14..31}; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//; s/clobber_abi(\"C\"),/$others/; $also_lost")"
+    done
+    for register in v{20..31} cr2 cr3 cr4; do
+        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+    done
+    mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r6") _, out("r7") _, out("ctr") _, out("lr") _/')"
+    mutant "the argument stays behind" "$(in_body 's/"bctr"/"li 3, 0", &/')"
+    mutant "more than Frame is used" "$(in_switch 's/"bcl 20, 31, 2f"/"stdu 1, -32(1)", &/; s/"3:"/&, "addi 1, 1, 32"/')"
+    mutant "a context begins with a frame pointer" 's/fp: 0,/fp: 8,/' conformance common
+    mutant "the back chain does not end" 's/cast::<usize>().write(0)/cast::<usize>().write(8)/' conformance ../port
+    mutant "unwinding goes on behind root" 's/".cfi_undefined lr"/""/'
+    mutant "root misaligns the stack" 's/"mr 12, 30"/"addi 1, 1, -8", &/'
+    mutant "root does not tell entry its address" 's/"mr 12, 30", "mtctr 12"/"nop", "mtctr 30"/'
+    mutant "there is no headroom" 's/HEADROOM: usize = 32/HEADROOM: usize = 0/'
+    mutant "the record of a link has another return address" 's/"std 7, 16(6)"/"std 6, 16(6)"/'
+    mutant "the record of a link is not in the chain" 's/"std 6, 0(1)"/"nop"/'
+    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    table "the body does not say who called" "$(in_body '/.cfi_register/d')"
+    table "the body's frame moves with the stack pointer" "$(in_body '/.cfi_escape 0x0f/d')"
+    table "the body's frame is that of the other side" "$(in_body 's/0x0f, 3, 0x74, 0, 0x06/0x0f, 2, 0x75, 0/')"
+    table "r30 is a word off in the body" "$(in_body 's/.cfi_offset 30, -32/.cfi_offset 30, -24/')"
+    table "r31 is a word off in the body" "$(in_body 's/.cfi_offset 31, -24/.cfi_offset 31, -32/')"
+    table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x71, 32, 0x06/0x0f, 5, 0x71, 32, 0x06, 0x23, 8/')"
+    table "r30 is a word off behind a link" "$(in_linked_root 's/.cfi_offset 30, -32/.cfi_offset 30, -24/')"
+    table "r31 is a word off behind a link" "$(in_linked_root 's/.cfi_offset 31, -24/.cfi_offset 31, -32/')"
+    table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset lr, -8",//')"
 }
 
 # Seconds that a test may take, and the tests, of each suite.

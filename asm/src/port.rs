@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `Frame` with [`Saved`], by `frame!` | what is saved by hand; a context that has not run; what an unwinder starts with |
 //! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED`; `HEADROOM`, if callees own memory of their callers; `RECORD_BELOW_FRAME_POINTER` | what the platform's ABI says |
+//! | `CHAIN`, if frames are not linked by frame pointers | what compiled code does |
 //! | `FAULT_GRAIN`, if a fault does not tell its address to the byte | what the CPU says |
 //! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
