@@ -38,6 +38,16 @@ fn many_windows() {
     }
 }
 
+/// As many as a program may have for which no size was asked, on any CPU.
+fn ten_thousand() {
+    let stacks: Vec<Stack> = (0..10_000)
+        .map(|_| acquire(Class::DEFAULT).unwrap())
+        .collect();
+    for stack in stacks.iter().step_by(1000) {
+        on_stack(stack, || descend(100 << 10));
+    }
+}
+
 /// In a process that dies of any system call but read, write and exit.
 fn reuse_without_system_calls(count: usize) {
     let mut cache = Cache::new();
@@ -300,6 +310,7 @@ fn play() {
     };
     match scenario.as_str() {
         "many windows" => many_windows(),
+        "ten thousand" => ten_thousand(),
         "reuse" => reuse_without_system_calls(500),
         "flags" => arena_flags(),
         "locked" => locked_memory(),
@@ -346,6 +357,12 @@ fn a_hundred_thousand_stacks_stay_within_the_budget_of_memory_areas() {
     } else {
         eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL");
     }
+}
+
+#[test]
+fn ten_thousand_stacks_for_which_no_size_was_asked_are_to_be_had() {
+    assert_success(&child("ten thousand", &[]));
+    assert_success(&child("ten thousand", MPROTECT));
 }
 
 #[test]

@@ -21,11 +21,12 @@ const WINDOWS: [usize; 5] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20];
 /// How many classes there are.
 pub(crate) const CLASSES: usize = WINDOWS.len();
 
-/// The row of the default class. With 32 bits ten thousand stacks of it must leave room for the rest of the process.
+/// The row of the default class. With 32 bits ten thousand stacks of it must fit into the address space, and a frame with an
+/// array of some 10 KiB into the stack.
 const DEFAULT_ROW: usize = if cfg!(target_pointer_width = "64") {
     2
 } else {
-    0
+    1
 };
 
 /// Pages that a window has at least: one for the hard guard, one for a soft guard, and two to run on.
@@ -62,7 +63,7 @@ const ROWS: [Class; CLASSES] = {
 pub struct Class(u8);
 
 impl Class {
-    /// The class of a stack for which no size was asked: a window of 1 MiB, or 64 KiB where addresses have 32 bits.
+    /// The class of a stack for which no size was asked: a window of 1 MiB, or 256 KiB where addresses have 32 bits.
     pub const DEFAULT: Class = ROWS[DEFAULT_ROW];
 
     /// The class with the largest window.
