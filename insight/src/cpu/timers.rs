@@ -46,7 +46,9 @@ impl Timer {
     /// It fires each `period` nanoseconds from now on.
     pub(super) fn start(&self, period: u64) -> io::Result<()> {
         let period = libc::timespec {
-            tv_sec: (period / 1_000_000_000) as libc::time_t,
+            tv_sec: i32::try_from(period / 1_000_000_000)
+                .unwrap_or(i32::MAX)
+                .into(),
             tv_nsec: (period % 1_000_000_000) as libc::c_long,
         };
         let times = libc::itimerspec {

@@ -48,7 +48,7 @@ unsafe impl Sync for Text {}
 /// Makes the table of the words that are given.
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $value:expr,)*) => {
-        /// The table. Words of 8 bytes follow each other without gaps, as a script reads them.
+        /// The table. Words of the size of an address follow each other without gaps, as a script reads them.
         #[repr(C)]
         pub(crate) struct DebugTable {
             magic: [u8; 8],
@@ -62,7 +62,7 @@ macro_rules! table {
 
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        $(const _: () = assert!(size_of::<$type>() == 8);)*
+        $(const _: () = assert!(size_of::<$type>() == size_of::<usize>());)*
 
         /// What a debugger looks for.
         ///
@@ -149,8 +149,9 @@ mod tests {
     fn the_words_are_as_many_as_their_names_and_without_gaps() {
         let table = &TABLE;
         assert_eq!(offset_of!(DebugTable, names), 16);
-        assert_eq!(offset_of!(DebugTable, chunks), 24);
-        assert_eq!(size_of::<DebugTable>(), 24 + 8 * NAMES.len());
+        let word = size_of::<usize>();
+        assert_eq!(offset_of!(DebugTable, chunks), 16 + word);
+        assert_eq!(size_of::<DebugTable>(), 16 + word * (1 + NAMES.len()));
         assert_eq!(table.count as usize, NAMES.len());
         let names = concat_of(NAMES);
         // SAFETY: the text has as many bytes, and a NUL.
@@ -191,7 +192,10 @@ mod tests {
         let start = name.as_deref().map_or(ptr::null(), str::as_ptr).addr();
         // SAFETY: an optional box of a str has two words, and any words are two numbers.
         let words = unsafe { (&raw const name).cast::<[usize; 2]>().read() };
-        assert_eq!((size_of_val(&name), words), (16, [start, 5]));
+        assert_eq!(
+            (size_of_val(&name), words),
+            (2 * size_of::<usize>(), [start, 5])
+        );
         let none: Option<Box<str>> = None;
         // SAFETY: an optional box of a str has two words; the first is null.
         assert_eq!(unsafe { (&raw const none).cast::<usize>().read() }, 0);
@@ -209,7 +213,7 @@ mod tests {
         // SAFETY: there lies a name that was given.
         let length = unsafe {
             inner
-                .add(offset_of!(Inner, name) + 8)
+                .add(offset_of!(Inner, name) + size_of::<usize>())
                 .cast::<usize>()
                 .read()
         };

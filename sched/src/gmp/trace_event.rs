@@ -179,11 +179,11 @@ mod tests {
             assert_eq!(kind, EventKind::Run);
             assert_eq!(parse_run(arg), (g, p.map(|p| p as u64)));
         }
-        let (kind, arg) =
-            parse(word(EventKind::Left, left_arg(20, 0x7fff_1234_5678))).expect("one");
+        let object = 0x7fff_1234_5678_u64 as usize;
+        let (kind, arg) = parse(word(EventKind::Left, left_arg(20, object))).expect("one");
         assert_eq!(
             (kind, parse_left(arg)),
-            (EventKind::Left, (20, 0x7fff_1234_5678))
+            (EventKind::Left, (20, object as u64))
         );
         assert_eq!(parse(u64::MAX), None);
         assert_eq!(EventKind::ALL[EventKind::Mark as usize], EventKind::Mark);

@@ -384,7 +384,7 @@ mod tests {
             ),
             (
                 Config::new().stack_size(usize::MAX),
-                ["Config::stack_size", "18446744073709551615"],
+                ["Config::stack_size", &usize::MAX.to_string()],
             ),
         ] {
             let error = config.resolve().err().unwrap().to_string();

@@ -138,7 +138,9 @@ impl Timeout {
 fn timespec(nanos: u64) -> libc::timespec {
     libc::timespec {
         // A longer wait ends early, which it may.
-        tv_sec: libc::time_t::try_from(nanos / 1_000_000_000).unwrap_or(libc::time_t::MAX),
+        tv_sec: i32::try_from(nanos / 1_000_000_000)
+            .unwrap_or(i32::MAX)
+            .into(),
         tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
     }
 }
