@@ -333,6 +333,9 @@ fn an_overflow_names_the_goroutine_the_limit_and_the_remedy_and_aborts() {
          function; one without an end needs another cure\n\
          backtrace (`addr2line -Cfie FILE OFFSET` names FILE+OFFSET):\n";
     let trace = text.strip_prefix(message).expect(&text);
+    if cfg!(target_env = "musl") {
+        return assert!(trace.starts_with("      (none: "), "{text}");
+    }
     let frames: Vec<&str> = trace.lines().collect();
     assert!(frames.len() >= 3, "{text}");
     assert!(frames.iter().all(|line| line.contains(": 0x")), "{text}");

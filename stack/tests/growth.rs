@@ -3,6 +3,7 @@
 mod common;
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use common::{MIB, below, descend, guarded, on_stack, page, soft_guards};
 use goroutines_stack::{Cache, Class, Stack, Step, acquire, acquire_at, growth_faults, release};
@@ -212,32 +213,25 @@ fn a_fault_from_another_stack_leaves_no_guard_behind() {
         return;
     }
     // A handler on the signal stack touches the guard of the stack that it interrupted, whose depth is not known then.
-    extern "C" fn handler(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-        // SAFETY: the kernel's siginfo, with the value that is sent below: an address in a guarded stack.
-        unsafe {
-            let place = (*info).si_value().sival_ptr.cast::<u8>();
-            place.write_volatile(1);
-        }
+    static PLACE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+    extern "C" fn handler(_: libc::c_int) {
+        // SAFETY: the address that is stored below, in a guarded stack.
+        unsafe { PLACE.load(Ordering::Relaxed).write_volatile(1) };
     }
     let stack = guarded(LARGE);
     let place = stack.top().wrapping_sub((64 << 10) + 2 * 1024);
+    PLACE.store(place, Ordering::Relaxed);
     on_stack(&stack, || {
         // SAFETY: the action has the type that its flags announce; the signal goes to this thread.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handler as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            action.sa_flags = libc::SA_ONSTACK;
             assert_eq!(
                 libc::sigaction(libc::SIGUSR2, &action, std::ptr::null_mut()),
                 0
             );
-            let value = libc::sigval {
-                sival_ptr: place.cast(),
-            };
-            assert_eq!(
-                libc::pthread_sigqueue(libc::pthread_self(), libc::SIGUSR2, value),
-                0
-            );
+            assert_eq!(libc::raise(libc::SIGUSR2), 0);
         }
     });
     assert_eq!(peek(&stack, (64 << 10) + 2 * 1024), 1);

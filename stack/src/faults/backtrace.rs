@@ -88,6 +88,12 @@ pub(crate) fn print(stack: &Stack, out: &mut dyn Write) -> fmt::Result {
         lines.lines < LINES && lines.frames < FRAMES && lines.result.is_ok()
     });
     lines.flush();
+    if lines.frames == 0 {
+        // musl has no unwind tables for it.
+        lines.out.write_str(
+            "      (none: this C library's unwinder does not pass the frame of a signal)\n",
+        )?;
+    }
     if lines.lines == LINES || lines.frames == FRAMES {
         lines.out.write_str("      ...\n")?;
     }
