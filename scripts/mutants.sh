@@ -242,6 +242,8 @@ mutants_arm() {
     table "the body goes on" "$(in_body 's/".unwind_raw 0, 0x80, 0"/".save {{r4, lr}}"/')"
     table "the body is entered where it begins" "$(in_switch 's/"b {body} + 4"/"b {body}"/; '); $(in_body '/"udf #0",/d')"
     table "what begins is looked up before root" 's/root + 4/root + 0/; s/begin: "udf #0"/begin: ""/'
+}
+
 # Where the body tells of the suspended code, and where of the resumed one.
 at_entry() { in_body "/cfi_startproc/,/\"$1/ { $2; }"; }
 at_jump() { in_body "/\"$1/,/cfi_endproc/ { $2; }"; }

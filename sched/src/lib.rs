@@ -31,6 +31,11 @@
 //!   may be on another thread.
 //! - *A lock that parks goroutines for channel queues*: the critical section is a few instructions.
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!(
+    "goroutines-sched counts goroutines, times and waits in atomic words of 64 bits, which this CPU does not have"
+);
+
 // The table of contents, in the order of imports: a wing imports only what stands above it. Each `mod.rs` says what its
 // wing is. Every wing but `protocol` opens with `#![cfg(not(goroutines_loom))]`.
 
