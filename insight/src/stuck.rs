@@ -53,7 +53,7 @@ pub fn write_stuck_channels(out: &mut dyn io::Write) -> io::Result<()> {
     }
 }
 
-/// In the order of their first waiters.
+/// In the order in which they were found, each with its waiters in the order of their numbers.
 fn sides(waits: Vec<ChannelWait>) -> Vec<Side> {
     let mut places = std::collections::HashMap::new();
     let mut sides: Vec<Side> = Vec::new();
@@ -74,6 +74,9 @@ fn sides(waits: Vec<ChannelWait>) -> Vec<Side> {
             thread: wait.from.thread,
             name: wait.name,
         });
+    }
+    for side in &mut sides {
+        side.waiters.sort_by_key(|node| (node.thread, node.id));
     }
     sides
 }

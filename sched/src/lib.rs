@@ -85,7 +85,7 @@ pub use protocol::{
 pub use {
     global::{
         ready::{ready, ready_tail},
-        sched::{procs, rounds},
+        sched::{proc_numbers, procs, rounds},
         starter::run_aside,
     },
     gmp::{

@@ -232,7 +232,7 @@ impl Sink for Page {
             self.tally.finish(end);
         }
         // Those too that ran nothing.
-        for p in 0..sched::procs() {
+        for p in sched::proc_numbers() {
             // A P's number has 13 bits.
             self.tracks.entry(Track::P(p as u32)).or_default();
         }

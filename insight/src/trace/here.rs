@@ -24,11 +24,11 @@ pub(crate) fn page_of(
     let end = Instant::now() + time;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
         if !wait(left.min(PIECE)) {
             return Ok(None);
+        }
+        if left <= PIECE {
+            break; // what is read from here on would have happened later
         }
         // A page is written at the end.
         let _ = converter.advance(&mut recording, false);

@@ -12,6 +12,10 @@
 //!
 //! A trace is written by a thread of its own, which drains the rings when one is half full, and at least each second. If it
 //! does not keep up, the oldest events of a thread are lost, and the file says where and how many.
+//!
+//! A track of a plain thread is that of its record in the scheduler. When the thread has ended, a new one may take over the
+//! record: its events are on the same track, under the first one's number. A track for each thread would let a flight recorder
+//! grow for as long as the program starts threads.
 
 mod clock;
 mod convert;

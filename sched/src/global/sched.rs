@@ -18,8 +18,8 @@ use crate::{
     },
     gmp::{all_gs::AllGs, m::M, window::Windows},
     protocol::{
-        home_wait::HomeWaits, idle::Idle, requests::Requests, sysmon_sleep::SysmonSleep,
-        timers::NEVER,
+        home_wait::HomeWaits, idle::Idle, p_numbers::PNumbers, requests::Requests,
+        sysmon_sleep::SysmonSleep, timers::NEVER,
     },
     stacks::shrink::Shrinker,
     switch::thread_word::current_m,
@@ -68,6 +68,12 @@ pub(crate) struct Sched {
 #[inline]
 pub fn procs() -> usize {
     get().map_or(0, |sched| sched.procs.count())
+}
+
+/// The numbers of the Ps in force; none while the runtime has not been started.
+pub fn proc_numbers() -> impl Iterator<Item = usize> {
+    let numbers = |sched: &Sched| PNumbers::numbers(sched.procs.count());
+    get().into_iter().flat_map(numbers)
 }
 
 /// How many scheduling rounds the P of the calling goroutine has begun; `None` where no goroutine runs. While a

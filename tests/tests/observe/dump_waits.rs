@@ -81,12 +81,14 @@ fn a_dump_says_when_a_sleep_ends() {
         assert!(is_near(first, 2), "{:?}", first - begin);
         assert!(is_near(at_most, 1), "{:?}", at_most - begin);
         let text = text(&snapshot);
-        let line = |word: &str| text.lines().find(|line| line.contains(word));
-        let sleeps = line("2 goroutines [sleep").expect("a line");
-        assert!(sleeps.contains(", the first ends in 7"), "{sleeps}");
+        let line = |state: &str, word: &str| {
+            let mut lines = text.lines();
+            let line = lines.find(|line| line.contains(state) && line.contains(word));
+            line.unwrap_or_else(|| panic!("no {state} {word}: {text}"))
+        };
+        let sleeps = line("2 goroutines [sleep", ", the first ends in 7");
         assert!(!sleeps.contains("at most"), "{sleeps}");
-        let waits = line("[chan receive").expect("a line");
-        assert!(waits.contains(", ends in 3"), "{waits}");
+        let waits = line("[chan receive", ", ends in 3");
         assert!(waits.contains(" at most"), "{waits}");
         assert!(json(&snapshot).contains("\"ends_in\": 7"));
         true

@@ -60,7 +60,7 @@ struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     trace_page: Option<PathBuf>,
     /// Seconds that the trace takes, 1 to 60.
-    #[arg(long, value_name = "N", default_value_t = 2, requires = "trace_page", value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "trace_page", conflicts_with = "json", value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
     /// Prints the script for gdb: `goroutines-top --gdb-script > goroutines.py`, and in gdb `source goroutines.py`.
     #[arg(long, exclusive = true)]
