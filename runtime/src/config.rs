@@ -262,12 +262,12 @@ impl Config {
     }
 
     /// Whether a fatal error of the program, after its message, writes a dump of all goroutines to stderr before it ends the
-    /// process: 1000 lines at most, then the message again. The other goroutines run on meanwhile, for 5 s at most, and the
+    /// process: 1000 lines at most, then the message again. The other goroutines run on meanwhile, for 10 s at most, and the
     /// process cannot end otherwise. Default: the dump is written, by a thread that is started for it.
     ///
     /// `true`: two threads are there for it from the start. Then it is also written for an internal error of the runtime,
     /// which by default ends the process at once, because what runs after a contradiction may do harm. And the shorter dump
-    /// of [`on_sigquit`](Config::on_sigquit) is written after 5 s, where the error was found in the middle of what a dump
+    /// of [`on_sigquit`](Config::on_sigquit) is written after 10 s, where the error was found in the middle of what a dump
     /// needs, and for an error that is found in a signal handler. `false`: the message alone.
     ///
     /// A stack overflow has a message with a backtrace of its own, and no dump.

@@ -44,8 +44,8 @@ use crate::{debug::Quit, signal::quit};
 /// How long a dump may take before it is taken for one that does not come.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a fatal error waits for its dump.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a fatal error waits for its dump. Reading the names of a large program takes seconds where others use the CPUs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The exit status of [`Quit::Exit`], which is Go's.
 const STATUS: i32 = 2;

@@ -40,7 +40,7 @@ static AT_THROW: AtomicBool = AtomicBool::new(false);
 static ENDING: AtomicI32 = AtomicI32::new(0);
 
 /// How long other threads wait for N5. More than a hook takes.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 
 /// What a pipe that can be written takes in one piece, in bytes.
 const PIECE: usize = 4096;
