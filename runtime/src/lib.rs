@@ -50,7 +50,8 @@
 //! | limit how many run at once, or how often | [`sync::Semaphore`], [`errgroup::Group::limit`], [`sync::Limiter`] |
 //! | share a value that changes | [`sync::Mutex`], [`sync::RwLock`], with [`Arc`](std::sync::Arc) |
 //! | make a value once | [`sync::OnceLock`], [`sync::LazyLock`] |
-//! | have a value for each goroutine, such as the number of a request | [`goroutine_local!`] |
+//! | have a value for each goroutine | [`goroutine_local!`] |
+//! | have a value for all goroutines of a request, such as its number | [`context::Context::with_value`] |
 //! | call what blocks: C, a library, a lock of others | [`blocking`](blocking()) |
 //! | compute for long beside others | [`checkpoint`] now and then; nothing has to be called |
 //! | wait for a future, or be awaited by one | [`block_on`], `handle.await`, [`chan::Receiver::recv_async`] |

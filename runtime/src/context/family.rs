@@ -23,7 +23,7 @@ use std::{
 
 use goroutines_sched::ByteLock;
 
-use super::ContextError;
+use super::{ContextError, values::Values};
 use crate::{
     chan::{self, Receiver},
     sync::raw::{
@@ -45,6 +45,8 @@ pub(super) struct Inner {
     pub(super) waits: Waits,
     /// Its own or that of one that it descends from, whichever is earlier.
     pub(super) deadline: Option<Instant>,
+    /// Its own and those that it has of its parent.
+    pub(super) values: Values,
     /// Set at birth, taken out when the context is freed.
     parent: Option<Parent>,
     /// How many [`Canceller`](super::Canceller)s it has. Never more again after 0.
@@ -83,11 +85,22 @@ unsafe impl Send for Inner {}
 impl Inner {
     /// A child of `parent`, or a context without a parent; with one canceller.
     pub(super) fn new(parent: Option<&Arc<Inner>>, deadline: Option<Instant>) -> Arc<Inner> {
+        let values = parent.map(|parent| parent.values.clone());
+        Inner::with_values(parent, deadline, values.unwrap_or_default())
+    }
+
+    /// As [`new`](Inner::new), with these values and not the parent's.
+    pub(super) fn with_values(
+        parent: Option<&Arc<Inner>>,
+        deadline: Option<Instant>,
+        values: Values,
+    ) -> Arc<Inner> {
         let parent = nearest_that_can_end(parent);
         let inner = Arc::new_cyclic(|this| Inner {
             done: chan::done(deadline),
             waits: Waits::new(),
             deadline,
+            values,
             parent: parent.map(|parent| Parent {
                 parent: Arc::clone(parent),
                 link: Arc::new(Link(Node::new(this.clone()))),

@@ -16,6 +16,8 @@
 //!   then.
 //! - Everything else waits on: `lock`, `join`, `park`, `block_on`, `select!`. They have no value to return early.
 //!
+//! [`Context::with_value`] gives a context a value that goroutines under it inherit, such as the number of a trace.
+//!
 //! No message is lost by it: what was sent was received, and what was not sent is returned. A program without contexts
 //! pays one look at a null pointer where a channel operation is about to wait.
 //!
@@ -35,6 +37,7 @@
 mod family;
 #[cfg(feature = "insight")]
 pub(crate) mod report;
+mod values;
 
 use std::{
     convert::Infallible,
