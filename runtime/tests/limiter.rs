@@ -98,6 +98,24 @@ fn a_context_ends_the_wait_and_gives_the_token_back() {
 }
 
 #[test]
+fn a_token_that_others_have_reserved_after_is_not_given_back() {
+    start();
+    let limiter = Arc::new(Limiter::new(HOUR, 1));
+    limiter.wait();
+    let (context, canceller) = Context::background().with_cancel();
+    let waits = go({
+        let limiter = Arc::clone(&limiter);
+        move || limiter.wait_ctx(&context)
+    });
+    settle();
+    let after = limiter.reserve().unwrap();
+    canceller.cancel();
+    assert_eq!(waits.join().unwrap(), Err(ContextError::Cancelled));
+    // Else two events were due at the same time.
+    assert!(limiter.reserve().unwrap() >= after + HOUR);
+}
+
+#[test]
 fn the_caller_s_context_does_not_end_a_wait_without_one() {
     start();
     let (context, canceller) = Context::background().with_cancel();
