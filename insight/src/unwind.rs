@@ -2,8 +2,11 @@
 //!
 //! | CPU | who steps |
 //! |---|---|
-//! | x86_64, aarch64 | framehop: it knows their registers, and keeps the rules that it has found |
+//! | x86_64 | framehop: it knows the registers, and keeps the rules that it has found |
 //! | others | [`Cfi`](crate::cfi::Cfi): evaluates the tables of each frame by the numbers that they give to registers |
+//!
+//! framehop knows aarch64 as well, but not a frame whose caller's stack pointer is an expression, which a linked root has:
+//! walks through one end there.
 //!
 //! All of them are compiled for every CPU, and its name chooses one ([`Unwinder`]). None allocates in a step, takes a lock, or
 //! reads memory by itself.
@@ -12,7 +15,6 @@ use std::ops::Range;
 
 use framehop::{
     ExplicitModuleSectionInfo, FrameAddress, MustNotAllocateDuringUnwind as NoAllocation,
-    aarch64::{UnwindRegsAarch64, UnwinderAarch64},
     x86_64::{UnwindRegsX86_64, UnwinderX86_64},
 };
 use goroutines_sched::{CPU, Registers};
@@ -97,15 +99,10 @@ impl Choice for By<1> {
     type Unwinder = Framehop<UnwinderX86_64<&'static [u8], NoAllocation>>;
 }
 
-impl Choice for By<2> {
-    type Unwinder = Framehop<UnwinderAarch64<&'static [u8], NoAllocation>>;
-}
-
 /// The number of the unwinder for a CPU.
 const fn by(cpu: &str) -> u8 {
     match cpu.as_bytes() {
         b"x86_64" => 1,
-        b"aarch64" => 2,
         _ => 0,
     }
 }
@@ -118,12 +115,6 @@ trait Known: framehop::Unwinder<Module = framehop::Module<&'static [u8]>> + Defa
 impl Known for UnwinderX86_64<&'static [u8], NoAllocation> {
     fn begin(start: Registers) -> UnwindRegsX86_64 {
         UnwindRegsX86_64::new(start.link as u64, start.sp as u64, start.fp as u64)
-    }
-}
-
-impl Known for UnwinderAarch64<&'static [u8], NoAllocation> {
-    fn begin(start: Registers) -> UnwindRegsAarch64 {
-        UnwindRegsAarch64::new(start.link as u64, start.sp as u64, start.fp as u64)
     }
 }
 

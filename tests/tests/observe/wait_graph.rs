@@ -271,7 +271,7 @@ fn a_holder_is_found_on_a_segment_of_its_stack_and_on_a_copied_one() {
         (edge, to == Some(id))
     };
     if can_hold() {
-        let (edge, is_it) = held(|body| go(|| grow(64 << 20, body)));
+        let (edge, is_it) = held(|body| go(|| grow(32 << 20, body)));
         assert!(is_it && edge.certainty == Certainty::Exact, "{edge}");
     }
     let (edge, is_it) = held(|body| {
