@@ -2,7 +2,7 @@
 //!
 //! [`go(|| ...)`](go()) starts a goroutine for some tens of nanoseconds. A call that waits parks the goroutine and not
 //! its thread. Plain sequential code works unchanged: no `async`, no coloured functions, no pinning. A stack starts as one
-//! page and grows in place. Linux on x86_64 and aarch64.
+//! page and grows in place. For Linux, on eight CPUs.
 //!
 //! # A first program
 //!
