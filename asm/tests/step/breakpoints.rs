@@ -1,7 +1,6 @@
 //! Stops at one instruction after another: breakpoints, written over the code.
 
-use crate::{cpu, scenes, unwinder, walk};
-use goroutines_asm::{Native, Port};
+use crate::{below, cpu, scenes, unwinder, walk};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
 use std::{io, ptr, slice};
@@ -101,28 +100,7 @@ pub(crate) fn again() {
     }
 }
 
-/// What lay below the stack pointer of the code that was stopped: as many words as a frame has.
-static BELOW: [AtomicUsize; WORDS] = [const { AtomicUsize::new(0) }; WORDS];
-const WORDS: usize = size_of::<<Native as Port>::Frame>() / size_of::<usize>();
-
-/// Exchanges the words below the stack pointer and those of `BELOW`.
-fn exchange(context: &libc::ucontext_t) {
-    let [_, sp, ..] = cpu::registers(context);
-    if Native::RED_ZONE > 0 {
-        return;
-    }
-    for (index, word) in BELOW.iter().enumerate() {
-        let place = (sp as *mut usize).wrapping_sub(index + 1);
-        // SAFETY: memory of the stack below its pointer, which the program does not use, or the end of what the kernel has
-        // put there for the handler, which nobody reads before it is put back.
-        word.store(unsafe { place.replace(word.load(Relaxed)) }, Relaxed);
-    }
-}
-
 /// The handler calls this before it unwinds. `context` is the kernel's, of the code that was stopped.
-///
-/// The memory below its stack pointer is not in use. The kernel's own frame begins there if the handler has no stack, but
-/// leaves the first words as they were: so they are overwritten here, until the walk is done.
 pub(crate) unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
     // SAFETY: the context of a handler that has not returned.
     let [ip, ..] = cpu::registers(unsafe { &*context });
@@ -131,18 +109,17 @@ pub(crate) unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
         // SAFETY: it has no preconditions. A trap of the program itself would be met again and again.
         unsafe { libc::abort() };
     }
-    BELOW.iter().for_each(|word| word.store(8, Relaxed));
     // SAFETY: the context of a handler that has not returned.
     unsafe {
         walk::begin(context);
-        exchange(&*context);
+        below::overwrite(&*context);
     }
 }
 
 /// The handler calls this when it has unwound.
 pub(crate) unsafe extern "C" fn end(context: *mut libc::ucontext_t) {
     // SAFETY: the context of a handler that has not returned.
-    unsafe { exchange(&*context) };
+    unsafe { below::restore(&*context) };
     walk::end();
     write(&INSTRUCTION);
 }

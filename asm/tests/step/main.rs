@@ -4,6 +4,7 @@
 //! The program is stopped at each instruction, by whatever the CPU has for that, and the handler of the stop unwinds. Once
 //! the handler has a stack of its own, and once it runs on the stack that it finds, over which the kernel writes then.
 
+mod below;
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "riscv64.rs")]

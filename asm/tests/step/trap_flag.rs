@@ -1,6 +1,6 @@
 //! Stops after each instruction: the trap flag.
 
-use crate::{cpu, walk};
+use crate::{below, cpu, walk};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Calls `scenes`; between `on` and `off` the CPU stops after each instruction.
@@ -26,21 +26,32 @@ pub(crate) fn off() {
 #[inline(always)]
 pub(crate) fn again() {}
 
+/// Returns whether the compiler's tables are right where the code was stopped.
+fn is_precise(context: &libc::ucontext_t) -> bool {
+    let [ip, ..] = cpu::registers(context);
+    !cpu::is_imprecise(ip)
+}
+
 /// The handler calls this before it unwinds. `context` is the kernel's, of the code that was stopped.
 pub(crate) unsafe extern "C" fn begin(context: *mut libc::ucontext_t) {
     // SAFETY: of a handler that has not returned.
-    unsafe { walk::begin(context) };
+    unsafe {
+        walk::begin(context);
+        if is_precise(&*context) {
+            below::overwrite(&*context);
+        }
+    }
 }
 
 /// The handler calls this when it has unwound.
 pub(crate) unsafe extern "C" fn end(context: *mut libc::ucontext_t) {
     // SAFETY: of a handler that has not returned.
-    let [ip, ..] = cpu::registers(unsafe { &*context });
-    if !cpu::is_imprecise(ip) {
+    let context = unsafe { &mut *context };
+    if is_precise(context) {
+        below::restore(context);
         walk::end();
     }
     if !IS_ON.load(Relaxed) {
-        // SAFETY: it lies in the handler's frame and is put back into the registers when that returns.
-        unsafe { (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !0x100 };
+        context.uc_mcontext.gregs[libc::REG_EFL as usize] &= !0x100;
     }
 }
