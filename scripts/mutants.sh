@@ -278,7 +278,6 @@ mutants_x86() {
     table "a link leads a word too high" "$(in_linked_root 's/0x0f, 3, 0x74, 0, 0x06"/0x0f, 5, 0x74, 0, 0x06, 0x23, 4"/')"
     table "esi is a word off behind a link" "$(in_linked_root 's/".cfi_offset esi, -12"/".cfi_offset esi, -8"/')"
     table "ebp is a word off behind a link" "$(in_linked_root 's/".cfi_offset ebp, -8"/".cfi_offset ebp, -12"/')"
-    table "a link does not say who called" "$(in_linked_root 's/ ".cfi_offset eip, -4",//')"
     table "the inlined part moves the stack pointer" "$(in_switch "$more")"
 }
 
