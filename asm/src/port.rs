@@ -2,15 +2,20 @@
 //!
 //! # Writing a port
 //!
-//! 1. `arch/<cpu>.rs`, one file: the list below, in this order. Take the shape from a port that exists; what differs is which
-//!    registers the compiler refuses as clobbers, and how thread-local storage is addressed. `arch/common.rs` has what is
+//! `docs/porting.md` has the way there: which port to start from, the questions to answer before the first line, all places that
+//! a CPU is named in, and a table of symptoms, for a context that crashes tells nothing.
+//!
+//! 1. `arch/<cpu>.rs`, one file: the list below, in this order. Take the shape from the port that is nearest; what differs is
+//!    what becomes of each register, and how thread-local storage is addressed. `arch/common.rs` has what is
 //!    the same everywhere: the drawing of the memory, and macros for the functions of which only the instructions differ.
 //! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
-//!    thread word, is for all CPUs; it is written for assemblers that know `@nobits`.
-//! 3. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
+//!    thread word, is for all CPUs; it is written for assemblers that know `%nobits`.
+//! 3. A row in `arch/dwarf.rs`: the numbers of registers in tables. No test of this crate misses it: a CPU without a row counts
+//!    as one whose code has no tables.
+//! 4. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
 //!    promises below, and the runtime, on the CPU or its emulator.
-//! 4. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
 //! 5. `tests/step/<cpu>.rs`: breakpoints, and where a signal handler finds registers; a line in `tests/step/main.rs`.
+//! 6. A list of mutants in `scripts/mutants.sh`: the port with one register forgotten, for each register, and so on.
 //!
 //! | what a port has | what it is |
 //! |---|---|
@@ -18,16 +23,16 @@
 //! | `NAME`, `RED_ZONE`, `STACK_ALIGN`, `CALLEE_SAVED`; `HEADROOM`, if callees own memory of their callers; `RECORD_BELOW_FRAME_POINTER` | what the platform's ABI says |
 //! | `CHAIN`, if frames are not linked by frame pointers | what compiled code does |
 //! | `FAULT_GRAIN`, if a fault does not tell its address to the byte | what the CPU says |
-//! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, the jump to `switch_body` |
+//! | [`switch`](Port::switch) | inlined: the clobbers, the address of its end, taken without a call, the jump to `switch_body` |
 //! | [`stack_pointer`](Port::stack_pointer), [`frame_pointer`](Port::frame_pointer), by `register!` | a register each |
 //! | [`prefetch`](Port::prefetch), by `prefetch!` | a hint |
 //! | [`has_shadow_stack`](Port::has_shadow_stack) | if an instruction tells |
 //! | [`ticks`](Port::ticks), [`ticks_are_steady`](Port::ticks_are_steady) | a counter of time; by `counter!` |
 //! | [`thread_word`](Port::thread_word), [`set_thread_word`](Port::set_thread_word), by `thread_word!` | the word of `word.rs`, by the initial-exec model |
 //! | `client_request`, by `client_request!` | the sequence that valgrind knows, if it knows the CPU |
-//! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps. A copy for each `PLACE` |
+//! | `switch_body`, named by [`Port::body`] | naked, with tables: stores, loads, clears, jumps, by no jump that the CPU takes for a return. A copy for each `PLACE` |
 //! | `root`, `linked_root`, named by `ROOT`, `LINKED_ROOT`, by `roots!`; the lengths of these and of the body | naked: what calls `entry`, and what the tables say of its caller |
-//! | `probe`, named by `PROBE` | naked, with tables: for the tests |
+//! | `probe`, named by `PROBE` | naked, with tables: loads and stores each register of `CALLEE_SAVED`, in this order, for the tests |
 //!
 //! # The sixteen promises
 //!
@@ -180,7 +185,8 @@ pub unsafe trait Port {
     /// cannot say where that is.
     const UNWINDS_IN_SWITCH: bool = true;
 
-    /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them.
+    /// The callee-saved registers, in the order in which [`probe`](Port::probe) fills them. The tests read the names: one that
+    /// begins with d, f or v is a floating-point or vector register, of which no addresses are expected.
     const CALLEE_SAVED: &'static [&'static str];
 
     /// The first frame of every context: calls `entry`. Its tables say that it has no caller.
@@ -255,7 +261,8 @@ pub unsafe trait Port {
         Self::ROOT as *const u8
     }
 
-    /// How long the code of [`ROOT`](Port::ROOT) is, in bytes.
+    /// How long the code of [`ROOT`](Port::ROOT) is, in bytes. Where the assembler has a choice of lengths, the port takes it
+    /// away: the lengths are counted by hand.
     const ROOT_LENGTH: usize;
 
     /// How long the code of [`LINKED_ROOT`](Port::LINKED_ROOT) is, in bytes.

@@ -30,6 +30,7 @@ pub enum Native {}
 
 /// [`Port::Frame`](crate::Port::Frame): its alignment, its words from the lowest address up, and how far into a root its code
 /// begins. `fp` is the frame pointer's word, `base` that of the base register; further ones begin as zero.
+/// What the alignment adds lies above the last word: `align(16)` and three words of 8 bytes make 32, 24 and 16 bytes below `load`.
 macro_rules! frame {
     (align($align:literal) $($word:ident),+; root + $begins:literal) => {
         /// What a suspended context keeps below its stack pointer, lowest address first.
@@ -182,10 +183,10 @@ macro_rules! roots {
         ///
         /// The canonical frame address is where that code had its stack pointer, right above its [`Frame`]: the word at the
         /// top. The escapes are `DW_CFA_def_cfa_expression` of 3 bytes: `DW_OP_breg` of the stack pointer, how far it is
-        /// below the top, `DW_OP_deref`.
+        /// below the top, `DW_OP_deref`. `DW_OP_breg` is 0x70 plus the register's number.
         ///
-        /// For tools that follow frame pointers and read no tables it also makes a frame record, {frame pointer, return
-        /// address} of that code, and lets the frame pointer point at it.
+        /// For tools that follow frame pointers and read no tables it also makes a frame record, {frame pointer, return address}
+        /// of that code; the frame pointer points [`RECORD_BELOW_FRAME_POINTER`](Port::RECORD_BELOW_FRAME_POINTER) above it.
         #[unsafe(naked)]
         unsafe extern "C" fn linked_root() {
             core::arch::naked_asm!(".cfi_startproc", $($link,)+ $($begin,)+ $($record,)+ $($code,)+ ".cfi_endproc")
