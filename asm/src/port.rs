@@ -10,8 +10,7 @@
 //!    the same everywhere: the drawing of the memory, and macros for the functions of which only the instructions differ.
 //! 2. One line in `arch/mod.rs`, whose essay says what an unwinder must find in a switch. `arch/word.rs`, the memory of the
 //!    thread word, is for all CPUs; it is written for assemblers that know `%nobits`.
-//! 3. A row in `arch/dwarf.rs`: the numbers of registers in tables. No test of this crate misses it: a CPU without a row counts
-//!    as one whose code has no tables.
+//! 3. A row in `arch/dwarf.rs`: the numbers of registers in tables.
 //! 4. One row in `scripts/cross.sh`: the target, its cross compiler and its emulator. `scripts/conform CPU` then tests the
 //!    promises below, and the runtime, on the CPU or its emulator.
 //! 5. `tests/step/<cpu>.rs`: breakpoints, and where a signal handler finds registers; a line in `tests/step/main.rs`.
