@@ -19,7 +19,7 @@ use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, Encoding, EndianSlice, Evaluation,
     EvaluationResult, EvaluationStorage, Format, Location, NativeEndian, ParsedEhFrameHdr, Piece,
     Reader, ReaderOffset, Register, RegisterRule, UnwindContext, UnwindContextStorage,
-    UnwindExpression, UnwindTableRow, Value,
+    UnwindExpression, UnwindTableRow, Value, Vendor,
 };
 use goroutines_sched::{Registers, UNWIND_REGISTERS};
 
@@ -144,6 +144,10 @@ impl Unwind for Cfi {
         let header = EhFrameHdr::new(module.header.1, NativeEndian);
         let mut frames = EhFrame::new(module.frames.1, NativeEndian);
         frames.set_address_size(WORD);
+        if UNWIND_REGISTERS.sign_state.is_some() {
+            // The instruction of the tables that says so is a vendor's.
+            frames.set_vendor(Vendor::AArch64);
+        }
         if let Ok(header) = header.parse(&bases, WORD) {
             self.modules.push(KnownModule {
                 range: module.range,
@@ -205,7 +209,8 @@ impl Cfi {
         }
         let before = registers.get(sp())?;
         let caller = callers(row, registers, frames, read)?;
-        let (ip, after) = (caller.get(return_register)?, caller.get(sp())?);
+        let ip = unsigned(row, caller.get(return_register)?);
+        let after = caller.get(sp())?;
         // A frame that has called has pushed something, or saved its link register.
         let is_trampoline = entry.is_signal_trampoline();
         let goes_up = after > before || after == before && !place.is_return && ip != place.ip;
@@ -217,6 +222,18 @@ impl Cfi {
             ip,
             is_return: !is_trampoline,
         }))
+    }
+}
+
+/// A return address, without the signature that it has where `row` says so.
+fn unsigned(row: &UnwindTableRow<usize, OnStack>, address: u64) -> u64 {
+    match UNWIND_REGISTERS.sign_state {
+        Some((register, bits))
+            if row.register(Register(register)) == Some(RegisterRule::Constant(1)) =>
+        {
+            address & ((1 << bits) - 1)
+        }
+        _ => address,
     }
 }
 
@@ -238,7 +255,8 @@ fn callers(
     };
     let mut caller = registers.clone();
     if row.register(sp()).is_none() {
-        caller.set(sp(), Some(wrapped(cfa - UNWIND_REGISTERS.cfa_above_sp)));
+        let after = cfa.wrapping_sub(UNWIND_REGISTERS.cfa_above_sp);
+        caller.set(sp(), Some(wrapped(after)));
     }
     for (register, rule) in row.registers() {
         let word = match rule {

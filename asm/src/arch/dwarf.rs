@@ -14,6 +14,9 @@ pub struct UnwindRegisters {
     pub link: Option<u16>,
     /// How far the canonical frame address lies above the stack pointer that the caller has after the call.
     pub cfa_above_sp: u64,
+    /// The pseudo register that is 1 where the return address is signed, and how many bits the address has then; `None` where
+    /// addresses are not signed.
+    pub sign_state: Option<(u16, u32)>,
     /// Whether compiled code has such tables. Where it does not, stacks can be unwound for panics only.
     pub has_tables: bool,
 }
@@ -25,6 +28,7 @@ impl UnwindRegisters {
             fp,
             link,
             cfa_above_sp: 0,
+            sign_state: None,
             has_tables: true,
         }
     }
@@ -37,7 +41,11 @@ pub const UNWIND_REGISTERS: UnwindRegisters = {
     } else if cfg!(target_arch = "x86") {
         UnwindRegisters::new(4, 5, None)
     } else if cfg!(target_arch = "aarch64") {
-        UnwindRegisters::new(31, 29, Some(30))
+        UnwindRegisters {
+            // Above the 48 bits that Linux gives a program unasked lies the signature (PAC).
+            sign_state: Some((34, 48)),
+            ..UnwindRegisters::new(31, 29, Some(30))
+        }
     } else if cfg!(target_arch = "riscv64") {
         UnwindRegisters::new(2, 8, Some(1))
     } else if cfg!(target_arch = "loongarch64") {
