@@ -5,24 +5,25 @@
 //! | x86_64 | framehop: it knows the registers, and keeps the rules that it has found |
 //! | others | [`Cfi`](crate::cfi::Cfi): evaluates the tables of each frame by the numbers that they give to registers |
 //!
-//! framehop knows aarch64 as well, but not a frame whose caller's stack pointer is an expression, which a linked root has:
-//! walks through one end there.
+//! framehop knows aarch64 as well. There it takes a frame whose caller has a frame pointer of zero for the outermost one, so
+//! its walks end a frame before the root of a goroutine, and seem cut off.
 //!
-//! All of them are compiled for every CPU, and its name chooses one ([`Unwinder`]). None allocates in a step, takes a lock, or
+//! Both are compiled for every CPU, and its name chooses one ([`Unwinder`]). Neither allocates in a step, takes a lock, or
 //! reads memory by itself.
 
 use std::ops::Range;
 
 use framehop::{
     ExplicitModuleSectionInfo, FrameAddress, MustNotAllocateDuringUnwind as NoAllocation,
-    x86_64::{UnwindRegsX86_64, UnwinderX86_64},
+    Unwinder as _,
+    x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64},
 };
 use goroutines_sched::{CPU, Registers};
 
 use crate::cfi::Cfi;
 
 /// The one of this CPU.
-pub(crate) type Unwinder = <By<{ by(CPU) }> as Choice>::Unwinder;
+pub(crate) type Unwinder = <Framehops<{ matches!(CPU.as_bytes(), b"x86_64") }> as Choice>::Unwinder;
 /// What it keeps between steps.
 pub(crate) type Cache = <Unwinder as Unwind>::Cache;
 
@@ -83,50 +84,31 @@ pub(crate) enum Caller {
     Unknown,
 }
 
-/// The unwinder with a number: see [`by`].
-pub(crate) struct By<const NUMBER: u8>;
+/// Whether framehop steps on a CPU.
+pub(crate) struct Framehops<const IT_DOES: bool>;
 
-/// What a number chooses.
+/// The unwinder that this chooses.
 pub(crate) trait Choice {
     type Unwinder: Unwind;
 }
 
-impl Choice for By<0> {
+impl Choice for Framehops<true> {
+    type Unwinder = Framehop;
+}
+
+impl Choice for Framehops<false> {
     type Unwinder = Cfi;
 }
 
-impl Choice for By<1> {
-    type Unwinder = Framehop<UnwinderX86_64<&'static [u8], NoAllocation>>;
-}
+/// framehop's unwinder.
+pub(crate) struct Framehop(UnwinderX86_64<&'static [u8], NoAllocation>);
 
-/// The number of the unwinder for a CPU.
-const fn by(cpu: &str) -> u8 {
-    match cpu.as_bytes() {
-        b"x86_64" => 1,
-        _ => 0,
-    }
-}
+impl Unwind for Framehop {
+    type Cache = CacheX86_64<NoAllocation>;
+    type Registers = UnwindRegsX86_64;
 
-/// A CPU that framehop knows.
-trait Known: framehop::Unwinder<Module = framehop::Module<&'static [u8]>> + Default {
-    fn begin(start: Registers) -> Self::UnwindRegs;
-}
-
-impl Known for UnwinderX86_64<&'static [u8], NoAllocation> {
-    fn begin(start: Registers) -> UnwindRegsX86_64 {
-        UnwindRegsX86_64::new(start.link as u64, start.sp as u64, start.fp as u64)
-    }
-}
-
-/// Framehop's unwinder for a CPU.
-pub(crate) struct Framehop<U>(U);
-
-impl<U: Known<Cache: Default>> Unwind for Framehop<U> {
-    type Cache = U::Cache;
-    type Registers = U::UnwindRegs;
-
-    fn new() -> Framehop<U> {
-        Framehop(U::default())
+    fn new() -> Framehop {
+        Framehop(UnwinderX86_64::new())
     }
 
     fn add(&mut self, module: Module) {
@@ -152,15 +134,15 @@ impl<U: Known<Cache: Default>> Unwind for Framehop<U> {
         ));
     }
 
-    fn begin(start: Registers) -> U::UnwindRegs {
-        U::begin(start)
+    fn begin(start: Registers) -> UnwindRegsX86_64 {
+        UnwindRegsX86_64::new(start.link as u64, start.sp as u64, start.fp as u64)
     }
 
     fn caller(
         &self,
         place: Place,
-        registers: &mut U::UnwindRegs,
-        cache: &mut U::Cache,
+        registers: &mut UnwindRegsX86_64,
+        cache: &mut CacheX86_64<NoAllocation>,
         read: &mut impl FnMut(u64) -> Option<u64>,
     ) -> Caller {
         let address = match place.is_return {
