@@ -89,11 +89,7 @@ impl WaitGraph {
     /// Without `all`, only waits of which the other side can be known.
     pub(crate) fn look(all: bool) -> WaitGraph {
         let waits = sched::waits(all);
-        let names: HashMap<Waiter, &str> = waits
-            .iter()
-            .filter_map(|wait| Some((wait.from, wait.name.as_deref()?)))
-            .collect();
-        let edges: Vec<Edge> = waits.iter().map(|wait| Edge::of(wait, &names)).collect();
+        let edges = Edge::all(&waits);
         let (cycles, stuck) = rings(&waits, &edges);
         WaitGraph {
             edges,
@@ -229,14 +225,19 @@ fn with_leading_to(
 
 /// The waits of plain threads in calls of the runtime.
 pub(crate) fn waits_of_threads() -> Vec<Edge> {
-    let waits = sched::waits_of_threads();
-    let name = |wait: &Wait| Some((wait.from, wait.name.clone()?));
-    let names: HashMap<Waiter, String> = waits.iter().filter_map(name).collect();
-    let names = names.iter().map(|(&from, name)| (from, &**name)).collect();
-    waits.iter().map(|wait| Edge::of(wait, &names)).collect()
+    Edge::all(&sched::waits_of_threads())
 }
 
 impl Edge {
+    /// An edge for each wait, in their order. What waits itself has its name at both ends.
+    fn all(waits: &[Wait]) -> Vec<Edge> {
+        let names: HashMap<Waiter, &str> = waits
+            .iter()
+            .filter_map(|wait| Some((wait.from, wait.name.as_deref()?)))
+            .collect();
+        waits.iter().map(|wait| Edge::of(wait, &names)).collect()
+    }
+
     fn of(wait: &Wait, names: &HashMap<Waiter, &str>) -> Edge {
         let node = |waiter: Waiter| Node {
             id: waiter.id,

@@ -58,12 +58,8 @@ pub(crate) fn write(snapshot: &Snapshot, out: &mut dyn io::Write) -> io::Result<
             Json(group, snapshot.frames(group), &snapshot.graph)
         )?;
     }
-    out.write_all(b"\n], \"waiting_threads\": [")?;
-    for (at, wait) in snapshot.threads().iter().enumerate() {
-        let before = if at == 0 { "" } else { ", " };
-        write!(out, "{before}{}", OfThread(wait))?;
-    }
-    out.write_all(b"]}\n")
+    let threads = OfThreads(snapshot.threads());
+    writeln!(out, "\n], \"waiting_threads\": [{threads}]}}")
 }
 
 /// A deadlock.
@@ -156,19 +152,17 @@ impl fmt::Display for Json<'_> {
     }
 }
 
-/// The wait of a plain thread.
-struct OfThread<'a>(&'a Edge);
+/// The waits of plain threads.
+struct OfThreads<'a>(&'a [Edge]);
 
-impl fmt::Display for OfThread<'_> {
+impl fmt::Display for OfThreads<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Edge { from, reason, .. } = self.0;
-        write!(f, r#"{{"thread": {}, "name": "#, from.thread)?;
-        or_null(from.name.as_deref().map(Text), f)?;
-        write!(
-            f,
-            r#", "reason": "{reason}", "object": "{:#x}"}}"#,
-            self.0.object
-        )
+        list(f, self.0, |f, wait| {
+            let (from, reason, object) = (&wait.from, wait.reason, wait.object);
+            write!(f, r#"{{"thread": {}, "name": "#, from.thread)?;
+            or_null(from.name.as_deref().map(Text), f)?;
+            write!(f, r#", "reason": "{reason}", "object": "{object:#x}"}}"#)
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use goroutines_sched::Whose;
+use goroutines_sched::{self as sched, Whose};
 
 use super::{Page, Sums, drawing};
 use crate::{
@@ -317,7 +317,8 @@ impl Page {
         for (name, count) in all {
             table.row(&[&name, &count]);
         }
-        table.row(&[&"faults that grew a stack", &self.grown]);
+        let grown = sched::growth_faults().saturating_sub(self.grown_before);
+        table.row(&[&"faults that grew a stack", &grown]);
         table.end();
     }
 }

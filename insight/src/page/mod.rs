@@ -46,8 +46,8 @@ pub(crate) struct Page {
     /// How often a moment came, by its name.
     moments: BTreeMap<Box<str>, u64>,
     lost: u64,
-    /// The faults that had grown a stack when it began.
-    grown: u64,
+    /// How many faults had grown a stack when it began.
+    grown_before: u64,
     drawing: Drawing,
 }
 
@@ -129,7 +129,7 @@ impl Page {
             tally: Tally::default(),
             moments: BTreeMap::new(),
             lost: 0,
-            grown: sched::growth_faults(),
+            grown_before: sched::growth_faults(),
             drawing: Drawing::default(),
         }
     }
@@ -236,7 +236,6 @@ impl Sink for Page {
             // A P's number has 13 bits.
             self.tracks.entry(Track::P(p as u32)).or_default();
         }
-        self.grown = sched::growth_faults().saturating_sub(self.grown);
         self.write().into_bytes()
     }
 }

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! The handler interrupts a thread anywhere, perhaps inside the allocator, so it makes system calls and nothing else. The
-//! thread exists only where the configuration asks for it; without it, a fatal error has the starter start one for its dump
-//! (sched/src/global/starter.rs), which needs no descriptor that the program could have closed. The thread waits for the allocator like any other thread, so a heap that
-//! stays locked for good means that there is no dump. A fatal error waits for its dump for [`PATIENCE`] at most: the code that
-//! found the error may hold a lock that the dump needs. What keeps the process from ending otherwise in that time is said in
-//! sched/src/sys/fatal.rs.
+//! thread exists only where the configuration asks for it. Without it, a fatal error has the starter start one for its dump
+//! (sched/src/global/starter.rs), which needs no descriptor that the program could have closed. Either thread waits for the
+//! allocator like any other thread, so a heap that stays locked for good means that there is no dump. A fatal error waits for
+//! its dump for [`PATIENCE`] at most: the code that found the error may hold a lock that the dump needs. What keeps the
+//! process from ending otherwise in that time is said in sched/src/sys/fatal.rs.
 //!
-//! For these cases there is a second thread where the configuration asks for dumps, which allocates nothing and waits for no lock (insight/src/emergency.rs). It
-//! writes addresses without names:
+//! Where the configuration asks for dumps there is a second thread, which allocates nothing and waits for no lock
+//! (insight/src/emergency.rs). It writes addresses without names:
 //!
 //! - at a SIGQUIT that comes while the dump of the one before is not written, if that is not written within [`GRACE`] either;
 //! - for a fatal error whose dump is not written in time;
@@ -229,21 +229,25 @@ fn dump_urgently() -> bool {
 /// Writes all goroutines to stderr, as much of it as the system takes. Without std's lock of stderr, which a parked
 /// goroutine may hold.
 fn write_dump(cause: &str) {
+    sched::write_to_stderr(&dump_under(cause));
+}
+
+/// The text of a dump, under a line that says why.
+fn dump_under(cause: &str) -> Vec<u8> {
     let mut text = format!("goroutines: {cause}\n").into_bytes();
     // Writing to a vector does not fail.
     let _ = super::dump(&mut text);
-    sched::write_to_stderr(&text);
+    text
 }
 
 /// The same at a fatal error, with [`LINES`] lines at most.
 fn write_short_dump() {
-    let mut text = b"goroutines: all goroutines, at the fatal error\n".to_vec();
-    // Writing to a vector does not fail.
-    let _ = super::dump(&mut text);
+    let mut text = dump_under("all goroutines, at the fatal error");
     let mut ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
     if let Some((end, _)) = ends.nth(LINES) {
         let more = ends.count();
         text.truncate(end + 1);
+        // Writing to a vector does not fail.
         let _ = writeln!(text, "(and {more} lines more)");
     }
     sched::write_to_stderr(&text);

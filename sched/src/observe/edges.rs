@@ -100,18 +100,10 @@ impl Waiter {
 /// Empty before the start of the runtime.
 #[must_use]
 pub fn waits(all: bool) -> Vec<Wait> {
-    let mut look = Look {
-        all,
-        waits: Vec::new(),
-        places: Vec::new(),
-        segments: Vec::new(),
-    };
+    let mut look = Look::new(all);
     if let Some(sched) = sched::get() {
         look.at_goroutines(sched);
-        // Looked at afterwards: a look may have to find a thread, and the list is locked meanwhile.
-        let mut threads = Vec::new();
-        attach::threads(&mut |m, g| threads.push((m, g)));
-        threads.iter().for_each(|&(m, g)| look.at_thread(m, g));
+        look.at_threads();
         look.find_holders(sched);
     }
     look.waits
@@ -120,15 +112,8 @@ pub fn waits(all: bool) -> Vec<Wait> {
 /// The waits of plain threads in calls of the runtime, without what holds the locks that they wait for.
 #[must_use]
 pub fn waits_of_threads() -> Vec<Wait> {
-    let mut look = Look {
-        all: true,
-        waits: Vec::new(),
-        places: Vec::new(),
-        segments: Vec::new(),
-    };
-    let mut threads = Vec::new();
-    attach::threads(&mut |m, g| threads.push((m, g)));
-    threads.iter().for_each(|&(m, g)| look.at_thread(m, g));
+    let mut look = Look::new(true);
+    look.at_threads();
     look.waits
 }
 
@@ -143,6 +128,15 @@ struct Look {
 }
 
 impl Look {
+    fn new(all: bool) -> Look {
+        Look {
+            all,
+            waits: Vec::new(),
+            places: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+
     fn at_goroutines(&mut self, sched: &Sched) {
         let mut able = membarrier::is_there();
         let mut batch: Vec<&'static G> = Vec::with_capacity(BATCH);
@@ -170,6 +164,13 @@ impl Look {
             });
         }
         self.add(Waiter::goroutine(GRef::new(g)), is_held);
+    }
+
+    fn at_threads(&mut self) {
+        // Looked at afterwards: a look may have to find a thread, and the list is locked meanwhile.
+        let mut threads = Vec::new();
+        attach::threads(&mut |m, g| threads.push((m, g)));
+        threads.iter().for_each(|&(m, g)| self.at_thread(m, g));
     }
 
     fn at_thread(&mut self, m: &M, g: GRef) {
