@@ -83,7 +83,8 @@
 //!
 //! - Control state of the thread is not switched: rounding modes, exception masks, the signal mask.
 //! - A context that is never resumed again is forgotten, not unwound: what its frames own is leaked.
-//! - Hardware shadow stacks are not switched. Stable Rust does not mark its programs as ready for them, so they are off.
+//! - Hardware shadow stacks are not switched: under one, the next return of the resumed code faults.
+//!   [`has_shadow_stack`](Port::has_shadow_stack) tells, and `goroutines` does not start then.
 
 use crate::{Context, SignalLayout, switch};
 use core::ops::Range;
