@@ -39,8 +39,10 @@ row() {
     esac
 }
 
+there() { command -v "$1" > /dev/null; }
+
 ready() {
-    [ -e "$folder/$arch.env" ] && command -v "$(linker)" "$(emulator)" > /dev/null &&
+    [ -e "$folder/$arch.env" ] && there "$(linker)" && there "$(emulator)" &&
         (. "$folder/$arch.env" && [ -d "$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/$triple/lib" ]) 2> /dev/null
 }
 
@@ -203,7 +205,7 @@ set_up() {
         say "$arch: ready in $folder"
         return
     fi
-    command -v apt-get dpkg > /dev/null || die "works on Debian and its descendants only: apt-get and dpkg not found"
+    there apt-get && there dpkg || die "works on Debian and its descendants only: apt-get and dpkg not found"
     read_lists "gcc-$prefix"
     if [ "$arch" = loongarch64 ]; then
         libc_loongarch64

@@ -9,6 +9,7 @@
 # emulated CPU half an hour: GOROUTINES_MUTANTS=REGEX takes only those whose name matches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/ports.sh
 
 die() { echo "mutants.sh: $*" >&2; exit 1; }
 
@@ -69,24 +70,39 @@ not_cleared() { in_body "/\.irp/ { s/,$1\b//; s/\b$1,//; }"; }
 # What unwinders are told.
 table() { mutant "$1" "$2" step; }
 
-mutants_x86_64() {
+# Registers that the inlined part names as lost, each forgotten; those that the body clears as well, each kept.
+no_clobber() {
     local register
+    for register in "$@"; do
+        mutant "${register#\$} is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
+    done
+}
+no_clobber_not_cleared() {
+    local register
+    for register in "$@"; do
+        no_clobber "$register"
+        mutant "${register#\$} is not cleared" "$(not_cleared "${register##*[!0-9]}")"
+    done
+}
+
+# Of what the ports share.
+begins_with_frame_pointer() { mutant "$1" 's/fp: 0,/fp: 8,/' conformance common; }
+pure_thread_word() { mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common; }
+
+mutants_x86_64() {
     mutant "rbx is not saved" "$(in_body 's/"mov \[rsp - 16\], rbx"/"mov [rsp - 16], rax"/')"
     mutant "rbp is not saved" "$(in_body 's/"mov \[rsp - 8\], rbp"/"mov [rsp - 8], rax"/')"
-    for register in r12 r13 r14 r15; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
-    done
+    no_clobber_not_cleared r12 r13 r14 r15
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("sysv64")/out("r8") _/')"
     mutant "the stack may be assumed untouched" "$(in_switch 's/out("r15") _,/&options(nostack),/')"
     mutant "the argument stays behind" "$(in_body 's/"jmp \[rsi - 24\]"/"xor eax, eax", &/')"
     mutant "a word more than Frame is used" "$(in_switch 's/"lea r8/"push 0", &/; s/"2:"/&, "add rsp, 8"/')"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".cfi_undefined rip"/""/'
     mutant "root misaligns the stack" 's/"call rbx"/"push 0", &/'
     mutant "the record of a link has another frame pointer" 's/"push \[rcx - 8\]"/"push [rcx - 16]"/'
     mutant "the record of a link is not in the chain" 's/"mov rbp, rsp";/"";/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body's frame begins a word too high" "$(in_body '/".cfi_def_cfa rsp, 0",/d')"
     table "the body does not say who called" "$(in_body '/".cfi_register rip, r8",/d')"
     table "the body's frame moves with the stack pointer" "$(in_body '/".cfi_escape 0x0f/d')"
@@ -106,10 +122,7 @@ mutants_aarch64() {
     local also_lost='s/in(\("x[12]"\)) \(.*\),/inlateout(\1) \2 => _,/'
     mutant "x19 is not saved" "$(in_body 's/"stp x19, x29/"stp x3, x29/')"
     mutant "x29 is not saved" "$(in_body 's/"stp x19, x29/"stp x19, x3/')"
-    for register in x20 x21 x22 x23 x24 x25 x26 x27 x28; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#x}")"
-    done
+    no_clobber_not_cleared x20 x21 x22 x23 x24 x25 x26 x27 x28
     for register in v8 v9 v10 v11 v12 v13 v14 v15; do
         others=$(for i in x{3..18} x30 v{0..31}; do [ "$i" = "$register" ] || printf 'out("%s") _, ' "$i"; done)
         mutant "$register is no clobber" "$(in_switch "s/clobber_abi(\"C\"),/$others/; $also_lost")"
@@ -117,11 +130,11 @@ mutants_aarch64() {
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("x3") _, out("x4") _, out("x5") _/')"
     mutant "the argument stays behind" "$(in_body 's/"br x5"/"mov x0, #0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"adr x3/"sub sp, sp, #16", &/; s/"2:"/&, "add sp, sp, #16"/')"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".cfi_undefined x30"/""/'
     mutant "the record of a link has another frame pointer" 's/"ldp x5, x6, \[x4, #-24\]"/"ldp x5, x6, [x4, #-32]"/'
     mutant "the record of a link is not in the chain" 's/"mov x29, sp";/"";/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body does not say who called" "$(in_body '/".cfi_register x30, x3",/d')"
     table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
     table "x19 is a word off in the body" "$(in_body 's/".cfi_offset x19, -32"/".cfi_offset x19, -24"/')"
@@ -141,25 +154,19 @@ mutants_aarch64() {
 }
 
 mutants_riscv64() {
-    local register
     mutant "s1 is not saved" "$(in_body 's/"sd s1, 0(sp)"/"sd t3, 0(sp)"/')"
     mutant "s0 is not saved" "$(in_body 's/"sd s0, 8(sp)"/"sd t3, 8(sp)"/')"
-    for register in s2 s3 s4 s5 s6 s7 s8 s9 s10 s11; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#s}")"
-    done
-    for register in fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-    done
+    no_clobber_not_cleared s2 s3 s4 s5 s6 s7 s8 s9 s10 s11
+    no_clobber fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("t1") _, out("t2") _, out("t3") _, out("t4") _/')"
     mutant "the argument stays behind" "$(in_body 's/"jr t4"/"li a0, 0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"lla t3/"addi sp, sp, -16", &/; s/"2:"/&, "addi sp, sp, 16"/')"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".cfi_undefined ra"/""/'
     mutant "root misaligns the stack" 's/"jalr s1"/"addi sp, sp, -8", &/'
     mutant "the record of a link has another frame pointer" 's/"ld t5, -24(t4)"/"ld t5, -32(t4)"/'
     mutant "the record of a link is not in the chain" 's/"addi s0, sp, 16";/"nop";/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body does not say who called" "$(in_body '/".cfi_register ra, t3",/d')"
     table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
     table "s1 is a word off in the body" "$(in_body 's/".cfi_offset s1, -32"/".cfi_offset s1, -24"/')"
@@ -178,25 +185,19 @@ mutants_riscv64() {
 }
 
 mutants_loongarch64() {
-    local register
     mutant "s8 is not saved" "$(in_body 's/"st.d $s8, $sp, 0"/"st.d $t3, $sp, 0"/')"
     mutant "fp is not saved" "$(in_body 's/"st.d $fp, $sp, 8"/"st.d $t3, $sp, 8"/')"
-    for register in s0 s1 s2 s3 s4 s5 s6 s7; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"\$$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#s}")"
-    done
-    for register in fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"\$$register\") _,//")"
-    done
+    no_clobber_not_cleared '$s0' '$s1' '$s2' '$s3' '$s4' '$s5' '$s6' '$s7'
+    no_clobber '$fs0' '$fs1' '$fs2' '$fs3' '$fs4' '$fs5' '$fs6' '$fs7'
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("$t1") _, out("$t2") _, out("$t3") _, out("$t4") _/')"
     mutant "the argument stays behind" "$(in_body 's/"jr $t4"/"move $a0, $zero", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"la.local $t3/"addi.d $sp, $sp, -16", &/; s/"2:"/&, "addi.d $sp, $sp, 16"/')"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".cfi_undefined $ra"/""/'
     mutant "root misaligns the stack" 's/"jirl $ra, $s8, 0"/"addi.d $sp, $sp, -8", &/'
     mutant "the record of a link has another frame pointer" 's/"ld.d $t5, $t4, -24"/"ld.d $t5, $t4, -32"/'
     mutant "the record of a link is not in the chain" 's/"addi.d $fp, $sp, 16";/"nop";/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body does not say who called" "$(in_body '/".cfi_register $ra, $t3",/d')"
     table "the body's frame stays where it was" "$(in_body '/".cfi_def_cfa_offset 32",/d')"
     table "s8 is a word off in the body" "$(in_body 's/".cfi_offset $s8, -32"/".cfi_offset $s8, -24"/')"
@@ -215,25 +216,19 @@ mutants_loongarch64() {
 }
 
 mutants_arm() {
-    local register
     mutant "r6 is not saved" "$(in_body 's/"stm sp, {{r6, r11}}"/"stm sp, {{r3, r11}}"/')"
     mutant "r11 is not saved" "$(in_body 's/"stm sp, {{r6, r11}}"/"stm sp, {{r6, r12}}"/')"
-    for register in r4 r5 r7 r8 r9 r10; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
-    done
-    for register in d8 d9 d10 d11 d12 d13 d14 d15; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-    done
+    no_clobber_not_cleared r4 r5 r7 r8 r9 r10
+    no_clobber d8 d9 d10 d11 d12 d13 d14 d15
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r3") _, out("r12") _, out("lr") _/')"
     mutant "the argument stays behind" "$(in_body 's/"bx r12"/"mov r0, #0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"adr r3/"sub sp, sp, #8", &/; s/"2:"/&, "add sp, sp, #8"/')"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".unwind_raw 0, 0x80, 0";/".save {{r4, lr}}";/'
     mutant "root misaligns the stack" 's/"blx r6"/"sub sp, sp, #4", &/'
     mutant "the record of a link has another frame pointer" 's/"ldr r3, \[r12, #-12\]"/"ldr r3, [r12, #-16]"/'
     mutant "the record of a link is not in the chain" 's/"mov r11, sp";/"nop";/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     mutant "a link leads a word too high" 's/0x94, 0x43, 0x88/0x94, 0x42, 0x88/'
     mutant "a link does not say who called" 's/0x43, 0x88, 0x84/0x43, 0x80, 0x84/'
     table "a link forgets its record" 's/".unwind_raw 0, 0x01, 0xa0/".unwind_raw 0, 0xa0/'
@@ -258,7 +253,7 @@ mutants_x86() {
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("ecx") _/')"
     mutant "the argument stays behind" "$(in_body 's/"jmp ecx"/"xor eax, eax", &/')"
     mutant "a word more than Frame is used" "$(in_switch "$more")"
-    mutant "the frame-pointer chain does not end" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "the frame-pointer chain does not end"
     mutant "unwinding goes on behind root" 's/".cfi_undefined eip"/""/'
     mutant "root misaligns the stack" 's/"sub esp, 12"/"sub esp, 8"/'
     mutant "the record of a link has another frame pointer" 's/"push \[ecx - 8\]"/"push [ecx - 12]"/'
@@ -285,21 +280,16 @@ mutants_s390x() {
     local register
     mutant "r10 is not saved" "$(in_body 's/"stmg %r10, %r11, 0(%r15)"/"stg %r11, 8(%r15)"/')"
     mutant "r11 is not saved" "$(in_body 's/"stmg %r10, %r11, 0(%r15)"/"stg %r10, 0(%r15)"/')"
-    for register in r6 r7 r8 r9 r12 r13; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
-    done
-    for register in f8 f9 f10 f11 f12 f13 f14 f15; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-    done
+    no_clobber_not_cleared r6 r7 r8 r9 r12 r13
+    no_clobber f8 f9 f10 f11 f12 f13 f14 f15
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r0") _, out("r1") _, out("r5") _/')"
     mutant "the argument stays behind" "$(in_body 's/"br %r5"/"lghi %r2, 0", &/')"
     mutant "a word more than Frame is used" "$(in_switch 's/"larl %r1/"aghi %r15, -8", &/; s/"2:"/&, "aghi %r15, 8"/')"
-    mutant "a context begins with a frame pointer" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "a context begins with a frame pointer"
     mutant "unwinding goes on behind root" 's/".cfi_undefined %r14"/""/'
     mutant "there is no headroom" 's/HEADROOM: usize = 160/HEADROOM: usize = 0/'
     mutant "faults tell their address" 's/FAULT_GRAIN: usize = 4096/FAULT_GRAIN: usize = 1/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body does not say who called" "$(at_entry 'lgr %r0' '/.cfi_register/d')"
     table "the body's frame stays where it was" "$(in_body '/.cfi_adjust_cfa_offset/d')"
     table "the body's caller has its stack pointer" "$(in_body '/.cfi_escape 0x14/d')"
@@ -319,23 +309,18 @@ mutants_powerpc64() {
     for register in 2 30 31; do
         mutant "r$register is not saved" "$(in_body "s/std $register, /std 0, /")"
     done
-    for register in r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 r25 r26 r27 r28 r29; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-        mutant "$register is not cleared" "$(not_cleared "${register#r}")"
-    done
+    no_clobber_not_cleared r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 r25 r26 r27 r28 r29
     # Newer compilers name f14 to f31 by clobber_abi as well, as vs14 to vs31. So here it is written out without these.
     local others also_lost='s/in(\("r[45]"\)) \(.*\),/inlateout(\1) \2 => _,/'
     others=$(printf 'out("%s") _, ' r0 r{6..12} f{0..13} v{0..19} cr0 cr1 cr5 cr6 cr7 ctr lr xer)
     for register in f{14..31}; do
         mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//; s/clobber_abi(\"C\"),/$others/; $also_lost")"
     done
-    for register in v{20..31} cr2 cr3 cr4; do
-        mutant "$register is no clobber" "$(in_switch "s/out(\"$register\") _,//")"
-    done
+    no_clobber v{20..31} cr2 cr3 cr4
     mutant "what a call overwrites is no clobber" "$(in_switch 's/clobber_abi("C")/out("r6") _, out("r7") _, out("ctr") _, out("lr") _/')"
     mutant "the argument stays behind" "$(in_body 's/"bctr"/"li 3, 0", &/')"
     mutant "more than Frame is used" "$(in_switch 's/"bcl 20, 31, 2f"/"stdu 1, -32(1)", &/; s/"3:"/&, "addi 1, 1, 32"/')"
-    mutant "a context begins with a frame pointer" 's/fp: 0,/fp: 8,/' conformance common
+    begins_with_frame_pointer "a context begins with a frame pointer"
     mutant "the back chain does not end" 's/cast::<usize>().write(0)/cast::<usize>().write(8)/' conformance ../port
     mutant "unwinding goes on behind root" 's/".cfi_undefined lr"/""/'
     mutant "root misaligns the stack" 's/"mr 12, 30"/"addi 1, 1, -8", &/'
@@ -343,7 +328,7 @@ mutants_powerpc64() {
     mutant "there is no headroom" 's/HEADROOM: usize = 32/HEADROOM: usize = 0/'
     mutant "the record of a link has another return address" 's/"std 7, 16(6)"/"std 6, 16(6)"/'
     mutant "the record of a link is not in the chain" 's/"std 6, 0(1)"/"nop"/'
-    mutant "the thread word is pure" "/fn thread_word/,/^        }/ s/nomem, /nomem, pure, /" conformance common
+    pure_thread_word
     table "the body does not say who called" "$(in_body '/.cfi_register/d')"
     table "the body's frame moves with the stack pointer" "$(in_body '/.cfi_escape 0x0f/d')"
     table "the body's frame is that of the other side" "$(in_body 's/0x0f, 3, 0x74, 0, 0x06/0x0f, 2, 0x75, 0/')"
@@ -357,20 +342,12 @@ mutants_powerpc64() {
 
 # Seconds that a test may take, and the tests, of each suite.
 declare -A limits tests
-ports=$(sed -n 's/.*target_arch = "\([a-z0-9_]*\)".*/\1/p' asm/src/arch/mod.rs)
-# shellcheck disable=SC2086 # a word each
-[ $# -gt 0 ] || set -- $ports
+# shellcheck disable=SC2046 # a word each
+[ $# -gt 0 ] || set -- $(ports)
 for arch in "$@"; do
     declare -F "mutants_$arch" > /dev/null || die "no mutants for $arch"
-    target=()
     unset RUSTC
-    if [ "$arch" != "$(uname -m)" ]; then
-        scripts/cross.sh "$arch"
-        folder=$(realpath "${GOROUTINES_CROSS:-target/cross}")
-        # shellcheck source=/dev/null # written by cross.sh
-        . "$folder/$arch.env"
-        target=("--target=$TARGET")
-    fi
+    use_cpu "$arch"
     export CARGO_TARGET_DIR=$copy/target
     cp -r "$copy/pristine" "$copy/asm"
     limits=([conformance]=10 [step]=60)
