@@ -192,7 +192,7 @@ fn place(group: &Group) -> String {
     }
     if let Some(ends) = group.ends {
         let first = if group.count > 1 { "the first " } else { "" };
-        // Another may end any wait but this.
+        // What a goroutine waits for may end any other wait earlier.
         let sleeps = group.state == State::Waiting(WaitReason::Sleep);
         let or_earlier = if sleeps { "" } else { " at most" };
         let left = ends.saturating_duration_since(Instant::now());

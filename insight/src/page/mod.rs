@@ -68,7 +68,7 @@ struct Sums {
 struct Opened {
     slice: Slice,
     since: u64,
-    /// Of a wait, why.
+    /// The number of its name, which is the reason if it is a wait.
     name: usize,
     goroutine: u64,
     object: u64,

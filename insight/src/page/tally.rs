@@ -115,7 +115,7 @@ impl Tally {
         if let Some(name) = outer {
             let times = self.names.entry(name).or_default();
             times.waited += time;
-            // The slice in which it lies counts as running.
+            // The slice around it counts as running when it ends, which may be later: until then this may be below zero.
             times.ran = times.ran.wrapping_sub(time);
         }
         self.note(Wait {

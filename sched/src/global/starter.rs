@@ -44,12 +44,12 @@ pub(crate) enum Request {
     Charge(Arc<Order>),
     /// Discount one that another thread has counted in return.
     Spend(Charge),
-    /// Start a thread that runs `body`; or run `refused`.
+    /// Start a thread that runs `body`. If that is refused, run `refused` here.
     Aside { body: fn(), refused: fn() },
 }
 
-/// Has `body` run on a new thread of the runtime, or `refused` on the starter if the system refuses the thread. Returns false
-/// if there is nobody to start one: before the start of the runtime, and on the starter.
+/// Has the starter run `body` on a new thread, or `refused` on its own if the system refuses the thread. Returns false if the
+/// starter cannot be asked: before the start of the runtime, and on the starter itself.
 pub fn run_aside(body: fn(), refused: fn()) -> bool {
     // Relaxed: the starter itself has stored its number.
     let is_starter = STARTER.load(Ordering::Relaxed) == tasks::own();
