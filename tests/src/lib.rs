@@ -3,6 +3,7 @@
 mod depth;
 mod dice;
 mod dump;
+pub mod linear;
 mod program;
 mod sockets;
 mod start;
