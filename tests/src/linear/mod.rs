@@ -20,6 +20,8 @@
 mod history;
 mod models;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub use history::{Call, History};
 pub use models::{Channel, ChannelOp, Condition, ConditionOp, Lock, LockOp, Permits, PermitsOp};
