@@ -32,6 +32,9 @@ mod walk;
 
 use goroutines_asm::{Native, Port};
 
+/// An ABI has at least so many callee-saved registers that hold addresses: i686 has ebx, ebp, esi and edi.
+const FEWEST_REGISTERS: usize = 4;
+
 #[test]
 fn unwinds_at_every_instruction() {
     for has_own_stack in [true, false] {
@@ -39,7 +42,13 @@ fn unwinds_at_every_instruction() {
         println!("own stack {has_own_stack}: {found:?}");
         assert!(found.in_body > 20 && found.in_root > 1 && found.in_linked_root > 1);
         let enough = if Native::UNWINDS_IN_SWITCH { 20 } else { 5 };
-        assert!(found.registers > enough, "no registers were looked at");
+        assert!(found.probes > enough, "no probe was found");
         assert_eq!(found.bad, [], "walks that are wrong");
+        assert!(
+            found.registers >= found.probes * FEWEST_REGISTERS,
+            "{} registers were compared in {} frames",
+            found.registers,
+            found.probes
+        );
     }
 }

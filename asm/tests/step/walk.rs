@@ -39,6 +39,7 @@ struct Walk {
     in_root: AtomicUsize,
     in_linked_root: AtomicUsize,
     elsewhere: AtomicUsize,
+    probes: AtomicUsize,
     registers: AtomicUsize,
     bad: AtomicUsize,
     where_bad: [AtomicUsize; BAD],
@@ -57,6 +58,7 @@ static WALK: Walk = Walk {
     in_root: AtomicUsize::new(0),
     in_linked_root: AtomicUsize::new(0),
     elsewhere: AtomicUsize::new(0),
+    probes: AtomicUsize::new(0),
     registers: AtomicUsize::new(0),
     bad: AtomicUsize::new(0),
     where_bad: [const { AtomicUsize::new(0) }; BAD],
@@ -70,7 +72,8 @@ pub(crate) struct Found {
     pub(crate) in_root: usize,
     pub(crate) in_linked_root: usize,
     pub(crate) elsewhere: usize,
-    /// How often the registers of a frame were compared.
+    /// How many frames of probes were found in which registers were to be compared, and how many registers were right there.
+    pub(crate) probes: usize,
     pub(crate) registers: usize,
     /// Where walks that were wrong began: the function, and how far in it.
     pub(crate) bad: Vec<(&'static str, usize)>,
@@ -83,11 +86,12 @@ pub(crate) fn reset(driver: usize) {
         &WALK.in_root,
         &WALK.in_linked_root,
         &WALK.elsewhere,
+        &WALK.probes,
+        &WALK.registers,
+        &WALK.bad,
     ] {
         counter.store(0, Relaxed);
     }
-    WALK.registers.store(0, Relaxed);
-    WALK.bad.store(0, Relaxed);
     WALK.driver.store(driver, Relaxed);
 }
 
@@ -103,6 +107,7 @@ pub(crate) fn found() -> Found {
         in_root: WALK.in_root.load(Relaxed),
         in_linked_root: WALK.in_linked_root.load(Relaxed),
         elsewhere: WALK.elsewhere.load(Relaxed),
+        probes: WALK.probes.load(Relaxed),
         registers: WALK.registers.load(Relaxed),
         bad: WALK.where_bad[..bad].iter().map(place).collect(),
     }
@@ -177,21 +182,26 @@ pub(crate) extern "C" fn visit(context: *mut c_void, _: *mut c_void) -> i32 {
 
 /// A probe that waits for its call has the values of one seed in all registers.
 fn compare(context: *mut c_void) {
-    let fits = |seed: usize| {
-        Native::CALLEE_SAVED
-            .iter()
-            .enumerate()
-            .all(|(index, name)| {
-                // SAFETY: the unwinder's own context, and one of its registers.
-                cpu::number(name).is_none_or(|number| unsafe {
-                    unwinder::register(context, number) == value(seed, index) as usize
-                })
-            })
-    };
-    WALK.registers.fetch_add(1, Relaxed);
-    if !(1..SEEDS).any(fits) {
-        WALK.lost.fetch_add(1, Relaxed);
+    WALK.probes.fetch_add(1, Relaxed);
+    match (1..SEEDS).find_map(|seed| all_of(context, seed)) {
+        Some(compared) => _ = WALK.registers.fetch_add(compared, Relaxed),
+        None => _ = WALK.lost.fetch_add(1, Relaxed),
     }
+}
+
+/// Returns how many registers the unwinder found, if each has the value of `seed`.
+fn all_of(context: *mut c_void, seed: usize) -> Option<usize> {
+    let names = Native::CALLEE_SAVED.iter().enumerate();
+    let numbers = names.filter_map(|(index, name)| Some((index, cpu::number(name)?)));
+    let mut compared = 0;
+    for (index, number) in numbers {
+        // SAFETY: the unwinder's own context, and one of its registers.
+        if unsafe { unwinder::register(context, number) } != value(seed, index) as usize {
+            return None;
+        }
+        compared += 1;
+    }
+    Some(compared)
 }
 
 /// When the handler has unwound.
