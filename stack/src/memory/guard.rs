@@ -10,6 +10,8 @@
 //!
 //! The choice is made by trying, and by looking at the effect: emulators return 0 for advice they do not know. Touching
 //! the page would need a signal handler; a system call that writes to it answers EFAULT instead.
+//!
+//! Guards of several windows are placed together where the kernel does that: `ranges.rs`.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -23,7 +25,7 @@ const VARIABLE: &str = "GOROUTINE_GUARD";
 /// Pages that [`any_in_use`] looks at, at most.
 pub(crate) const MOST_PAGES: usize = 16;
 
-const MADV_GUARD_INSTALL: libc::c_int = 102;
+pub(crate) const MADV_GUARD_INSTALL: libc::c_int = 102;
 const MADV_GUARD_REMOVE: libc::c_int = 103;
 
 /// How guards are made in this process.
@@ -119,8 +121,8 @@ fn try_madvise() -> io::Result<Result<bool, i32>> {
     Ok(Ok(removed && is_accessible(start)))
 }
 
-/// Returns whether the page at `start` can be written, as a system call finds it.
-fn is_accessible(start: *mut u8) -> bool {
+/// Returns whether the page at `start` can be written, as a system call finds it: one that can is written.
+pub(crate) fn is_accessible(start: *mut u8) -> bool {
     // SAFETY: a page holds a `utsname` (390 bytes). The kernel writes it, or fails with EFAULT and writes nothing.
     unsafe { libc::uname(start.cast()) == 0 }
 }

@@ -9,8 +9,10 @@
 //! | `class.rs` | the sizes that a window can have |
 //! | `step.rs` | where a soft guard stands, and where it goes next |
 //! | `guard.rs` | pages that fault, in two flavours |
+//! | `ranges.rs` | guards of several windows by one system call |
 
 pub(crate) mod class;
 pub(crate) mod guard;
 pub(crate) mod map;
+pub(crate) mod ranges;
 pub(crate) mod step;

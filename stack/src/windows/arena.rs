@@ -169,6 +169,28 @@ impl Arena {
         Ok(stack)
     }
 
+    /// Makes stacks of some of the first windows of `range`, which is not empty, for `keep`: as many as there were made before,
+    /// so that a program with few stacks has few to spare, and not more than the kernel takes at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`carve`](Arena::carve).
+    pub(super) fn carve_some(
+        &self,
+        range: &mut Range,
+        class: Class,
+        mut keep: impl FnMut(Stack),
+    ) -> io::Result<()> {
+        // Relaxed (both): a count; another P that carves at the same time may see one more or less.
+        let before = self.carved.load(Ordering::Relaxed);
+        let done = range.carve_together(class, before, &mut keep);
+        if done == 0 {
+            keep(self.carve(range, class)?);
+        }
+        self.carved.fetch_add(done, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Takes back what a claim left over.
     pub(super) fn unclaim(&self, state: &mut State, range: Range) {
         if range.len() > 0 {

@@ -2,8 +2,8 @@
 //!
 //! The stack released last is the warmest, so it is the next one used: goroutines that never park all run on one warm
 //! stack. A list holds up to [`BOUND`] windows, fewer of the large ones (see [`bound`]); beyond that the coldest quarter of
-//! them moves to the shared list, and an empty list fetches as many. A fresh window gets its guards when it is used and not
-//! when it is fetched.
+//! them moves to the shared list, and an empty list fetches as many. Fresh windows get their guards when one is used and not
+//! when they are fetched: the first few stacks one by one, then up to sixteen with one system call.
 //!
 //! Paged stacks keep the memory that was used on them, so that the next goroutine does not take the same page faults. What
 //! is not needed goes back from the shared list after a while ([`give_back_idle`](crate::give_back_idle)). The scheduler
@@ -96,12 +96,17 @@ impl List {
             }
             self.fresh = shared::refill(class, batch(class), |stack| self.free.push(stack))?;
         }
-        let stack = match self.free.pop() {
-            Some(stack) => Ok(stack),
-            None => arena::of(class).carve(&mut self.fresh, class),
-        };
+        let mut carved = Ok(());
+        if self.free.len() == 0 {
+            let keep = |stack| self.free.push(stack);
+            carved = arena::of(class).carve_some(&mut self.fresh, class, keep);
+        }
         self.share_room();
-        stack
+        carved?;
+        match self.free.pop() {
+            Some(stack) => Ok(stack),
+            None => unreachable!("goroutines: carving has made no stack, and no error"),
+        }
     }
 
     /// Computes `limit` after a change of `fresh`.

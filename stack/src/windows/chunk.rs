@@ -4,9 +4,10 @@ use std::io;
 use std::ptr::NonNull;
 
 use crate::memory::class::{Class, LARGEST_PAGE};
-use crate::memory::guard::Flavour;
+use crate::memory::guard::{self, Flavour};
 use crate::memory::map;
-use crate::windows::window::Stack;
+use crate::memory::ranges::{self, Ranges};
+use crate::windows::window::{Stack, start_in};
 
 /// The size of the first chunk where address space is plentiful: 64 windows of the largest class. With 32 bits it is not:
 /// then no chunk has more than this, or more than what was asked for.
@@ -151,5 +152,91 @@ impl Range {
         let stack = unsafe { Stack::carve(self.base, class)? };
         self.split(1, class);
         Ok(stack)
+    }
+
+    /// Makes stacks of up to `n` of the first windows with one system call, for `keep`. Returns how many; the others are as
+    /// fresh as they were. None, where the kernel does not place guards of several windows at once, or refuses the first.
+    pub(super) fn carve_together(
+        &mut self,
+        class: Class,
+        n: usize,
+        mut keep: impl FnMut(Stack),
+    ) -> usize {
+        // A window has two guards at most.
+        let n = n.min(self.windows).min(ranges::MOST / 2);
+        if n < 2 || guard::flavour() != Some(Flavour::Madvise) {
+            return 0;
+        }
+        let (step, mut guards) = (start_in(class), Ranges::new());
+        for i in 0..n {
+            // SAFETY: `n` windows lie in this range, so the result is the start of one of them.
+            let base = unsafe { self.base.add(i * class.window()) };
+            Stack::list_guards(base, class, step, &mut guards);
+        }
+        let each = guards.bytes() / n;
+        // SAFETY: the guards lie in windows that belong to this range alone, and are not in use.
+        let done = unsafe { guards.guard() } / each;
+        for _ in 0..done {
+            let window = self.split(1, class);
+            // SAFETY: it is one of the first `done` windows, whose guards were listed and stand; it is out of the range now.
+            keep(unsafe { Stack::of_guarded(window.base, class, step) });
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    /// Of windows that no arena knows: the stacks are never dropped.
+    fn range(class: Class, windows: usize) -> Range {
+        guard::decide().unwrap();
+        Range::new(reserve_chunk(class, windows, windows).unwrap())
+    }
+
+    #[test]
+    fn stacks_that_are_made_together_are_as_those_that_are_made_alone() {
+        let page = map::page_size();
+        let class = Class::usable()[0];
+        let mut windows = range(class, 20);
+        let mut made = Vec::new();
+        let done = windows.carve_together(class, 16, |stack| made.push(ManuallyDrop::new(stack)));
+        assert_eq!((done, windows.len()), (made.len(), 20 - made.len()));
+        // None where guards are not placed by list.
+        assert!(done == 16 || done == 0, "{done}");
+        let alone = ManuallyDrop::new(windows.carve(class).unwrap());
+        for (before, stack) in made.iter().enumerate() {
+            let base = stack.base();
+            assert_eq!(
+                (alone.base().addr() - base.addr()) / class.window(),
+                done - before
+            );
+            assert_eq!((stack.class(), stack.step()), (class, alone.step()));
+            let end = base.wrapping_add(class.hard_guard());
+            assert!(!guard::is_accessible(base));
+            assert!(!guard::is_accessible(end.wrapping_sub(page)));
+            assert!(guard::is_accessible(stack.top().wrapping_sub(512)));
+            if stack.soft_guard().is_none() {
+                assert!(guard::is_accessible(end));
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_are_made_together_as_there_are() {
+        let class = Class::usable()[0];
+        for there in [0, 1, 2, 5] {
+            let mut windows = range(class, there.max(1));
+            windows = windows.split(there, class);
+            let mut made = 0;
+            let done = windows.carve_together(class, 100, |stack| {
+                made += 1;
+                std::mem::forget(stack);
+            });
+            assert_eq!((done, windows.len()), (made, there - made));
+        }
     }
 }

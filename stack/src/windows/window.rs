@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use crate::memory::class::{CLASSES, Class};
 use crate::memory::guard;
 use crate::memory::map;
+use crate::memory::ranges::Ranges;
 use crate::memory::step::{self, Step};
 
 /// At least what any ABI lets a function use below its stack pointer.
@@ -117,6 +118,38 @@ impl Stack {
         addr.wrapping_sub(self.base() as usize) < self.class().window()
     }
 
+    /// The stack of the window at `base`, at the step of one without a soft guard. Places no guards.
+    fn of_window(base: NonNull<u8>, class: Class) -> Stack {
+        let window = class.window();
+        let colour = (base.addr().get() / window % COLOURS) * COLOUR;
+        // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
+        let top = base.as_ptr().wrapping_add(window - colour);
+        let tag = class.index() << CLASS_SHIFT | usize::from(Step::PAGED.number());
+        Stack {
+            word: AtomicPtr::new(top.map_addr(|top| top | tag)),
+        }
+    }
+
+    /// Lists the guards that a fresh stack at `step` has in the window at `base`. `step` is of [`start_in`].
+    pub(super) fn list_guards(base: NonNull<u8>, class: Class, step: Step, guards: &mut Ranges) {
+        let stack = std::mem::ManuallyDrop::new(Stack::of_window(base, class));
+        guards.push(base.as_ptr(), class.hard_guard());
+        if let Some(place) = stack.soft_guard_place(step) {
+            guards.push(place, map::page_size());
+        }
+    }
+
+    /// The stack of a fresh window that has its guards.
+    ///
+    /// # Safety
+    ///
+    /// As for [`carve`](Stack::carve), and exactly the guards stand that [`list_guards`](Stack::list_guards) lists.
+    pub(super) unsafe fn of_guarded(base: NonNull<u8>, class: Class, step: Step) -> Stack {
+        let stack = Stack::of_window(base, class);
+        stack.set_step(step);
+        stack
+    }
+
     /// Makes a stack of a fresh window: places its guards, touches none of its memory.
     ///
     /// # Errors
@@ -127,16 +160,8 @@ impl Stack {
     ///
     /// `base` is the start of a window of an arena of this class that is not in use.
     pub(super) unsafe fn carve(base: NonNull<u8>, class: Class) -> Result<Stack, i32> {
-        let window = class.window();
-        let colour = (base.addr().get() / window % COLOURS) * COLOUR;
-        // Colour is at most 1920 and below the window's size, so this is inside the window or at its end.
-        let top = base.as_ptr().wrapping_add(window - colour);
-        let tag = class.index() << CLASS_SHIFT | usize::from(Step::PAGED.number());
-        let stack = Stack {
-            word: AtomicPtr::new(top.map_addr(|top| top | tag)),
-        };
         // Before the guards stand, dropping the `Stack` would put an unguarded window on the shared list.
-        let stack = std::mem::ManuallyDrop::new(stack);
+        let stack = std::mem::ManuallyDrop::new(Stack::of_window(base, class));
         // SAFETY: the pages are the bottom of a window that is not in use.
         unsafe { guard::install(base.as_ptr(), class.hard_guard())? };
         stack.install_soft_guard(step::default_start())?;
@@ -164,10 +189,7 @@ impl Stack {
     #[cold]
     pub(crate) fn restart(&mut self, step: Step) {
         let now = self.step();
-        let step = match guard::has_steps() {
-            true => step.within(self.class()),
-            false => Step::PAGED,
-        };
+        let step = possible(step, self.class());
         if step == now {
             return;
         }
@@ -309,6 +331,19 @@ impl fmt::Debug for Stack {
             .field("window", &self.class().window())
             .field("committed", &self.committed())
             .finish()
+    }
+}
+
+/// The step at which fresh stacks of `class` start.
+pub(super) fn start_in(class: Class) -> Step {
+    possible(step::default_start(), class)
+}
+
+/// `step`, or paged where `class` or this process has no such step.
+fn possible(step: Step, class: Class) -> Step {
+    match guard::has_steps() {
+        true => step.within(class),
+        false => Step::PAGED,
     }
 }
 

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use goroutines::{Builder, Config, go, grow, net::ToSocketAddrs, reserve_stack, sleep, yield_now};
+use goroutines::{
+    Builder, Config, chan, go, grow, net::ToSocketAddrs, reserve_stack, sleep, yield_now,
+};
 use goroutines_tests::{below, deep};
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         "areas-used-up" => areas_used_up(),
         "guards-stay" => guards_stay(),
         "guards-stay-later" => guards_stay_later(),
+        "overflow-of-many" => overflow_of_many(&mode),
         "copied" => copied(),
         "start" => start(Config::new()),
         other => {
@@ -288,6 +291,35 @@ fn guards_stay_later() {
         deep(300 << 10, || ());
     });
     strict.unwrap().join().unwrap();
+}
+
+/// A hundred goroutines wait, and one in their midst uses up its stack.
+fn overflow_of_many(mode: &str) {
+    match mode {
+        "one-by-one" => refuse(libc::SYS_process_madvise, None),
+        _ => assert!(["together", "one-by-one-later"].contains(&mode)),
+    }
+    // With stacks of 1 MiB also where the address space is small.
+    start(Config::new().procs(1).stack_size(1 << 20));
+    let later = mode == "one-by-one-later";
+    let (tx, rx) = chan::bounded::<()>(0);
+    let all: Vec<_> = (0..100)
+        .map(|i| {
+            let rx = rx.clone();
+            go(move || {
+                if i == 20 && later {
+                    refuse(libc::SYS_process_madvise, None);
+                }
+                assert!(rx.recv().is_err());
+                if i == 70 {
+                    deep(2 << 20, || ());
+                }
+            })
+        })
+        .collect();
+    yield_now();
+    drop(tx);
+    all.into_iter().for_each(|one| one.join().unwrap());
 }
 
 /// Copied stacks for all: they take turns, wait for each other in scopes, and some have their own.

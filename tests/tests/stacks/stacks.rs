@@ -136,6 +136,17 @@ fn guards_that_cannot_be_removed_are_not_made_or_named() {
     assert!(death.stderr.contains("seccomp"), "{death:?}");
 }
 
+/// The guards of many stacks are placed together, unless a filter refuses that: from the start, or later.
+#[test]
+fn each_of_many_stacks_reports_its_overflow_also_where_guards_are_placed_one_by_one() {
+    for how in ["together", "one-by-one", "one-by-one-later"] {
+        let death = stacks(&["overflow-of-many", how], &[]);
+        assert_eq!(death.signal, Some(libc::SIGABRT), "{how}: {death:?}");
+        let text = ": stack exceeds 1048576-byte limit";
+        assert!(death.stderr.contains(text), "{how}: {death:?}");
+    }
+}
+
 #[test]
 fn copied_stacks_for_all_take_turns_and_wait_for_each_other() {
     assert_ok(&["copied"], &[]);
