@@ -26,9 +26,10 @@ pub struct ChannelCounts {
     pub is_never: bool,
 }
 
-/// The function with which a report reads a channel. It lies right before each channel.
+/// The function with which a report reads a channel. It lies right before each channel, and so is aligned as that may be: on a
+/// CPU of 32 bits words of 64 bits are.
 #[derive(Clone, Copy, Debug)]
-#[repr(transparent)]
+#[repr(C, align(8))]
 pub struct ChannelHead {
     look: unsafe fn(usize) -> ChannelCounts,
 }
