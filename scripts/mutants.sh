@@ -4,9 +4,9 @@
 #
 #   scripts/mutants.sh [ARCH...]        every port when none is named
 #
-# Works on a copy of the crate in a temporary folder. For each mutant it prints the tests that failed, and why. A mutant
+# Works on a copy of the crate in a temporary folder. For each mutant it prints a test that failed, and why. A mutant
 # that passes, one that does not compile, and a change that no longer applies are failures. Takes some minutes, and for an
-# emulated CPU half an hour: GOROUTINES_MUTANTS=REGEX takes only those whose name matches.
+# emulated CPU a quarter of an hour: GOROUTINES_MUTANTS=REGEX takes only those whose name matches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/ports.sh
@@ -19,20 +19,29 @@ cp Cargo.lock rust-toolchain.toml "$copy"
 perl -0pe 's/^members = \[.*?\]/members = ["asm"]/ms; s/^default-members.*\n//m' Cargo.toml > "$copy/Cargo.toml"
 cp -r asm "$copy/pristine"
 survivors=0
-# Killed after $limit seconds.
-cargo_test() { (cd "$copy" && timeout "${limit:-600}" cargo test --quiet --release -p goroutines-asm --test "$suite" "${target[@]}" "$@"); }
+
+# Builds the tests of $suite: what cargo says goes to $out, and `program` becomes the arguments that run them.
+build() {
+    local upper runner executable
+    (cd "$copy" && cargo test --no-run --release -p goroutines-asm --test "$suite" "${target[@]}" --message-format=json \
+        > "$copy/built" 2> "$out") || return
+    executable=$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' "$copy/built")
+    upper=$(echo "${TARGET:-}" | tr 'a-z-' 'A-Z_') runner=CARGO_TARGET_${upper}_RUNNER
+    # shellcheck disable=SC2206 # a word each
+    program=(${!runner:-} "$executable")
+}
 
 # mutant NAME CHANGE [SUITE [FILE]]: a sed script for the port's file, or another of its folder, and the test that is to
 # notice.
 mutant() {
-    local name=$1 change=$2 suite=${3:-conformance} file=src/arch/${4:-$arch}.rs out=$copy/out caught
+    local name=$1 change=$2 suite=${3:-conformance} file=src/arch/${4:-$arch}.rs caught
     [[ "$name" =~ ${GOROUTINES_MUTANTS:-} ]] || return 0
     rm -rf "$copy/asm"
     cp -r "$copy/pristine" "$copy/asm"
     sed -i "$change" "$copy/asm/$file"
     ! cmp -s "$copy/asm/$file" "$copy/pristine/$file" || die "$arch: $name: the change does not apply any more"
-    cargo_test --no-run > "$out" 2>&1 || { cat "$out"; die "$arch: $name: does not compile"; }
-    caught=$(failures "$out")
+    build || { cat "$out"; die "$arch: $name: does not compile"; }
+    caught=$(failures)
     if [ -n "$caught" ]; then
         printf '%s: %s: caught\n%s\n' "$arch" "$name" "$caught"
     else
@@ -41,22 +50,22 @@ mutant() {
     fi
 }
 
-# Runs each test in a process of its own, for a mutant may bring it down; a line for each that fails, and why.
+# Runs each test in a process of its own, for a mutant may bring it down, until one fails; a line for that one, and why.
 failures() {
-    local test status out=$1
+    local test status
     for test in ${tests[$suite]}; do
         status=0
-        limit=${limits[$suite]} RUST_BACKTRACE=0 cargo_test -- --exact "$test" > "$out" 2>&1 || status=$?
-        [ "$status" = 0 ] || echo "    $test: $(reason "$out" "$status")"
+        RUST_BACKTRACE=0 timeout -s KILL "${limits[$suite]}" "${program[@]}" --exact "$test" > "$out" 2>&1 || status=$?
+        [ "$status" = 0 ] || { echo "    $test: $(reason "$out" "$status")"; return; }
     done
 }
 
 # The panic's message, or how the process ended.
 reason() {
-    if [ "$2" = 124 ]; then echo "no end in ${limits[$suite]} s"
+    if [ "$2" = 137 ]; then echo "no end in ${limits[$suite]} s"
     elif grep -q '^test result: FAILED' "$1"; then
         sed -n '/ panicked at /,/^note:/ { / panicked at /d; /^note:/d; p; }' "$1" | tr -s '\n ' ' ' | cut -c 1-160
-    else grep -oE 'signal: [^)]*\)|uncaught target signal [0-9]+ \([^)]*\)|panic in a function that cannot unwind' "$1" | head -n 1 ||
+    else grep -oE 'uncaught target signal [0-9]+ \([^)]*\)|panic in a function that cannot unwind' "$1" | head -n 1 ||
         echo "exit status $2"
     fi
 }
@@ -342,6 +351,7 @@ mutants_powerpc64() {
 
 # Seconds that a test may take, and the tests, of each suite.
 declare -A limits tests
+program=() out=$copy/out
 # shellcheck disable=SC2046 # a word each
 [ $# -gt 0 ] || set -- $(ports)
 for arch in "$@"; do
@@ -353,8 +363,9 @@ for arch in "$@"; do
     limits=([conformance]=10 [step]=60)
     [ "$arch" = "$(uname -m)" ] || limits[step]=600
     for suite in conformance step; do
-        cargo_test > "$copy/out" 2>&1 || { cat "$copy/out"; die "$arch: $suite fails without a mutation"; }
-        tests[$suite]=$(cargo_test -- --list 2> /dev/null | sed -n 's/: test$//p')
+        build || { cat "$out"; die "$arch: $suite does not compile"; }
+        timeout -s KILL 600 "${program[@]}" > "$out" 2>&1 || { cat "$out"; die "$arch: $suite fails without a mutation"; }
+        tests[$suite]=$("${program[@]}" --list 2> /dev/null | sed -n 's/: test$//p')
     done
     "mutants_$arch"
 done
