@@ -119,7 +119,7 @@ unsafe extern "C" fn switch_body<const PLACE: usize>() {
         // Here the resumed code's: "Where the frame can be overwritten" in mod.rs.
         ".cfi_def_cfa %r15, 160",
         ".cfi_register %r14, %r5",
-        ".cfi_same_value %r15; .cfi_same_value %r10; .cfi_same_value %r11",
+        ".cfi_same_value %r10; .cfi_same_value %r11", // r15 is 160 bytes below the frame address, as before
         "br %r5",
         ".cfi_endproc",
     )
