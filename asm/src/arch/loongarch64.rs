@@ -7,7 +7,8 @@
 //! | not saved | fcsr: the rounding mode, the flags and the traps |
 //!
 //! Signals are delivered right below sp: "Where the frame can be overwritten" in `mod.rs`. The vector registers of LSX and
-//! LASX begin with the floating-point registers, and count as lost with these.
+//! LASX begin with the floating-point registers, and count as lost with these. The ABI keeps no vector across a call: of f24 to
+//! f31 only the 64 bits that the floating-point registers have.
 
 use super::common::{Native, counter, frame, prefetch, register, roots, thread_word};
 use crate::port::{Probe, Root, compiled_switch};
