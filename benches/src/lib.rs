@@ -6,6 +6,7 @@
 //! - [`stack`]: what stacks cost.
 //! - [`latency`]: how late goroutines run.
 //! - [`sleepers`]: what many sleepers cost.
+//! - [`scaling`]: how the scheduler would scale to 128 Ps, by a model.
 //! - [`net`]: what serving connections costs, beside other runtimes and a loop without one.
 //!
 //! In each, `mod.rs` has its arguments and its run, `scenario.rs` (or the rows) what there is to measure, `text.rs` how it is
@@ -18,6 +19,7 @@ pub mod net;
 mod random;
 pub mod report;
 pub mod sample;
+pub mod scaling;
 pub mod sleepers;
 pub mod stack;
 pub mod stats;
@@ -30,12 +32,13 @@ mod tests {
 
     use super::*;
 
-    fn commands() -> [Command; 5] {
+    fn commands() -> [Command; 6] {
         [
             switch::Arguments::command(),
             stack::Arguments::command(),
             latency::Arguments::command(),
             sleepers::Arguments::command(),
+            scaling::Arguments::command(),
             net::Arguments::command(),
         ]
     }

@@ -9,6 +9,11 @@ impl Random {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
+    /// Other numbers for each `seed`.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self((seed ^ 0x9e37_79b9_7f4a_7c15).max(1))
+    }
+
     /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
