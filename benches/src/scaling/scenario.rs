@@ -155,9 +155,6 @@ fn interrupts() -> Chart {
         unit: "yields",
         series: vec![
             today("never", 10_000, |procs| Kind::Yield(10 * procs)),
-            today("once in 10 000 yields", 20_000, |procs| {
-                Kind::Deep(10 * procs, 10_000)
-            }),
             today("once in 1000 yields", 10_000, |procs| {
                 Kind::Deep(10 * procs, 1000)
             }),
