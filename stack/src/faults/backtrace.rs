@@ -33,8 +33,49 @@ const END: c_int = 5;
 // The unwinder's ABI is the same for every C compiler; std links it.
 unsafe extern "C" {
     fn _Unwind_Backtrace(visit: Visit, arg: *mut c_void) -> c_int;
-    fn _Unwind_GetIPInfo(context: *mut Context, before: *mut c_int) -> usize;
     fn _Unwind_GetCFA(context: *mut Context) -> usize;
+}
+
+/// Where the frame goes on, and whether it was interrupted there; if not, that lies behind a call.
+///
+/// # Safety
+///
+/// `context` is what the unwinder has passed to a [`Visit`], which has not returned.
+#[cfg(not(any(target_abi = "eabi", target_abi = "eabihf")))]
+unsafe fn place(context: *mut Context) -> (usize, bool) {
+    unsafe extern "C" {
+        fn _Unwind_GetIPInfo(context: *mut Context, before: *mut c_int) -> usize;
+    }
+    let mut before = 0;
+    // SAFETY: the unwinder's own context, which it only reads.
+    let ip = unsafe { _Unwind_GetIPInfo(context, &mut before) };
+    (ip, before != 0)
+}
+
+/// The same with the unwinder of these ABIs, which has another way to the registers, and does not tell the interrupted frame.
+///
+/// # Safety
+///
+/// `context` is what the unwinder has passed to a [`Visit`], which has not returned.
+#[cfg(any(target_abi = "eabi", target_abi = "eabihf"))]
+unsafe fn place(context: *mut Context) -> (usize, bool) {
+    unsafe extern "C" {
+        fn _Unwind_VRS_Get(
+            context: *mut Context,
+            class: c_int,
+            register: u32,
+            representation: c_int,
+            value: *mut u32,
+        ) -> c_int;
+    }
+    const CORE: c_int = 0;
+    const PC: u32 = 15;
+    const WORD: c_int = 0;
+    let mut ip = 0;
+    // SAFETY: the unwinder's own context, of which it reads a register that every CPU with this ABI has.
+    unsafe { _Unwind_VRS_Get(context, CORE, PC, WORD, &mut ip) };
+    // The lowest bit tells Thumb code.
+    (ip as usize & !1, false)
 }
 
 /// A walk over the frames of the code that was interrupted on `stack`.
@@ -103,14 +144,8 @@ pub(crate) fn print(stack: &Stack, out: &mut dyn Write) -> fmt::Result {
 extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
     // SAFETY: the function `walk` passes a `Walk` as argument, and does not touch it before the unwinder has returned.
     let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
-    let mut before = 0;
     // SAFETY: `context` is the unwinder's, valid until this callback returns; both functions only read it.
-    let (ip, sp) = unsafe {
-        (
-            _Unwind_GetIPInfo(context, &mut before),
-            _Unwind_GetCFA(context),
-        )
-    };
+    let ((ip, is_exact), sp) = unsafe { (place(context), _Unwind_GetCFA(context)) };
     if ip == 0 {
         return END; // the first function of the goroutine ends the chain
     }
@@ -120,11 +155,7 @@ extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
     }
     walk.begun = true;
     // A return address may be that of the next function's start: one less is in the call.
-    let goes_on = (walk.each)(if before == 0 {
-        ip.saturating_sub(1)
-    } else {
-        ip
-    });
+    let goes_on = (walk.each)(if is_exact { ip } else { ip.saturating_sub(1) });
     if goes_on { CONTINUE } else { END }
 }
 
