@@ -8,11 +8,13 @@
 //! - [`sleepers`]: what many sleepers cost.
 //! - [`scaling`]: how the scheduler would scale to 128 Ps, by a model.
 //! - [`net`]: what serving connections costs, beside other runtimes and a loop without one.
+//! - [`budget`]: how many instructions operations take, beside what is recorded.
 //!
 //! In each, `mod.rs` has its arguments and its run, `scenario.rs` (or the rows) what there is to measure, `text.rs` how it is
 //! printed. What they share is [`report`], and, for measuring, [`cpu`], [`sample`], [`stats`] and [`stopwatch`]. No report knows
 //! another.
 
+pub mod budget;
 pub mod cpu;
 pub mod latency;
 pub mod net;
@@ -40,6 +42,7 @@ mod tests {
             sleepers::Arguments::command(),
             scaling::Arguments::command(),
             net::Arguments::command(),
+            budget::Arguments::command(),
         ]
     }
 

@@ -170,7 +170,9 @@ fn epoll_is_named_in_one_file() {
 
 #[test]
 fn a_report_knows_no_other_and_what_they_share_knows_none() {
-    let reports = ["switch", "stack", "latency", "sleepers"];
+    let reports = [
+        "switch", "stack", "latency", "sleepers", "net", "budget",
+    ];
     for room in reports.iter().chain(&["report"]) {
         for (file, text) in files(&format!("benches/src/{room}"), ".rs") {
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
