@@ -252,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn the_recorded_operations_are_those_that_there_are() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("budgets.md");
+        let kept = Kept::read(&path).unwrap();
+        let recorded: Vec<&str> = kept.lines.iter().map(|(name, ..)| name.as_str()).collect();
+        let all: Vec<String> = Operation::all().iter().map(Operation::title).collect();
+        assert_eq!(recorded, all);
+    }
+
+    #[test]
     fn a_new_record_takes_the_place_of_the_old_one() {
         let mut kept = recorded();
         kept.set(&row("a", 90.0, 1.0));

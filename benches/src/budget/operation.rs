@@ -39,6 +39,7 @@ impl Operation {
         for procs in [1, 2] {
             all.extend(warm(procs));
         }
+        all.extend(by_the_clock());
         all.extend(cold());
         all
     }
@@ -69,14 +70,8 @@ fn warm(procs: usize) -> Vec<Operation> {
         of("spawn and join", procs, workload::spawn),
         of("spawn and join, 1000 at once", procs, workload::spawn_1000),
         of("mutex, free", procs, workload::mutex_free),
-        of(
-            "mutex, contended, with two yields",
-            procs,
-            workload::mutex_contended,
-        ),
         of("select of 4, ready", procs, workload::select_ready),
         of("select of 4, waits", procs, workload::select_waits),
-        of("sleep among 100 that are due", procs, workload::sleeps),
         of(
             "receive with a timer that is cancelled",
             procs,
@@ -89,10 +84,35 @@ fn warm(procs: usize) -> Vec<Operation> {
     ]
 }
 
+/// On one P only: with two, the clock decides most of it.
+fn by_the_clock() -> [Operation; 2] {
+    let of = |name, run, band, why| Operation {
+        band,
+        why,
+        ..of(name, 1, run)
+    };
+    [
+        of(
+            "mutex, contended, with two yields",
+            workload::mutex_contended,
+            0.25,
+            "a waiter starves after 1 ms, and is then served in turn",
+        ),
+        of(
+            "sleep among 100 that are due",
+            workload::sleeps,
+            0.1,
+            "how many are due at once goes by the clock",
+        ),
+    ]
+}
+
 /// So many goroutines that each finds its memory out of the cache.
 fn cold() -> Vec<Operation> {
     let of = |name, run| Operation {
         lengths: [20_000, 60_000],
+        band: 0.15,
+        why: "sysmon asks for fair rounds and gives memory back by the clock",
         cold: true,
         ..of(name, 1, run)
     };
