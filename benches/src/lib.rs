@@ -8,6 +8,7 @@
 //! - [`sleepers`]: what many sleepers cost.
 //! - [`scaling`]: how the scheduler would scale to 128 Ps, by a model.
 //! - [`net`]: what serving connections costs, beside other runtimes and a loop without one.
+//! - [`rivals`]: what the same workloads cost on other runtimes.
 //! - [`budget`]: how many instructions operations take, beside what is recorded.
 //!
 //! In each, `mod.rs` has its arguments and its run, `scenario.rs` (or the rows) what there is to measure, `text.rs` how it is
@@ -20,6 +21,7 @@ pub mod latency;
 pub mod net;
 mod random;
 pub mod report;
+pub mod rivals;
 pub mod sample;
 pub mod scaling;
 pub mod sleepers;
@@ -34,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    fn commands() -> [Command; 6] {
+    fn commands() -> [Command; 7] {
         [
             switch::Arguments::command(),
             stack::Arguments::command(),
@@ -42,6 +44,7 @@ mod tests {
             sleepers::Arguments::command(),
             scaling::Arguments::command(),
             net::Arguments::command(),
+            rivals::Arguments::command(),
             budget::Arguments::command(),
         ]
     }

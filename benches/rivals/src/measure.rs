@@ -1,52 +1,133 @@
-//! What the workloads measure with, and the processes in which they run.
+//! What the workloads measure with.
 
 use std::{
     fs,
-    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
+
+/// Figures by their names, or why there are none.
+pub type Answer = Result<Vec<(&'static str, f64)>, String>;
+
+/// What is asked for.
+#[derive(Clone)]
+pub struct Task {
+    pub row: String,
+    pub procs: usize,
+    /// How many tasks, pairs or leaves; what the row says.
+    pub size: u64,
+    /// How long to measure, about.
+    pub millis: u64,
+}
+
+impl Task {
+    pub fn of(row: &str, procs: &str, size: &str, millis: &str) -> Option<Task> {
+        Some(Task {
+            row: row.to_owned(),
+            procs: procs.parse().ok()?,
+            size: size.parse().ok()?,
+            millis: millis.parse().ok()?,
+        })
+    }
+
+    /// Nanoseconds an operation: `run` does so many and returns how long they took. More and more are done, until they take
+    /// a good part of the time; at least `least`.
+    pub fn steady(&self, least: u64, mut run: impl FnMut(u64) -> f64) -> Answer {
+        let (wanted, mut n) = (self.millis as f64 * 1e6, least);
+        loop {
+            let took = run(n);
+            if took > wanted * 0.4 {
+                return Ok(vec![("ns", took / n as f64)]);
+            }
+            n = (n as f64 * (wanted / took).clamp(2.0, 20.0)) as u64;
+        }
+    }
+}
+
+pub fn not(why: &str) -> Answer {
+    Err(why.to_owned())
+}
+
+/// From when all have started to when all have ended.
+pub struct Window {
+    all: u64,
+    origin: Instant,
+    started: AtomicU64,
+    ended: AtomicU64,
+    times: [AtomicU64; 2],
+}
+
+impl Window {
+    pub fn new(all: u64) -> Arc<Window> {
+        Arc::new(Window {
+            all,
+            origin: Instant::now(),
+            started: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            times: [AtomicU64::new(0), AtomicU64::new(0)],
+        })
+    }
+
+    fn count(&self, counter: &AtomicU64, time: usize) {
+        if counter.fetch_add(1, SeqCst) + 1 == self.all {
+            let now = self.origin.elapsed().as_nanos() as u64;
+            self.times[time].store(now, SeqCst);
+        }
+    }
+
+    pub fn start(&self) {
+        self.count(&self.started, 0);
+    }
+
+    pub fn all_started(&self) -> bool {
+        self.started.load(SeqCst) >= self.all
+    }
+
+    pub fn end(&self) {
+        self.count(&self.ended, 1);
+    }
+
+    /// In nanoseconds, after all have ended.
+    pub fn took(&self) -> f64 {
+        (self.times[1].load(SeqCst) - self.times[0].load(SeqCst)) as f64
+    }
+}
 
 /// How long the sleepers sleep, by number: spread over two seconds, in no order.
 pub fn nap(number: u64) -> Duration {
     Duration::from_micros(number.wrapping_mul(2_654_435_761) % 2_000_000)
 }
 
-/// The 99th percentile.
-pub fn p99(mut late: Vec<u64>) -> f64 {
+/// How late: the 99th percentile and the most, in microseconds.
+pub fn lateness(mut late: Vec<u64>) -> [(&'static str, f64); 2] {
     late.sort_unstable();
-    late[late.len() * 99 / 100] as f64
+    let us = |place: usize| late[place] as f64 / 1000.0;
+    [
+        ("p99_us", us(late.len() * 99 / 100)),
+        ("max_us", us(late.len() - 1)),
+    ]
 }
 
 /// CPU time of this process, in nanoseconds.
 pub fn cpu_time() -> f64 {
-    // Two fields behind the name in parentheses, then the 12th and 13th of what follows: ticks of 10 ms.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        * 1e7
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes the time to the place that it is given, and keeps nothing.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// Nanoseconds per operation.
-pub fn per_operation(start: Instant, operations: u64) -> f64 {
-    start.elapsed().as_nanos() as f64 / operations as f64
-}
-
-/// A process of its own, on one CPU; none if the contender does not take part.
-pub fn in_process(program: &str, args: &[&str]) -> Option<f64> {
-    let output = Command::new("taskset")
-        .args(["-c", "1", program])
-        .args(args)
-        .env("GOMAXPROCS", "1")
-        .output()
-        .ok()?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
-}
-
-/// The median; none of nothing.
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+/// Memory of this process with its page tables, in bytes.
+pub fn memory() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines = status
+        .lines()
+        .filter(|line| line.starts_with("VmRSS:") || line.starts_with("VmPTE:"));
+    let kilobytes = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kilobytes.sum::<f64>() * 1024.0
 }

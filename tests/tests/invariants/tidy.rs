@@ -171,7 +171,7 @@ fn epoll_is_named_in_one_file() {
 #[test]
 fn a_report_knows_no_other_and_what_they_share_knows_none() {
     let reports = [
-        "switch", "stack", "latency", "sleepers", "net", "budget",
+        "switch", "stack", "latency", "sleepers", "net", "rivals", "budget",
     ];
     for room in reports.iter().chain(&["report"]) {
         for (file, text) in files(&format!("benches/src/{room}"), ".rs") {
