@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    fn commands() -> [Command; 7] {
+    fn commands() -> [Command; 8] {
         [
             switch::Arguments::command(),
             stack::Arguments::command(),
