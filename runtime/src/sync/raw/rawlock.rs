@@ -5,7 +5,8 @@
 //! | 0      | 0     | 0      | any caller: CAS to LOCKED                                             |
 //! | 0      | 0     | 1      | the holder: CAS to 0; a waiter under the queue's lock: QUEUED         |
 //! | any    | any   | 0      | any caller: CAS to LOCKED; a woken waiter clears WOKEN as it does     |
-//! | any    | any   | 1      | the owner of the queue's lock, the holder too: its CAS to 0 fails     |
+//! | any    | 0     | 1      | the owner of the queue's lock, the holder too: its CAS to 0 fails     |
+//! | any    | 1     | 1      | the same by CAS; the holder, unless STARVING: CAS to not LOCKED       |
 //!
 //! QUEUED: the queue is not empty. WOKEN: one waiter was taken out and made ready, and has not tried
 //! yet; no other is woken before it has. STARVING: a waiter waits for too long; only beside QUEUED, and
@@ -15,17 +16,20 @@
 //! lock                                        unlock
 //! L1  CAS 0 -> LOCKED: done                   U1  CAS LOCKED -> 0: done
 //! L2  spin a little, if there is a second P   U2  lock the queue
-//! L3  lock the queue; free after all: take    U3  WOKEN: a waiter is on its way: clear LOCKED
-//! L4  set QUEUED, into the queue, park        U4  take the first waiter out. STARVING: stay LOCKED,
-//! L5  woken: handed over: done; else try          it is the holder; else clear LOCKED, set WOKEN;
-//!     as in L1; lost: L3, to the front,           ready(waiter)
-//!     and STARVING after a millisecond
+//! L3  lock the queue; free after all: take    U3  WOKEN: a waiter is on its way: clear LOCKED,
+//! L4  set QUEUED, into the queue, park            before U2 if not STARVING
+//! L5  woken: handed over: done; else try      U4  take the first waiter out. STARVING: stay LOCKED,
+//!     as in L1; lost: L3, to the front,           it is the holder; else clear LOCKED, set WOKEN;
+//!     and STARVING after a millisecond            ready(waiter)
 //! L6  the limit: lock the queue, leave it; it
 //!     is empty: clear QUEUED and STARVING
 //! ```
 //!
 //! L4 and U1 cannot miss each other: QUEUED is set by a CAS on a word that says LOCKED, so the
 //! holder's CAS in U1 either came before (L3 takes the lock) or fails (U2 finds the waiter).
+//!
+//! U3 needs no look at the queue, and so no lock: the waiter that was woken comes to L5 in any case, and L3 and L6
+//! change the word by read-modify-writes. A holder that lets others overtake the woken waiter for long meets STARVING.
 //!
 //! L6 and U4 cannot both end a wait: see sleeper.rs. A waiter that was woken and loses goes through L3
 //! before it gives up, where it clears WOKEN: no unlock relies any more on a waiter that has left.
@@ -140,6 +144,18 @@ impl RawLock {
         self.owner.clear();
         if !self.give_up_alone() {
             // SAFETY: the caller holds the lock, which `give_up_alone` has not given up.
+            unsafe { self.unlock_contended() };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[cold]
+    #[inline(never)]
+    unsafe fn unlock_contended(&self) {
+        if !self.give_up_to_woken() {
+            // SAFETY: the caller holds the lock, which `give_up_to_woken` has not given up.
             unsafe { self.unlock_slow(false) };
         }
     }
@@ -175,6 +191,26 @@ impl RawLock {
         self.word
             .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// U3.
+    fn give_up_to_woken(&self) -> bool {
+        // Relaxed: the CAS decides.
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & (WOKEN | STARVING) == WOKEN {
+            // Clears LOCKED. Release: partner is the Acquire in `try_take` and `take_or_announce`. Relaxed on failure:
+            // `unlock_slow` looks again.
+            match self.word.compare_exchange_weak(
+                word,
+                word & !LOCKED,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
     }
 
     /// Takes the lock if it is free, and clears `bits`.
