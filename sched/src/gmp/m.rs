@@ -20,6 +20,7 @@ use crate::{
         mode,
         p::P,
         signal_stack,
+        spin_habit::SpinHabit,
         trace_event::EventKind,
         tracer::{self, Tracer},
     },
@@ -67,6 +68,8 @@ pub(crate) struct M {
     pub(crate) overdue: AtomicU64,
     /// Whether this M is the spinner (see idle.rs).
     pub(crate) spinning: Cell<bool>,
+    /// Whether it spins when it runs out of work.
+    pub(crate) spin_habit: SpinHabit,
     /// The state of its pseudo-random numbers; 0 before the first (see random.rs).
     pub(crate) random: Cell<u32>,
     /// On a plain thread: where its stack ends; 0 before the first question.
@@ -138,6 +141,7 @@ impl M {
             gate: Gate::new(mode::is_fenced()),
             overdue: AtomicU64::new(0),
             spinning: Cell::new(false),
+            spin_habit: SpinHabit::new(),
             random: Cell::new(0),
             stack_low: Cell::new(0),
             pthread: Cell::new(None),

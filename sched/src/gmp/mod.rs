@@ -9,6 +9,7 @@
 //! | identity.rs, locals.rs | what few goroutines have, and what outlives them |
 //! | segment.rs, window.rs | further stacks, and stacks that are shared and copied |
 //! | m.rs, signal_stack.rs, p.rs | an M and its thread's signal stack, a P |
+//! | spin_habit.rs | whether an M spins before it sleeps |
 //! | poll_desc.rs, io_waiter.rs | the record of a socket for which a goroutine or future has waited, and its waiters |
 //! | lock_owner.rs | the holder of a lock |
 //! | job.rs | the second closure of a fork-join, in its owner's frame |
@@ -44,6 +45,7 @@ pub(crate) mod poll_desc;
 pub(crate) mod segment;
 pub(crate) mod shared;
 pub(crate) mod signal_stack;
+pub(crate) mod spin_habit;
 pub(crate) mod ticket;
 pub(crate) mod trace_event;
 pub(crate) mod tracer;

@@ -5,15 +5,13 @@
 //! every round:      from time to time a goroutine that only this M may run (inbox.rs)
 //! a fair round:     the global queue, then the local ring before `runnext`: every 61st, and when sysmon asks for it
 //! otherwise:        runnext - local ring - global queue - what only this M may run - network poller (poll.rs)
-//!                   - steal, timers of others included - jobs of
-//!                   fork-joins (steal_job.rs) - spin - a `runnext` of a P that stood still meanwhile - sleep
+//!                   - steal, timers of others included - jobs of fork-joins (steal_job.rs) - spin, if that
+//!                   pays (spin_habit.rs) - a `runnext` of a P that stood still meanwhile - sleep
 //! ```
 //!
 //! Fair rounds (fairness.rs) keep the global queue, and the ring behind a pair of goroutines that pass `runnext` to
 //! each other, from starving. A `runnext` whose P is in a long round is moved to the global queue by sysmon
 //! (sysmon/mod.rs) when another P is idle.
-
-use std::time::Duration;
 
 use crate::{
     global::{poll::IDLE_AGE, ready, sched::Sched},
@@ -22,6 +20,7 @@ use crate::{
         g::GRef,
         m::{Fitness, M},
         p::P,
+        spin_habit::SPIN,
         ticket::TIMED_OUT,
         trace_event::EventKind,
         tracer,
@@ -34,9 +33,6 @@ use crate::{
     switch::{prefetch_g, prefetch_stack},
     sys::clock::now,
 };
-
-/// How long the spinner looks for work before it sleeps.
-const SPIN: Duration = Duration::from_micros(15);
 
 /// Pauses between two looks of the spinner.
 const PAUSES: u32 = 16;
@@ -191,7 +187,7 @@ pub(crate) fn steal_or_spin(sched: &'static Sched, m: &'static M, p: &'static P)
     if let Some(word) = steal(sched, p, true).or_else(|| steal_job(sched, p, true)) {
         return Some(word);
     }
-    if !m.spinning.get() && !waits_for_the_kernel(sched) {
+    if !m.spinning.get() && m.spin_habit.pays() && !waits_for_the_kernel(sched) {
         m.spinning.set(sched.idle.start_spinning());
     }
     if m.spinning.get() {
@@ -216,6 +212,7 @@ fn waits_for_the_kernel(sched: &Sched) -> bool {
 /// Gives up `p`, which `m` holds.
 fn rest(sched: &'static Sched, m: &'static M, p: &'static P) {
     p.shed_stacks();
+    m.spin_habit.rests(now());
     steps::put_idle(sched, m, p);
 }
 

@@ -113,7 +113,10 @@ impl Machine for &'static M {
         };
         tracer::note(EventKind::Rises, 0);
         if handed {
+            self.spin_habit.was_woken(now());
             self.accept();
+        } else {
+            self.spin_habit.woke_for_timer();
         }
         handed
     }
@@ -122,6 +125,11 @@ impl Machine for &'static M {
         tracer::note(EventKind::Sleeps, 1);
         let handed = sched::running().sleep_in_poll(self, until, sharp && is_soon(until));
         tracer::note(EventKind::Rises, 0);
+        if handed || Machine::has_found(self) {
+            self.spin_habit.was_woken(now());
+        } else {
+            self.spin_habit.woke_for_timer();
+        }
         if handed {
             self.accept();
         }
