@@ -36,7 +36,7 @@ use crate::{
     global::{ready::ready, sched::Sched},
     gmp::{g::GRef, m::M, p::P},
     protocol::{idle::Change, p_numbers::PNumbers, sync::lock},
-    sys::fatal,
+    sys::{clock::now, fatal},
 };
 
 /// More Ps than any machine has CPUs; a larger number is rejected as a mistake.
@@ -230,7 +230,7 @@ impl Sched {
     /// The second half of C2: wakes the Ms that waited for a P, each with one.
     fn serve(&self, served: Vec<(usize, usize)>) {
         for (m, p) in served {
-            self.sysmon_sleep.note_busy();
+            self.sysmon_sleep.note_busy(now);
             // SAFETY: the idle lists hold words of Ms and Ps, and `change` took these off them together.
             let (m, p) = unsafe { (M::from_id(m), P::from_id(p)) };
             m.wake_with(p, false);

@@ -19,7 +19,7 @@ use crate::{
         tracer,
     },
     switch::thread_word::current_m,
-    sys::{errno, fatal},
+    sys::{clock::now, errno, fatal},
 };
 
 /// Runs `wait`, which may block the thread, as the goroutine `g` of this M, without its P.
@@ -46,7 +46,7 @@ pub(crate) fn get_p_on_thread(m: &'static M, g: GRef) {
     let sched = sched::running();
     match sched.idle.take_p_or_wait(m.id()) {
         Some(p) => {
-            sched.sysmon_sleep.note_busy();
+            sched.sysmon_sleep.note_busy(now);
             // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
             m.set_p(unsafe { P::from_id(p) });
             m.note_start_p();

@@ -176,6 +176,10 @@ impl Scheduler for &'static Sched {
         now()
     }
 
+    fn remaining(self, moment: u64) -> u64 {
+        moment.saturating_sub(now())
+    }
+
     fn is_watching(self) -> bool {
         self.poller.is_watching()
     }

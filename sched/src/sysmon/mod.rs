@@ -1,8 +1,8 @@
 //! The wing `sysmon`: the monitor, a thread without a P that acts for goroutines and timers which no M serves.
 //! Imported by `start`.
 //!
-//! stuck.rs has what it does for a P whose rounds stand still, seen.rs what it remembers of a P, handlers.rs the
-//! checks of the handling of faults, periodic.rs what it does at fixed times.
+//! stuck.rs has what it does for a P whose rounds stand still, seen.rs what it remembers of a P, pace.rs when it looks,
+//! handlers.rs the checks of the handling of faults, periodic.rs what it does at fixed times.
 //!
 //! | what it sees | what it does |
 //! |---|---|
@@ -23,7 +23,9 @@
 //! a while after something was done for a P each look at it is of that kind, because the same is likely to happen
 //! again.
 //!
-//! The short period begins anew when every P has been idle for 10 ms, and when something was done.
+//! The short period begins anew when every P has been idle for 10 ms, and when something was done. When every P is idle
+//! sysmon sleeps; a P that is busy after that is looked at when it has been so for 50 us; for up to 2 ms after 50 sleeps in a
+//! row that ended with nothing to do. Shorter bursts of work are not noticed (sysmon_sleep.rs).
 //!
 //! While sockets are registered and no M sleeps in the kernel's poll it looks at least each millisecond, and polls
 //! itself if no M has (poll.rs).
@@ -39,21 +41,15 @@ pub(crate) mod seen;
 pub(crate) mod stuck;
 
 mod handlers;
+mod pace;
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use handlers::Handlers;
 
 use crate::{
     global::sched::Sched,
-    gmp::{
-        counters::{self, GLOBAL},
-        g::GRef,
-        m::M,
-        p::P,
-        trace_event::EventKind,
-        tracer,
-    },
+    gmp::{counters::GLOBAL, g::GRef, m::M, p::P, trace_event::EventKind, tracer},
     observe::{
         deadlock::{Detector, Rule},
         reporter::Sightings,
@@ -63,28 +59,14 @@ use crate::{
         steps::{self, Scheduler, TimeWatch},
         timers::NEVER,
     },
-    sys::clock::{self, now},
+    sys::clock::now,
     sysmon::{
+        pace::{Pace, SHORTEST, STUCK_LOOK},
         periodic::Periodic,
         seen::{Look, SLICE, Seen, UNUSED},
         stuck::check_stuck,
     },
 };
-
-/// The shortest pause between two looks.
-const SHORTEST: Duration = Duration::from_micros(20);
-
-/// The longest pause between two looks.
-const LONGEST: Duration = Duration::from_millis(10);
-
-/// The number of looks that find nothing after which the pause begins to double.
-const PATIENCE: u32 = 50;
-
-/// The longest pause while a P stands still and something waits for it.
-const STUCK_LOOK: Duration = Duration::from_millis(1);
-
-/// The longest pause while there may soon be something for an idle P, or a fair round may be due (fairness.rs).
-const WATCHFUL: Duration = Duration::from_millis(2);
 
 /// The loop of sysmon. `schedtrace`: how often a line on the scheduler goes to stderr; `hogs`: where the hogs go that
 /// it finds; `deadlock`: what happens when nothing can wake a goroutine again.
@@ -97,33 +79,21 @@ pub(crate) fn watch(
     let mut seen: Vec<Option<Seen>> = Vec::new();
     let mut handlers = Handlers::new();
     let mut periodic = Periodic::new(schedtrace, hogs);
-    let (mut pause, mut idle_looks, mut calls) = (SHORTEST, 0, 0);
-    let mut close = false;
+    let mut pace = Pace::new();
     let mut time_watch = TimeWatch::default();
     let mut deadlocks = Detector::new(deadlock);
     loop {
-        if close {
-            clock::nap_sharply(SHORTEST);
-        } else {
-            thread::sleep(pause);
-        }
+        pace.pause();
         periodic.run_due(sched);
-        let before = now();
-        if steps::sleep_while_idle(sched, periodic.due().min(deadlocks.due(sched))) {
-            deadlocks.look(sched);
-            // A program that is idle for moments, as a server is between two requests, is the same program after.
-            close = now() - before >= LONGEST.as_nanos() as u64;
-            if close {
-                (pause, idle_looks) = (SHORTEST, 0);
-            }
+        if pace.sleep(sched, periodic.due(), &mut deadlocks) {
             continue;
         }
         deadlocks.reset();
         GLOBAL.looks.add();
         let mut look = Look::Nothing;
-        let mut longest = LONGEST;
+        let mut longest = None;
         let time = now();
-        close = false;
+        let mut close = false;
         let ps = sched.procs.all();
         seen.resize(ps.len(), None);
         for (number, seen) in seen.iter_mut().enumerate() {
@@ -148,7 +118,7 @@ pub(crate) fn watch(
             // to look more often: where each P has many to serve, there are always some.
             sched.poll_late(time);
             look = look.max(Look::Watchful);
-            longest = STUCK_LOOK;
+            longest = Some(STUCK_LOOK);
         }
         if look_at_time_and_homes(sched, &mut time_watch) {
             look = Look::Acted;
@@ -158,20 +128,7 @@ pub(crate) fn watch(
         if let Some(procs) = sched.update_procs.look(time) {
             sched.follow_to(procs);
         }
-        let calls_now = counters::calls();
-        if look == Look::Acted || calls_now != calls {
-            (pause, idle_looks, calls) = (SHORTEST, 0, calls_now);
-        } else if look >= Look::Soon {
-            pause = pause.min(STUCK_LOOK);
-        } else {
-            idle_looks += 1;
-            if idle_looks > PATIENCE {
-                let watchful = look == Look::Watchful;
-                longest = longest.min(if watchful { WATCHFUL } else { LONGEST });
-                pause = (pause * 2).min(longest);
-            }
-        }
-        pause = pause.min(until_timer(sched, time));
+        pace.looked(look, close, longest, until_timer(sched, time));
     }
 }
 

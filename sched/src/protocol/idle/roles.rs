@@ -1,7 +1,10 @@
 //! The parts that a sleeping M may have: it keeps the time, or sleeps in the kernel's poll, or both.
 
 use super::{Id, Idle, Lists, Sleeper};
-use crate::protocol::sync::{Ordering, lock};
+use crate::protocol::{
+    sync::{Ordering, lock},
+    timers::NEVER,
+};
 
 impl Idle {
     /// Makes the sleeping `m` the timekeeper of a timer due at `when`, unless another timekeeper wakes before that.
@@ -20,6 +23,11 @@ impl Idle {
     pub(crate) fn keeps_time(&self, when: u64) -> bool {
         let lists = lock(&self.lists);
         lists.timekeeper.is_some_and(|(_, due)| due <= when)
+    }
+
+    /// When the timekeeper wakes by itself, or [`NEVER`]. A snapshot.
+    pub(crate) fn kept_until(&self) -> u64 {
+        lock(&self.lists).timekeeper.map_or(NEVER, |(_, due)| due)
     }
 
     /// K1 of poll.rs: makes the sleeping `m` the one that sleeps in the kernel's poll, if there is none and the last one has

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::protocol::{
     steps::{self, TimeWatch},
+    sysmon_sleep::Slept,
     timers::NEVER,
 };
 
@@ -164,7 +165,7 @@ fn sysmon_wakes_a_poller_where_all_rest_and_nobody_polls() {
         world.kernel.watch();
         let sleeper = asleep(&world);
         // It would sleep until an M has a P.
-        assert!(!steps::sleep_while_idle(&*world, NEVER));
+        assert_eq!(world.doze(NEVER, false), Slept::Not);
         let mut watch = TimeWatch::default();
         assert!(!watch.look(&*world));
         assert!(watch.look(&*world));

@@ -6,11 +6,12 @@ use loom::{sync::Arc, thread};
 
 use super::{
     explore,
-    world::{Goroutine, M1, M2, M3, P1, P2, World},
+    world::{GRACE, Goroutine, M1, M2, M3, P1, P2, World},
 };
 use crate::protocol::{
     idle::SelfWake,
     steps::{self, Machine, TimeWatch},
+    sysmon_sleep::Slept,
     timers::NEVER,
     window_lock::Linked,
 };
@@ -128,7 +129,7 @@ fn sysmon_sees_to_timers_that_a_keeper_has_left_when_it_got_up_by_itself() {
         // It continues with something long.
         assert_eq!(p, P2);
         world.give(M1, P2);
-        assert!(!steps::sleep_while_idle(&*world, 0), "a P is busy");
+        assert_eq!(world.doze(0, false), Slept::Not, "a P is busy");
         // Not yet due.
         assert!(!watch.look(&*world) && !watch.look(&*world));
         world.pass(5);
@@ -145,10 +146,10 @@ fn sysmon_does_not_sleep_while_nobody_keeps_the_time() {
         let mut watch = TimeWatch::default();
         assert!(!watch.look(&*world) && !watch.is_alarmed());
         // It sleeps: up to now, as requested.
-        assert!(steps::sleep_while_idle(&*world, 0));
+        assert_ne!(world.doze(0, false), Slept::Not);
         // An earlier timer, for which its inserter does not look after the time.
         world.insert(P1, 3, 6);
-        assert!(!steps::sleep_while_idle(&*world, 0));
+        assert_eq!(world.doze(0, false), Slept::Not);
         assert!(!watch.look(&*world));
         assert!(watch.look(&*world));
         assert!(world.m_of(M1).is_woken() || world.m_of(M3).is_woken());
@@ -182,8 +183,12 @@ fn sysmon_falls_asleep_or_sees_what_an_m_left_for_it() {
                 world.stop(M1);
             }
         });
-        let slept = steps::sleep_while_idle(&*world, 0);
-        assert!(!slept, "asleep over a goroutine that waits for its home");
+        let slept = world.doze(0, false);
+        assert_eq!(
+            slept,
+            Slept::Not,
+            "asleep over a goroutine that waits for its home"
+        );
         m.join().unwrap();
     });
 }
@@ -202,7 +207,58 @@ fn sysmon_does_not_fall_asleep_over_what_an_m_leaves_while_it_lies_down() {
             }
         });
         // A sleep that no thread ends is a deadlock.
-        steps::sleep_while_idle(&*world, NEVER);
+        let _ = world.doze(NEVER, false);
         m.join().unwrap();
     });
+}
+
+/// An M takes a P at the moment `at` and blocks, while sysmon lies down to sleep. sysmon notices that within the grace: the
+/// clock stops there, and a sysmon that sleeps longer never wakes.
+fn a_p_is_taken_while_sysmon_lies_down(world: fn() -> Arc<World>, at: u64, bursts: bool) {
+    explore(None, move || {
+        let world = world();
+        world.pass(at);
+        let m = thread::spawn({
+            let world = world.clone();
+            move || {
+                let p = steps::take_idle_p(&*world).expect("a P is idle");
+                world.m_of(M2).take(p);
+                world.pass(at + GRACE);
+            }
+        });
+        let slept = world.doze(NEVER, bursts);
+        if at >= 5 || bursts {
+            assert_ne!(
+                slept,
+                Slept::Woken,
+                "a burst may be over before the grace is"
+            );
+        }
+        m.join().unwrap();
+        assert_eq!(
+            world.doze(NEVER, bursts),
+            Slept::Not,
+            "asleep while a P is busy"
+        );
+    });
+}
+
+#[test]
+fn sysmon_notices_a_p_that_is_taken_long_before_the_timekeeper_gets_up() {
+    a_p_is_taken_while_sysmon_lies_down(one_keeper, 0, false);
+}
+
+#[test]
+fn sysmon_notices_a_p_that_is_taken_for_the_timer_and_is_not_woken_for_it() {
+    a_p_is_taken_while_sysmon_lies_down(one_keeper, 5, false);
+}
+
+#[test]
+fn sysmon_notices_a_p_that_is_taken_after_bursts_and_is_not_woken_for_it() {
+    a_p_is_taken_while_sysmon_lies_down(|| World::at_rest(1, &[]), 1, true);
+}
+
+#[test]
+fn sysmon_notices_a_p_that_is_taken_where_there_is_no_timer() {
+    a_p_is_taken_while_sysmon_lies_down(|| World::at_rest(1, &[]), 0, false);
 }

@@ -20,7 +20,7 @@ use crate::protocol::{
     parker::Parker,
     ring::Ring,
     steps::{self, Machine, Scheduler},
-    sysmon_sleep::SysmonSleep,
+    sysmon_sleep::{Slept, SysmonSleep},
     timers::{NEVER, Sleeper, Timers},
     window_lock::Linked,
 };
@@ -31,6 +31,9 @@ pub(super) const M2: usize = 2;
 pub(super) const M3: usize = 3;
 pub(super) const P1: usize = 11;
 pub(super) const P2: usize = 12;
+
+/// How long sysmon leaves a P unwatched.
+pub(super) const GRACE: u64 = 2;
 
 /// More than any wait of home_wait.rs.
 const LONG: u64 = 10_000_000_000;
@@ -257,7 +260,7 @@ impl World {
     /// sysmon, for homes: sleeps while it may, and releases visitors whose home does not run them, until `done`.
     pub(super) fn watch_homes(&self, done: impl Fn() -> bool) {
         while !done() {
-            if steps::sleep_while_idle(self, NEVER) {
+            if self.doze(NEVER, false) != Slept::Not {
                 continue;
             }
             let home = |_| Home {

@@ -17,7 +17,8 @@
 //!    a P has put into the heap of an idle one: the M that did it checks, and where no M keeps the time, another M
 //!    is woken, and comes to T2
 //! T4 the timekeeper that is taken for other work, and the spinner that finds work, do the same for the idle Ps
-//! T5 while a P is busy sysmon is awake, and wakes an M for what is overdue in the heap of a P that no M holds
+//! T5 while a P is busy sysmon is awake, or gets up within its grace (sysmon_sleep.rs), and wakes an M for what is overdue
+//!    in the heap of a P that no M holds
 //! T6 when all Ps are idle sysmon sleeps only if the time is kept; if two looks find it not kept, it wakes an M
 //! ```
 //!
@@ -37,7 +38,7 @@ pub(crate) use locked::wait_locked;
 pub(crate) use send_home::{look_for_homes, send_home};
 pub(crate) use stop_m::{found, put_idle, steal_or_sleep};
 pub(crate) use wake::{
-    TimeWatch, handoff_p, put_idle_p, see_to_time, sleep_while_idle, take_idle_p, wake,
+    Doze, TimeWatch, handoff_p, put_idle_p, see_to_time, sleep_while_idle, take_idle_p, wake,
 };
 
 use crate::protocol::{
@@ -107,6 +108,8 @@ pub(crate) trait Scheduler: Copy {
     /// `id` is the word of a P.
     unsafe fn p(self, id: usize) -> Self::P;
     fn now(self) -> u64;
+    /// By sysmon: how long it still sleeps if it gets up at `moment`.
+    fn remaining(self, moment: u64) -> u64;
     /// Returns whether there is a socket that an M must poll for.
     fn is_watching(self) -> bool;
     /// Returns whether there is work that an M without any could take.

@@ -21,7 +21,7 @@ pub(crate) fn send_home<S: Scheduler>(s: S, home: S::M, g: S::G) {
         false => s.idle().wake_this_m(home.id()),
     };
     if let WakeThis::Take { p, was_timekeeper } = summons {
-        s.sysmon().note_busy();
+        s.sysmon().note_busy(|| s.now());
         // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
         let p = unsafe { s.p(p) };
         home.wake_with(p, false);

@@ -143,7 +143,7 @@ fn take_p_for_bound<S: Scheduler>(s: S, m: S::M) {
 
 /// `m` becomes the owner of the P with the word `p`, which it took from the idle lists.
 pub(super) fn take<S: Scheduler>(s: S, m: S::M, p: usize) {
-    s.sysmon().note_busy();
+    s.sysmon().note_busy(|| s.now());
     // SAFETY: the caller took `p` from the idle lists, which hold words of Ps.
     m.take(unsafe { s.p(p) });
 }

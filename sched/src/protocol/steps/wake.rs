@@ -4,6 +4,7 @@ use super::{Machine, Processor, Scheduler, is_poll_untended, is_time_untended};
 use crate::protocol::{
     idle::PutIdle,
     sync::{Ordering, fence},
+    sysmon_sleep::{Limit, Slept},
     timers::NEVER,
 };
 
@@ -12,7 +13,7 @@ use crate::protocol::{
 pub(crate) fn wake<S: Scheduler>(s: S) -> bool {
     let wake = s.idle().claim_wake(s.may_start_m());
     // Also where it is too early to ask for a thread: sysmon asks for one later.
-    s.sysmon().note_busy();
+    s.sysmon().note_busy(|| s.now());
     let Some(wake) = wake else {
         return false;
     };
@@ -46,7 +47,7 @@ pub(crate) fn handoff_p<S: Scheduler>(s: S, p: S::P) {
 /// Takes an idle P for an M that has none.
 pub(crate) fn take_idle_p<S: Scheduler>(s: S) -> Option<S::P> {
     let p = s.idle().take_p()?;
-    s.sysmon().note_busy();
+    s.sysmon().note_busy(|| s.now());
     // SAFETY: the idle lists hold words of Ps, and this one was taken off them.
     Some(unsafe { s.p(p) })
 }
@@ -102,9 +103,35 @@ impl TimeWatch {
     }
 }
 
-/// Z1 to Z3 of sysmon_sleep.rs, by sysmon: sleeps while all Ps are idle and nothing else keeps it awake, at most
-/// until `due`. True if it has slept.
-pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
+/// How sysmon sleeps while all Ps are idle.
+#[derive(Clone, Copy)]
+pub(crate) struct Doze {
+    /// It gets up at this moment, or [`NEVER`].
+    pub(crate) due: u64,
+    /// How long a P may be busy before sysmon gets up.
+    pub(crate) grace: u64,
+    /// Whether there were bursts of work in its last sleep: then it expects more.
+    pub(crate) bursts: bool,
+}
+
+impl Doze {
+    /// The limit of a sleep that begins at `now`, where the timekeeper gets up at `kept`.
+    fn limit(self, now: u64, kept: u64) -> Limit {
+        let until = match kept {
+            NEVER if !self.bursts => NEVER,
+            NEVER => now.saturating_add(self.grace),
+            // It may be late.
+            kept => kept.max(now).saturating_add(self.grace),
+        };
+        Limit {
+            until: until.min(self.due),
+            grace: self.grace,
+        }
+    }
+}
+
+/// Z1 to Z3 of sysmon_sleep.rs, by sysmon: sleeps while all Ps are idle and nothing else keeps it awake.
+pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, doze: Doze) -> Slept {
     s.sysmon().sleep_while(
         || {
             if !s.idle().all_idle() {
@@ -116,6 +143,7 @@ pub(crate) fn sleep_while_idle<S: Scheduler>(s: S, due: u64) -> bool {
             let untended = || is_time_untended(s, None) || is_poll_untended(s);
             s.homes().is_empty() && !s.wants_retry() && !untended()
         },
-        || (due != NEVER).then(|| due.saturating_sub(s.now())),
+        || doze.limit(s.now(), s.idle().kept_until()),
+        |moment| s.remaining(moment),
     )
 }

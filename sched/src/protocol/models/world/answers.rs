@@ -2,13 +2,13 @@
 
 use loom::sync::atomic::Ordering;
 
-use super::{Goroutine, ModelM, ModelP, World};
+use super::{GRACE, Goroutine, ModelM, ModelP, World};
 use crate::protocol::{
     home_wait::HomeWaits,
     idle::Idle,
     inbox::Inbox,
-    steps::{self, Machine, Processor, Scheduler},
-    sysmon_sleep::SysmonSleep,
+    steps::{self, Doze, Machine, Processor, Scheduler},
+    sysmon_sleep::{Slept, SysmonSleep},
     timers::NEVER,
     window_lock::Linked,
 };
@@ -108,6 +108,14 @@ impl<'a> Machine for &'a ModelM {
     }
 }
 
+impl World {
+    /// sysmon sleeps while it may, at most until `due`; `bursts` as in [`Doze`].
+    pub(in super::super) fn doze(&self, due: u64, bursts: bool) -> Slept {
+        let grace = GRACE;
+        steps::sleep_while_idle(self, Doze { due, grace, bursts })
+    }
+}
+
 impl<'a> Scheduler for &'a World {
     type P = &'a ModelP;
     type M = &'a ModelM;
@@ -129,6 +137,11 @@ impl<'a> Scheduler for &'a World {
     }
     fn now(self) -> u64 {
         self.clock.load(Ordering::Relaxed)
+    }
+    /// Other threads let the time pass.
+    fn remaining(self, moment: u64) -> u64 {
+        loom::thread::yield_now();
+        moment.saturating_sub(Scheduler::now(self))
     }
     fn is_watching(self) -> bool {
         self.kernel.is_watched()
