@@ -53,6 +53,39 @@ fn work_published_while_an_m_that_does_not_spin_falls_asleep_is_found() {
 }
 
 #[test]
+fn work_published_while_an_m_rests_without_a_spin_is_found() {
+    explore(Some(3), || {
+        let world = world();
+        world.m_of(M1).spins_no_more();
+        let other = m1_looks(&world, false);
+        world.submit(P2, 7);
+        assert_eq!(other.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn all_work_is_found_where_ms_rest_without_a_spin() {
+    explore(Some(2), || {
+        let world = world();
+        world.give(M2, P2);
+        world.stop(M2);
+        for m in [M1, M2] {
+            world.m_of(m).spins_no_more();
+        }
+        let other = m1_looks(&world, false);
+        let sleeper = thread::spawn({
+            let world = world.clone();
+            move || world.live(M2)
+        });
+        world.submit_globally(1);
+        world.submit_globally(2);
+        let mut found = [other.join().unwrap(), sleeper.join().unwrap()];
+        found.sort_unstable();
+        assert_eq!(found, [1, 2]);
+    });
+}
+
+#[test]
 fn a_spinner_that_finds_work_sees_to_what_others_published_meanwhile() {
     explore(Some(2), || {
         let world = world();

@@ -59,11 +59,12 @@ impl<'a> Machine for &'a ModelM {
         Some(p)
     }
     fn is_spinning(self) -> bool {
-        self.spinning.load(Ordering::Relaxed) != 0
+        self.spinning.load(Ordering::Relaxed) & 1 != 0
     }
     fn set_spinning(self, spinning: bool) {
+        let habit = self.spinning.load(Ordering::Relaxed) & NEVER_SPINS;
         self.spinning
-            .store(usize::from(spinning), Ordering::Relaxed);
+            .store(habit | usize::from(spinning), Ordering::Relaxed);
     }
     fn is_tainted(self) -> bool {
         self.tainted.load(Ordering::Relaxed) == 1
@@ -105,6 +106,20 @@ impl<'a> Machine for &'a ModelM {
     }
     fn has_found(self) -> bool {
         !self.found.lock().unwrap().is_empty()
+    }
+}
+
+/// In the word `spinning` of an M.
+const NEVER_SPINS: usize = 2;
+
+impl ModelM {
+    /// From now on it rests without a spin when it runs out of work, unless it was woken as the spinner.
+    pub(in super::super) fn spins_no_more(&self) {
+        self.spinning.fetch_or(NEVER_SPINS, Ordering::Relaxed);
+    }
+
+    fn spins(&self) -> bool {
+        self.spinning.load(Ordering::Relaxed) & NEVER_SPINS == 0
     }
 }
 
@@ -186,7 +201,7 @@ impl<'a> Scheduler for &'a World {
     /// As find_runnable.rs, without the spinning.
     fn steal_or_spin(self, m: &'a ModelM, p: &'a ModelP) -> Option<usize> {
         let found = self.steal(p, true).or_else(|| {
-            if !m.is_spinning() {
+            if !m.is_spinning() && m.spins() {
                 m.set_spinning(self.idle.start_spinning());
             }
             match m.is_spinning() {
