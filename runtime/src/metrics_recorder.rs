@@ -29,7 +29,7 @@
 //! | `goroutines_queue_global` | gauge | goroutines in the global queue |
 //! | `goroutines_runs_total` | counter | times a goroutine was run |
 //! | `goroutines_steals_total` | counter | times a P without work took goroutines from another P |
-//! | `goroutines_overflows_total` | counter | times half of a full local queue was moved to the global one |
+//! | `goroutines_overflows_total` | counter | times a full local queue sent goroutines to the global one |
 //! | `goroutines_handoffs_total` | counter | times a P was passed to another thread, because its goroutine blocks the one it had |
 //! | `goroutines_retakes_total` | counter | times a P was taken back from an announced blocking call |
 //! | `goroutines_takes_total` | counter | times a P was taken from a goroutine that computed or blocked for long |
@@ -97,7 +97,7 @@ numbers! {
     "goroutines_threads_ended_total" threads_ended "threads that ended because they had been idle for long",
     "goroutines_runs_total" runs "times a goroutine was run",
     "goroutines_steals_total" steals "times a P without work took goroutines from another P",
-    "goroutines_overflows_total" overflows "times half of a full local queue was moved to the global one",
+    "goroutines_overflows_total" overflows "times a full local queue sent goroutines to the global one",
     "goroutines_handoffs_total" handoffs "times a P was passed on, because its goroutine blocks the thread",
     "goroutines_retakes_total" retakes "times a P was taken back from an announced blocking call",
     "goroutines_takes_total" takes "times a P was taken from a goroutine that computed or blocked for long",

@@ -7,7 +7,8 @@
 //! | the first whose timer is due | `runnext` of the P; the others go to the tail of the ring |
 //! | the first that an event of the poller woke | runs at once; the others go to the tail of the ring |
 //! | the same from a thread without a P, or where others go first | the global queue |
-//! | half of a ring that is full | the global queue |
+//! | spawned where the ring is full | the global queue |
+//! | in the older half of a ring that is full, where another comes | the global queue, those that never ran before others |
 //! | waits with its thread | no queue: the parker of its G is notified |
 //!
 //! Goroutines that are runnable and are only moved to another queue do not: stolen ones, those out of a P that is put
@@ -125,7 +126,9 @@ pub(crate) fn polled_globally(sched: &Sched, g: GRef) {
 pub(crate) fn spawned(p: Option<&P>, g: GRef) {
     match p {
         Some(p) => {
-            append(p, g);
+            if let Err(word) = p.ring.push(g.to_word()) {
+                overflow(p, word);
+            }
             published(p);
         }
         None => append_globally(g),
@@ -175,8 +178,8 @@ fn push(p: &P, g: GRef) {
 /// Appends `g`, which is runnable, to the ring of `p`, which the caller owns, or to the global queue when that is full.
 #[inline]
 pub(crate) fn append(p: &P, g: GRef) {
-    if let Err(word) = p.ring.push(g.to_word()) {
-        spill(p, word);
+    while p.ring.push(g.to_word()).is_err() {
+        spill(p);
     }
 }
 
@@ -189,15 +192,30 @@ pub(crate) fn requeue(m: &M, g: GRef) {
     }
 }
 
-/// The ring is full: half of it and `word` go to the global queue.
+/// The ring is full: its older half goes to the global queue. Where most of that never ran, what has begun stays, at the
+/// tail: it would wait for a place in the ring again, and might lose that as well.
 #[cold]
-fn spill(p: &P, word: usize) {
+fn spill(p: &P) {
     let sched = sched::running();
     p.counters.overflows.add_own(1);
-    for old in p.ring.spill() {
-        sched.inject(old);
+    let words = p.ring.spill();
+    // SAFETY: rings hold words of Gs, and these were taken out.
+    let has_begun = |word: usize| unsafe { GRef::from_word(word) }.get().has_begun();
+    let begun = words.iter().filter(|&&word| has_begun(word)).count();
+    let stay = begun <= words.len() / 2;
+    for word in words {
+        if !(stay && has_begun(word)) || p.ring.push(word).is_err() {
+            sched.inject(word);
+        }
     }
-    sched.inject(word);
+}
+
+/// The ring is full, and `word` was spawned: it goes to the global queue alone. With half of the ring, those that wait there
+/// would go behind all that are spawned in a burst.
+#[cold]
+fn overflow(p: &P, word: usize) {
+    p.counters.overflows.add_own(1);
+    sched::running().inject(word);
 }
 
 /// After publishing work in the ring of `p`, which the caller owns: wakes an M if one should take part.

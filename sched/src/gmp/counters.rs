@@ -47,7 +47,7 @@ pub(crate) struct ProcCounters {
     pub(crate) empty_rounds: Counter,
     /// How often something was stolen from another P.
     pub(crate) steals: Counter,
-    /// How often half of a full ring went to the global queue.
+    /// How often a full ring sent one or half of its goroutines to the global queue.
     pub(crate) overflows: Counter,
     /// Goroutines that were made here.
     pub(crate) spawned: Counter,

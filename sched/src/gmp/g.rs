@@ -201,6 +201,12 @@ impl G {
         Some(STEP * steps().saturating_sub(marked))
     }
 
+    /// Returns whether it has run, or is about to. For its owner.
+    #[inline]
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.ctx.get().is_null()
+    }
+
     /// The saved context as a hint for prefetching; another M may be changing it.
     #[inline(always)]
     pub(crate) fn ctx_hint(&self) -> *const u8 {

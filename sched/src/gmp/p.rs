@@ -35,6 +35,8 @@ pub(crate) struct P {
     tick: AtomicU64,
     /// Rounds up to the next one in which the global queue comes first. For the owner.
     to_fair: Cell<u32>,
+    /// Whether goroutines that never ran go first when it takes from the global queue next. For the owner.
+    turn_of_fresh: Cell<bool>,
     /// The M that holds it; null while it is idle, lent, or being passed on.
     owner: AtomicPtr<M>,
     /// Its index among the Ps.
@@ -59,8 +61,8 @@ pub(crate) struct Local {
     pub(crate) random: u32,
 }
 
-// SAFETY: everything but `local` and `to_fair` is Sync by itself; these are reached only through methods whose
-// callers own the P, and ownership passes between threads through the idle lists' lock and the parkers'
+// SAFETY: everything but `local`, `to_fair` and `turn_of_fresh` is Sync by itself; these are reached by the
+// owner of the P only, and ownership passes between threads through the idle lists' lock and the parkers'
 // Release/Acquire.
 unsafe impl Sync for P {}
 // SAFETY: nothing in a P belongs to the thread that made it; it is reached by one owner after the other.
@@ -78,6 +80,7 @@ impl P {
             (&raw mut (*p).lending).write(Lending::new());
             (&raw mut (*p).tick).write(AtomicU64::new(0));
             (&raw mut (*p).to_fair).write(Cell::new(FAIR_ROUND));
+            (&raw mut (*p).turn_of_fresh).write(Cell::new(false));
             (&raw mut (*p).owner).write(AtomicPtr::new(ptr::null_mut()));
             (&raw mut (*p).number).write(number);
             (&raw mut (*p).leaving).write(AtomicBool::new(false));
@@ -99,6 +102,7 @@ impl P {
             lending: _,
             tick: _,
             to_fair: _,
+            turn_of_fresh: _,
             owner: _,
             number: _,
             leaving: _,
@@ -203,6 +207,13 @@ impl P {
         }
         self.to_fair.set(FAIR_ROUND);
         true
+    }
+
+    /// Returns whether it is the turn of goroutines that never ran, which passes with each call; owner only.
+    pub(crate) fn turn_of_fresh(&self) -> bool {
+        let turn = self.turn_of_fresh.get();
+        self.turn_of_fresh.set(!turn);
+        turn
     }
 
     /// Makes the next round in which it looks for work a fair one; owner only.

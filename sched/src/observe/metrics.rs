@@ -34,7 +34,7 @@ pub struct Metrics {
     pub runs: u64,
     /// Times a P without work took goroutines from another P.
     pub steals: u64,
-    /// Times half of a full local queue was moved to the global one.
+    /// Times a full local queue sent one or half of its goroutines to the global one.
     pub overflows: u64,
     /// Times a P was passed to another thread, because its goroutine blocks the one it had.
     pub handoffs: u64,
@@ -96,7 +96,7 @@ pub struct ProcMetrics {
     pub runs: u64,
     /// Times work was taken from another P.
     pub steals: u64,
-    /// Times half of the full queue was moved to the global one.
+    /// Times the full queue sent one or half of its goroutines to the global one.
     pub overflows: u64,
     /// Goroutines in the queue, the one that goes next included.
     pub queue: usize,

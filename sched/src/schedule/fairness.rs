@@ -78,7 +78,7 @@ fn serve(sched: &'static Sched, m: &'static M) -> Option<usize> {
 /// The goroutine that goes first in a fair round of `m` by count.
 #[cold]
 pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
-    let injected = sched.take_injected();
+    let injected = sched.take_injected(p);
     if injected.is_some() && !p.ring.is_empty() {
         // Otherwise a stream into the global queue would starve the ring behind a pair.
         m.turn_of_ring.set(true);

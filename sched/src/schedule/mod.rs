@@ -78,7 +78,7 @@ fn run<const OBSERVED: bool>(sched: &'static Sched, m: &'static M, g: GRef) {
     if let Some(window) = g.get().window.get() {
         return run_in_window::<OBSERVED>(sched, m, g, window);
     }
-    if g.get().ctx.get().is_null() {
+    if !g.get().has_begun() {
         if sched.copies && run_first_copied::<OBSERVED>(sched, m, g) {
             return;
         }
@@ -98,7 +98,7 @@ fn run_in_window<const OBSERVED: bool>(
     g: GRef,
     window: &'static Window,
 ) {
-    if g.get().ctx.get().is_null() {
+    if !g.get().has_begun() {
         if !run_first_copied::<OBSERVED>(sched, m, g) {
             first_run(sched, m, g);
             execute::<OBSERVED>(m, g);
