@@ -37,6 +37,8 @@ pub(crate) struct P {
     to_fair: Cell<u32>,
     /// Whether goroutines that never ran go first when it takes from the global queue next. For the owner.
     turn_of_fresh: Cell<bool>,
+    /// The word of the goroutine that came from the global queue into the ring last, as a hint; 0: none. For the owner.
+    pub(crate) admitted: Cell<usize>,
     /// The M that holds it; null while it is idle, lent, or being passed on.
     owner: AtomicPtr<M>,
     /// Its index among the Ps.
@@ -61,7 +63,7 @@ pub(crate) struct Local {
     pub(crate) random: u32,
 }
 
-// SAFETY: everything but `local`, `to_fair` and `turn_of_fresh` is Sync by itself; these are reached by the
+// SAFETY: everything but `local`, `to_fair`, `turn_of_fresh` and `admitted` is Sync by itself; these are reached by the
 // owner of the P only, and ownership passes between threads through the idle lists' lock and the parkers'
 // Release/Acquire.
 unsafe impl Sync for P {}
@@ -81,6 +83,7 @@ impl P {
             (&raw mut (*p).tick).write(AtomicU64::new(0));
             (&raw mut (*p).to_fair).write(Cell::new(FAIR_ROUND));
             (&raw mut (*p).turn_of_fresh).write(Cell::new(false));
+            (&raw mut (*p).admitted).write(Cell::new(0));
             (&raw mut (*p).owner).write(AtomicPtr::new(ptr::null_mut()));
             (&raw mut (*p).number).write(number);
             (&raw mut (*p).leaving).write(AtomicBool::new(false));
@@ -103,6 +106,7 @@ impl P {
             tick: _,
             to_fair: _,
             turn_of_fresh: _,
+            admitted: _,
             owner: _,
             number: _,
             leaving: _,

@@ -14,6 +14,9 @@
 //! N2 the bit FAIR_ROUND_ASKED in the word of the M
 //! ```
 //!
+//! Where the ring is long and the global queue has a backlog, a fair round by count moves one goroutine from there into the
+//! ring ([`admit`]), and the oldest in the ring runs. The rate is the same, and none in the backlog is in a hurry.
+//!
 //! The round itself reads no clock, and no word that it would not read anyway. The bit belongs to the M: if its P is
 //! taken between N2 and N3, the fair round is held on another P, or later, which does no harm. sysmon looks again
 //! after another slice.
@@ -25,8 +28,15 @@ use crate::{
         m::M,
         p::{FAIR_ROUND, P},
     },
-    schedule::locked,
+    schedule::{find_runnable::look_ahead, locked},
+    switch::{prefetch_g, prefetch_stack},
 };
+
+/// From how many on a ring is so long that one that comes in has time to be fetched.
+const LONG_RING: u32 = 128;
+
+/// From how many on those in the global queue are a backlog: the last has its turn in so many fair rounds.
+const BACKLOG: usize = 64;
 
 /// The word of `m` is not 0 before it looks for work: there is a goroutine that only it may run, or a fair round was
 /// asked for (N3), or for the other copy of its loop, which it leaves for if it `may_leave`.
@@ -78,6 +88,9 @@ fn serve(sched: &'static Sched, m: &'static M) -> Option<usize> {
 /// The goroutine that goes first in a fair round of `m` by count.
 #[cold]
 pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
+    if p.ring.rest().len >= LONG_RING && sched.injected() >= BACKLOG {
+        return admit(sched, p);
+    }
     let injected = sched.take_injected(p);
     if injected.is_some() && !p.ring.is_empty() {
         // Otherwise a stream into the global queue would starve the ring behind a pair.
@@ -85,6 +98,30 @@ pub(crate) fn first(sched: &'static Sched, m: &M, p: &P) -> Option<usize> {
         m.inbox.request_fair_round();
     }
     injected.or_else(|| p.ring.pop())
+}
+
+/// The ring is long, and more are in the global queue than soon have their turn: one of them goes into the ring of `p`, and
+/// the oldest there runs. With so many, what has not run for long is in no cache, neither its memory nor where that memory is
+/// (each stack has pages of its own), and to wait for all this takes as long as a hundred rounds. On its way through the
+/// ring it is fetched: its G now, what that points at in the next fair round.
+#[cold]
+fn admit(sched: &'static Sched, p: &P) -> Option<usize> {
+    let before = p.admitted.get();
+    if before != 0 {
+        // SAFETY: it was set below to the word of a G, and a G is never freed.
+        unsafe { prefetch_stack(before) };
+    }
+    if let Some(word) = sched.take_injected(p) {
+        // SAFETY: the global queue holds words of Gs, and this one was taken out.
+        unsafe {
+            prefetch_g(word);
+            ready::append(p, GRef::from_word(word));
+        }
+        p.admitted.set(word);
+    }
+    let taken = p.ring.pop_counting()?;
+    look_ahead(sched, p, taken.rest);
+    Some(taken.word)
 }
 
 /// N3: the oldest in the ring runs, behind the others comes this P's share of the global queue, and then `runnext`. A

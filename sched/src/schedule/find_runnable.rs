@@ -161,7 +161,7 @@ fn poll_rest(sched: &'static Sched, m: &'static M, p: &'static P) -> Option<usiz
 /// Looks at what is behind the goroutine that runs next, if anything: prefetches what the next rounds will touch
 /// while this one runs (with many goroutines each of them is cold when it runs), and wakes an M that could take part.
 #[inline(always)]
-fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
+pub(super) fn look_ahead(sched: &'static Sched, p: &P, rest: Rest) {
     if rest.len == 0 {
         return;
     }
