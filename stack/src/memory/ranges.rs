@@ -41,6 +41,12 @@ impl Ranges {
         }
     }
 
+    /// Returns whether the kernel has refused a list: then none need be made.
+    pub(crate) fn are_refused() -> bool {
+        // Relaxed: pairs with the stores in `guard`; who reads an old state makes a list that is refused.
+        LISTS.load(Ordering::Relaxed) == REFUSED
+    }
+
     /// Adds a range.
     ///
     /// # Panics
@@ -74,9 +80,6 @@ impl Ranges {
         let Some(first) = self.list[..self.len].first() else {
             return 0;
         };
-        if state == REFUSED {
-            return 0;
-        }
         // SAFETY: the caller promises that nothing in these pages is needed.
         let result = unsafe { self.advise(MADV_GUARD_INSTALL) };
         match result {

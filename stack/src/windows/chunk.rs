@@ -164,7 +164,7 @@ impl Range {
     ) -> usize {
         // A window has two guards at most.
         let n = n.min(self.windows).min(ranges::MOST / 2);
-        if n < 2 || guard::flavour() != Some(Flavour::Madvise) {
+        if n < 2 || guard::flavour() != Some(Flavour::Madvise) || Ranges::are_refused() {
             return 0;
         }
         let (step, mut guards) = (start_in(class), Ranges::new());
