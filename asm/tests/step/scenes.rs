@@ -1,7 +1,7 @@
 //! Switches of all kinds, to be stopped in: into running, fresh and linked contexts, and out of each.
 
 use crate::fiber::{Fiber, Inside, Stack};
-use crate::{cpu, stop, unwinder, walk};
+use crate::{below, cpu, stop, unwinder, walk};
 use goroutines_asm::{Context, Native, Port, prepare_linked, switch};
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -174,6 +174,7 @@ const STOPS: [i32; 2] = [libc::SIGTRAP, libc::SIGILL];
 
 /// Runs all scenes with stops everywhere.
 pub(crate) fn run(has_own_stack: bool) -> walk::Found {
+    below::stay(has_own_stack);
     let mut signal_stack = vec![0_u8; 256 << 10];
     let ours = libc::stack_t {
         ss_sp: signal_stack.as_mut_ptr().cast(),
