@@ -4,7 +4,7 @@
 //!
 //! `GOROUTINE_HISTORIES=100000` runs more of them.
 
-use std::{env, sync::Arc, thread};
+use std::{env, sync::Arc, thread, time::Duration};
 
 use goroutines::{
     Config,
@@ -201,146 +201,123 @@ fn channels() {
     });
 }
 
-/// A call that asks and takes, or asks and gives up: two points over one span. One that does not wait is refused instead.
-enum Ask<Op> {
-    Waits { gives_up: Op },
-    Refused(Op),
+/// Lets a few actors make some steps each, and returns what they did.
+fn crowd<Op: Send + 'static>(
+    dice: &mut Dice,
+    step: impl Fn((&History<Op>, usize), &mut Dice) + Clone + Send + 'static,
+) -> Vec<Call<Op>> {
+    let history = Arc::new(History::default());
+    let actors = (0..dice.between(2, 5)).map(|me| {
+        let (step, history, mut dice) = (step.clone(), Arc::clone(&history), dice.fork());
+        Box::new(move || {
+            for _ in 0..dice.between(2, 8) {
+                step((&history, me), &mut dice);
+            }
+        }) as Actor
+    });
+    let actors = actors.collect();
+    play(actors, dice);
+    ours(history)
 }
 
-const LOCK_WAITS: Ask<LockOp> = Ask::Waits {
+/// What calls that ask for something are in a history. One that does not wait is refused; one that waits asks at one point, and
+/// takes or gives up at another.
+struct Ask<Op> {
+    asks: Op,
+    takes: Op,
+    gives_up: Op,
+    refused: Op,
+}
+
+const WRITE: Ask<LockOp> = Ask {
+    asks: LockOp::Asks,
+    takes: LockOp::Write,
     gives_up: LockOp::GivesUp,
+    refused: LockOp::WriteRefused,
 };
-const PERMITS_WAIT: Ask<PermitsOp> = Ask::Waits {
-    gives_up: PermitsOp::GivesUp,
+const READ: Ask<LockOp> = Ask {
+    asks: LockOp::Asks,
+    takes: LockOp::Read,
+    gives_up: LockOp::GivesUp,
+    refused: LockOp::ReadRefused,
 };
 
-/// Records `call`, which asks and takes if it is given what it asks for.
-fn attempt<Op, G>(
+/// Asks in one of three ways, holds for a moment what was given, and gives it back, which is `done` in the history.
+fn ask_and_hold<Op, G>(
     (history, me): (&History<Op>, usize),
-    call: impl FnOnce() -> Option<G>,
-    [asks, takes]: [Op; 2],
-    not_given: Ask<Op>,
-) -> Option<G> {
+    dice: &mut Dice,
+    ops: Ask<Op>,
+    (at_once, within, wait): (
+        impl FnOnce() -> Option<G>,
+        impl FnOnce(Duration) -> Option<G>,
+        impl FnOnce() -> Option<G>,
+    ),
+    done: Op,
+) {
+    let way = dice.roll(3);
+    let time = dice.micros(200);
     let start = history.now();
-    let given = call();
-    let span = (start, history.now());
-    let then = match (&given, not_given) {
-        (Some(_), _) => takes,
-        (None, Ask::Waits { gives_up }) => gives_up,
-        (None, Ask::Refused(refused)) => {
-            history.add(me, span, refused);
-            return None;
-        }
+    let given = match way {
+        0 => at_once(),
+        1 => within(time),
+        _ => wait(),
     };
-    history.add(me, span, asks);
-    history.add(me, span, then);
-    given
+    let span = (start, history.now());
+    if given.is_none() && way == 0 {
+        history.add(me, span, ops.refused);
+    } else {
+        history.add(me, span, ops.asks);
+        let then = if given.is_some() {
+            ops.takes
+        } else {
+            ops.gives_up
+        };
+        history.add(me, span, then);
+    }
+    maybe_yield(dice);
+    if let Some(guard) = given {
+        history.record(me, || drop(guard), |()| Some(done));
+    }
 }
 
 #[test]
 fn mutexes() {
     explained(|dice| {
-        let (lock, history) = (Arc::new(Mutex::new(())), Arc::new(History::default()));
-        let actors = (0..dice.between(2, 5)).map(|me| {
-            let (lock, history, mut dice) = (lock.clone(), Arc::clone(&history), dice.fork());
-            Box::new(move || {
-                for _ in 0..dice.between(2, 8) {
-                    let asks = [LockOp::Asks, LockOp::Write];
-                    let guard = match dice.roll(3) {
-                        0 => {
-                            let call = || lock.try_lock().ok();
-                            attempt(
-                                (&history, me),
-                                call,
-                                asks,
-                                Ask::Refused(LockOp::WriteRefused),
-                            )
-                        }
-                        1 => {
-                            let time = dice.micros(200);
-                            let call = || lock.try_lock_for(time).ok();
-                            attempt((&history, me), call, asks, LOCK_WAITS)
-                        }
-                        _ => attempt((&history, me), || lock.lock().ok(), asks, LOCK_WAITS),
-                    };
-                    maybe_yield(&mut dice);
-                    if let Some(guard) = guard {
-                        history.record(me, || drop(guard), |()| Some(LockOp::WriteDone));
-                    }
-                }
-            }) as Actor
+        let lock = Arc::new(Mutex::new(()));
+        let calls = crowd(dice, move |at, dice| {
+            let ways = (
+                || lock.try_lock().ok(),
+                |time| lock.try_lock_for(time).ok(),
+                || lock.lock().ok(),
+            );
+            ask_and_hold(at, dice, WRITE, ways, LockOp::WriteDone);
         });
-        let actors: Vec<_> = actors.collect();
-        play(actors, dice);
-        (Lock, ours(history))
+        (Lock, calls)
     });
-}
-
-/// One step of an actor of a lock for readers and writers.
-fn read_or_write(lock: &RwLock<()>, (history, me): (&History<LockOp>, usize), dice: &mut Dice) {
-    let asks = [LockOp::Asks, LockOp::Write];
-    if dice.once_in(3) {
-        let guard = match dice.roll(3) {
-            0 => {
-                let call = || lock.try_write().ok();
-                attempt(
-                    (history, me),
-                    call,
-                    asks,
-                    Ask::Refused(LockOp::WriteRefused),
-                )
-            }
-            1 => {
-                let time = dice.micros(200);
-                attempt(
-                    (history, me),
-                    || lock.try_write_for(time).ok(),
-                    asks,
-                    LOCK_WAITS,
-                )
-            }
-            _ => attempt((history, me), || lock.write().ok(), asks, LOCK_WAITS),
-        };
-        maybe_yield(dice);
-        if let Some(guard) = guard {
-            history.record(me, || drop(guard), |()| Some(LockOp::WriteDone));
-        }
-        return;
-    }
-    let asks = [LockOp::Asks, LockOp::Read];
-    let guard = match dice.roll(3) {
-        0 => {
-            let call = || lock.try_read().ok();
-            attempt((history, me), call, asks, Ask::Refused(LockOp::ReadRefused))
-        }
-        1 => {
-            let time = dice.micros(200);
-            let call = || lock.try_read_for(time).ok();
-            attempt((history, me), call, asks, LOCK_WAITS)
-        }
-        _ => attempt((history, me), || lock.read().ok(), asks, LOCK_WAITS),
-    };
-    maybe_yield(dice);
-    if let Some(guard) = guard {
-        history.record(me, || drop(guard), |()| Some(LockOp::ReadDone));
-    }
 }
 
 #[test]
 fn locks_of_readers_and_writers() {
     explained(|dice| {
-        let (lock, history) = (Arc::new(RwLock::new(())), Arc::new(History::default()));
-        let actors = (0..dice.between(2, 5)).map(|me| {
-            let (lock, history, mut dice) = (lock.clone(), Arc::clone(&history), dice.fork());
-            Box::new(move || {
-                for _ in 0..dice.between(2, 8) {
-                    read_or_write(&lock, (&history, me), &mut dice);
-                }
-            }) as Actor
+        let lock = Arc::new(RwLock::new(()));
+        let calls = crowd(dice, move |at, dice| {
+            if dice.once_in(3) {
+                let ways = (
+                    || lock.try_write().ok(),
+                    |time| lock.try_write_for(time).ok(),
+                    || lock.write().ok(),
+                );
+                ask_and_hold(at, dice, WRITE, ways, LockOp::WriteDone);
+            } else {
+                let ways = (
+                    || lock.try_read().ok(),
+                    |time| lock.try_read_for(time).ok(),
+                    || lock.read().ok(),
+                );
+                ask_and_hold(at, dice, READ, ways, LockOp::ReadDone);
+            }
         });
-        let actors: Vec<_> = actors.collect();
-        play(actors, dice);
-        (Lock, ours(history))
+        (Lock, calls)
     });
 }
 
@@ -348,43 +325,23 @@ fn locks_of_readers_and_writers() {
 fn semaphores() {
     explained(|dice| {
         let most = dice.between(1, 4);
-        let (permits, history) = (Arc::new(Semaphore::new(most)), Arc::new(History::default()));
-        let actors = (0..dice.between(2, 5)).map(|me| {
-            let (permits, history, mut dice) = (permits.clone(), Arc::clone(&history), dice.fork());
-            Box::new(move || {
-                for _ in 0..dice.between(2, 8) {
-                    let n = dice.between(1, most);
-                    let asks = [PermitsOp::Asks, PermitsOp::Taken(n)];
-                    let permit = match dice.roll(3) {
-                        0 => {
-                            let call = || permits.try_acquire_many(n).ok();
-                            attempt(
-                                (&history, me),
-                                call,
-                                asks,
-                                Ask::Refused(PermitsOp::Refused(n)),
-                            )
-                        }
-                        1 => {
-                            let time = dice.micros(200);
-                            let call = || permits.acquire_many_timeout(n, time).ok();
-                            attempt((&history, me), call, asks, PERMITS_WAIT)
-                        }
-                        _ => {
-                            let call = || Some(permits.acquire_many(n));
-                            attempt((&history, me), call, asks, PERMITS_WAIT)
-                        }
-                    };
-                    maybe_yield(&mut dice);
-                    if let Some(permit) = permit {
-                        history.record(me, || drop(permit), |()| Some(PermitsOp::Given(n)));
-                    }
-                }
-            }) as Actor
+        let permits = Arc::new(Semaphore::new(most));
+        let calls = crowd(dice, move |at, dice| {
+            let n = dice.between(1, most);
+            let ops = Ask {
+                asks: PermitsOp::Asks,
+                takes: PermitsOp::Taken(n),
+                gives_up: PermitsOp::GivesUp,
+                refused: PermitsOp::Refused(n),
+            };
+            let ways = (
+                || permits.try_acquire_many(n).ok(),
+                |time| permits.acquire_many_timeout(n, time).ok(),
+                || Some(permits.acquire_many(n)),
+            );
+            ask_and_hold(at, dice, ops, ways, PermitsOp::Given(n));
         });
-        let actors: Vec<_> = actors.collect();
-        play(actors, dice);
-        (Permits(most), ours(history))
+        (Permits(most), calls)
     });
 }
 
@@ -423,18 +380,11 @@ fn wait_or_notify(
 #[test]
 fn conditions() {
     explained(|dice| {
-        let (both, history) = (Arc::default(), Arc::new(History::default()));
-        let actors = (0..dice.between(2, 5)).map(|me| {
-            let (both, history, mut dice) = (Arc::clone(&both), Arc::clone(&history), dice.fork());
-            Box::new(move || {
-                for _ in 0..dice.between(2, 8) {
-                    wait_or_notify(&both, (&history, me), &mut dice);
-                    maybe_yield(&mut dice);
-                }
-            }) as Actor
+        let both = Arc::default();
+        let calls = crowd(dice, move |at, dice| {
+            wait_or_notify(&both, at, dice);
+            maybe_yield(dice);
         });
-        let actors: Vec<_> = actors.collect();
-        play(actors, dice);
-        (Condition, ours(history))
+        (Condition, calls)
     });
 }
