@@ -40,14 +40,10 @@ impl SpinHabit {
         self.rested.set(now);
     }
 
-    /// Others had work for it at `now`: they woke it, or an event did.
-    pub(crate) fn was_woken(&self, now: u64) {
-        self.pays.set(now.saturating_sub(self.rested.get()) < SOON);
-    }
-
-    /// It woke by itself, for a timer.
-    pub(crate) fn woke_for_timer(&self) {
-        self.pays.set(false);
+    /// It woke at `now`, `by_others` who had work for it, which may be an event of the poller; or by itself, for a timer.
+    pub(crate) fn woke(&self, by_others: bool, now: u64) {
+        self.pays
+            .set(by_others && now.saturating_sub(self.rested.get()) < SOON);
     }
 }
 
@@ -60,13 +56,13 @@ mod tests {
         let habit = SpinHabit::new();
         assert!(habit.pays(), "an M that has not slept yet");
         habit.rests(1000);
-        habit.was_woken(1000 + SOON);
+        habit.woke(true, 1000 + SOON);
         assert!(!habit.pays());
         habit.rests(100_000);
-        habit.was_woken(100_000 + SOON - 1);
+        habit.woke(true, 100_000 + SOON - 1);
         assert!(habit.pays());
         habit.rests(200_000);
-        habit.woke_for_timer();
+        habit.woke(false, 200_001);
         assert!(!habit.pays());
     }
 
@@ -74,9 +70,9 @@ mod tests {
     fn work_of_others_after_a_timer_is_learnt_from() {
         let habit = SpinHabit::new();
         habit.rests(1000);
-        habit.woke_for_timer();
+        habit.woke(false, 1001);
         habit.rests(2000);
-        habit.was_woken(2001);
+        habit.woke(true, 2001);
         assert!(habit.pays());
     }
 }

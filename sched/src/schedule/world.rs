@@ -112,11 +112,9 @@ impl Machine for &'static M {
             false => self.parker.wait(remaining),
         };
         tracer::note(EventKind::Rises, 0);
+        self.spin_habit.woke(handed, now());
         if handed {
-            self.spin_habit.was_woken(now());
             self.accept();
-        } else {
-            self.spin_habit.woke_for_timer();
         }
         handed
     }
@@ -125,11 +123,7 @@ impl Machine for &'static M {
         tracer::note(EventKind::Sleeps, 1);
         let handed = sched::running().sleep_in_poll(self, until, sharp && is_soon(until));
         tracer::note(EventKind::Rises, 0);
-        if handed || Machine::has_found(self) {
-            self.spin_habit.was_woken(now());
-        } else {
-            self.spin_habit.woke_for_timer();
-        }
+        self.spin_habit.woke(handed || self.has_found(), now());
         if handed {
             self.accept();
         }

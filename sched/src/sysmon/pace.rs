@@ -95,8 +95,8 @@ impl Pace {
             bursts: self.bursts,
         };
         self.slept = steps::sleep_while_idle(sched, doze);
-        // A program that is idle for moments, as a server is between two requests, is the same program after.
-        // Nor is one whose threads had to wait for a CPU.
+        // A short sleep begins nothing anew: a server that is idle between two requests is the same program after. What
+        // counts is the sleep that was planned, since threads that wait for a CPU make one longer.
         let lasted = match self.slept {
             Slept::Through { .. } => planned.min(now() - before),
             _ => now() - before,
