@@ -117,14 +117,18 @@ impl World {
         }
     }
 
-    pub(super) fn pop_ring(&mut self, p: usize) {
-        let locked = if self.is_shared() {
+    /// What a change of a word costs that thieves change too: nothing more where there are none.
+    fn locked_if_shared(&self) -> u64 {
+        if self.is_shared() {
             self.costs.locked
         } else {
             0
-        };
+        }
+    }
+
+    pub(super) fn pop_ring(&mut self, p: usize) {
         let steps = [
-            Step::Spend(locked),
+            Step::Spend(self.locked_if_shared()),
             Step::Write(Place::Head(p)),
             Step::Do(Act::Pop),
         ];
@@ -134,13 +138,8 @@ impl World {
     /// `runnext`, the ring, the global queue.
     pub(super) fn find_rest(&mut self, p: usize) {
         if self.ps[p].next.is_some() {
-            let locked = if self.is_shared() {
-                self.costs.locked
-            } else {
-                0
-            };
             let steps = [
-                Step::Spend(locked),
+                Step::Spend(self.locked_if_shared()),
                 Step::Write(Place::Next(p)),
                 Step::Do(Act::TakeNext),
             ];
