@@ -1,6 +1,6 @@
 //! Goroutines.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use goroutines::{
     Config, JoinHandle,
@@ -11,7 +11,7 @@ use goroutines::{
 };
 
 use crate::{
-    kit::Kit,
+    kit::{Kit, select_of_four},
     late,
     measure::{Answer, Task},
     raw, work,
@@ -66,23 +66,7 @@ impl Kit for Ours {
     }
 
     fn select4(n: u64) -> Result<f64, String> {
-        let pairs: [_; 4] = std::array::from_fn(|_| chan::bounded::<u64>(0));
-        let start = Instant::now();
-        for (tx, _) in &pairs {
-            let tx = tx.clone();
-            go(move || (0..n / 4).for_each(|i| tx.send(i).unwrap()));
-        }
-        // The senders here stay: a channel whose sender has gone would always be ready.
-        let [(_s, a), (_t, b), (_u, c), (_v, d)] = pairs;
-        for _ in 0..n {
-            select! {
-                recv(a) -> i => i.unwrap(),
-                recv(b) -> i => i.unwrap(),
-                recv(c) -> i => i.unwrap(),
-                recv(d) -> i => i.unwrap(),
-            };
-        }
-        Ok(start.elapsed().as_nanos() as f64)
+        select_of_four!(n, chan::bounded, go, select)
     }
 
     fn mutex() -> Mutex<u64> {

@@ -3,13 +3,13 @@
 use std::{
     sync::Mutex,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use crate::{
-    kit::Kit,
+    kit::{Kit, select_of_four},
     late,
     measure::{Answer, Task},
     work,
@@ -64,23 +64,7 @@ impl Kit for Threads {
     }
 
     fn select4(n: u64) -> Result<f64, String> {
-        let pairs: [_; 4] = std::array::from_fn(|_| bounded::<u64>(0));
-        let start = Instant::now();
-        for (tx, _) in &pairs {
-            let tx = tx.clone();
-            thread::spawn(move || (0..n / 4).for_each(|i| tx.send(i).unwrap()));
-        }
-        // The senders here stay: a channel whose sender has gone would always be ready.
-        let [(_s, a), (_t, b), (_u, c), (_v, d)] = pairs;
-        for _ in 0..n {
-            select! {
-                recv(a) -> i => i.unwrap(),
-                recv(b) -> i => i.unwrap(),
-                recv(c) -> i => i.unwrap(),
-                recv(d) -> i => i.unwrap(),
-            };
-        }
-        Ok(start.elapsed().as_nanos() as f64)
+        select_of_four!(n, bounded, thread::spawn, select)
     }
 
     fn mutex() -> Mutex<u64> {
